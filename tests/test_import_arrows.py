@@ -24,7 +24,8 @@ ARROWS = {
     "cranpm.training": {"cranpm.domain", "cranpm.model", "cranpm.data"},
     "cranpm.baselines": {"cranpm.domain", "cranpm.model", "cranpm.data"},
     "cranpm.forecast": {"cranpm.domain", "cranpm.model", "cranpm.data"},
-    "cranpm.verification": {"cranpm.domain", "cranpm.data", "cranpm.baselines", "cranpm.forecast"},
+    "cranpm.verification": {"cranpm.domain", "cranpm.data", "cranpm.baselines", "cranpm.forecast"}
+    | {"cranpm.plot.eaqi"},  # the table of index classes
     "cranpm.explain": {
         "cranpm.domain",
         "cranpm.data",

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from cranpm.verification.limits import (
     EAQI_CLASSES,
-    EAQI_CLASSES_BEFORE_2024,
     FAIRMODE_PM25_DAILY,
     eaqi_class,
-    round_half_up,
 )
 
 
@@ -27,8 +27,9 @@ from cranpm.verification.limits import (
         (90.5, 5),
         (140.49, 5),
         (140.5, 6),
-        (np.inf, 6),
-        (-3.0, 1),
+        (-0.4, 1),  # an instrument's noise around zero
+        (-3.0, 0),
+        (np.inf, 0),
         (np.nan, 0),
     ],
 )
@@ -39,21 +40,12 @@ def test_classes_change_where_the_rounded_value_does(value: float, expected: int
 def test_a_map_keeps_its_shape_and_its_gaps() -> None:
     classes = eaqi_class(np.array([[1.0, np.nan], [30.0, 200.0]]))
     assert classes.tolist() == [[1, 0], [3, 6]]
-    assert classes.dtype == np.int8
-
-
-def test_old_bands_are_there_as_an_option() -> None:
-    assert eaqi_class([10.0, 10.5, 25.0, 25.5], EAQI_CLASSES_BEFORE_2024).tolist() == [1, 2, 3, 4]
 
 
 def test_classes_join_without_gap_or_overlap() -> None:
-    for lower, upper in zip(EAQI_CLASSES, EAQI_CLASSES[1:], strict=False):
-        assert upper.first == lower.last + 1
-    assert [c.label for c in EAQI_CLASSES] == ["0-5", "6-15", "16-50", "51-90", "91-140", "> 140"]
-
-
-def test_halves_round_up_also_below_zero() -> None:
-    assert round_half_up([-0.5, 0.5, 1.5, 2.5]).tolist() == [0, 1, 2, 3]
+    for lower, upper in itertools.pairwise(EAQI_CLASSES):
+        assert upper.low == (lower.high or 0) + 1
+    assert [c.low for c in EAQI_CLASSES] == [0, 6, 16, 51, 91, 141]
 
 
 def test_uncertainty_of_a_series_with_mean_12_and_sd_8() -> None:
