@@ -1,0 +1,122 @@
+"""Everything a forecast of one init day reads, loaded once and kept on one device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from cranpm.data.samples import (
+    CoarseSample,
+    coarse_sample,
+    decode_pm2p5,
+    local_fields,
+    refuse_missing_land,
+    wind_at_tokens,
+)
+from cranpm.domain import Domain, Statistics, Tile
+from cranpm.model import GlobalInputs, LocalInputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastDay:
+    """Inputs of one init day; maps are (H, W) tensors on ``device``.
+
+    ``pm2p5`` and ``pm2p5_before`` are days t and t-1 [ug m-3] with NaN where there is no value;
+    ``missing_land`` is the share of land without a value on day t.
+    """
+
+    init_time: np.datetime64
+    domain: Domain
+    coarse: CoarseSample
+    pm2p5: torch.Tensor
+    pm2p5_before: torch.Tensor
+    elevation: torch.Tensor
+    missing_land: float
+    device: torch.device
+
+    def global_inputs(self) -> GlobalInputs:
+        """Inputs of the global branch, batch of one."""
+        coarse = self.coarse
+        return GlobalInputs(
+            fields=coarse.fields[None].to(self.device),
+            elevation=coarse.elevation[None].to(self.device),
+            wind=coarse.wind[None].to(self.device),
+            latitude=coarse.latitude.to(self.device),
+            longitude=coarse.longitude.to(self.device),
+            valid=coarse.valid[None].to(self.device),
+        )
+
+    def local_inputs(self, tiles: list[Tile], lead_days: int = 1) -> LocalInputs:
+        """Inputs of the local branch for a batch of tiles."""
+        fine, size = self.domain.fine, tiles[0].rows.stop - tiles[0].rows.start
+        elevation = torch.stack([self.elevation[t.rows, t.cols] for t in tiles])
+        latitude = torch.from_numpy(np.stack([fine.lat[t.rows] for t in tiles]).astype(np.float32)).to(self.device)
+        longitude = torch.from_numpy(np.stack([fine.lon[t.cols] for t in tiles]).astype(np.float32)).to(self.device)
+        wind = np.stack([wind_at_tokens(self.coarse.wind_box, t.rows.start, t.cols.start, size) for t in tiles])
+        fields = local_fields(
+            torch.stack([self.pm2p5[t.rows, t.cols] for t in tiles]),
+            torch.stack([self.pm2p5_before[t.rows, t.cols] for t in tiles]),
+            elevation,
+            latitude,
+            longitude,
+        )
+        return LocalInputs(
+            fields=fields,
+            elevation=elevation,
+            wind=torch.from_numpy(wind).to(self.device),
+            latitude=latitude,
+            longitude=longitude,
+            lead=torch.full((len(tiles),), lead_days, dtype=torch.long, device=self.device),
+        )
+
+    def has_support(self, tile: Tile) -> bool:
+        """Whether any cell of the tile has PM2.5 today; a tile without makes no forecast."""
+        return bool(torch.isfinite(self.pm2p5[tile.rows, tile.cols]).any())
+
+
+def load_day(dataset: Any, init_time: Any, statistics: Statistics, device: torch.device | str = "cpu") -> ForecastDay:
+    """Read one init day from a dataset.
+
+    Parameters
+    ----------
+    dataset : cranpm.data.store.Dataset
+        Must hold the init day and the day before.
+    init_time : datetime64 or str
+        Day t (UTC).
+    statistics : Statistics
+        Of the checkpoint, not of the dataset: a network keeps the units it was trained in.
+
+    Raises
+    ------
+    MissingInputError
+        If too much land or too much of a coarse channel is missing.
+    """
+    device = torch.device(device)
+    init = np.datetime64(init_time, "D")
+    before = init - np.timedelta64(1, "D")
+    today_coarse, before_coarse = (np.concatenate([dataset.era5(day), dataset.cams(day)]) for day in (init, before))
+    static = dataset.static
+    coarse = coarse_sample(
+        today_coarse,
+        before_coarse,
+        np.asarray(static["coarse_elevation"]),
+        domain=dataset.domain,
+        statistics=statistics,
+        name=f"init day {init}",
+    )
+    pm2p5, pm2p5_before = (decode_pm2p5(dataset.pm2p5_raw(day)) for day in (init, before))
+    missing = refuse_missing_land(pm2p5, np.asarray(static["land"]).astype(bool), f"init day {init}")
+    elevation = np.ascontiguousarray(static["elevation"], dtype=np.float32)
+    return ForecastDay(
+        init_time=init,
+        domain=dataset.domain,
+        coarse=coarse,
+        pm2p5=torch.from_numpy(pm2p5).to(device),
+        pm2p5_before=torch.from_numpy(pm2p5_before).to(device),
+        elevation=torch.from_numpy(elevation).to(device),
+        missing_land=missing,
+        device=device,
+    )
