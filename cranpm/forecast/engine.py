@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,7 +12,8 @@ import torch
 from cranpm.domain import LEAD_DAYS, Tile, TilePlan, plan_tiles
 from cranpm.forecast.blend import ResidualMap
 from cranpm.forecast.day import ForecastDay
-from cranpm.model import CranPM, GlobalContext, ModelConfig
+from cranpm.forecast.recorder import GLOBAL_TENSORS, LookRecorder
+from cranpm.model import CranPM, GlobalContext, ModelConfig, Trace
 
 DEFAULT_MEMORY = 2 << 30
 """Memory that batched tiles may use besides the maps [bytes]."""
@@ -83,7 +83,7 @@ def run_forecast(
     autocast: bool | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-    record: Callable[[int, list[Tile], Any], None] | None = None,
+    recorder: LookRecorder | None = None,
 ) -> ForecastMaps:
     """Forecast the maps of one init day.
 
@@ -112,8 +112,8 @@ def run_forecast(
         Called with `Progress` after each batch.
     cancelled : callable, optional
         Asked before each batch; a true answer stops the run.
-    record : callable, optional
-        Called with (lead, tiles of the batch, trace) after each forward pass; the trace holds that pass's tensors.
+    recorder : LookRecorder, optional
+        Keeps the bridge's tensors of these very forward passes.
 
     Raises
     ------
@@ -133,12 +133,12 @@ def run_forecast(
     batch = max(1, min(_batch_limit(day.device), memory_budget // bytes_per_tile(network.config, plan.tile_size)))
     started = time.perf_counter()
     with torch.autocast(day.device.type, dtype=torch.bfloat16, enabled=use_autocast):
-        context = network.encode_global(day.global_inputs())
+        context = _encode(network, day, recorder)
         done = 0
         for group in _batches(chosen, batch):
             if cancelled is not None and cancelled():
                 raise ForecastCancelledError(f"Cancelled after {done} of {len(chosen)} tiles.")
-            _run_batch(network, day, context, group, maps, progressive, record)
+            _run_batch(network, day, context, group, maps, progressive, recorder)
             done += len(group)
             if on_progress is not None:
                 seconds = time.perf_counter() - started
@@ -165,6 +165,15 @@ def run_forecast(
     )
 
 
+def _encode(network: CranPM, day: ForecastDay, recorder: LookRecorder | None) -> GlobalContext:
+    if recorder is None:
+        return network.encode_global(day.global_inputs())
+    trace = Trace(*GLOBAL_TENSORS)
+    context = network.encode_global(day.global_inputs(), trace)
+    recorder.record_day(context, trace, network.config.local_climb)
+    return context
+
+
 def _run_batch(
     network: CranPM,
     day: ForecastDay,
@@ -172,18 +181,19 @@ def _run_batch(
     group: list[Tile],
     maps: dict[int, ResidualMap],
     progressive: bool,
-    record: Callable[[int, list[Tile], Any], None] | None,
+    recorder: LookRecorder | None,
 ) -> None:
     inputs = day.local_inputs(group)
     for lead, residual in maps.items():
-        trace = network.new_trace() if record is not None else None
-        delta = network.forecast_delta(replace(inputs, lead=torch.full_like(inputs.lead, lead)), context, trace=trace)
+        trace = None if recorder is None else recorder.new_trace()
+        at_lead = inputs._replace(lead=torch.full_like(inputs.lead, lead))
+        delta = network.forecast_delta(at_lead, context, trace=trace)
         for tile, values in zip(group, delta.float(), strict=True):
             residual.add(tile, values)
             if progressive:
                 residual.refresh(tile)
-        if record is not None:
-            record(lead, group, trace)
+        if recorder is not None and trace is not None:
+            recorder.record(lead, group, trace)
 
 
 def _choose_tiles(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from cranpm.data.store import Dataset
-from cranpm.domain import Tile, plan_tiles
+from cranpm.domain import plan_tiles
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import ForecastCancelledError, Progress, choose_device, run_forecast
 from cranpm.forecast.recorder import LookRecorder, read_look
@@ -89,9 +89,6 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
             )
         )
 
-    def record(lead: int, tiles: list[Tile], trace: Any) -> None:
-        recorder.record(lead, tiles, trace)
-
     result = run_forecast(
         checkpoint.network,
         day,
@@ -102,7 +99,7 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
         out=maps,
         on_progress=report,
         cancelled=folder.cancel_asked,
-        record=record,
+        recorder=recorder,
     )
     recorder.close()
     for values in maps.values():

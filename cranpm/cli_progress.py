@@ -1,0 +1,62 @@
+"""Progress with time left, as a bar for people or as JSON lines for the dashboard's first-run page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class JsonProgress:
+    """Writes ``{"stage", "done", "total", "seconds_left"}`` a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, stage: str, done: int, total: int, seconds_left: float | None) -> None:
+        line = {"stage": stage, "done": done, "total": total, "seconds_left": seconds_left}
+        print(json.dumps(line), file=self._stream, flush=True)
+
+
+class BarProgress:
+    """Feeds one rich bar."""
+
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress = progress
+        self._title = title
+        self._task = progress.add_task(title, total=None, left="")
+
+    def __call__(self, done: int, total: int, seconds_left: float | None, title: str | None = None) -> None:
+        left = "" if seconds_left is None else f"{_duration(seconds_left)} left"
+        description = title or self._title
+        self._progress.update(self._task, completed=done, total=total, left=left, description=description)
+
+    def stage(self, stage: str, done: int, total: int, seconds_left: float | None) -> None:
+        """As `JsonProgress`: the stage's name leads the bar."""
+        self(done, total, seconds_left, title=f"{self._title}: {stage}")
+
+
+@contextmanager
+def bar(console: Console, title: str, *, unit: str) -> Iterator[BarProgress]:
+    """A progress bar that shows done / total, elapsed time and time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield BarProgress(progress, title)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
