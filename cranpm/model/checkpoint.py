@@ -1,0 +1,282 @@
+"""A checkpoint is a folder: model.safetensors, config.json, card.md. Nothing in it is executed.
+
+``config.json`` carries the architecture, channels with units, statistics, where it was trained, and the sha256 of the
+weights, so the folder alone is enough to run the network on the right inputs. What a file is, is decided by its
+content, never by its suffix.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_safetensors
+from safetensors.torch import save as dump_safetensors
+
+from .config import ModelConfig
+from .network import CranPM
+from .safeheader import CheckpointError, check_header, refuse_pickle
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "CheckpointInfo",
+    "find_checkpoints",
+    "load_checkpoint",
+    "read_info",
+    "save_checkpoint",
+]
+
+FORMAT = 1
+KIND = "cranpm-checkpoint"
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointInfo:
+    """What can be said of a checkpoint without opening its weights."""
+
+    folder: Path
+    config: ModelConfig
+    statistics: Any
+    """``cranpm.domain.normalise.Statistics``, or None."""
+    meta: dict[str, Any] = field(default_factory=dict)
+    """Title, data, training period, code version, scores: whatever the saver knew."""
+    hash: str = ""
+    """sha256 over weights, architecture and statistics: two checkpoints with one hash give one forecast."""
+
+    @property
+    def short_hash(self) -> str:
+        """First 12 digits of the hash, for labels and file attributes."""
+        return self.hash[:12]
+
+    @property
+    def title(self) -> str:
+        """A name for people."""
+        return str(self.meta.get("title", self.folder.name))
+
+    @property
+    def card(self) -> str:
+        """The card's text, Markdown."""
+        path = self.folder / CARD
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(CheckpointInfo):
+    """A loaded checkpoint: a network in evaluation mode and all that belongs to it."""
+
+    network: CranPM
+
+
+def save_checkpoint(
+    folder: str | Path,
+    network: CranPM,
+    statistics: Any = None,
+    card: str = "",
+    meta: dict[str, Any] | None = None,
+) -> CheckpointInfo:
+    """Write a checkpoint; the folder appears complete or not at all.
+
+    Parameters
+    ----------
+    folder : path
+        Replaced if it exists.
+    network : CranPM
+    statistics : Statistics, optional
+        Of the training period, with ``to_dict``.
+    card : str
+        Markdown: data, scores with intervals, limits, licence.
+    meta : dict, optional
+        JSON values.
+    """
+    folder = Path(folder)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    weights = dump_safetensors(tensors, metadata={"kind": KIND})
+    document = _document(
+        network.config, statistics, hashlib.sha256(weights).hexdigest(), len(weights), meta or {}
+    )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write(fresh / WEIGHTS, weights)
+        _write(fresh / CONFIG, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+        _write(fresh / CARD, card.encode())
+        fresh.chmod(0o755)
+        _swap(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return read_info(folder)
+
+
+def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """Open, verify and build; raises ``CheckpointError`` with what is wrong and what to do."""
+    info = read_info(folder)
+    document = _read_document(info.folder)
+    weights = info.folder / WEIGHTS
+    refuse_pickle(weights)
+    with torch.device("meta"):  # shapes without memory
+        network = CranPM(info.config)
+    check_header(
+        weights,
+        expected_bytes=document["weights"]["bytes"],
+        expected_shapes={name: tuple(t.shape) for name, t in network.state_dict().items()},
+    )
+    content = weights.read_bytes()
+    if hashlib.sha256(content).hexdigest() != document["weights"]["sha256"]:
+        raise CheckpointError(
+            f"{weights} is damaged: its sha256 is not the one in {CONFIG}. Copy or download the "
+            "checkpoint again."
+        )
+    try:
+        tensors = parse_safetensors(content)
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{weights} cannot be read as safetensors ({error}). Copy the checkpoint again."
+        ) from error
+    network = CranPM(info.config)  # again, with memory: buffers are computed, weights are then copied in
+    network.load_state_dict(tensors)
+    network.eval().requires_grad_(False)
+    return Checkpoint(**info.__dict__, network=network.to(device))
+
+
+def read_info(folder: str | Path) -> CheckpointInfo:
+    """Read ``config.json`` alone; raises ``CheckpointError``."""
+    folder = Path(folder)
+    document = _read_document(folder)
+    try:
+        config = ModelConfig.from_dict(document["model"])
+        statistics = _statistics_from(document["statistics"])
+        identity = _identity(document["weights"]["sha256"], document["model"], document["statistics"])
+        if document["hash"] != identity:
+            raise CheckpointError(
+                f"{folder / CONFIG} was changed after saving: its architecture, statistics and weights "
+                "no longer give its hash. Copy or download the checkpoint again."
+            )
+        return CheckpointInfo(
+            folder=folder, config=config, statistics=statistics, meta=document.get("meta", {}), hash=identity
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(
+            f"{folder / CONFIG} is not a complete checkpoint description: {error}."
+        ) from error
+
+
+def find_checkpoints(roots: Iterable[str | Path]) -> list[CheckpointInfo]:
+    """Checkpoints that lie in, or directly under, any of the folders; unreadable ones are left out, none twice."""
+    found: dict[str, CheckpointInfo] = {}
+    for root in map(Path, roots):
+        candidates = [root, *sorted(root.iterdir())] if root.is_dir() else []
+        for folder in candidates:
+            if (
+                folder.name.startswith(".")
+                or not (folder / CONFIG).is_file()
+                or not (folder / WEIGHTS).is_file()
+            ):
+                continue
+            try:
+                info = read_info(folder)
+            except CheckpointError:
+                continue
+            found.setdefault(str(folder.resolve()), info)
+    return list(found.values())
+
+
+def _document(
+    config: ModelConfig, statistics: Any, sha256: str, size: int, meta: dict[str, Any]
+) -> dict[str, Any]:
+    model = config.to_dict()
+    plain_statistics = None if statistics is None else statistics.to_dict()
+    plain_statistics = json.loads(json.dumps(plain_statistics, allow_nan=False))  # as it will be read back
+    return {
+        "kind": KIND,
+        "format": FORMAT,
+        "hash": _identity(sha256, model, plain_statistics),
+        "weights": {"file": WEIGHTS, "bytes": size, "sha256": sha256},
+        "model": model,
+        "channels": _channel_table(),
+        "statistics": plain_statistics,
+        "meta": meta,
+    }
+
+
+def _identity(sha256: str, model: dict[str, Any], statistics: Any) -> str:
+    text = json.dumps([sha256, model, statistics], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _channel_table() -> list[dict[str, str]]:
+    from cranpm.domain.channels import COARSE_CHANNELS, LOCAL_CHANNELS
+
+    return [{"name": channel.name, "units": channel.units} for channel in (*COARSE_CHANNELS, *LOCAL_CHANNELS)]
+
+
+def _statistics_from(values: dict[str, Any] | None) -> Any:
+    if values is None:
+        return None
+    from cranpm.domain.normalise import Statistics
+
+    return Statistics.from_dict(values)
+
+
+def _read_document(folder: Path) -> dict[str, Any]:
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                f"{folder} is not a checkpoint: {name} is missing. Expected a folder with {WEIGHTS}, "
+                f"{CONFIG} and {CARD}."
+            )
+    try:
+        document = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(
+            f"{folder / CONFIG} is not JSON ({error}). Copy or download the checkpoint again."
+        ) from error
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise CheckpointError(
+            f"{folder / CONFIG} does not describe a cranpm checkpoint (kind is not {KIND!r})."
+        )
+    if not isinstance(document.get("format"), int) or document["format"] > FORMAT:
+        raise CheckpointError(
+            f"{folder} has checkpoint format {document.get('format')}; this cranpm reads up to "
+            f"{FORMAT}. Update cranpm."
+        )
+    return document
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Rename into place; a folder that was there is kept aside until the new one stands."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    if not (folder / CONFIG).is_file() and any(folder.iterdir()):
+        raise CheckpointError(
+            f"{folder} exists and is not a checkpoint; it is left alone. Choose another folder."
+        )
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent)) / folder.name
+    folder.rename(aside)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+    finally:
+        shutil.rmtree(aside.parent, ignore_errors=True)

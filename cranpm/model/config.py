@@ -1,0 +1,230 @@
+"""What a CRAN-PM network is made of: one frozen dataclass, three presets, every ablation a field.
+
+A variant is ``dataclasses.replace(paper(), wind_bias=False)``, never a copy of code. The tables named in the
+comments are those of the paper (arXiv 2603.11725, Table S1 for layers, Table 3 for ablations R1-R8).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+SCANS = ("wind", "raster", "random")
+SHUFFLES = ("unshifted", "all")
+FUSIONS = ("none", "cross", "sum", "film", "concat", "coarse_queries", "bidirectional")
+DECODERS = ("pixelshuffle", "convt")
+OUTPUTS = ("delta", "absolute")
+WIND_PLACES = ("token", "tile")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Architecture of one network. Defaults are the paper's."""
+
+    name: str = "paper"
+    """Which preset this started from; for people, never for decisions in code."""
+    coarse_channels: int = 70
+    """Channels of the 0.25 degree input: ERA5(t), CAMS(t), ERA5(t-1), CAMS(t-1)."""
+    local_channels: int = 5
+    """Channels of the 0.01 degree input: PM2.5(t), elevation, latitude, longitude, PM2.5(t-1)."""
+    num_leads: int = 3
+    """Lead times 1..num_leads days, one learned embedding each."""
+    previous_day: bool = True
+    """Whether the day t-1 channels (second half of the coarse ones, last local one) are read (R8: off)."""
+
+    global_patch: int = 8
+    """Coarse cells along the side of one global token."""
+    global_width: int = 768
+    """Features of a global token."""
+    global_heads: int = 12
+    """Attention heads of the global branch."""
+    global_depth: int = 7
+    """Swin blocks after the elevation-aware block of the global branch."""
+    global_window: int = 7
+    """Tokens along the side of a window, and of a wind group, in the global branch."""
+    global_climb: float = 1000.0
+    """E0 of the global elevation bias [m]: the climb that costs one alpha."""
+
+    local_patch: int = 16
+    """Fine cells along the side of one local token; the decoder doubles log2(local_patch) times."""
+    local_width: int = 512
+    """Features of a local token, and of the bridge."""
+    local_heads: int = 8
+    """Attention heads of the local branch."""
+    local_depth: int = 5
+    """Swin blocks after the elevation-aware block of the local branch."""
+    local_window: int = 8
+    """Tokens along the side of a window in the local branch."""
+    local_climb: float = 500.0
+    """E0 of the local elevation bias [m]."""
+
+    bridge_heads: int = 8
+    """Attention heads of the cross-resolution bridge."""
+    bridge_depth: int = 2
+    """Successive cross-attention layers."""
+    mlp_ratio: float = 4.0
+    """Hidden width of every feed-forward net over its input width."""
+    drop_path: float = 0.1
+    """Largest chance of skipping a block in training; grows linearly from 0 within a branch."""
+    input_dropout: float = 0.1
+    """Dropout on tokens right after the embedding, in training."""
+
+    decoder: str = "pixelshuffle"
+    """Upsampling: "pixelshuffle" (four doublings) or "convt" (one transposed convolution; R4)."""
+    decoder_channels: tuple[int, ...] = (512, 256, 128, 64, 32)
+    """Channels at the token grid and after each doubling."""
+    skip: bool = True
+    """Whether the decoder also sees the patch embedding (cat, 1x1 convolution)."""
+    output: str = "delta"
+    """What the head means: the change to today's map ("delta") or the map itself ("absolute"; R5)."""
+    residual_scale: float = 20.0
+    """ug m-3 per unit of the network's output (the PM2.5 normalisation's scale)."""
+
+    fusion: str = "cross"
+    """How coarse reaches fine: "cross" (fine queries coarse); "none" leaves the coarse branch out (R1)."""
+    elevation_bias: bool = True
+    """Equation 2 in the first block of both branches (R2: off)."""
+    elevation_sign: int = 1
+    """+1 penalises keys higher than the query (the paper); -1 penalises lower ones (katabatic reading)."""
+    wind_bias: bool = True
+    """Equation 4 in the bridge (R3: off, together with scan="raster")."""
+    wind_at: str = "token"
+    """Wind and position the bias is taken at: each local "token", or the middle of the "tile"."""
+    scan: str = "wind"
+    """Order of tokens within a 7x7 group: "wind" (upwind first), "raster" (R3), "random" (fixed)."""
+    shuffle_in: str = "unshifted"
+    """Which Swin blocks of the global branch see the scan order: the "unshifted" ones, or "all"."""
+
+    def __post_init__(self) -> None:
+        for field, known in _CHOICES.items():
+            value = getattr(self, field)
+            if value not in known:
+                raise ValueError(
+                    f"ModelConfig.{field} is {value!r}; expected one of {', '.join(map(str, known))}."
+                )
+        for width, heads in (
+            ("global_width", "global_heads"),
+            ("local_width", "local_heads"),
+            ("local_width", "bridge_heads"),
+        ):
+            _require_multiple(self, width, getattr(self, heads), f"{heads} ({getattr(self, heads)})")
+        for width in ("global_width", "local_width"):
+            _require_multiple(
+                self, width, 4, "4, for the sin-cos position (sine and cosine of row and column)"
+            )
+        if self.coarse_channels % 2:
+            raise ValueError(
+                f"ModelConfig.coarse_channels is {self.coarse_channels}; expected an even number "
+                "(day t, then the same channels of day t-1)."
+            )
+        if 2 ** (len(self.decoder_channels) - 1) != self.local_patch:
+            raise ValueError(
+                f"ModelConfig.decoder_channels has {len(self.decoder_channels)} entries; expected "
+                f"1 + log2(local_patch) so that tokens of {self.local_patch} cells become cells."
+            )
+
+    @property
+    def global_multiple(self) -> int:
+        """Coarse cells that rows and columns are padded to a multiple of (56: patch 8 x window 7)."""
+        return self.global_patch * self.global_window
+
+    @property
+    def local_multiple(self) -> int:
+        """Fine cells a tile's side must be a multiple of (128: patch 16 x window 8)."""
+        return self.local_patch * self.local_window
+
+    @property
+    def coarse_channels_read(self) -> int:
+        """Coarse channels that enter the embedding."""
+        return self.coarse_channels if self.previous_day else self.coarse_channels // 2
+
+    @property
+    def local_channels_read(self) -> int:
+        """Local channels that enter the embedding."""
+        return self.local_channels if self.previous_day else self.local_channels - 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; ``from_dict`` is the inverse."""
+        return dataclasses.asdict(self) | {"decoder_channels": list(self.decoder_channels)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
+        """Rebuild a config from ``to_dict``; an unknown field is refused, a missing one takes its default."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(
+                f"Unknown ModelConfig field(s) {', '.join(unknown)}; this version of cranpm knows "
+                f"{', '.join(sorted(known))}. Update cranpm, or check the spelling."
+            )
+        values = dict(values)
+        if "decoder_channels" in values:
+            values["decoder_channels"] = tuple(int(c) for c in values["decoder_channels"])
+        return cls(**values)
+
+
+_CHOICES = {
+    "scan": SCANS,
+    "shuffle_in": SHUFFLES,
+    "fusion": FUSIONS,
+    "decoder": DECODERS,
+    "output": OUTPUTS,
+    "wind_at": WIND_PLACES,
+    "elevation_sign": (1, -1),
+}
+
+
+def _require_multiple(config: ModelConfig, field: str, divisor: int, what: str) -> None:
+    if getattr(config, field) % divisor:
+        raise ValueError(f"ModelConfig.{field} is {getattr(config, field)}; expected a multiple of {what}.")
+
+
+def paper() -> ModelConfig:
+    """The network of Table S1: 94.3 M trainable parameters, + 0.5 M for the decoder's skip fusion."""
+    return ModelConfig()
+
+
+def small() -> ModelConfig:
+    """The demo network: under 3.9 M parameters, about 6 GFLOP a tile, a whole map in seconds on two cores."""
+    return ModelConfig(
+        name="small",
+        global_width=160,
+        global_heads=5,
+        global_depth=3,
+        local_width=128,
+        local_heads=4,
+        local_depth=2,
+        bridge_heads=4,
+        decoder_channels=(96, 48, 24, 16, 8),
+        drop_path=0.05,
+        input_dropout=0.05,
+    )
+
+
+def tiny() -> ModelConfig:
+    """A network for tests and notebooks: well under a million parameters."""
+    return ModelConfig(
+        name="tiny",
+        global_width=64,
+        global_heads=4,
+        global_depth=2,
+        local_width=64,
+        local_heads=4,
+        local_depth=2,
+        bridge_heads=4,
+        decoder_channels=(32, 16, 16, 8, 8),
+        drop_path=0.0,
+        input_dropout=0.0,
+    )
+
+
+PRESETS: dict[str, Callable[[], ModelConfig]] = {"paper": paper, "small": small, "tiny": tiny}
+
+
+def get_preset(name: str) -> ModelConfig:
+    """The preset of that name, or an error that lists the known ones."""
+    if name not in PRESETS:
+        raise ValueError(f"Unknown model preset {name!r}; expected one of {', '.join(PRESETS)}.")
+    return PRESETS[name]()

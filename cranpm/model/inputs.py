@@ -1,0 +1,198 @@
+"""What goes into the network, what is shared by the tiles of a day, and the door where bad input is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .config import ModelConfig
+from .embed import pad_coordinate, pad_to_multiple
+
+
+class ModelInputError(ValueError):
+    """An input the network refuses: wrong shape, or a value that is not finite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalInputs:
+    """One or more days on the coarse grid, rows north to south."""
+
+    fields: Tensor
+    """(B, 70, Hc, Wc) normalised channels, gaps filled with 0 (the mean)."""
+    elevation: Tensor
+    """(B or 1, Hc, Wc) [m], for the elevation bias."""
+    wind: Tensor
+    """(B, 2, Hc, Wc) u10, v10 of day t [m s-1]; feeds only the scan order."""
+    latitude: Tensor
+    """(Hc,) [degrees]."""
+    longitude: Tensor
+    """(Wc,) [degrees]."""
+    valid: Tensor | None = None
+    """(B, Hc, Wc) bool, cells that hold real values; None for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalInputs:
+    """A batch of tiles on the fine grid, rows north to south."""
+
+    fields: Tensor
+    """(B, 5, S, S) normalised channels, gaps filled with 0; channel 0 is PM2.5 of day t."""
+    elevation: Tensor
+    """(B, S, S) [m], for the elevation bias."""
+    wind: Tensor
+    """(B, 2, S/16, S/16) u10, v10 of day t at token centres [m s-1]; feeds only the wind bias."""
+    latitude: Tensor
+    """(B, S) [degrees]."""
+    longitude: Tensor
+    """(B, S) [degrees]."""
+    lead: Tensor
+    """(B,) int, lead time 1..3 [days]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalContext:
+    """What the global branch says of each day, shared by all tiles and leads of that day."""
+
+    tokens: Tensor
+    """(B, Ng, Dl) already projected to the local width."""
+    latitude: Tensor
+    """(Ng,) token centres [degrees]."""
+    longitude: Tensor
+    """(Ng,) token centres [degrees]."""
+    valid: Tensor | None
+    """(B, Ng) bool, tokens that may be attended to; None for all."""
+    grid: tuple[int, int]
+    """Rows and columns of tokens, padding included."""
+    keys: tuple[Tensor, ...] = ()
+    """For each bridge layer, (B, h, Ng, dh)."""
+    values: tuple[Tensor, ...] = ()
+    """For each bridge layer, (B, h, Ng, dh)."""
+
+    def of_tiles(self, day_index: Tensor | None, num_tiles: int) -> GlobalContext:
+        """The context of each tile: ``day_index[b]`` says which day tile b belongs to.
+
+        With a single day nothing is copied (the batch axis has length 1, or is a view).
+        """
+        num_days = len(self.tokens)
+        if day_index is None:
+            if num_days not in (1, num_tiles):
+                raise ModelInputError(
+                    f"Got {num_tiles} tiles and a context of {num_days} days; expected one day, one "
+                    "day per tile, or day_index to say which tile belongs to which day."
+                )
+            return self
+        if day_index.shape != (num_tiles,):
+            raise ModelInputError(
+                f"day_index has shape {tuple(day_index.shape)}; expected ({num_tiles},), one entry per tile."
+            )
+        if num_days == 1:
+            return self
+        pick = lambda x: x.index_select(0, day_index)  # noqa: E731
+        return replace(
+            self,
+            tokens=pick(self.tokens),
+            valid=None if self.valid is None else pick(self.valid),
+            keys=tuple(map(pick, self.keys)),
+            values=tuple(map(pick, self.values)),
+        )
+
+    def to(self, *args, **kwargs) -> GlobalContext:
+        """All tensors moved or cast as by ``Tensor.to`` (the mask keeps its dtype when only a dtype is given)."""
+        move = lambda x: x.to(*args, **kwargs)  # noqa: E731
+        valid = None if self.valid is None else move(self.valid).bool()
+        return GlobalContext(
+            tokens=move(self.tokens),
+            latitude=move(self.latitude),
+            longitude=move(self.longitude),
+            valid=valid,
+            grid=self.grid,
+            keys=tuple(map(move, self.keys)),
+            values=tuple(map(move, self.values)),
+        )
+
+
+def check_global(inputs: GlobalInputs, config: ModelConfig) -> None:
+    """Refuse coarse inputs of wrong shape, or with a value that is not finite where ``valid`` says it counts."""
+    batch, rows, columns = len(inputs.fields), *inputs.fields.shape[-2:]
+    _shape("GlobalInputs.fields", inputs.fields, (batch, config.coarse_channels, rows, columns))
+    _shape("GlobalInputs.elevation", inputs.elevation, (batch, rows, columns), (1, rows, columns))
+    _shape("GlobalInputs.wind", inputs.wind, (batch, 2, rows, columns))
+    _shape("GlobalInputs.latitude", inputs.latitude, (rows,))
+    _shape("GlobalInputs.longitude", inputs.longitude, (columns,))
+    if inputs.valid is not None:
+        _shape("GlobalInputs.valid", inputs.valid, (batch, rows, columns))
+        if inputs.valid.dtype != torch.bool:
+            raise ModelInputError(f"GlobalInputs.valid has dtype {inputs.valid.dtype}; expected torch.bool.")
+    _finite("GlobalInputs", inputs, ("fields", "elevation", "wind", "latitude", "longitude"))
+
+
+def check_local(inputs: LocalInputs, config: ModelConfig) -> None:
+    """Refuse tiles of wrong shape, with a value that is not finite, or with a lead time there is no embedding for."""
+    batch, size = len(inputs.fields), inputs.fields.shape[-1]
+    if size % config.local_multiple:
+        raise ModelInputError(
+            f"LocalInputs.fields has tiles of {size} cells; expected a multiple of "
+            f"{config.local_multiple} (patch {config.local_patch} x window {config.local_window})."
+        )
+    tokens = size // config.local_patch
+    _shape("LocalInputs.fields", inputs.fields, (batch, config.local_channels, size, size))
+    _shape("LocalInputs.elevation", inputs.elevation, (batch, size, size))
+    _shape("LocalInputs.wind", inputs.wind, (batch, 2, tokens, tokens))
+    _shape("LocalInputs.latitude", inputs.latitude, (batch, size))
+    _shape("LocalInputs.longitude", inputs.longitude, (batch, size))
+    _shape("LocalInputs.lead", inputs.lead, (batch,))
+    low, high = int(inputs.lead.min()), int(inputs.lead.max())
+    if low < 1 or high > config.num_leads:
+        raise ModelInputError(
+            f"LocalInputs.lead holds {low if low < 1 else high}; expected lead times from 1 to "
+            f"{config.num_leads} days."
+        )
+    _finite("LocalInputs", inputs, ("fields", "elevation", "wind", "latitude", "longitude"))
+
+
+def drop_full_mask(inputs: GlobalInputs) -> GlobalInputs:
+    """Forget a mask that hides nothing: attention without a key mask is cheaper, and equal."""
+    if inputs.valid is not None and bool(inputs.valid.all()):
+        return replace(inputs, valid=None)
+    return inputs
+
+
+def pad_global(inputs: GlobalInputs, multiple: int) -> GlobalInputs:
+    """Pad at the south and east to a legal size; what was added is marked as not valid."""
+    rows, columns = inputs.fields.shape[-2:]
+    if rows % multiple == 0 and columns % multiple == 0:
+        return inputs
+    valid = inputs.valid
+    if valid is None:
+        valid = torch.ones(len(inputs.fields), rows, columns, dtype=torch.bool, device=inputs.fields.device)
+    pad = lambda x: pad_to_multiple(x, multiple)  # noqa: E731
+    return GlobalInputs(
+        fields=pad(inputs.fields),
+        elevation=pad(inputs.elevation),
+        wind=pad(inputs.wind),
+        latitude=pad_coordinate(inputs.latitude, multiple),
+        longitude=pad_coordinate(inputs.longitude, multiple),
+        valid=pad(valid),
+    )
+
+
+def _shape(name: str, tensor: Tensor, *expected: tuple[int, ...]) -> None:
+    if tuple(tensor.shape) not in expected:
+        wanted = " or ".join(str(shape) for shape in dict.fromkeys(expected))
+        raise ModelInputError(f"{name} has shape {tuple(tensor.shape)}; expected {wanted}.")
+
+
+def _finite(owner: str, inputs: GlobalInputs | LocalInputs, names: tuple[str, ...]) -> None:
+    # One NaN or infinity makes the sum so; a sum reads each value once and writes nothing, so this costs little.
+    for name in names:
+        tensor = getattr(inputs, name)
+        if not torch.isfinite(tensor.sum(dtype=torch.float32)):
+            bad = int((~torch.isfinite(tensor)).sum())
+            if bad == 0:  # huge but finite
+                continue
+            raise ModelInputError(
+                f"{owner}.{name} holds {bad} value(s) that are not finite; expected gaps to be filled with 0 (the "
+                "normalised mean) and marked in the mask. Build inputs with cranpm.data.samples, which does both."
+            )

@@ -1,0 +1,186 @@
+"""CRAN-PM: the whole forward pass, in the steps of the paper's Algorithm S1."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .attention import init_weights
+from .branches import GlobalBranch, LocalBranch
+from .bridge import Bridge
+from .config import ModelConfig
+from .decoder import Decoder
+from .embed import token_centres
+from .inputs import (
+    GlobalContext,
+    GlobalInputs,
+    LocalInputs,
+    check_global,
+    check_local,
+    drop_full_mask,
+    pad_global,
+)
+from .trace import BRIDGE_TRACE, Trace
+
+
+def add_residual(today: Tensor, delta: Tensor, scale: float = 20.0) -> Tensor:
+    """The residual step (eq. 1): today's map plus the predicted change.
+
+    Parameters
+    ----------
+    today : Tensor
+        PM2.5 of the init day [ug m-3].
+    delta : Tensor, same shape
+        Output of the network, normalised.
+    scale : float
+        ug m-3 per unit of delta (``ModelConfig.residual_scale``).
+    """
+    return today + scale * delta
+
+
+class CranPM(nn.Module):
+    """The Cross-Resolution Attention Network for PM2.5.
+
+    Call ``encode_global`` once per day, then ``forecast_delta`` for each batch of tiles and each lead time; or call
+    the network itself to do both. An untrained network returns zeros: its forecast is persistence, bit for bit
+    (unless ``config.output`` is "absolute").
+
+    Attributes
+    ----------
+    config : ModelConfig
+    check_inputs : bool
+        Whether shapes and finiteness are checked at the door (on by default; costs one read of each input and, on a
+        GPU, one synchronisation: switch off inside captured graphs).
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.check_inputs = True
+        self.local_branch = LocalBranch(config)
+        self.global_branch = GlobalBranch(config) if config.fusion != "none" else None
+        self.bridge = self._build_bridge() if config.fusion != "none" else None
+        self.decoder = Decoder(
+            config.local_width, config.decoder_channels, kind=config.decoder, skip=config.skip
+        )
+        self._init_weights()
+
+    def _build_bridge(self) -> Bridge:
+        c = self.config
+        if c.fusion != "cross":
+            raise NotImplementedError(
+                f"ModelConfig.fusion={c.fusion!r} is not built yet; use 'cross' or 'none'."
+            )
+        return Bridge(
+            c.global_width,
+            c.local_width,
+            c.bridge_heads,
+            c.bridge_depth,
+            wind_bias=c.wind_bias,
+            wind_at=c.wind_at,
+            mlp_ratio=c.mlp_ratio,
+        )
+
+    def _init_weights(self) -> None:
+        init_weights(self)
+        c = self.config
+        if c.previous_day:  # the day before starts as if absent, and is learned from there
+            self.local_branch.embed.zero_channels(c.local_channels - 1)
+            if self.global_branch is not None:
+                self.global_branch.embed.zero_channels(c.coarse_channels // 2)
+
+    def encode_global(self, inputs: GlobalInputs, trace: Trace | None = None) -> GlobalContext:
+        """Encode days (Algorithm S1, lines 3-5), down to the keys and values that all their tiles share."""
+        if self.check_inputs:
+            check_global(inputs, self.config)
+            inputs = drop_full_mask(inputs)
+        if self.global_branch is None or self.bridge is None:
+            return _empty_context(inputs, self.config.local_width)
+        inputs = pad_global(inputs, self.config.global_multiple)
+        latitude, longitude = token_centres(inputs.latitude, inputs.longitude, self.config.global_patch)
+        tokens, valid = self.global_branch(inputs.fields, inputs.elevation, inputs.wind, inputs.valid, trace)
+        context, keys, values = self.bridge.prepare(tokens)
+        rows, columns = (size // self.config.global_patch for size in inputs.fields.shape[-2:])
+        return GlobalContext(
+            tokens=context,
+            latitude=latitude,
+            longitude=longitude,
+            valid=valid,
+            grid=(rows, columns),
+            keys=keys,
+            values=values,
+        )
+
+    def forecast_delta(
+        self,
+        inputs: LocalInputs,
+        context: GlobalContext,
+        day_index: Tensor | None = None,
+        trace: Trace | None = None,
+    ) -> Tensor:
+        """Change of PM2.5 over the lead time (Algorithm S1, lines 6-11).
+
+        Parameters
+        ----------
+        inputs : LocalInputs
+            B tiles.
+        context : GlobalContext
+            Of one or more days.
+        day_index : Tensor of int, shape (B,), optional
+            Which day of the context each tile belongs to; not needed when the context holds one day, or one per tile.
+        trace : Trace, optional
+            Collects the tensors it was made for.
+
+        Returns
+        -------
+        Tensor, shape (B, S, S)
+            Normalised residual: the forecast is ``add_residual(today, delta)``.
+        """
+        if self.check_inputs:
+            check_local(inputs, self.config)
+        grid = (inputs.wind.shape[-2], inputs.wind.shape[-1])
+        tokens, patches = self.local_branch(inputs.fields, inputs.elevation, inputs.lead, trace)
+        if self.bridge is not None:
+            tokens = self._read_context(tokens, inputs, context.of_tiles(day_index, len(tokens)), trace)
+        delta = self.decoder(tokens, patches, grid)
+        if (
+            self.config.output == "absolute"
+        ):  # the head gives tomorrow's map; its change from today's is what we return
+            delta = delta - inputs.fields[:, 0]
+        if trace is not None:
+            trace.record("delta", delta)
+        return delta
+
+    def _read_context(
+        self, tokens: Tensor, inputs: LocalInputs, context: GlobalContext, trace: Trace | None
+    ) -> Tensor:
+        latitude, longitude = token_centres(inputs.latitude, inputs.longitude, self.config.local_patch)
+        return self.bridge(tokens, context, latitude, longitude, inputs.wind.flatten(2), trace)
+
+    @staticmethod
+    def new_trace(*names: str) -> Trace:
+        """A trace to pass in; by default of all that is needed to draw the bridge's attention and its biases."""
+        return Trace(*(names or BRIDGE_TRACE))
+
+    def forward(
+        self,
+        global_inputs: GlobalInputs,
+        local_inputs: LocalInputs,
+        day_index: Tensor | None = None,
+        trace: Trace | None = None,
+    ) -> Tensor:
+        """Both steps at once, for training; see ``encode_global`` and ``forecast_delta``."""
+        return self.forecast_delta(local_inputs, self.encode_global(global_inputs, trace), day_index, trace)
+
+
+def _empty_context(inputs: GlobalInputs, width: int) -> GlobalContext:
+    """What a network without a coarse branch (R1) knows of a day: nothing."""
+    tokens = inputs.fields.new_zeros(len(inputs.fields), 0, width)
+    nowhere = inputs.latitude.new_zeros(0)
+    return GlobalContext(tokens=tokens, latitude=nowhere, longitude=nowhere, valid=None, grid=(0, 0))
+
+
+def set_plain_attention(network: nn.Module, plain: bool = True) -> None:
+    """Switch every attention between the fused kernels and the plain formula (for tests and FLOP counts)."""
+    for module in network.modules():
+        if hasattr(module, "plain"):
+            module.plain = plain

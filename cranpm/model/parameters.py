@@ -1,0 +1,115 @@
+"""Counting: parameters of a preset, and floating-point operations of a forward pass."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import nn
+
+from .config import ModelConfig, get_preset
+from .decoder import transposed_channels
+from .network import CranPM
+
+
+def describe_parameters(preset: str | ModelConfig) -> dict[str, int]:
+    """Trainable parameters by part, their total, and the entries of the fixed position tables (no weights)."""
+    config = get_preset(preset) if isinstance(preset, str) else preset
+    with torch.device("meta"):
+        network = CranPM(config)
+    parts: dict[str, nn.Module | None] = {
+        "global_branch": network.global_branch,
+        "local_branch": network.local_branch,
+        "bridge": network.bridge,
+        "decoder": network.decoder,
+    }
+    counts = {
+        name: sum(p.numel() for p in part.parameters()) if part is not None else 0
+        for name, part in parts.items()
+    }
+    counts["trainable"] = sum(counts.values())
+    counts["fixed_position_tables"] = _position_entries(config)
+    return counts
+
+
+def _position_entries(config: ModelConfig, coarse: tuple[int, int] = (168, 280), tile: int = 512) -> int:
+    local = (tile // config.local_patch) ** 2 * config.local_width
+    if config.fusion == "none":
+        return local
+    return (
+        local + (coarse[0] // config.global_patch) * (coarse[1] // config.global_patch) * config.global_width
+    )
+
+
+def parameter_groups(network: CranPM, weight_decay: float) -> list[dict]:
+    """Groups for AdamW: decay for matrices and kernels; none for biases, norms, tables, embeddings, alpha, beta."""
+    decayed, free = [], []
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            is_kernel = name == "weight" and isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
+            (decayed if is_kernel else free).append(parameter)
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = (168, 280)) -> dict[str, int]:
+    """Floating-point operations of a forward pass, matrix products and convolutions only, 2 per multiply-add.
+
+    By formula, since PyTorch's counter misses the CPU's fused attention.
+
+    Returns
+    -------
+    dict
+        ``global`` and ``bridge_keys_values`` once per day; ``local``, ``bridge``, ``decoder`` per tile and lead, and
+        their sum ``per_tile``.
+    """
+    c = config
+    rows, columns = (-(-size // c.global_multiple) * c.global_window for size in coarse)  # padded
+    ng, nl = rows * columns, (tile // c.local_patch) ** 2
+    flops = {"global": 0, "bridge_keys_values": 0, "local": 0, "bridge": 0, "decoder": _decoder_flops(c, nl)}
+    flops["local"] = _branch_flops(
+        nl,
+        c.local_channels_read * c.local_patch**2,
+        c.local_width,
+        c.local_depth,
+        c.local_window,
+        c.mlp_ratio,
+    )
+    if c.fusion == "cross":
+        d = c.local_width
+        flops["global"] = _branch_flops(
+            ng,
+            c.coarse_channels_read * c.global_patch**2,
+            c.global_width,
+            c.global_depth,
+            c.global_window,
+            c.mlp_ratio,
+        )
+        flops["bridge_keys_values"] = 2 * ng * (c.global_width * d + c.bridge_depth * 2 * d * d)
+        query_and_projection, feed_forward = 2 * d * d, 2 * int(c.mlp_ratio * d) * d
+        flops["bridge"] = c.bridge_depth * (2 * nl * (query_and_projection + feed_forward) + 4 * nl * ng * d)
+    flops["per_tile"] = flops["local"] + flops["bridge"] + flops["decoder"]
+    return flops
+
+
+def _branch_flops(tokens: int, patch_values: int, width: int, depth: int, window: int, ratio: float) -> int:
+    embed = 2 * tokens * patch_values * width
+    block = 2 * tokens * (4 * width * width + 2 * int(ratio * width) * width)  # qkv, projection, feed-forward
+    full_attention = 4 * tokens * tokens * width  # q k^T and weights v
+    window_attention = 4 * tokens * window * window * width
+    return embed + (1 + depth) * block + full_attention + depth * window_attention
+
+
+def _decoder_flops(config: ModelConfig, tokens: int) -> int:
+    channels, width = config.decoder_channels, config.local_width
+    total = 4 * tokens * width * channels[0] if config.skip else 0
+    if not config.skip and channels[0] != width:
+        total = 2 * tokens * width * channels[0]
+    cells = tokens
+    if config.decoder == "convt":
+        last, cells = transposed_channels(channels), tokens * config.local_patch**2
+        return total + 2 * cells * channels[0] * last + 36 * cells * last * last + 2 * cells * last
+    for before, after in itertools.pairwise(channels):
+        total += 2 * 9 * cells * before * 4 * after  # 3x3 to four times the channels, before the shuffle
+        cells *= 4
+        total += 2 * (2 * 9 * cells * after * after)  # two 3x3 after it
+    return total + 2 * cells * channels[-1]

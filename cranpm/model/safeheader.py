@@ -1,0 +1,84 @@
+"""Look at a weights file before trusting it: what it is, how long it should be, which shapes it holds."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+LARGEST_HEADER = 16 * 2**20
+"""A header longer than this is no header of ours [bytes]."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used: what was expected, what was found, what to do."""
+
+
+def refuse_pickle(path: Path) -> None:
+    """Refuse pickled weights by their content: loading them could run code, so they are never opened."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    # A zip (torch.save since 1.6), or a pickle of protocol 2 or later (opcode 0x80, then the protocol's number). A
+    # safetensors file starts with the header's length, whose bytes 4..8 are zero for any header we accept.
+    if start[:4] == b"PK\x03\x04" or (
+        start[:1] == b"\x80" and 2 <= start[1] <= 5 and start[4:8] != b"\0\0\0\0"
+    ):
+        raise CheckpointError(
+            f"{path} is a pickled file, which could run code when opened. Only safetensors are read: "
+            "load it where you trust it and save it with cranpm.model.checkpoint.save_checkpoint."
+        )
+
+
+def check_header(path: Path, expected_bytes: int, expected_shapes: dict[str, tuple[int, ...]]) -> None:
+    """Compare a safetensors file's length, names, shapes and types with what the network needs, reading no weights."""
+    size = path.stat().st_size
+    if size != expected_bytes:
+        what = "cut short" if size < expected_bytes else "longer than when it was saved"
+        raise CheckpointError(
+            f"{path} is {what}: {size} bytes, expected {expected_bytes}. Copy or download the "
+            "checkpoint again."
+        )
+    header = _read_header(path, size)
+    missing, extra = sorted(expected_shapes.keys() - header), sorted(header.keys() - expected_shapes)
+    if missing or extra:
+        raise CheckpointError(
+            f"{path} does not fit the architecture in config.json: {_list('missing', missing)}"
+            f"{_list('unexpected', extra)} Weights and config.json come from different networks."
+        )
+    for name, shape in expected_shapes.items():
+        found = tuple(header[name]["shape"])
+        if found != shape:
+            raise CheckpointError(
+                f"{path}: {name} has shape {found}, but the architecture in config.json needs {shape}. "
+                "Weights and config.json come from different networks."
+            )
+        if header[name]["dtype"] != "F32":
+            raise CheckpointError(f"{path}: {name} has type {header[name]['dtype']}; expected F32.")
+
+
+def _read_header(path: Path, size: int) -> dict[str, dict]:
+    broken = CheckpointError(
+        f"{path} is not a safetensors file, or its header is damaged. Copy or download the checkpoint again."
+    )
+    with path.open("rb") as file:
+        start = file.read(8)
+        if len(start) < 8:
+            raise broken
+        length = struct.unpack("<Q", start)[0]
+        if length > min(LARGEST_HEADER, size - 8):
+            raise broken
+        try:
+            header = json.loads(file.read(length))
+            header.pop("__metadata__", None)
+            if all({"shape", "dtype"} <= set(entry) for entry in header.values()):
+                return header
+        except (ValueError, AttributeError, TypeError):
+            pass
+    raise broken
+
+
+def _list(what: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{what} {shown}."
