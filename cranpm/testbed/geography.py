@@ -200,9 +200,12 @@ def _read(path: Path) -> Packed:
             packed = {name: file[name] for name in file.files}
         version = json.loads(str(packed["meta"]))["version"]
     except FileNotFoundError:
-        raise GeographyFileError(f"No geography file at {path}. Make one with export_geography(path, domain).") from None
+        msg = f"No geography file at {path}. Make one with export_geography(path, domain)."
+        raise GeographyFileError(msg) from None
     except Exception as error:  # a truncated zip fails in many ways, all of them meaning the same
-        raise GeographyFileError(f"{path} is not a readable geography file ({error}). Export it again.") from error
+        raise GeographyFileError(
+            f"{path} is not a readable geography file ({error}). Export it again."
+        ) from error
     if version != GEOGRAPHY_VERSION:
         msg = f"{path} holds geography version {version}; this program needs {GEOGRAPHY_VERSION}. Export it again."
         raise GeographyFileError(msg)

@@ -161,7 +161,9 @@ def compute(domain: Domain) -> Packed:
 
     grid, box = domain.fine, domain.coarse_box
     if grid.rows % BLOCK or grid.cols % BLOCK:
-        raise ValueError(f"A fine grid needs rows and columns that are multiples of {BLOCK}, got {grid.shape}.")
+        raise ValueError(
+            f"A fine grid needs rows and columns that are multiples of {BLOCK}, got {grid.shape}."
+        )
     is_land = terrain.land_fraction(grid) >= 0.5
     elevation = np.round(terrain.blended_elevation(grid, is_land)).astype(np.int16)
     metres = elevation.astype(np.float32)
@@ -192,7 +194,9 @@ def compute(domain: Domain) -> Packed:
     fine = unpack_fine(packed, grid)
     for name in ("elevation", "land", "valley_depth", "terrain_complexity"):
         packed[f"coarse_{name}"] = terrain.node_means(fine[name], grid, box)
-    packed["coarse_population"] = terrain.node_means(fine["population"], grid, box) * np.float32(CELLS_PER_NODE**2)
+    packed["coarse_population"] = terrain.node_means(fine["population"], grid, box) * np.float32(
+        CELLS_PER_NODE**2
+    )
     return packed
 
 

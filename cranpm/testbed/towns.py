@@ -121,7 +121,9 @@ def town_population(grid: Grid, towns: Towns, is_land: np.ndarray) -> np.ndarray
         on_land = kernel * is_land[row_window, col_window]
         if on_land.sum() > 0.05 * kernel.sum():  # a town on an islet the mask has lost keeps its kernel
             kernel = on_land
-        people[row_window, col_window] += (towns.population[k] * kernel / (kernel.sum() + outside)).astype(np.float32)
+        people[row_window, col_window] += (towns.population[k] * kernel / (kernel.sum() + outside)).astype(
+            np.float32
+        )
     return people
 
 
