@@ -1,0 +1,138 @@
+"""Colour scales: how a value becomes a colour, in tiles, circles, legends and figures alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import colorcet
+import numpy as np
+
+from .eaqi import EAQI_CLASSES, EAQI_NOTE, NO_DATA_COLOUR, eaqi_class
+
+UNITS = "µg/m³"
+
+NUM_COLOURS = 255
+"""Colours of a continuous scale; with "no data" they fill the 256 entries of a palette picture."""
+
+
+def _sampled(names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """A colour list resampled to :data:`NUM_COLOURS` entries."""
+    index = np.round(np.linspace(0, len(names) - 1, NUM_COLOURS)).astype(int)
+    return tuple(names[i] for i in index)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColourScale:
+    """A mapping from values to a palette.
+
+    Parameters
+    ----------
+    name : str
+        Key in :data:`SCALES` and in tile addresses.
+    title, units : str
+        Shown beside the legend.
+    kind : {"continuous", "diverging", "classes"}
+    low, high : float
+        Values at the ends of the palette; values beyond take the end colour.
+    colours : tuple of str
+        Hex colours from low to high.
+    ticks : tuple of float
+        Values to label.
+    gamma : float
+        Position on the palette is ``((v - low) / (high - low)) ** gamma``; below 1 it spends more colours on low
+        values, where most of Europe is.
+    note : str
+        A sentence for the legend.
+    """
+
+    name: str
+    title: str
+    units: str = UNITS
+    kind: Literal["continuous", "diverging", "classes"]
+    low: float
+    high: float
+    colours: tuple[str, ...] = field(repr=False)
+    ticks: tuple[float, ...]
+    gamma: float = 1.0
+    note: str = ""
+
+    def position(self, values: Any) -> np.ndarray:
+        """Position on the palette in 0..1, NaN where there is no value."""
+        share = np.clip((np.asarray(values, dtype=np.float32) - self.low) / (self.high - self.low), 0.0, 1.0)
+        return share if self.gamma == 1.0 else share**self.gamma
+
+    def index(self, values: Any) -> np.ndarray:
+        """Palette index: 0 where there is no value, else 1..len(colours); uint8, shape of ``values``."""
+        if self.kind == "classes":
+            return eaqi_class(values)
+        position = self.position(values)
+        valid = np.isfinite(np.asarray(values, dtype=np.float32))
+        scaled = np.where(valid, position, 0.0) * (len(self.colours) - 1) + 1.5
+        return np.where(valid, scaled, 0).astype(np.uint8)
+
+    def colours_of(self, values: Any) -> list[str]:
+        """Hex colour of each value of a sequence; grey where there is none."""
+        palette = (NO_DATA_COLOUR, *self.colours)
+        return [palette[i] for i in np.atleast_1d(self.index(values))]
+
+    @cached_property
+    def palette(self) -> bytes:
+        """768 bytes of RGB for a palette picture; entry 0 is transparent there."""
+        entries = [bytes.fromhex(colour.lstrip("#")[:6]) for colour in (NO_DATA_COLOUR, *self.colours)]
+        return b"".join(entries).ljust(768, b"\0")
+
+
+_BALANCE = _sampled(colorcet.CET_D1A)
+
+
+def _continuous(name: str, colours: Any) -> ColourScale:
+    return ColourScale(
+        name=name,
+        title="PM2.5, 24-h mean",
+        kind="continuous",
+        low=0.0,
+        high=60.0,
+        colours=_sampled(colours),
+        ticks=(0, 5, 10, 15, 25, 40, 60),
+        gamma=0.6,
+    )
+
+
+def _viridis() -> tuple[str, ...]:
+    from bokeh.palettes import viridis
+
+    return tuple(viridis(NUM_COLOURS))
+
+
+SCALES: dict[str, ColourScale] = {
+    "continuous": _continuous("continuous", _viridis()),
+    "eaqi": ColourScale(
+        name="eaqi",
+        title="PM2.5, 24-h mean, EAQI classes",
+        kind="classes",
+        low=0.0,
+        high=140.0,
+        colours=tuple(item.colour for item in EAQI_CLASSES),
+        ticks=tuple(float(item.low) for item in EAQI_CLASSES),
+        note=EAQI_NOTE,
+    ),
+    "change": ColourScale(
+        name="change",
+        title="Change of PM2.5",
+        kind="diverging",
+        low=-15.0,
+        high=15.0,
+        colours=_BALANCE,
+        ticks=(-15, -10, -5, 0, 5, 10, 15),
+    ),
+}
+"""The scales of the map: PM2.5 continuous, PM2.5 in index classes, and signed differences."""
+
+
+def scale_for(layer: str, scale: str) -> ColourScale:
+    """The colour scale of a layer: differences are diverging, concentrations follow the reader's choice."""
+    if layer in ("change", "error"):
+        return SCALES["change"]
+    return SCALES["eaqi" if scale == "eaqi" else "continuous"]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cranpm.plot.eaqi import EAQI_CLASSES, NO_DATA_COLOUR, eaqi_class
+from cranpm.plot.style import SCALES, scale_for
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (0.0, 1),
+        (4.49, 1),
+        (4.5, 1),  # rounds to 5, still Good
+        (5.49, 1),
+        (5.5, 2),  # half up: 6
+        (15.49, 2),
+        (15.5, 3),
+        (50.49, 3),
+        (50.5, 4),
+        (90.5, 5),
+        (140.49, 5),
+        (140.5, 6),
+        (2000.0, 6),
+        (-0.4, 1),  # an instrument's zero
+        (-3.0, 0),
+        (float("nan"), 0),
+        (float("inf"), 0),
+        (float("-inf"), 0),
+    ],
+)
+def test_index_class_at_its_edges(value: float, number: int):
+    assert int(eaqi_class(value)) == number
+
+
+def test_classes_leave_no_number_without_a_class():
+    for lower, upper in zip(EAQI_CLASSES, EAQI_CLASSES[1:]):
+        assert lower.high is not None
+        assert upper.low == lower.high + 1
+
+
+def test_no_value_is_index_zero_on_every_scale():
+    for scale in SCALES.values():
+        assert scale.index([np.nan]).tolist() == [0]
+        assert scale.colours_of([np.nan]) == [NO_DATA_COLOUR]
+
+
+def test_higher_values_never_have_a_lower_index():
+    values = np.linspace(-20, 200, 5000)
+    for scale in SCALES.values():
+        index = scale.index(values).astype(int)
+        shown = index > 0
+        assert (np.diff(index[shown]) >= 0).all()
+        assert index.max() == len(scale.colours)
+
+
+def test_ends_of_the_scale_take_the_end_colours():
+    scale = SCALES["continuous"]
+    assert scale.index([scale.low, scale.high, 1e6]).tolist() == [1, 255, 255]
+
+
+def test_no_change_is_the_middle_of_the_diverging_scale():
+    assert SCALES["change"].index([0.0]).tolist() == [128]
+    low, high = SCALES["change"].index([-7.0, 7.0]).astype(int)
+    assert 128 - low == high - 128
+
+
+def test_the_continuous_scale_grows_lighter_all_the_way():
+    """Lightness must rise with the value, so that the map also reads in grey and for colour-blind readers."""
+    rgb = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in SCALES["continuous"].colours]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(luminance[::4]) > 0).all()
+
+
+def test_layers_get_their_scales():
+    assert scale_for("today", "eaqi").name == "eaqi"
+    assert scale_for("forecast", "continuous").name == "continuous"
+    # a difference has no index class
+    assert scale_for("change", "eaqi").name == "change"
+    assert scale_for("error", "continuous").name == "change"
