@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -186,7 +186,7 @@ def _run_batch(
     inputs = day.local_inputs(group)
     for lead, residual in maps.items():
         trace = None if recorder is None else recorder.new_trace()
-        at_lead = inputs._replace(lead=torch.full_like(inputs.lead, lead))
+        at_lead = replace(inputs, lead=torch.full_like(inputs.lead, lead))
         delta = network.forecast_delta(at_lead, context, trace=trace)
         for tile, values in zip(group, delta.float(), strict=True):
             residual.add(tile, values)

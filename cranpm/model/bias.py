@@ -110,6 +110,56 @@ def wind_bias(gamma: Tensor, beta: Tensor) -> Tensor:
     return beta[:, None, None] * gamma[:, None]
 
 
+EARTH_DEGREE = 111.2
+"""Length of a degree of latitude [km]."""
+
+
+def squared_distance(
+    query_latitude: Tensor, query_longitude: Tensor, key_latitude: Tensor, key_longitude: Tensor
+) -> Tensor:
+    """Squared distance in the local metric of `wind_direction_cosine`.
+
+    Parameters
+    ----------
+    query_latitude, query_longitude : Tensor, shape (B, Nq)
+        [degrees].
+    key_latitude, key_longitude : Tensor, shape (Nk,)
+        [degrees].
+
+    Returns
+    -------
+    Tensor, shape (B, Nq, Nk)
+        [km2].
+    """
+    shrink = torch.cos(torch.deg2rad(query_latitude))[..., None]
+    east = (query_longitude[..., None] - key_longitude) * shrink
+    north = query_latitude[..., None] - key_latitude
+    return (east.square() + north.square()) * EARTH_DEGREE**2
+
+
+def distance_bias(squared: Tensor, reach: Tensor) -> Tensor:
+    """Attention penalty for looking far (not in the paper): minus half the squared distance in units of the reach.
+
+    Parameters
+    ----------
+    squared : Tensor, shape (B, Nq, Nk)
+        Squared distances [km2].
+    reach : Tensor, shape (h,)
+        Distance at which a head's attention falls to exp(-1/2) [km].
+
+    Returns
+    -------
+    Tensor, shape (B, h, Nq, Nk)
+        Zero or negative.
+
+    Examples
+    --------
+    >>> distance_bias(torch.tensor([[[200.0**2]]]), torch.tensor([200.0])).item()
+    -0.5
+    """
+    return squared[:, None] * (-0.5 / reach.square())[:, None, None]
+
+
 NUM_BUCKETS = 32
 """Distance classes of the relative position along one axis."""
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .attention import MASKED, DropPath, FeedForward, SelfAttention
 from .bias import NUM_BUCKETS, elevation_bias, relative_bucket_table, spread_offsets
 from .config import ModelConfig
-from .embed import PatchEmbed, Position, token_mean, token_valid
+from .embed import PatchEmbed, Position, sincos_at, token_mean, token_valid
 from .swin import SwinBlock, window_partition, window_unite
 from .trace import Trace
 from .windscan import ScanOrder, WindScan, wind_shuffle, wind_unshuffle
@@ -220,9 +220,17 @@ class LocalBranch(nn.Module):
         self.norm = nn.LayerNorm(c.local_width)
 
     def forward(
-        self, fields: Tensor, elevation: Tensor, lead: Tensor, trace: Trace | None = None
+        self,
+        fields: Tensor,
+        elevation: Tensor,
+        lead: Tensor,
+        trace: Trace | None = None,
+        place: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Encode tiles; arguments as in ``LocalInputs``.
+
+        ``place`` holds the rows (B, n) and columns (B, n) of the tokens on the coarse token grid, for positions that
+        speak its coordinates; without it positions are by place in the tile.
 
         Returns
         -------
@@ -232,7 +240,11 @@ class LocalBranch(nn.Module):
         """
         grid = (fields.shape[-2] // self.patch, fields.shape[-1] // self.patch)
         patches = self.embed(fields[:, : self.channels])
-        tokens = self.position(patches, grid) + self.lead_embedding(lead - 1)[:, None]
+        if place is None:
+            tokens = self.position(patches, grid)
+        else:
+            tokens = patches + sincos_at(*place, patches.shape[-1]).to(patches.dtype)
+        tokens = tokens + self.lead_embedding(lead - 1)[:, None]
         tokens = self.dropout(tokens)
         tokens = self.elevation_block(tokens, grid, token_mean(elevation, self.patch), None, trace, "local")
         for block in self.swin_blocks:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from .attention import MASKED, FeedForward, attend, attention_weights, merge_heads, split_heads
-from .bias import wind_bias, wind_direction_cosine
+from .bias import distance_bias, squared_distance, wind_bias, wind_direction_cosine
 from .inputs import GlobalContext
 from .trace import Trace
+
+
+REACHES = (150.0, 1200.0)
+"""Reach of the first and the last head before training [km]; coarse tokens lie 220 km apart."""
 
 
 def bridge_attention(queries: Tensor, keys: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -29,10 +36,21 @@ def bridge_attention(queries: Tensor, keys: Tensor, bias: Tensor | None = None) 
     return attention_weights(queries, keys, bias)
 
 
+class BridgeGeometry(NamedTuple):
+    """Where keys lie of queries, shared by the layers of the bridge."""
+
+    gamma: Tensor | None
+    """(B, Nl or 1, Ng) of eq. 4; None without wind bias."""
+    squared_distance: Tensor | None
+    """(B, Nl, Ng) [km2]; None without reach."""
+    valid: Tensor | None
+    """(B, Ng) keys that may be attended to; None for all."""
+
+
 class BridgeLayer(nn.Module):
     """Wind-biased cross-attention and a feed-forward net, both residual (Algorithm S1, lines 8-9)."""
 
-    def __init__(self, width: int, heads: int, *, wind_biased: bool, mlp_ratio: float) -> None:
+    def __init__(self, width: int, heads: int, *, wind_biased: bool, reaching: bool, mlp_ratio: float) -> None:
         super().__init__()
         self.heads = heads
         self.norm_queries = nn.LayerNorm(width)
@@ -41,6 +59,9 @@ class BridgeLayer(nn.Module):
         self.key_value = nn.Linear(width, 2 * width)
         self.projection = nn.Linear(width, width)
         self.beta = nn.Parameter(torch.ones(heads)) if wind_biased else None
+        # reach = exp(raw_reach) km; heads start from the nearest token to a few days of wind
+        reaches = torch.logspace(math.log10(REACHES[0]), math.log10(REACHES[1]), heads)
+        self.raw_reach = nn.Parameter(reaches.log()) if reaching else None
         self.norm_feed_forward = nn.LayerNorm(width)
         self.feed_forward = FeedForward(width, mlp_ratio)
         self.plain = False
@@ -55,13 +76,12 @@ class BridgeLayer(nn.Module):
         tokens: Tensor,
         keys: Tensor,
         values: Tensor,
-        gamma: Tensor | None,
-        valid: Tensor | None,
+        geometry: BridgeGeometry,
         trace: Trace | None = None,
         layer: int = 0,
     ) -> Tensor:
         queries = split_heads(self.query(self.norm_queries(tokens)), self.heads)  # (B, h, Nl, dh)
-        bias = self._bias(gamma, valid)
+        bias = self.bias(geometry)
         if trace is not None:
             self._record(trace, layer, queries, keys, bias)
         batched = (len(queries), -1, -1, -1)
@@ -70,10 +90,22 @@ class BridgeLayer(nn.Module):
         tokens = tokens + self.projection(merge_heads(mixed))
         return tokens + self.feed_forward(self.norm_feed_forward(tokens))
 
-    def _bias(self, gamma: Tensor | None, valid: Tensor | None) -> Tensor | None:
-        bias = None if gamma is None or self.beta is None else wind_bias(gamma, self.beta)
-        if valid is not None:
-            mask = torch.where(valid, 0.0, MASKED)[:, None, None, :]
+    @property
+    def reach(self) -> Tensor | None:
+        """Reach of each head [km]; None when distance is not penalised."""
+        return None if self.raw_reach is None else self.raw_reach.exp()
+
+    def bias(self, geometry: BridgeGeometry) -> Tensor | None:
+        """All that is added to this layer's logits, broadcastable to (B, h, Nl, Ng)."""
+        bias = None
+        if geometry.gamma is not None and self.beta is not None:
+            bias = wind_bias(geometry.gamma, self.beta)
+        if geometry.squared_distance is not None and self.reach is not None:
+            far = distance_bias(geometry.squared_distance, self.reach)
+            # in place: these are the largest tensors of the bridge, and neither is needed again
+            bias = far if bias is None else bias.add_(far)
+        if geometry.valid is not None:
+            mask = torch.where(geometry.valid, 0.0, MASKED)[:, None, None, :]
             bias = mask if bias is None else bias + mask
         return bias
 
@@ -82,6 +114,8 @@ class BridgeLayer(nn.Module):
         trace.record_layer("bridge_keys", layer, keys)
         if self.beta is not None:
             trace.record_layer("wind_beta", layer, self.beta)
+        if self.reach is not None:
+            trace.record_layer("bridge_reach", layer, self.reach)
         if trace.wants("bridge_attention"):
             trace.record_layer("bridge_attention", layer, bridge_attention(queries, keys, bias))
 
@@ -98,13 +132,14 @@ class Bridge(nn.Module):
         *,
         wind_bias: bool,
         wind_at: str,
+        reach: bool,
         mlp_ratio: float,
     ) -> None:
         super().__init__()
-        self.wind_bias, self.wind_at = wind_bias, wind_at
+        self.wind_bias, self.wind_at, self.reach = wind_bias, wind_at, reach
         self.project = nn.Linear(global_width, width, bias=False)
         self.layers = nn.ModuleList(
-            BridgeLayer(width, heads, wind_biased=wind_bias, mlp_ratio=mlp_ratio) for _ in range(depth)
+            BridgeLayer(width, heads, wind_biased=wind_bias, reaching=reach, mlp_ratio=mlp_ratio) for _ in range(depth)
         )
 
     def prepare(self, tokens: Tensor) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -135,11 +170,13 @@ class Bridge(nn.Module):
             Wind towards east and north at the local tokens [m s-1].
         """
         gamma = self.gamma(context, latitude, longitude, wind) if self.wind_bias else None
+        places = (latitude, longitude, context.latitude, context.longitude)
+        geometry = BridgeGeometry(gamma, squared_distance(*places) if self.reach else None, context.valid)
         if trace is not None and gamma is not None:
             trace.record("wind_gamma", gamma)
         for index, layer in enumerate(self.layers):
             tokens = layer(
-                tokens, context.keys[index], context.values[index], gamma, context.valid, trace, index
+                tokens, context.keys[index], context.values[index], geometry, trace, index
             )
         return tokens
 

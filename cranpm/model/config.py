@@ -17,6 +17,7 @@ FUSIONS = ("none", "cross", "sum", "film", "concat", "coarse_queries", "bidirect
 DECODERS = ("pixelshuffle", "convt")
 OUTPUTS = ("delta", "absolute")
 WIND_PLACES = ("token", "tile")
+POSITIONS = ("tile", "domain")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,9 @@ class ModelConfig:
     """Channels at the token grid and after each doubling."""
     skip: bool = True
     """Whether the decoder also sees the patch embedding (cat, 1x1 convolution)."""
+    fine_skip: bool = False
+    """Whether PM2.5 and elevation join the decoder's last doubling at full detail. Off in the paper, whose tokens hold
+    the two maps of a patch (512 features for 2 x 256 cells); narrower tokens cannot, so the small presets switch it on."""
     output: str = "delta"
     """What the head means: the change to today's map ("delta") or the map itself ("absolute"; R5)."""
     residual_scale: float = 20.0
@@ -92,6 +96,12 @@ class ModelConfig:
     """Equation 4 in the bridge (R3: off, together with scan="raster")."""
     wind_at: str = "token"
     """Wind and position the bias is taken at: each local "token", or the middle of the "tile"."""
+    bridge_reach: bool = False
+    """A distance penalty in the bridge, its reach learned by each head: the wind bias alone knows a direction but no
+    distance, so that a coarse token 3,000 km upwind gains as much as the nearest. Not in the paper; on in `small`."""
+    local_position: str = "tile"
+    """Sin-cos position of local tokens: by place in the "tile" (the paper), or by place on the coarse token grid
+    ("domain"), where queries and keys then speak of the same coordinates."""
     scan: str = "wind"
     """Order of tokens within a 7x7 group: "wind" (upwind first), "raster" (R3), "random" (fixed)."""
     shuffle_in: str = "unshifted"
@@ -110,6 +120,8 @@ class ModelConfig:
             ("local_width", "bridge_heads"),
         ):
             _require_multiple(self, width, getattr(self, heads), f"{heads} ({getattr(self, heads)})")
+        if self.fine_skip and self.decoder != "pixelshuffle":
+            raise ValueError('ModelConfig.fine_skip needs decoder="pixelshuffle": it joins the last doubling.')
         for width in ("global_width", "local_width"):
             _require_multiple(
                 self, width, 4, "4, for the sin-cos position (sine and cosine of row and column)"
@@ -134,6 +146,13 @@ class ModelConfig:
     def local_multiple(self) -> int:
         """Fine cells a tile's side must be a multiple of (128: patch 16 x window 8)."""
         return self.local_patch * self.local_window
+
+    @property
+    def fine_channels(self) -> tuple[int, ...]:
+        """Local channels that the fine skip carries (empty without): PM2.5(t), elevation, PM2.5(t-1)."""
+        if not self.fine_skip:
+            return ()
+        return (0, 1, self.local_channels - 1) if self.previous_day else (0, 1)
 
     @property
     def coarse_channels_read(self) -> int:
@@ -172,6 +191,7 @@ _CHOICES = {
     "decoder": DECODERS,
     "output": OUTPUTS,
     "wind_at": WIND_PLACES,
+    "local_position": POSITIONS,
     "elevation_sign": (1, -1),
 }
 
@@ -198,6 +218,7 @@ def small() -> ModelConfig:
         local_depth=2,
         bridge_heads=4,
         decoder_channels=(96, 48, 24, 16, 8),
+        fine_skip=True,
         drop_path=0.05,
         input_dropout=0.05,
     )
@@ -215,6 +236,7 @@ def tiny() -> ModelConfig:
         local_depth=2,
         bridge_heads=4,
         decoder_channels=(32, 16, 16, 8, 8),
+        fine_skip=True,
         drop_path=0.0,
         input_dropout=0.0,
     )

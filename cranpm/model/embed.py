@@ -84,8 +84,25 @@ def sincos_position(rows: int, columns: int, width: int) -> Tensor:
 
 def _sincos(position: Tensor, width: int) -> Tensor:
     frequency = torch.exp(-math.log(10000.0) * torch.arange(width // 2, dtype=torch.float64) / (width // 2))
-    angle = position[:, None] * frequency
+    angle = position[..., None] * frequency.to(position.device)
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+def sincos_at(rows: Tensor, columns: Tensor, width: int) -> Tensor:
+    """The position of `sincos_position` at fractional rows and columns of its grid.
+
+    Parameters
+    ----------
+    rows, columns : Tensor, shapes (B, n) and (B, m)
+
+    Returns
+    -------
+    Tensor, shape (B, n*m, width)
+    """
+    row_table, column_table = (_sincos(x.double(), width // 2) for x in (rows, columns))
+    shape = (len(rows), rows.shape[1], columns.shape[1], width // 2)
+    pair = row_table[:, :, None].expand(shape), column_table[:, None].expand(shape)
+    return torch.cat(pair, dim=-1).flatten(1, 2).float()
 
 
 class Position(nn.Module):

@@ -60,7 +60,11 @@ class CranPM(nn.Module):
         self.global_branch = GlobalBranch(config) if config.fusion != "none" else None
         self.bridge = self._build_bridge() if config.fusion != "none" else None
         self.decoder = Decoder(
-            config.local_width, config.decoder_channels, kind=config.decoder, skip=config.skip
+            config.local_width,
+            config.decoder_channels,
+            kind=config.decoder,
+            skip=config.skip,
+            fine_channels=len(config.fine_channels),
         )
         self._init_weights()
 
@@ -77,6 +81,7 @@ class CranPM(nn.Module):
             c.bridge_depth,
             wind_bias=c.wind_bias,
             wind_at=c.wind_at,
+            reach=c.bridge_reach,
             mlp_ratio=c.mlp_ratio,
         )
 
@@ -138,10 +143,12 @@ class CranPM(nn.Module):
         if self.check_inputs:
             check_local(inputs, self.config)
         grid = (inputs.wind.shape[-2], inputs.wind.shape[-1])
-        tokens, patches = self.local_branch(inputs.fields, inputs.elevation, inputs.lead, trace)
+        place = self._place(inputs, context)
+        tokens, patches = self.local_branch(inputs.fields, inputs.elevation, inputs.lead, trace, place)
         if self.bridge is not None:
             tokens = self._read_context(tokens, inputs, context.of_tiles(day_index, len(tokens)), trace)
-        delta = self.decoder(tokens, patches, grid)
+        fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
+        delta = self.decoder(tokens, patches, grid, fine)
         if (
             self.config.output == "absolute"
         ):  # the head gives tomorrow's map; its change from today's is what we return
@@ -149,6 +156,16 @@ class CranPM(nn.Module):
         if trace is not None:
             trace.record("delta", delta)
         return delta
+
+    def _place(self, inputs: LocalInputs, context: GlobalContext) -> tuple[Tensor, Tensor] | None:
+        """Rows and columns (B, n) of local tokens on the coarse token grid, where positions are by domain."""
+        if self.config.local_position == "tile" or not context.grid[0]:
+            return None
+        rows, columns = context.latitude.unflatten(0, context.grid)[:, 0], context.longitude[: context.grid[1]]
+        latitude, longitude = (
+            x.unflatten(-1, (-1, self.config.local_patch)).mean(-1) for x in (inputs.latitude, inputs.longitude)
+        )
+        return (latitude - rows[0]) / (rows[1] - rows[0]), (longitude - columns[0]) / (columns[1] - columns[0])
 
     def _read_context(
         self, tokens: Tensor, inputs: LocalInputs, context: GlobalContext, trace: Trace | None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import torch
 from torch import nn
 
@@ -108,7 +106,8 @@ def _decoder_flops(config: ModelConfig, tokens: int) -> int:
     if config.decoder == "convt":
         last, cells = transposed_channels(channels), tokens * config.local_patch**2
         return total + 2 * cells * channels[0] * last + 36 * cells * last * last + 2 * cells * last
-    for before, after in itertools.pairwise(channels):
+    inputs = [*channels[:-2], channels[-2] + 4 * len(config.fine_channels)]
+    for before, after in zip(inputs, channels[1:], strict=True):
         total += 2 * 9 * cells * before * 4 * after  # 3x3 to four times the channels, before the shuffle
         cells *= 4
         total += 2 * (2 * 9 * cells * after * after)  # two 3x3 after it

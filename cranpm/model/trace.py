@@ -14,6 +14,7 @@ TRACED = {
     "local_alpha": "() its strength",
     "wind_gamma": "(B, Nl or 1, Ng) eq. 4 before beta, shared by heads and layers",
     "wind_beta": "(L, h) strength of the wind bias",
+    "bridge_reach": "(L, h) reach of the distance penalty [km]",
     "bridge_queries": "(L, B, h, Nl, dh)",
     "bridge_keys": "(L, B or 1, h, Ng, dh)",
     "bridge_attention": "(L, B, h, Nl, Ng) weights; asking for them runs the plain formula",

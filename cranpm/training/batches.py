@@ -1,0 +1,135 @@
+"""Day groups to batches of tensors: several tiles share the encoding of their day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset
+
+from cranpm.data.sampler import DayGroup, TileSampler
+from cranpm.data.samples import CoarseSample, coarse_sample, local_fields, wind_at_tokens
+from cranpm.domain import Statistics
+from cranpm.model import GlobalInputs, LocalInputs
+from cranpm.training.source import TrainingSource
+
+
+@dataclass(kw_only=True)
+class TrainingBatch:
+    """Inputs and targets of D days and B tiles.
+
+    ``day_index`` (B,) says which day each tile belongs to; ``today`` and ``target`` (B, S, S) are PM2.5 of the init
+    and the valid day [ug m-3], ``mask`` (B, S, S) where both exist; ``groups`` names the draws.
+    """
+
+    global_inputs: GlobalInputs
+    local_inputs: LocalInputs
+    day_index: torch.Tensor
+    today: torch.Tensor
+    target: torch.Tensor
+    mask: torch.Tensor
+    groups: tuple[DayGroup, ...]
+
+    def to(self, device: Any) -> TrainingBatch:
+        """The batch on another device."""
+        return TrainingBatch(**{f.name: _move(getattr(self, f.name), device) for f in fields(self)})
+
+
+def _move(value: Any, device: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, (GlobalInputs, LocalInputs)):
+        return type(value)(**{f.name: _move(getattr(value, f.name), device) for f in fields(value)})
+    return value
+
+
+def make_batch(
+    source: TrainingSource, groups: tuple[DayGroup, ...], statistics: Statistics, tile_size: int
+) -> TrainingBatch:
+    """Read the tiles of some day groups."""
+    samples = [_coarse(source, group.init_time, statistics) for group in groups]
+    tiles = [(d, tile) for d, group in enumerate(groups) for tile in group.tiles]
+    day = np.timedelta64(1, "D")
+    fine = source.domain.fine
+    today, before, target, elevation, wind, latitude, longitude = [], [], [], [], [], [], []
+    for d, tile in tiles:
+        rows, cols = slice(tile.row, tile.row + tile_size), slice(tile.col, tile.col + tile_size)
+        today.append(source.pm2p5(tile.init_time, rows, cols))
+        before.append(source.pm2p5(tile.init_time - day, rows, cols))
+        target.append(source.pm2p5(tile.init_time + tile.lead * day, rows, cols))
+        elevation.append(source.elevation[rows, cols])
+        wind.append(wind_at_tokens(samples[d].wind_box, tile.row, tile.col, tile_size))
+        latitude.append(fine.lat[rows])
+        longitude.append(fine.lon[cols])
+    stack = lambda parts: torch.from_numpy(np.stack(parts).astype(np.float32))  # noqa: E731
+    now, then = stack(today), stack(target)
+    lat, lon, height = stack(latitude), stack(longitude), stack(elevation)
+    return TrainingBatch(
+        global_inputs=_global_inputs(samples),
+        local_inputs=LocalInputs(
+            fields=local_fields(now, stack(before), height, lat, lon),
+            elevation=height,
+            wind=stack(wind),
+            latitude=lat,
+            longitude=lon,
+            lead=torch.tensor([tile.lead for _, tile in tiles]),
+        ),
+        day_index=torch.tensor([d for d, _ in tiles]),
+        today=now,
+        target=then,
+        mask=torch.isfinite(now) & torch.isfinite(then),
+        groups=groups,
+    )
+
+
+def _coarse(source: TrainingSource, init_time: np.datetime64, statistics: Statistics) -> CoarseSample:
+    return coarse_sample(
+        source.coarse(init_time),
+        source.coarse(init_time - np.timedelta64(1, "D")),
+        source.coarse_elevation,
+        domain=source.domain,
+        statistics=statistics,
+        name=f"init day {init_time}",
+    )
+
+
+def _global_inputs(samples: list[CoarseSample]) -> GlobalInputs:
+    together = {name: torch.stack([getattr(s, name) for s in samples]) for name in ("fields", "elevation", "wind", "valid")}
+    return GlobalInputs(latitude=samples[0].latitude, longitude=samples[0].longitude, **together)
+
+
+class TrainingDays(IterableDataset):
+    """Endless batches, from a given step on; step k always holds the same draws, whatever worker reads it."""
+
+    def __init__(
+        self,
+        source: TrainingSource,
+        sampler: TileSampler,
+        statistics: Statistics,
+        *,
+        days_per_step: int,
+        first_step: int = 0,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        self.source, self.sampler, self.statistics = source, sampler, statistics
+        self.days_per_step, self.first_step = days_per_step, first_step
+        self.share = share
+        """(rank, world size): each process takes every world-size-th day group."""
+
+    def groups(self, step: int) -> tuple[DayGroup, ...]:
+        """The day groups of one step on this process."""
+        rank, size = self.share
+        length = len(self.sampler)
+        indices = [(step * self.days_per_step + k) * size + rank for k in range(self.days_per_step)]
+        return tuple(self.sampler.group(i // length, i % length) for i in indices)
+
+    def __iter__(self) -> Iterator[TrainingBatch]:
+        worker = torch.utils.data.get_worker_info()
+        offset, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        step = self.first_step + offset
+        while True:
+            yield make_batch(self.source, self.groups(step), self.statistics, self.sampler.tile_size)
+            step += stride

@@ -1,0 +1,74 @@
+"""A training run is a function that returns a whole configuration."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from cranpm.domain.splits import Splits
+from cranpm.model.config import ModelConfig, get_preset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides a training run besides the data."""
+
+    model: ModelConfig
+    splits: Splits = field(default_factory=Splits)
+    leads: tuple[int, ...] = (1, 2, 3)
+    tile_size: int = 512
+    days_per_step: int = 8
+    """Init days in one optimiser step of one process."""
+    tiles_per_day: int = 16
+    """Tiles that share one global encoding; effective batch = days x tiles x processes."""
+    hotspot_ratio: float = 0.5
+    steps: int = 30_000
+    warmup_steps: int = 5_000
+    learning_rate: float = 5e-5
+    least_learning_rate: float = 1e-6
+    prior_rate: float = 1.0
+    """Learning rate of alpha and beta, relative to the others."""
+    weight_decay: float = 0.05
+    gradient_clip: float = 1.0
+    frequency_weight: float = 0.1
+    station_weight: float = 0.1
+    average_decay: float | None = None
+    """Decay of the exponential average of weights that is saved; None saves the last weights."""
+    precision: str = "bf16-mixed"
+    seed: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def paper() -> Recipe:
+    """Table S3, with the leak between validation and test mended (2017-2020 / 2021 / 2022)."""
+    return Recipe(model=get_preset("paper"))
+
+
+def small() -> Recipe:
+    """The demo checkpoint: an hour on two CPU cores, minutes on a GPU."""
+    return Recipe(
+        model=get_preset("small"),
+        days_per_step=2,
+        tiles_per_day=5,
+        hotspot_ratio=0.2,
+        steps=2_000,
+        warmup_steps=100,
+        learning_rate=1.5e-3,
+        least_learning_rate=1e-5,
+        weight_decay=0.02,
+        station_weight=0.0,
+        average_decay=0.995,
+        precision="32-true",
+    )
+
+
+def tiny() -> Recipe:
+    """Tests and notebooks: a small region, seconds to minutes."""
+    return replace(
+        small(), model=get_preset("tiny"), tile_size=256, days_per_step=2, tiles_per_day=4, steps=100, warmup_steps=10
+    )
+
+
+RECIPES = {"paper": paper, "small": small, "tiny": tiny}
