@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,6 @@ from .attention import MASKED, FeedForward, attend, attention_weights, merge_hea
 from .bias import distance_bias, squared_distance, wind_bias, wind_direction_cosine
 from .inputs import GlobalContext
 from .trace import Trace
-
 
 REACHES = (150.0, 1200.0)
 """Reach of the first and the last head before training [km]; coarse tokens lie 220 km apart."""
@@ -50,7 +49,9 @@ class BridgeGeometry(NamedTuple):
 class BridgeLayer(nn.Module):
     """Wind-biased cross-attention and a feed-forward net, both residual (Algorithm S1, lines 8-9)."""
 
-    def __init__(self, width: int, heads: int, *, wind_biased: bool, reaching: bool, mlp_ratio: float) -> None:
+    def __init__(
+        self, width: int, heads: int, *, wind_biased: bool, reaching: bool, mlp_ratio: float
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.norm_queries = nn.LayerNorm(width)
@@ -103,7 +104,7 @@ class BridgeLayer(nn.Module):
         if geometry.squared_distance is not None and self.reach is not None:
             far = distance_bias(geometry.squared_distance, self.reach)
             # in place: these are the largest tensors of the bridge, and neither is needed again
-            bias = far if bias is None else bias.add_(far)
+            bias = far if bias is None else far.add_(bias)  # the wind's may have one row for the whole tile
         if geometry.valid is not None:
             mask = torch.where(geometry.valid, 0.0, MASKED)[:, None, None, :]
             bias = mask if bias is None else bias + mask
@@ -139,13 +140,14 @@ class Bridge(nn.Module):
         self.wind_bias, self.wind_at, self.reach = wind_bias, wind_at, reach
         self.project = nn.Linear(global_width, width, bias=False)
         self.layers = nn.ModuleList(
-            BridgeLayer(width, heads, wind_biased=wind_bias, reaching=reach, mlp_ratio=mlp_ratio) for _ in range(depth)
+            BridgeLayer(width, heads, wind_biased=wind_bias, reaching=reach, mlp_ratio=mlp_ratio)
+            for _ in range(depth)
         )
 
     def prepare(self, tokens: Tensor) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
         """(B, Ng, Dg) coarse tokens to what all tiles of a day share: projected tokens, keys and values per layer."""
         context = self.project(tokens)
-        pairs = [layer.keys_values(context) for layer in self.layers]
+        pairs = [cast(BridgeLayer, layer).keys_values(context) for layer in self.layers]
         return context, tuple(keys for keys, _ in pairs), tuple(values for _, values in pairs)
 
     def forward(
@@ -175,9 +177,7 @@ class Bridge(nn.Module):
         if trace is not None and gamma is not None:
             trace.record("wind_gamma", gamma)
         for index, layer in enumerate(self.layers):
-            tokens = layer(
-                tokens, context.keys[index], context.values[index], geometry, trace, index
-            )
+            tokens = layer(tokens, context.keys[index], context.values[index], geometry, trace, index)
         return tokens
 
     def gamma(self, context: GlobalContext, latitude: Tensor, longitude: Tensor, wind: Tensor) -> Tensor:

@@ -79,8 +79,8 @@ class ModelConfig:
     skip: bool = True
     """Whether the decoder also sees the patch embedding (cat, 1x1 convolution)."""
     fine_skip: bool = False
-    """Whether PM2.5 and elevation join the decoder's last doubling at full detail. Off in the paper, whose tokens hold
-    the two maps of a patch (512 features for 2 x 256 cells); narrower tokens cannot, so the small presets switch it on."""
+    """Whether PM2.5 and elevation join the decoder's last doubling at full detail. Off in the paper, whose tokens can
+    hold the two maps of a patch (512 features, 2 x 256 cells); narrower tokens cannot: on in the small presets."""
     output: str = "delta"
     """What the head means: the change to today's map ("delta") or the map itself ("absolute"; R5)."""
     residual_scale: float = 20.0
@@ -121,7 +121,9 @@ class ModelConfig:
         ):
             _require_multiple(self, width, getattr(self, heads), f"{heads} ({getattr(self, heads)})")
         if self.fine_skip and self.decoder != "pixelshuffle":
-            raise ValueError('ModelConfig.fine_skip needs decoder="pixelshuffle": it joins the last doubling.')
+            raise ValueError(
+                'ModelConfig.fine_skip needs decoder="pixelshuffle": it joins the last doubling.'
+            )
         for width in ("global_width", "local_width"):
             _require_multiple(
                 self, width, 4, "4, for the sin-cos position (sine and cosine of row and column)"
@@ -207,7 +209,7 @@ def paper() -> ModelConfig:
 
 
 def small() -> ModelConfig:
-    """The demo network: under 3.9 M parameters, about 6 GFLOP a tile, a whole map in seconds on two cores."""
+    """The demo network: under 3.9 M parameters, under 8 GFLOP a tile, a whole map in seconds on two cores."""
     return ModelConfig(
         name="small",
         global_width=160,

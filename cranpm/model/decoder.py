@@ -24,8 +24,8 @@ def leaky_relu(x: Tensor) -> Tensor:
 def pixel_shuffle(x: Tensor) -> Tensor:
     """(B, 4C, H, W) to (B, C, 2H, 2W), as ``F.pixel_shuffle`` does, but with the four cells outermost in the channels.
 
-    Channel ``(2*south + east) * C + c`` goes to cell (south, east) of the 2x2 block. The order of learned channels means
-    nothing, and this one moves runs of C numbers where the usual one moves single ones.
+    Channel ``(2*south + east) * C + c`` goes to cell (south, east) of the 2x2 block. The order of learned channels
+    means nothing, and this one moves runs of C numbers where the usual one moves single ones.
     """
     batch, channels, height, width = x.shape
     x = x.permute(0, 2, 3, 1).reshape(batch, height, width, 2, 2, channels // 4)
@@ -135,7 +135,9 @@ class Decoder(nn.Module):
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, tokens: Tensor, patches: Tensor, grid: tuple[int, int], fine: Tensor | None = None) -> Tensor:
+    def forward(
+        self, tokens: Tensor, patches: Tensor, grid: tuple[int, int], fine: Tensor | None = None
+    ) -> Tensor:
         """Upsample.
 
         Parameters

@@ -146,12 +146,14 @@ class CranPM(nn.Module):
         place = self._place(inputs, context)
         tokens, patches = self.local_branch(inputs.fields, inputs.elevation, inputs.lead, trace, place)
         if self.bridge is not None:
-            tokens = self._read_context(tokens, inputs, context.of_tiles(day_index, len(tokens)), trace)
+            latitude, longitude = token_centres(inputs.latitude, inputs.longitude, self.config.local_patch)
+            days = context.of_tiles(day_index, len(tokens))
+            tokens = self.bridge(tokens, days, latitude, longitude, inputs.wind.flatten(2), trace)
         fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
         delta = self.decoder(tokens, patches, grid, fine)
         if (
             self.config.output == "absolute"
-        ):  # the head gives tomorrow's map; its change from today's is what we return
+        ):  # the head gives tomorrow's map; we return its change from today's
             delta = delta - inputs.fields[:, 0]
         if trace is not None:
             trace.record("delta", delta)
@@ -161,17 +163,17 @@ class CranPM(nn.Module):
         """Rows and columns (B, n) of local tokens on the coarse token grid, where positions are by domain."""
         if self.config.local_position == "tile" or not context.grid[0]:
             return None
-        rows, columns = context.latitude.unflatten(0, context.grid)[:, 0], context.longitude[: context.grid[1]]
-        latitude, longitude = (
-            x.unflatten(-1, (-1, self.config.local_patch)).mean(-1) for x in (inputs.latitude, inputs.longitude)
+        rows, columns = (
+            context.latitude.unflatten(0, context.grid)[:, 0],
+            context.longitude[: context.grid[1]],
         )
-        return (latitude - rows[0]) / (rows[1] - rows[0]), (longitude - columns[0]) / (columns[1] - columns[0])
-
-    def _read_context(
-        self, tokens: Tensor, inputs: LocalInputs, context: GlobalContext, trace: Trace | None
-    ) -> Tensor:
-        latitude, longitude = token_centres(inputs.latitude, inputs.longitude, self.config.local_patch)
-        return self.bridge(tokens, context, latitude, longitude, inputs.wind.flatten(2), trace)
+        latitude, longitude = (
+            x.unflatten(-1, (-1, self.config.local_patch)).mean(-1)
+            for x in (inputs.latitude, inputs.longitude)
+        )
+        return (latitude - rows[0]) / (rows[1] - rows[0]), (longitude - columns[0]) / (
+            columns[1] - columns[0]
+        )
 
     @staticmethod
     def new_trace(*names: str) -> Trace:
@@ -200,4 +202,4 @@ def set_plain_attention(network: nn.Module, plain: bool = True) -> None:
     """Switch every attention between the fused kernels and the plain formula (for tests and FLOP counts)."""
     for module in network.modules():
         if hasattr(module, "plain"):
-            module.plain = plain
+            module.plain = plain  # type: ignore[assignment]

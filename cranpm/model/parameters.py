@@ -41,7 +41,8 @@ def _position_entries(config: ModelConfig, coarse: tuple[int, int] = (168, 280),
 
 def parameter_groups(network: CranPM, weight_decay: float) -> list[dict]:
     """Groups for AdamW: decay for matrices and kernels; none for biases, norms, tables, embeddings, alpha, beta."""
-    decayed, free = [], []
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for module in network.modules():
         for name, parameter in module.named_parameters(recurse=False):
             is_kernel = name == "weight" and isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)

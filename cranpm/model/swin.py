@@ -65,6 +65,8 @@ def relative_index(window: int) -> Tensor:
 class SwinBlock(nn.Module):
     """One block of windowed attention and feed-forward net, both residual and pre-normalised."""
 
+    relative_index: Tensor
+
     def __init__(
         self, width: int, heads: int, window: int, *, shifted: bool, mlp_ratio: float, drop_path: float
     ) -> None:

@@ -72,6 +72,9 @@ def upwind_orders(size: int) -> Tensor:
 class WindScan(nn.Module):
     """Picks each group's reading order by one gather from a [16, n] table (no host synchronisation)."""
 
+    table: Tensor
+    inverse_table: Tensor
+
     def __init__(self, size: int, scan: str) -> None:
         super().__init__()
         self.size = size
