@@ -25,7 +25,7 @@ class ChemistryConfig:
     emissions: EmissionConfig = EmissionConfig()
     top: float = 1800.0
     """Top of the upper layer [m]."""
-    background: tuple[float, float] = (4.0, 2.5)
+    background: tuple[float, float] = (3.0, 2.0)
     """Air from outside, in the mixed layer and above [ug m-3]."""
     low_life: float = 10.0
     """Life in a very deep mixed layer [days]; deposition shortens it by (1 + 300 m / depth)."""
@@ -103,11 +103,17 @@ class Tracer:
         shift = F.grid_sample(shift, middle, mode="bilinear", padding_mode="border", align_corners=True)
         return self._base - self.surface.to_lattice(shift).permute(0, 2, 3, 1)
 
-    def day(self, day: int, state: TracerState, forcing: Forcing | None = None) -> tuple[TracerDay, TracerState]:
-        """One day, 00 to 24 UTC, from the state at its start; other weather may be given (oracles)."""
+    def day(
+        self, day: int, state: TracerState, forcing: Forcing | None = None, known_until: int | None = None
+    ) -> tuple[TracerDay, TracerState]:
+        """One day, 00 to 24 UTC, from the state at its start.
+
+        Other weather may be given, and emissions limited to what is known on a day (`Emissions.day`): oracles.
+        """
         config, surface = self.config, self.surface
         forcing = forcing or self.weather.forcing(day)
-        emission = self.emissions.day(day, forcing.temperature[:4].mean(0), forcing.speed[:4].mean(0))
+        temperature, speed = forcing.temperature[:4].mean(0), forcing.speed[:4].mean(0)
+        emission = self.emissions.day(day, temperature, speed, known_until)
         air, depth = state.air, state.depth
         total, inverse = torch.zeros_like(depth), torch.zeros_like(depth)
         for step in range(8):

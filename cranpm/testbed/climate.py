@@ -61,7 +61,7 @@ class ZonalClimate:
     def state(self, season: float) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean geopotential and eastward wind, each (5, R), for a season phase."""
         fine = np.arange(20.0, 82.01, 0.25)
-        ground = 283.5 - 0.60 * (fine - 50) + (7.2 + 0.06 * (fine - 50)) * season
+        ground = 283.5 - 0.60 * (fine - 50) + (4.3 + 0.05 * (fine - 50)) * season
         heights = np.array(ZONAL_LEVELS.height)[:, None]
         temperature = ground - (5.6 + 0.3 * season) * 1e-3 * heights
         coriolis = 2 * OMEGA * np.sin(np.deg2rad(fine))

@@ -22,7 +22,7 @@ _FIRE_DAYS = 6
 class EmissionConfig:
     """Strengths relative to `mean`, the emission of average land."""
 
-    mean: float = 140.0
+    mean: float = 65.0
     """Mean over land of the part made by people [ug m-2 h-1]."""
     primary_share: float = 0.20
     """Share emitted as particles where people live; the rest forms within some 100 km."""
@@ -30,15 +30,15 @@ class EmissionConfig:
     """Ceiling of the primary part, in persons^0.72 per lattice cell: megacities do not burn like villages."""
     secondary_cap: float = 9000.0
     """The same for what forms later."""
-    rural: float = 0.30
+    rural: float = 0.48
     """Farms and forests, everywhere on land."""
-    heating: float = 0.7
+    heating: float = 0.5
     """Increase per 15 K below 288 K."""
     weekend: float = 0.85
     """Primary emission on Saturdays and Sundays."""
-    chemistry_std: float = 0.36
+    chemistry_std: float = 0.38
     """Standard deviation of the logarithm of the hidden factor."""
-    chemistry_memory: float = 1.5
+    chemistry_memory: float = 2.2
     """Its memory [days]."""
     fires_per_day: float = 0.30
     """New fires a day over the whole box in July."""
@@ -60,7 +60,7 @@ class HiddenChemistry:
 
     @staticmethod
     def _weights(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
-        weights = np.exp(-0.5 * ((points[:, None] - nodes[None, :]) / 1.2) ** 2)
+        weights = np.exp(-0.5 * ((points[:, None] - nodes[None, :]) / 1.0) ** 2)
         return weights / np.sqrt((weights**2).sum(1, keepdims=True))
 
     def factor(self, day: int) -> torch.Tensor:
@@ -101,24 +101,33 @@ class Emissions:
         """Factor by which cold raises emission."""
         return 1 + self.config.heating * ((288.0 - temperature) / 15.0).clamp(0, 1.8)
 
-    def day(self, day: int, temperature: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
-        """Emission of one day from daily-mean 2 m temperature and wind speed (R, C); returns (P, Q)."""
+    def day(
+        self, day: int, temperature: torch.Tensor, speed: torch.Tensor, known_until: int | None = None
+    ) -> torch.Tensor:
+        """Emission of one day from daily-mean 2 m temperature and wind speed (R, C); returns (P, Q).
+
+        With `known_until`, what a forecaster of that day cannot know is left out: the hidden factor is 1, and no
+        later fire burns.
+        """
         surface = self.surface
         weekday = (int(day) + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
         working = self.config.weekend if weekday >= 5 else 1.0
         # summer sun makes some particles that winter does not
-        chemistry = self._chemistry.factor(day) * (1 + 0.08 * season_phase(day))
+        hidden = self._chemistry.factor(day) if known_until is None else torch.ones_like(temperature)
+        chemistry = hidden * (1 + 0.08 * season_phase(day))
         heating, chemistry, gust = surface.to_lattice(
             torch.stack([self.heating(temperature), chemistry, torch.relu(speed - 5.5) ** 2])
         )
         dust = self.config.mean * self.config.dust * 10 * gust * self._desert
         people = self.primary * heating * working + self.secondary * chemistry * (0.5 + 0.5 * heating)
-        return people + self.rural * chemistry + dust + self._fires(day)
+        return people + self.rural * chemistry + dust + self._fires(day, known_until)
 
-    def _fires(self, day: int) -> torch.Tensor:
+    def _fires(self, day: int, known_until: int | None) -> torch.Tensor:
         """Fires that are burning; each is drawn on the day it starts."""
         surface, total = self.surface, np.zeros(self.surface.shape)
         for start in range(day - _FIRE_DAYS, day + 1):
+            if known_until is not None and start > known_until:
+                break
             draw = day_generator(self.seed, "fires", start)
             season = max(0.04, 0.5 + 0.5 * season_phase(start))
             for _ in range(draw.poisson(self.config.fires_per_day * season * 3)):

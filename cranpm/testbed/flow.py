@@ -36,7 +36,7 @@ class FlowConfig:
     """Standard deviation at 500 hPa in winter [m2 s-1]."""
     summer_strength: float = 0.68
     """Amplitude in mid-July relative to mid-January."""
-    memory: float = 5.0
+    memory: float = 4.2
     """Decay time of a wave of the peak wavelength [days]; shorter waves forget sooner (power -0.67)."""
     forcing_memory: float = 1.0
     """Memory of the forcing [days]."""
@@ -50,11 +50,11 @@ class FlowConfig:
     """Eastward drift of the slow part [m s-1]."""
     history: int = 48
     """Days of past forcing that a day remembers."""
-    level_amplitude: tuple[float, ...] = (0.62, 0.66, 0.72, 0.84, 1.0)
+    level_amplitude: tuple[float, ...] = (0.54, 0.60, 0.68, 0.82, 1.0)
     """Amplitude at 1000, 925, 850, 700, 500 hPa."""
     level_shift: tuple[float, ...] = (9.0e5, 7.0e5, 5.2e5, 2.6e5, 0.0)
     """Eastward shift of each level against 500 hPa [m]: waves tilt westward with height, as growing lows do."""
-    max_tilt: float = 0.9
+    max_tilt: float = 0.95
     """Largest phase shift by that tilt [rad]; short waves would otherwise decorrelate between levels."""
 
 
@@ -69,7 +69,7 @@ class _Component:
         scale = 2 * np.pi / BOX / (EARTH_RADIUS * np.cos(_REFERENCE_LAT))
         wave = np.hypot(east[None, :], north[:, None]) * scale  # (N, M) [rad m-1]
         relative = wave * config.peak_wavelength / (2 * np.pi)
-        variance = relative / (1 + relative**2) ** 3.5
+        variance = relative / (1 + relative**2) ** 3.3
         variance[np.hypot(east[None, :], north[:, None]) > top] = 0
         share = config.slow_share if slow else 1 - config.slow_share
         # the real part of a circular complex wave carries half its variance
@@ -151,27 +151,38 @@ class Flow:
         across = coefficients @ self._along  # (..., N, C)
         return up @ torch.cat([across.real, across.imag], dim=-2)
 
-    def day(self, day: int, strength: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Flow at 00, 06, 12, 18 UTC.
+    def coefficients(self, day: int) -> torch.Tensor:
+        """Complex amplitudes of all waves at 00, 06, 12, 18 UTC, shape (4, N, M)."""
+        waves = self._fast.coefficients(day)
+        slow, top, low = self._slow.coefficients(day), self._fast.top, self._slow.top
+        waves[:, top - low : top + low + 1, : low + 1] += slow
+        return waves
+
+    def shifted(self, coefficients: torch.Tensor, degrees: torch.Tensor) -> torch.Tensor:
+        """The same waves moved east by some degrees, one per instant."""
+        turn = torch.deg2rad(degrees)[:, None] * self._east.imag
+        return coefficients * torch.polar(torch.ones_like(turn), -turn)[:, None, :]
+
+    def fields(
+        self, coefficients: torch.Tensor, strength: float
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Flow at several instants.
 
         Parameters
         ----------
-        day : int
-            Days since 1970-01-01.
+        coefficients : Tensor, shape (T, N, M)
+            As `coefficients` returns them.
         strength : float
             Seasonal factor on every amplitude.
 
         Returns
         -------
-        streamfunction, u, v : Tensor, shape (4, L, R, C)
+        streamfunction, u, v : Tensor, shape (T, L, R, C)
             [m2 s-1], and winds towards east and north [m s-1].
-        vorticity : Tensor, shape (4, R, C)
+        vorticity : Tensor, shape (T, R, C)
             At 850 hPa [s-1].
         """
-        base = self._fast.coefficients(day)
-        slow, top, low = self._slow.coefficients(day), self._fast.top, self._slow.top
-        base[:, top - low : top + low + 1, : low + 1] += slow
-        levels = (base[:, None] * self._levels) * strength  # (4, L, N, M)
+        levels = (coefficients[:, None] * self._levels) * strength  # (T, L, N, M)
         across = levels @ self._along
         across = torch.cat([across.real, across.imag], dim=-2)
         streamfunction = self._up @ across

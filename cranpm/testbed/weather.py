@@ -25,13 +25,13 @@ class WeatherConfig:
     """Constants of the diagnosed fields."""
 
     flow: FlowConfig = FlowConfig()
-    sea_slowing: float = 0.75
+    sea_slowing: float = 0.80
     """10 m wind as a share of the geostrophic wind over sea."""
-    land_slowing: float = 0.42
+    land_slowing: float = 0.50
     """The same over land."""
-    rain_threshold: float = 0.95
+    rain_threshold: float = 1.4
     """Lifting index (standard deviations) above which it rains."""
-    rain_rate: float = 5.2
+    rain_rate: float = 10.5
     """Rain at an index of one above the threshold, at 10 g/kg of water [mm day-1]."""
     stability_frequency: float = 0.012
     """Brunt-Vaisala frequency of the air that must climb a barrier [s-1]."""
@@ -59,7 +59,7 @@ class Forcing:
     temperature: torch.Tensor
     """At 2 m [K]."""
     speed: torch.Tensor
-    """10 m wind speed [m s-1]."""
+    """Stirring wind speed: 10 m wind and the free air above [m s-1]."""
 
     def at(self, index: slice | int) -> Forcing:
         """The same at some of the instants."""
@@ -85,7 +85,7 @@ class Weather:
         self.config = config = config or WeatherConfig()
         self.surface, self.device = surface, surface.device
         self._climate = ZonalClimate(surface.coarse.lat, self.device)
-        self._flow = Flow(surface.coarse.lat, surface.coarse.lon, seed=seed, device=self.device, config=config.flow)
+        self.flow = Flow(surface.coarse.lat, surface.coarse.lon, seed=seed, device=self.device, config=config.flow)
         lat = torch.from_numpy(np.deg2rad(surface.coarse.lat)).float().to(self.device)[:, None]
         self._lat = lat
         self._coriolis = 2 * 7.292e-5 * torch.sin(lat)
@@ -113,16 +113,17 @@ class Weather:
     # ---------------------------------------------------------------- internal
     def _day(self, day: int) -> tuple[Forcing, torch.Tensor]:
         if day not in self._instants:
-            self._instants[day] = self._make(day)
+            self._instants[day] = self.diagnose(day, self.flow.coefficients(day))
             while len(self._instants) > 8:
                 self._instants.popitem(last=False)
         return self._instants[day]
 
-    def _make(self, day: int) -> tuple[Forcing, torch.Tensor]:
+    def diagnose(self, day: int, waves: torch.Tensor) -> tuple[Forcing, torch.Tensor]:
+        """Forcing at several instants and ERA5-like daily means, from the waves at those instants."""
         flow_config = self.config.flow
         season = season_phase(day)
         strength = 0.5 * (1 + flow_config.summer_strength) - 0.5 * (1 - flow_config.summer_strength) * season
-        psi, u, v, vorticity = self._flow.day(day, strength)
+        psi, u, v, vorticity = self.flow.fields(waves, strength)
         mean_z, mean_u = self._climate.state(season)
         z = mean_z[:, :, None] + self._coriolis * psi
         u = (u + mean_u[:, :, None]) * self._inside
@@ -133,19 +134,21 @@ class Weather:
 
         t2m = self._surface_temperature(t, z, season)
         u10, v10 = self._surface_wind(u[:, 0] / self._inside[0], v[:, 0] / self._inside[0])
-        speed = torch.sqrt(u10**2 + v10**2 + 0.25)
+        # what stirs the air in a dammed basin is the wind above it, so basins are flushed now and then
+        free = 0.42 * torch.hypot(u[:, 1], v[:, 1]) / self._inside[1]
+        speed = 0.4 * torch.hypot(u10, v10) + 0.6 * free
         stagnation = torch.sigmoid(1.1 * low_pressure - 0.5 * spin + 0.7 * (3.2 - speed) - 0.5)
         t2m = t2m - self.surface.land * stagnation * (1.2 - 2.6 * season)
         lifting = self._lifting(u[:, 2], v[:, 2], t[:, 2], spin, low_pressure)
         humidity = self._humidity(t, lifting)
         water = saturation_humidity(t[:, 2], 850.0) * 0.8 / 0.010
-        rain = self.config.rain_rate * torch.relu(lifting - self.config.rain_threshold) ** 1.3 * water.clamp(0.15, 1.6)
+        rain = self.config.rain_rate * torch.relu(lifting - self.config.rain_threshold).clamp(max=3.5) ** 1.3 * water.clamp(0.15, 1.8).sqrt()
 
         night, growth = self._mixed_layer(day, speed, stagnation, lifting)
         surface_wind = torch.stack([u10, v10], 1)
         wind_925, wind_850 = torch.stack([u[:, 1], v[:, 1]], 1), torch.stack([u[:, 2], v[:, 2]], 1)
         forcing = Forcing(
-            low=0.6 * surface_wind + 0.24 * wind_925,
+            low=0.6 * surface_wind + 0.28 * wind_925,
             high=0.5 * wind_925 + 0.4 * wind_850,
             night_depth=night,
             day_growth=growth,
@@ -163,7 +166,7 @@ class Weather:
         """Air at 2 m: the lowest levels brought to the ground, plus what the continent adds to the seasons."""
         lapse = 5.5e-3 + 0.5e-3 * season
         at_sea_level = t[:, 1] + lapse * z[:, 1] / GRAVITY
-        return at_sea_level - lapse * self.surface.elevation + self.surface.continentality * (7.0 * season - 1.0)
+        return at_sea_level - lapse * self.surface.elevation + self.surface.continentality * (6.0 * season - 0.8)
 
     def _surface_wind(self, u: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Geostrophic wind at 1000 hPa, slowed, turned towards low pressure, and dammed by barriers."""
@@ -217,8 +220,8 @@ class Weather:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Depth at night and growth by the sun [m]."""
         land, basin = self.surface.land, self.surface.basin
-        night = (230 + 42 * speed) * (1 - 0.40 * stagnation) * (1 - 0.55 * basin * stagnation)
-        night = night * land + (1 - land) * (420 + 42 * speed)
+        night = (140 + 68 * speed) * (1 - 0.48 * stagnation) * (1 - 0.50 * basin * stagnation)
+        night = night * land + (1 - land) * (300 + 62 * speed)
         sun = torch.clamp(torch.cos(self._lat - np.deg2rad(23.4) * season_phase(day, shift=-33.0)), min=0) ** 1.7
         cloud = torch.sigmoid(2.0 * (lifting - 0.5))
         growth = land * 1350 * sun * (1 - 0.5 * cloud) * (1 - 0.25 * stagnation) * (1 - 0.25 * basin)

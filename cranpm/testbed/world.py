@@ -72,7 +72,7 @@ class DayState:
         return cls(day=EPOCH + np.timedelta64(int(arrays["day"]), "D"), seed=int(arrays["seed"]), era5=era5, **small)
 
 
-def _half(values: torch.Tensor) -> np.ndarray:
+def half_precision(values: torch.Tensor) -> np.ndarray:
     """Float32 values that survive a trip through half precision, so that a stored state makes the same maps."""
     return values.half().float().cpu().numpy()
 
@@ -178,6 +178,6 @@ class World:
             day=EPOCH + np.timedelta64(day, "D"),
             seed=self.seed,
             era5=self.weather.era5(day).cpu().numpy(),
-            pm_ahead=_half(ahead),
-            **{name: _half(value) for name, value in values.items()},
+            pm_ahead=half_precision(ahead),
+            **{name: half_precision(value) for name, value in values.items()},
         )
