@@ -30,7 +30,8 @@ def describe() -> dict[str, Any]:
 
     Imports torch to build the presets' shapes on the meta device; takes a few seconds.
     """
-    from cranpm.model import PRESETS, describe_parameters
+    from cranpm.model import PRESETS
+    from cranpm.model.parameters import describe_parameters
 
     fine = DOMAINS["europe"].fine
     return {
@@ -54,7 +55,7 @@ def describe() -> dict[str, Any]:
             for e in catalog.list_datasets()
         ],
         "checkpoints": [
-            {"name": e.name, "sha256": e.meta.get("weights_sha256"), "source": e.meta.get("source")}
+            {"name": e.name, "hash": e.meta.get("hash"), "preset": e.meta.get("model", {}).get("name")}
             for e in catalog.list_checkpoints()
         ],
     }
@@ -150,7 +151,7 @@ def _check_checkpoint() -> Finding:
         checkpoint = load_checkpoint(entry.path)
     except Exception as error:  # whatever is wrong with it, the doctor says so and goes on
         return Finding(what="checkpoint", ok=False, detail=str(error), mend="make demo")
-    return Finding(what="checkpoint", ok=True, detail=f"{entry.name}, sha256 {checkpoint.hash[:12]} verified")
+    return Finding(what="checkpoint", ok=True, detail=f"{entry.name}, hash {checkpoint.short_hash} verified")
 
 
 def _check_chromium() -> Finding:

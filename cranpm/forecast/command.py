@@ -52,7 +52,7 @@ def forecast_to_file(
     chosen = choose_device(device)
     data = Dataset.open(catalog.find_dataset(dataset).path)
     loaded = load_checkpoint(catalog.find_checkpoint(checkpoint).path, device=chosen)
-    network, name, content = loaded.network, loaded.name, loaded.hash
+    network, name, content = loaded.network, loaded.folder.name, loaded.hash
     if preset is not None:
         torch.manual_seed(0)
         network = CranPM(get_preset(preset)).to(chosen).eval()

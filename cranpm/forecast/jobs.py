@@ -298,4 +298,4 @@ def _dataset_hash(root: str) -> str:
 def _checkpoint_hash(folder: str) -> str:
     import json
 
-    return json.loads((Path(folder) / "config.json").read_text())["weights_sha256"]
+    return json.loads((Path(folder) / "config.json").read_text())["hash"]

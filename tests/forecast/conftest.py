@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from cranpm.domain import DAY_CHANNELS, Statistics, domain_from_corner
+from cranpm.forecast.day import load_day
+from cranpm.model import CranPM, tiny
+
+DOMAIN = domain_from_corner("corner", "Corner of the Alps", north=48.0, west=6.0, coarse_rows=56, coarse_cols=28)
+"""1392 x 688 fine cells: 4 x 2 tiles; the 28 coarse columns are padded to 56."""
+
+
+class MemoryDataset:
+    """What the engine asks of a dataset, from arrays in memory."""
+
+    domain = DOMAIN
+    source, simulated = "test", True
+
+    def __init__(self, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        rows, cols = DOMAIN.fine.shape
+        land = np.ones((rows, cols), dtype=bool)
+        land[:, :60] = False
+        land[900:, :600] = False
+        self.static = {
+            "land": land,
+            "elevation": np.where(land, rng.uniform(0, 2000, (rows, 1)), 0).astype(np.float32),
+            "coarse_elevation": rng.uniform(0, 2000, DOMAIN.coarse_box.shape).astype(np.float32),
+        }
+        self.raw = {}
+        for day in ("2022-01-04", "2022-01-05"):
+            pm = rng.integers(20, 400, (rows, cols)).astype(np.uint16)
+            pm[~land] = 65535
+            self.raw[day] = pm
+        self.raw["2022-01-05"][300:310, 300:320] = 65535
+        self._coarse = rng.normal(0, 3, (35, *DOMAIN.coarse_box.shape)).astype(np.float32)
+        self._coarse[4] = np.abs(self._coarse[4])
+
+    def era5(self, day):
+        return self._coarse[:30]
+
+    def cams(self, day):
+        return self._coarse[30:]
+
+    def pm2p5_raw(self, day, rows=slice(None), cols=slice(None)):
+        return self.raw[str(day)][rows, cols]
+
+
+@pytest.fixture(scope="session")
+def statistics():
+    names = [c.name for c in DAY_CHANNELS]
+    return Statistics(mean=dict.fromkeys(names, 0.0), std=dict.fromkeys(names, 3.0), period="p", source="test")
+
+
+@pytest.fixture(scope="session")
+def dataset():
+    return MemoryDataset()
+
+
+@pytest.fixture(scope="session")
+def day(dataset, statistics):
+    return load_day(dataset, "2022-01-05", statistics)
+
+
+@pytest.fixture(scope="session")
+def untrained():
+    torch.manual_seed(0)
+    return CranPM(tiny()).eval()
+
+
+@pytest.fixture(scope="session")
+def drawn():
+    """A network whose weights, head included, are drawn at random: it changes the map everywhere."""
+    torch.manual_seed(1)
+    network = CranPM(tiny()).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0, 0.08)
+    return network
+
+
+@pytest.fixture
+def namespace():
+    return SimpleNamespace

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cranpm.data.samples import MissingInputError, decode_pm2p5
+from cranpm.domain import plan_tiles
+from cranpm.forecast.day import load_day
+from cranpm.forecast.engine import ForecastCancelledError, choose_device, run_forecast
+
+
+def test_an_untrained_network_forecasts_persistence_bit_for_bit(untrained, day, dataset):
+    maps = run_forecast(untrained, day, (1, 3))
+    today = decode_pm2p5(dataset.raw["2022-01-05"])
+    for lead in (1, 3):
+        assert np.array_equal(maps.fields[lead], today, equal_nan=True)
+        assert maps.negative[lead] == 0
+
+
+def test_there_is_a_forecast_exactly_where_today_has_support(drawn, day, dataset):
+    field = run_forecast(drawn, day, (1,)).fields[1]
+    assert np.array_equal(np.isnan(field), dataset.raw["2022-01-05"] == 65535)
+    assert (field[~np.isnan(field)] >= 0).all()
+
+
+def test_neither_batch_size_nor_tile_order_changes_the_map(drawn, day):
+    whole = run_forecast(drawn, day, (2,)).fields[2]
+    one_by_one = run_forecast(drawn, day, (2,), memory_budget=1, first=(5, 3)).fields[2]
+    # float32 sums in another order: values to 100 ug m-3 agree to a few units in the last place
+    assert np.nanmax(np.abs(whole - one_by_one)) < 2e-3
+
+
+def test_a_blended_cell_is_the_weighted_mean_of_its_tiles(drawn, day):
+    plan = plan_tiles(day.domain.fine.shape)
+    row, col = 460, 480  # inside the 64 cells that the first two rows of tiles share
+    tile_above, tile_below = plan.tiles[0], plan.tiles[2]
+    assert tile_above.rows.stop > row >= tile_below.rows.start
+    separate = [run_forecast(drawn, day, (1,), plan=plan, tiles=[t.index]).fields[1][row, col] for t in (tile_above, tile_below)]
+    blended = run_forecast(drawn, day, (1,), plan=plan).fields[1][row, col]
+    assert min(separate) - 1e-3 <= blended <= max(separate) + 1e-3
+
+
+def test_what_fills_a_gap_changes_nothing_outside_it(drawn, day, dataset, statistics):
+    # the gap of day t is NaN in the output; its stored fill value (65535) decodes to NaN before any network sees it
+    before = run_forecast(drawn, day, (1,)).fields[1]
+    assert np.isnan(before[300:310, 300:320]).all()
+    assert np.isfinite(before[311, 300:320]).all()
+
+
+def test_tiles_asked_for_first_come_first_and_sea_tiles_never(untrained, day):
+    order = []
+    run_forecast(untrained, day, (1,), memory_budget=1, first=(3,), on_progress=lambda p: order.extend(t.index for t in p.tiles))
+    assert order[0] == 3
+    with_land = [t.index for t in plan_tiles(day.domain.fine.shape).tiles if day.has_support(t)]
+    assert sorted(order) == with_land
+
+
+def test_progress_counts_every_tile_and_time_left_ends_at_zero(untrained, day):
+    seen = []
+    run_forecast(untrained, day, (1,), memory_budget=1, on_progress=seen.append)
+    assert [p.done_tiles for p in seen] == list(range(1, seen[-1].total_tiles + 1))
+    assert seen[-1].seconds_left == 0
+
+
+def test_output_maps_fill_as_tiles_arrive_and_cancel_keeps_them(drawn, day):
+    out = {1: np.empty(day.domain.fine.shape, dtype=np.float32)}
+    calls = iter([False, False, True])
+    with pytest.raises(ForecastCancelledError, match="after 2 of"):
+        run_forecast(drawn, day, (1,), out=out, memory_budget=1, cancelled=lambda: next(calls))
+    tiles = plan_tiles(day.domain.fine.shape).tiles
+    assert np.isfinite(out[1][tiles[0].rows, tiles[0].cols]).any()
+    assert np.isnan(out[1][1000:]).all()
+
+
+def test_bad_requests_are_refused(untrained, day):
+    with pytest.raises(ValueError, match="Lead times"):
+        run_forecast(untrained, day, (4,))
+    with pytest.raises(ValueError, match="outside the plan"):
+        run_forecast(untrained, day, (1,), tiles=[999])
+    with pytest.raises(ValueError, match="float32"):
+        run_forecast(untrained, day, (1,), out={1: np.zeros((3, 3), np.float32)})
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="no CUDA"):
+            choose_device("cuda")
+
+
+def test_a_day_without_enough_land_is_refused_by_name(dataset, statistics, monkeypatch):
+    raw = dataset.raw["2022-01-05"].copy()
+    raw[:800] = 65535
+    monkeypatch.setitem(dataset.raw, "2022-01-05", raw)
+    with pytest.raises(MissingInputError, match="init day 2022-01-05"):
+        load_day(dataset, "2022-01-05", statistics)

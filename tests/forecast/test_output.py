@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from cranpm.domain import Grid
+from cranpm.forecast.output import forecast_dataset, write_forecast
+
+GRID = Grid(name="g", rows=600, cols=520, step=0.01, north=50.0, west=5.0, registration="cell")
+
+
+@pytest.fixture
+def forecast():
+    rng = np.random.default_rng(0)
+    fields = {lead: rng.uniform(0, 80, GRID.shape).astype(np.float32) for lead in (1, 2)}
+    fields[1][:5] = np.nan
+    return forecast_dataset(
+        fields,
+        init_time=np.datetime64("2022-01-05"),
+        grid=GRID,
+        source="testbed (simulated)",
+        simulated=True,
+        checkpoint_name="demo",
+        checkpoint_hash="abc",
+        negative={1: 3, 2: 0},
+    )
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+def test_files_read_back_with_time_axes_gaps_and_provenance(forecast, tmp_path, suffix):
+    path = write_forecast(forecast, tmp_path / f"f{suffix}")
+    back = xr.open_dataset(path, engine="zarr" if suffix == ".zarr" else "h5netcdf", decode_timedelta=False)
+    assert back["forecast_period"].attrs["standard_name"] == "forecast_period"
+    assert back["forecast_period"].values.tolist() == [24, 48]
+    assert back["forecast_reference_time"].values == np.datetime64("2022-01-05")
+    assert back["time"].values.tolist() == np.array(["2022-01-06", "2022-01-07"], "datetime64[ns]").tolist()
+    assert back["pm2p5"].attrs["units"] == "ug m-3" and back["pm2p5"].attrs["grid_mapping"] == "crs"
+    assert back["crs"].attrs["grid_mapping_name"] == "latitude_longitude"
+    assert (back.attrs["source"], back.attrs["simulated"]) == ("testbed (simulated)", 1)
+    assert back.attrs["checkpoint_sha256"] == "abc"
+    # uint16 hundredths: at most half a hundredth from the field
+    assert np.nanmax(np.abs(back["pm2p5"].values - forecast["pm2p5"].values)) <= 0.00501
+    assert np.array_equal(np.isnan(back["pm2p5"].values), np.isnan(forecast["pm2p5"].values))
+    assert np.array_equal(back["latitude"].values, GRID.lat)
+
+
+def test_nothing_is_overwritten_unless_asked(forecast, tmp_path):
+    path = write_forecast(forecast, tmp_path / "f.zarr")
+    with pytest.raises(FileExistsError, match="nothing was overwritten"):
+        write_forecast(forecast, path)
+    write_forecast(forecast, path, overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["f.zarr"]
+
+
+def test_other_formats_and_values_that_do_not_fit_are_refused(forecast, tmp_path):
+    with pytest.raises(ValueError, match=r"\.zarr or \.nc"):
+        write_forecast(forecast, tmp_path / "f.tif")
+    forecast["pm2p5"][0, 50, 50] = 700
+    with pytest.raises(ValueError, match="does not fit"):
+        write_forecast(forecast, tmp_path / "f.nc")
+    assert not list(tmp_path.iterdir())
