@@ -153,3 +153,24 @@ def token_centres(latitude: Tensor, longitude: Tensor, patch: int) -> tuple[Tens
     columns = longitude.unflatten(-1, (-1, patch)).mean(-1)
     shape = (*rows.shape, columns.shape[-1])
     return (rows[..., :, None].expand(shape).flatten(-2), columns[..., None, :].expand(shape).flatten(-2))
+
+
+def place_on_axis(coordinate: Tensor, patch: int, axis: Tensor) -> Tensor:
+    """Where the tokens of a tile lie on the axis of another, coarser and regular grid.
+
+    Parameters
+    ----------
+    coordinate : Tensor, shape (B, S)
+        Latitude or longitude of the tile's cells [degrees].
+    patch : int
+        Cells along the side of a token.
+    axis : Tensor, shape (n,)
+        Coordinates of the coarse grid [degrees]; at least two.
+
+    Returns
+    -------
+    Tensor, shape (B, S / patch)
+        Fractional index, 0 at the first coordinate of the axis.
+    """
+    centre = coordinate.unflatten(-1, (-1, patch)).mean(-1)
+    return (centre - axis[0]) / (axis[1] - axis[0])

@@ -70,6 +70,10 @@ class GlobalContext:
     values: tuple[Tensor, ...] = ()
     """For each bridge layer, (B, h, Ng, dh)."""
 
+    def axes(self) -> tuple[Tensor, Tensor]:
+        """Latitude of each row and longitude of each column of tokens [degrees]."""
+        return self.latitude.unflatten(0, self.grid)[:, 0], self.longitude[: self.grid[1]]
+
     def of_tiles(self, day_index: Tensor | None, num_tiles: int) -> GlobalContext:
         """The context of each tile: ``day_index[b]`` says which day tile b belongs to.
 

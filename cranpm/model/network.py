@@ -9,7 +9,7 @@ from .branches import GlobalBranch, LocalBranch
 from .bridge import Bridge
 from .config import ModelConfig
 from .decoder import Decoder
-from .embed import token_centres
+from .embed import place_on_axis, token_centres
 from .inputs import (
     GlobalContext,
     GlobalInputs,
@@ -153,7 +153,7 @@ class CranPM(nn.Module):
         delta = self.decoder(tokens, patches, grid, fine)
         if (
             self.config.output == "absolute"
-        ):  # the head gives tomorrow's map; we return its change from today's
+        ):  # the head gives the map itself; we return its change from today's
             delta = delta - inputs.fields[:, 0]
         if trace is not None:
             trace.record("delta", delta)
@@ -163,17 +163,9 @@ class CranPM(nn.Module):
         """Rows and columns (B, n) of local tokens on the coarse token grid, where positions are by domain."""
         if self.config.local_position == "tile" or not context.grid[0]:
             return None
-        rows, columns = (
-            context.latitude.unflatten(0, context.grid)[:, 0],
-            context.longitude[: context.grid[1]],
-        )
-        latitude, longitude = (
-            x.unflatten(-1, (-1, self.config.local_patch)).mean(-1)
-            for x in (inputs.latitude, inputs.longitude)
-        )
-        return (latitude - rows[0]) / (rows[1] - rows[0]), (longitude - columns[0]) / (
-            columns[1] - columns[0]
-        )
+        rows, columns = context.axes()
+        patch = self.config.local_patch
+        return place_on_axis(inputs.latitude, patch, rows), place_on_axis(inputs.longitude, patch, columns)
 
     @staticmethod
     def new_trace(*names: str) -> Trace:

@@ -17,12 +17,11 @@ class CheckpointError(ValueError):
 def refuse_pickle(path: Path) -> None:
     """Refuse pickled weights by their content: loading them could run code, so they are never opened."""
     with path.open("rb") as file:
-        start = file.read(8)
-    # A zip (torch.save since 1.6), or a pickle of protocol 2 or later (opcode 0x80, then the protocol's number). A
-    # safetensors file starts with the header's length, whose bytes 4..8 are zero for any header we accept.
-    if start[:4] == b"PK\x03\x04" or (
-        start[:1] == b"\x80" and 2 <= start[1] <= 5 and start[4:8] != b"\0\0\0\0"
-    ):
+        start = file.read(9)
+    # A zip (torch.save since 1.6), or a pickle of protocol 2 or later: opcode 0x80, then the protocol's number. A
+    # safetensors file could start with these two bytes as well (they are a length), but then its JSON begins at byte 8.
+    is_zip = start[:4] == b"PK\x03\x04"
+    if is_zip or (start[:1] == b"\x80" and start[1:2] <= b"\x05" and start[8:9] != b"{"):
         raise CheckpointError(
             f"{path} is a pickled file, which could run code when opened. Only safetensors are read: "
             "load it where you trust it and save it with cranpm.model.checkpoint.save_checkpoint."
