@@ -1,0 +1,290 @@
+"""``data_manifest.yaml``: every external source with provider, licence, attribution, request, units, grid, hash."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.util
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cranpm.data.openers import DataFileError
+
+Text = Annotated[str, Field(min_length=1)]
+Hash = Annotated[str, Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
+
+
+class ManifestError(ValueError):
+    """The manifest is missing, or an entry of it is incomplete or contradicts itself."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Provider(_Entry):
+    """Who makes the data."""
+
+    name: Text
+    url: str | None = None
+
+
+class Access(_Entry):
+    """How to get them; ``auth`` says where a key comes from, never the key."""
+
+    kind: Literal["package", "zenodo", "http", "ecmwf-datastores", "eea-download-service"]
+    auth: Text
+    client: str | None = None
+    package: str | None = None
+    module: str | None = None
+    store: Literal["cds", "ads"] | None = None
+    dataset: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Access:
+        needs = {"package": ("package", "module"), "ecmwf-datastores": ("store", "dataset")}.get(
+            self.kind, ()
+        )
+        missing = [name for name in needs if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"access of kind {self.kind!r} needs {', '.join(missing)}")
+        return self
+
+
+class License(_Entry):
+    """Name (SPDX where there is one) and where its text stands."""
+
+    name: Text
+    path: Text
+
+
+class Resource(_Entry):
+    """One file or a template of many; ``hash`` stays null until a real file has been fetched."""
+
+    path: Text
+    url: str | None = None
+    hash: Hash | None = None
+    bytes: Annotated[int, Field(gt=0)] | None = None
+    member: str | None = None
+
+
+class Variable(_Entry):
+    """What a variable of the source becomes, and the units it has there."""
+
+    to: Text
+    units: Text
+    dtype: str | None = None
+    scale_factor: float | None = None
+    add_offset: float | None = None
+    fill: float | None = None
+    note: str | None = None
+
+
+class GridEntry(_Entry):
+    """Grid of the source; ``origin`` is (north, west): the outer edge for cells, the first node for nodes."""
+
+    crs: Text
+    registration: Literal["cell", "node", "vector"]
+    step: Annotated[float, Field(gt=0)] | None = None
+    shape: tuple[int, int] | None = None
+    origin: tuple[float, float] | None = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _has_step(self) -> GridEntry:
+        if self.registration != "vector" and self.step is None:
+            raise ValueError("a raster needs its step")
+        return self
+
+
+class Period(_Entry):
+    """First and last day (null: still growing), ISO step, and whose day it is."""
+
+    start: datetime.date
+    end: datetime.date | None
+    step: Annotated[str, Field(pattern=r"^P(\d+D|T\d+H)$")]
+    day: Text
+
+
+class Status(_Entry):
+    """``endpoint_checked`` is the day on which a person fetched a file; ``unverified`` waits for that file."""
+
+    endpoint_checked: datetime.date | None = None
+    unverified: tuple[str, ...] = ()
+
+
+class Source(_Entry):
+    """One external source."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: Text
+    role: Annotated[
+        tuple[
+            Literal[
+                "target",
+                "fine-input",
+                "coarse-input",
+                "elevation",
+                "observations",
+                "baseline",
+                "testbed-geography",
+                "map-lines",
+            ],
+            ...,
+        ],
+        Field(min_length=1),
+    ]
+    provider: Provider
+    access: Access
+    license: License
+    attribution: Text
+    citation: Text
+    variables: Annotated[dict[str, Variable], Field(min_length=1)]
+    grid: GridEntry
+    time: Period | Literal["static"]
+    doi: dict[str, str] | None = None
+    requests: tuple[dict[str, Any], ...] = ()
+    resources: tuple[Resource, ...] = ()
+    split: Literal["day", "month", "year"] | None = None
+    size_per_year: str | None = None
+    status: Status = Status()
+
+    @model_validator(mode="after")
+    def _obtainable(self) -> Source:
+        if not self.resources and not self.requests:
+            raise ValueError("needs resources or requests: how else would one get it?")
+        return self
+
+
+class Prepared(_Entry):
+    """A dataset that this project makes, and from what."""
+
+    id: Text
+    title: Text
+    path: Text
+    simulated: bool
+    command: Text
+    derived_from: tuple[str, ...]
+    attribution: Text
+    encoding: dict[str, Any] = {}
+
+
+class Manifest(_Entry):
+    """All sources and all prepared datasets."""
+
+    manifest_version: Literal[1]
+    sources: tuple[Source, ...]
+    prepared: tuple[Prepared, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        counts = Counter([source.id for source in self.sources] + [dataset.id for dataset in self.prepared])
+        doubled = [name for name, count in counts.items() if count > 1]
+        if doubled:
+            raise ValueError(f"ids stand there twice: {', '.join(doubled)}")
+        unknown = {name for entry in self.prepared for name in entry.derived_from} - set(counts)
+        if unknown:
+            raise ValueError(f"derived_from names unknown sources: {', '.join(sorted(unknown))}")
+        return self
+
+    def source(self, source_id: str) -> Source:
+        """A source by its id.
+
+        Raises
+        ------
+        ManifestError
+            Naming the known ids.
+        """
+        for source in self.sources:
+            if source.id == source_id:
+                return source
+        raise ManifestError(
+            f"Unknown source {source_id!r}; known: {', '.join(source.id for source in self.sources)}."
+        )
+
+    def attributions(self, source_ids: tuple[str, ...], year: int) -> list[str]:
+        """Sentences that a product made from these sources must show; ``year`` is that of the data."""
+        return list(
+            dict.fromkeys(self.source(name).attribution.replace("{year}", str(year)) for name in source_ids)
+        )
+
+
+def manifest_path() -> Path:
+    """The manifest of this checkout, or of the folder one works in."""
+    candidates = (Path.cwd() / "data_manifest.yaml", Path(__file__).parents[2] / "data_manifest.yaml")
+    return next((path for path in candidates if path.is_file()), candidates[-1])
+
+
+def load_manifest(path: str | Path | None = None) -> Manifest:
+    """Read and check the manifest.
+
+    Raises
+    ------
+    ManifestError
+        Naming each entry that is wrong and why.
+    """
+    path = manifest_path() if path is None else Path(path)
+    if not path.is_file():
+        raise ManifestError(
+            f"Expected the manifest at {path}, found nothing. It lies at the top of the repository."
+        )
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Manifest.model_validate(raw)
+    except yaml.YAMLError as error:
+        raise ManifestError(f"{path.name} is no valid YAML: {error}.") from error
+    except ValidationError as error:
+        raise ManifestError(
+            f"{path.name}: " + "; ".join(_sentence(raw, entry) for entry in error.errors())
+        ) from error
+
+
+def _sentence(raw: Any, error: Any) -> str:
+    """``sources.ghap-pm25-d1k.license: Field required`` instead of a list index."""
+    where = [str(part) for part in error["loc"]]
+    if len(where) > 1 and where[1].isdigit():
+        entry = raw[where[0]][int(where[1])]
+        where[1] = str(entry.get("id", where[1])) if isinstance(entry, dict) else where[1]
+    return f"{'.'.join(where) or 'manifest'}: {error['msg']}"
+
+
+def check_hash(path: str | Path, expected: str) -> None:
+    """Refuse a file whose content is not the one that the manifest pins.
+
+    Raises
+    ------
+    DataFileError
+        Naming both hashes.
+    """
+    path, (algorithm, digest) = Path(path), expected.split(":", 1)
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    if found != digest:
+        msg = f"{path.name}: expected {algorithm} {digest[:12]}..., got {found[:12]}... . Download or install it again."
+        raise DataFileError(msg)
+
+
+def package_files(source: Source) -> dict[Resource, Path]:
+    """Where the files of a ``package`` source lie on this machine; the package is found, not imported.
+
+    Raises
+    ------
+    DataFileError
+        If the package is not installed or lacks a file.
+    """
+    spec = importlib.util.find_spec(str(source.access.module)) if source.access.kind == "package" else None
+    if spec is None or not spec.submodule_search_locations:
+        raise DataFileError(
+            f"{source.id}: package {source.access.package!r} is not installed. Run 'make install'."
+        )
+    root = Path(next(iter(spec.submodule_search_locations)))
+    files = {resource: root / resource.path for resource in source.resources}
+    missing = [str(resource.path) for resource, path in files.items() if not path.exists()]
+    if missing:
+        msg = f"{source.id}: {source.provider.name} was expected to hold {', '.join(missing)}. Run 'make install'."
+        raise DataFileError(msg)
+    return files
