@@ -17,9 +17,16 @@ from cranpm.data.samples import LOCAL_PATCH, wind_at_tokens
 from cranpm.domain import Domain, Tile, TilePlan, plan_tiles
 from cranpm.forecast.day import ForecastDay
 from cranpm.model import GlobalContext, Trace, bridge_attention
-from cranpm.model.bias import elevation_bias, wind_bias, wind_direction_cosine
+from cranpm.model.bias import (
+    distance_bias,
+    elevation_bias,
+    squared_distance,
+    wind_bias,
+    wind_direction_cosine,
+)
 
-LOCAL_TENSORS = ("bridge_queries", "wind_beta", "local_alpha")
+STRENGTHS = ("wind_beta", "bridge_reach", "local_alpha")
+LOCAL_TENSORS = ("bridge_queries", *STRENGTHS)
 GLOBAL_TENSORS = ("sectors", "order", "global_alpha")
 
 
@@ -86,7 +93,7 @@ class LookRecorder:
             self._recorded[lead][tile.index] = True
 
     def _record_strengths(self, trace: Trace) -> None:
-        kept = {name: trace[name].float().cpu().numpy() for name in ("wind_beta", "local_alpha") if name in trace}
+        kept = {name: trace[name].float().cpu().numpy() for name in STRENGTHS if name in trace}
         np.savez(self.folder / "look_strengths.npz", **kept)
 
     def close(self) -> None:
@@ -123,7 +130,7 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
         ``elevation_bias`` (n, n) of the tile's tokens as keys, ``elevation`` (n, n) [m]; ``tile_latitude``,
         ``tile_longitude`` (n,) of those tokens; ``wind`` (2,) towards east and north at the token [m s-1];
         ``token_latitude``, ``token_longitude``; ``tile``; ``sectors`` (groups,) and ``order`` (groups, 49) of the
-        scan; ``beta`` (layers, heads) and ``alpha``.
+        scan; ``beta`` and, where distance is penalised, ``reach`` [km] (layers, heads); ``alpha``.
 
     Raises
     ------
@@ -154,8 +161,12 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
     layers, heads = queries.shape[:2]
     beta = strengths.get("wind_beta", torch.zeros(layers, heads))
     bias = torch.stack([wind_bias(gamma, beta[layer])[0] for layer in range(layers)])  # (L, h, 1, Ng)
+    far = torch.zeros(layers, heads, 1, 1)
+    if "bridge_reach" in strengths:
+        squared = squared_distance(*here, day["latitude"], day["longitude"])
+        far = torch.stack([distance_bias(squared, reach)[0] for reach in strengths["bridge_reach"]])
     mask = torch.where(day["valid"], 0.0, -1e4) if "valid" in day else torch.zeros(len(day["latitude"]))
-    weights = bridge_attention(torch.from_numpy(queries.astype(np.float32))[:, :, None], day["keys"], bias + mask)
+    weights = bridge_attention(torch.from_numpy(queries.astype(np.float32))[:, :, None], day["keys"], bias + far + mask)
     rows, cols = (int(size) for size in day["grid"])
     elevation = tokens[2].reshape(1, -1)
     alpha = strengths.get("local_alpha")
@@ -177,6 +188,7 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
         "sectors": day["sectors"][0].numpy() if "sectors" in day else None,
         "order": day["order"][0].numpy() if "order" in day else None,
         "beta": beta.numpy(),
+        "reach": strengths["bridge_reach"].numpy() if "bridge_reach" in strengths else None,
         "alpha": None if alpha is None else float(alpha),
     }
 

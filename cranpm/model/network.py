@@ -140,24 +140,39 @@ class CranPM(nn.Module):
         Tensor, shape (B, S, S)
             Normalised residual: the forecast is ``add_residual(today, delta)``.
         """
+        tokens, patches = self.fuse(inputs, context, day_index, trace)
+        fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
+        delta = self.decoder(tokens, patches, (inputs.wind.shape[-2], inputs.wind.shape[-1]), fine)
+        # an absolute head gives the map itself; we return its change from today's
+        if self.config.output == "absolute":
+            delta = delta - inputs.fields[:, 0]
+        if trace is not None:
+            trace.record("delta", delta)
+        return delta
+
+    def fuse(
+        self,
+        inputs: LocalInputs,
+        context: GlobalContext,
+        day_index: Tensor | None = None,
+        trace: Trace | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Local tokens that have read the continent (Algorithm S1, lines 6-10), before the decoder.
+
+        Returns
+        -------
+        tokens, patches : Tensor, shape (B, Nl, Dl)
+            Fused tokens, and the patch embedding alone.
+        """
         if self.check_inputs:
             check_local(inputs, self.config)
-        grid = (inputs.wind.shape[-2], inputs.wind.shape[-1])
         place = self._place(inputs, context)
         tokens, patches = self.local_branch(inputs.fields, inputs.elevation, inputs.lead, trace, place)
         if self.bridge is not None:
             latitude, longitude = token_centres(inputs.latitude, inputs.longitude, self.config.local_patch)
             days = context.of_tiles(day_index, len(tokens))
             tokens = self.bridge(tokens, days, latitude, longitude, inputs.wind.flatten(2), trace)
-        fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
-        delta = self.decoder(tokens, patches, grid, fine)
-        if (
-            self.config.output == "absolute"
-        ):  # the head gives the map itself; we return its change from today's
-            delta = delta - inputs.fields[:, 0]
-        if trace is not None:
-            trace.record("delta", delta)
-        return delta
+        return tokens, patches
 
     def _place(self, inputs: LocalInputs, context: GlobalContext) -> tuple[Tensor, Tensor] | None:
         """Rows and columns (B, n) of local tokens on the coarse token grid, where positions are by domain."""

@@ -19,9 +19,24 @@ from cranpm.domain import PM_SCALE, Statistics
 from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM
 from cranpm.training.batches import TrainingBatch, TrainingDays
-from cranpm.training.losses import focal_frequency_loss, land_mse
+from cranpm.training.losses import focal_frequency_loss, land_mse, token_mse
 from cranpm.training.recipes import Recipe
 from cranpm.training.source import TrainingSource, init_times
+
+
+class TokenHead(torch.nn.Module):
+    """Reads the mean change of its patch from a fused token; used in training only."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = torch.nn.LayerNorm(width)
+        self.read = torch.nn.Linear(width, 1)
+        torch.nn.init.zeros_(self.read.weight)
+        torch.nn.init.zeros_(self.read.bias)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, Nl, Dl) to (B, Nl)."""
+        return self.read(self.norm(tokens)).squeeze(-1)
 
 
 class Training(L.LightningModule):
@@ -31,16 +46,27 @@ class Training(L.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.network = CranPM(recipe.model)
+        self.token_head = TokenHead(recipe.model.local_width)
 
     def losses(self, batch: TrainingBatch) -> dict[str, torch.Tensor]:
-        """Each term of eq. 6 on one batch, in network units, and the RMSE of the batch in ug m-3."""
-        delta = self.network(batch.global_inputs, batch.local_inputs, batch.day_index).float()
-        forecast = torch.nan_to_num(normalise_pm2p5(batch.today)) + delta
-        target = normalise_pm2p5(batch.target)
+        """Each term of eq. 6 on one batch, in network units, and the RMSE of the batch in ug m-3.
+
+        While the token stage lasts, only the mean change of each local patch is learned, straight from the fused
+        tokens: the decoder, most of the cost, waits until there is something to draw.
+        """
+        context = self.network.encode_global(batch.global_inputs)
+        today, target = torch.nan_to_num(normalise_pm2p5(batch.today)), normalise_pm2p5(batch.target)
+        terms = {"persistence": PM_SCALE * land_mse(today, target, batch.mask).detach().sqrt()}
+        if self.training and self.global_step < self.recipe.token_steps:
+            tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
+            terms["token"] = token_mse(self.token_head(tokens), target - today, batch.mask)
+            terms["loss"] = terms["token"]
+            terms["rmse"] = PM_SCALE * terms["token"].detach().sqrt()
+            return terms
+        delta = self.network.forecast_delta(batch.local_inputs, context, batch.day_index).float()
+        forecast = today + delta
         pixel = land_mse(forecast, target, batch.mask)
-        terms = {"pixel": pixel, "rmse": PM_SCALE * pixel.detach().sqrt()}
-        terms["persistence"] = PM_SCALE * land_mse(forecast - delta, target, batch.mask).detach().sqrt()
-        terms["loss"] = pixel
+        terms |= {"pixel": pixel, "rmse": PM_SCALE * pixel.detach().sqrt(), "loss": pixel}
         if self.recipe.frequency_weight:
             terms["frequency"] = focal_frequency_loss(forecast, target, batch.mask)
             terms["loss"] = terms["loss"] + self.recipe.frequency_weight * terms["frequency"]
@@ -65,7 +91,7 @@ class Training(L.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         recipe = self.recipe
-        optimiser = torch.optim.AdamW(parameter_groups(self.network, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98))
+        optimiser = torch.optim.AdamW(parameter_groups(self, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(step, recipe))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -73,7 +99,7 @@ class Training(L.LightningModule):
         return batch.to(device)
 
 
-def parameter_groups(network: CranPM, recipe: Recipe) -> list[dict[str, Any]]:
+def parameter_groups(network: torch.nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """Weights with decay; biases, norms and tables without; alpha and beta without and at their own rate."""
     decayed, free, priors = [], [], []
     for name, parameter in network.named_parameters():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -24,6 +26,25 @@ def land_mse(forecast: Tensor, target: Tensor, mask: Tensor, weight: Tensor | No
         return squared.sum() / mask.sum().clamp(min=1)
     weight = weight * mask
     return (squared * weight).sum() / weight.sum().clamp(min=1e-6)
+
+
+def token_mse(change: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Squared error of patch means, each patch weighted by its share of cells with support.
+
+    Parameters
+    ----------
+    change : Tensor, shape (B, N)
+        Predicted mean change of each local token's patch, row-major, in network units.
+    target : Tensor, shape (B, S, S)
+        Change per cell; may be NaN outside ``mask``.
+    mask : Tensor of bool, shape (B, S, S)
+        Cells with support.
+    """
+    patch = target.shape[-1] // math.isqrt(change.shape[-1])
+    share = functional.avg_pool2d(mask.float()[:, None], patch).flatten(1)
+    total = functional.avg_pool2d(torch.where(mask, target, 0)[:, None], patch).flatten(1)
+    mean = total / share.clamp(min=0.5 / patch**2)
+    return (share * (change - mean).square()).sum() / share.sum().clamp(min=1e-6)
 
 
 def focal_frequency_loss(forecast: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:

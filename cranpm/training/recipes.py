@@ -32,6 +32,8 @@ class Recipe:
     gradient_clip: float = 1.0
     frequency_weight: float = 0.1
     station_weight: float = 0.1
+    token_steps: int = 0
+    """First steps that learn patch means from the fused tokens, without the decoder (not in the paper)."""
     average_decay: float | None = None
     """Decay of the exponential average of weights that is saved; None saves the last weights."""
     precision: str = "bf16-mixed"
@@ -50,6 +52,8 @@ def small() -> Recipe:
     """The demo checkpoint: an hour on two CPU cores, minutes on a GPU."""
     return Recipe(
         model=get_preset("small"),
+        tile_size=256,
+        token_steps=1_200,
         days_per_step=2,
         tiles_per_day=5,
         hotspot_ratio=0.2,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cranpm.training.losses import focal_frequency_loss, land_mse, station_loss
+from cranpm.training.losses import focal_frequency_loss, land_mse, station_loss, token_mse
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 64), (2, 48, 65)])
@@ -48,3 +48,13 @@ def test_stations_read_the_forecast_between_cells_and_skip_gaps():
     # the ramp is 2.5 at row 2.5: error 2, squared 4; the second station has no observation
     assert station_loss(ramp, rows, cols, observed, torch.zeros(2, dtype=torch.long)).item() == 4.0
     assert station_loss(ramp, rows, cols, observed * torch.nan, torch.zeros(2, dtype=torch.long)).item() == 0.0
+
+
+def test_patch_means_count_only_cells_with_support():
+    target = torch.zeros(1, 4, 4)
+    target[0, :2, :2] = torch.tensor([[3.0, torch.nan], [5.0, torch.nan]])
+    mask = torch.isfinite(target)
+    # patches of 2 x 2: the first has mean (3 + 5) / 2 = 4 on half its cells, the others 0 on all
+    change = torch.tensor([[1.0, 0.0, 0.0, 2.0]])
+    # (0.5 * (1 - 4)^2 + 1 * 0 + 1 * 0 + 1 * 2^2) / 3.5
+    assert token_mse(change, target, mask).item() == pytest.approx((4.5 + 4) / 3.5)
