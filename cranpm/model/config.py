@@ -221,6 +221,8 @@ def small() -> ModelConfig:
         bridge_heads=4,
         decoder_channels=(96, 48, 24, 16, 8),
         fine_skip=True,
+        bridge_reach=True,
+        local_position="domain",
         drop_path=0.05,
         input_dropout=0.05,
     )
@@ -239,6 +241,8 @@ def tiny() -> ModelConfig:
         bridge_heads=4,
         decoder_channels=(32, 16, 16, 8, 8),
         fine_skip=True,
+        bridge_reach=True,
+        local_position="domain",
         drop_path=0.0,
         input_dropout=0.0,
     )
