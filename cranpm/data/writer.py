@@ -1,0 +1,367 @@
+"""Writing a dataset: one writer at a time, a day at a time, each day visible only when all of it is there."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cranpm.data.errors import StoreError, StoreLockedError
+from cranpm.data.schema import (
+    FORMAT,
+    ArraySpec,
+    Day,
+    as_day,
+    check_coarse,
+    check_observations,
+    check_stations,
+    coarse_specs,
+    encode_pm2p5,
+    pm2p5_spec,
+    static_specs,
+)
+from cranpm.data.zarr_files import (
+    chunk_file,
+    commit_days,
+    create_group,
+    encode,
+    remove_partial_files,
+    write_atomically,
+)
+from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain, Statistics
+
+LOCK = ".writer.lock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedDay:
+    """A day that is ready to be written: the bytes of its files, and its observations."""
+
+    day: np.datetime64
+    files: Mapping[str, tuple[ArraySpec, bytes]]
+    observations: pd.DataFrame | None = None
+
+
+class DatasetWriter:
+    """Appends days to a dataset folder; use as a context manager.
+
+    A second writer on the same folder is refused; the lock goes with the process, however it ends.
+    """
+
+    def __init__(self, root: Path, lock: int) -> None:
+        self.root = root
+        self._lock: int | None = lock
+        self.meta: dict[str, Any] = json.loads((root / "dataset.json").read_text())
+        self.domain = Domain.from_dict(self.meta["domain"])
+        self._pm2p5, self._coarse = pm2p5_spec(self.domain), coarse_specs(self.domain)
+        self._days: list[np.datetime64] = [
+            as_day(day) for day in json.loads((root / "days.json").read_text())["days"]
+        ]
+
+    @classmethod
+    def create(
+        cls,
+        root: str | Path,
+        domain: Domain,
+        *,
+        name: str,
+        title: str,
+        source: str,
+        simulated: bool,
+        version: str,
+        hash: str,
+        attribution: str,
+        **meta: Any,
+    ) -> DatasetWriter:
+        """Start an empty dataset.
+
+        Parameters
+        ----------
+        root : path
+            A folder that does not exist or is empty.
+        source : str
+            Where the values come from, shown wherever they are shown; "testbed (simulated)" for simulated ones.
+        version, hash : str
+            Which edition of the source, and a digest that changes whenever its values would.
+        **meta
+            More facts for ``dataset.json``.
+
+        Raises
+        ------
+        StoreError
+            If there is something at ``root`` already.
+        """
+        root = Path(root)
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            msg = (
+                f"{root} is not empty; nothing was overwritten. Choose another folder or remove it yourself."
+            )
+            raise StoreError(msg)
+        described = {
+            "format": FORMAT,
+            "name": name,
+            "title": title,
+            "domain": domain.to_dict(),
+            "source": source,
+            "simulated": simulated,
+            "version": version,
+            "hash": hash,
+            "attribution": attribution,
+            **meta,
+        }
+        root.parent.mkdir(parents=True, exist_ok=True)
+        draft = root.with_name(f".{root.name}.{os.getpid()}.partial")
+        shutil.rmtree(draft, ignore_errors=True)
+        try:
+            draft.mkdir()
+            _create_stores(draft, domain, {key: described[key] for key in ("title", "source", "version")})
+            write_atomically(draft / "days.json", b'{"days": []}')
+            write_atomically(draft / "dataset.json", json.dumps(described, indent=2).encode())
+            os.replace(draft, root)  # fails if another process has filled the folder meanwhile
+        except OSError as error:
+            raise StoreError(f"Cannot create a dataset at {root}: {error}.") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, root: str | Path) -> DatasetWriter:
+        """Continue a dataset.
+
+        Raises
+        ------
+        StoreError
+            If there is no dataset at ``root``.
+        StoreLockedError
+            If another process is writing to it.
+        """
+        root = Path(root)
+        if not (root / "dataset.json").exists():
+            raise StoreError(f"No dataset at {root}: no dataset.json. Create it with DatasetWriter.create.")
+        lock = _take_lock(root / LOCK)
+        try:
+            writer = cls(root, lock)
+            writer._recover()
+        except BaseException:
+            os.close(lock)
+            raise
+        return writer
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def days(self) -> np.ndarray:
+        """Days held, datetime64[D], sorted."""
+        return np.sort(np.array(self._days, dtype="datetime64[D]"))
+
+    def encode_day(
+        self,
+        day: Day,
+        *,
+        pm2p5: np.ndarray,
+        era5: np.ndarray,
+        cams: np.ndarray,
+        cams_forecast: np.ndarray | None = None,
+        observations: pd.DataFrame | None = None,
+    ) -> EncodedDay:
+        """Check and compress a day; may run in another thread than the one that appends it.
+
+        Parameters
+        ----------
+        pm2p5 : array, shape (H, W)
+            float [ug m-3] with NaN where missing, or uint16 tenths with 65535 where missing.
+        era5 : array, shape (30, Hc + 1, Wc + 1)
+            In the order and units of ``ERA5_CHANNELS``; NaN where missing.
+        cams : array, shape (5, Hc + 1, Wc + 1)
+            In the order of ``CAMS_CHANNELS`` [ug m-3].
+        cams_forecast : array, shape (3, Hc + 1, Wc + 1), optional
+            PM2.5 forecast started on this day, one to three days ahead [ug m-3]; missing if not given.
+        observations : DataFrame, optional
+            Station values of this day, appended to the observation table.
+
+        Raises
+        ------
+        SchemaError
+            If something does not fit the layout.
+        """
+        if cams_forecast is None:
+            cams_forecast = np.full(self._coarse[2].shape, np.nan, np.float32)
+        values = {"pm2p5": encode_pm2p5(pm2p5, self.domain.fine)}
+        for spec, field in zip(self._coarse, (era5, cams, cams_forecast), strict=True):
+            values[spec.name] = check_coarse(spec.name, field, spec.shape)
+        specs = {spec.name: spec for spec in (self._pm2p5, *self._coarse)}
+        return EncodedDay(
+            day=as_day(day),
+            files={name: (specs[name], encode(specs[name], field)) for name, field in values.items()},
+            observations=None if observations is None else check_observations(observations),
+        )
+
+    def append_day(self, day: Day, **fields: Any) -> bool:
+        """Check, compress and append a day, see `encode_day`. A day already there is left as it is.
+
+        Returns
+        -------
+        bool
+            Whether the day was written now.
+        """
+        if as_day(day) in self._days:
+            return False
+        return self.append_encoded(self.encode_day(day, **fields))
+
+    def append_encoded(self, encoded: EncodedDay) -> bool:
+        """Append a day made by `encode_day`; returns False if it is there already."""
+        if self._lock is None:
+            raise StoreError(f"This writer of {self.root} is closed. Open another with DatasetWriter.open.")
+        if encoded.day in self._days:
+            return False
+        slot, days = len(self._days), [*self._days, encoded.day]
+        for name, (spec, content) in encoded.files.items():
+            write_atomically(self._store(name) / chunk_file(spec, slot), content)
+        if encoded.observations is not None:
+            self._add_observations(encoded.observations)
+        commit_days(self.root / "pm2p5.zarr", (self._pm2p5,), days)
+        commit_days(self.root / "coarse.zarr", self._coarse, days)
+        self._write_days(days)
+        return True
+
+    def write_static(
+        self,
+        *,
+        elevation: np.ndarray,
+        land: np.ndarray,
+        coarse_elevation: np.ndarray,
+        coarse_land: np.ndarray,
+        terrain_complexity: np.ndarray,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the fields that do not change with time; shapes as in `schema.static_specs`."""
+        target = self.root / "static.zarr"
+        values = {
+            "elevation": elevation,
+            "land": land,
+            "coarse_elevation": coarse_elevation,
+            "coarse_land": coarse_land,
+            "terrain_complexity": terrain_complexity,
+        }
+        if target.exists() and not overwrite:
+            raise StoreError(f"{target} exists; nothing was overwritten. Pass overwrite=True to replace it.")
+        draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        shutil.rmtree(draft, ignore_errors=True)
+        _create_static(
+            draft, self.domain, values, {key: self.meta[key] for key in ("title", "source", "version")}
+        )
+        if target.exists():
+            old = target.with_name(f".{target.name}.{os.getpid()}.old.partial")
+            os.replace(target, old)
+            os.replace(draft, target)
+            shutil.rmtree(old)
+        else:
+            os.replace(draft, target)
+
+    def write_stations(self, stations: pd.DataFrame, observations: pd.DataFrame | None = None) -> None:
+        """Write the station table, and the observation table if given, in place of what is there."""
+        _write_parquet(self.root / "stations.parquet", check_stations(stations))
+        if observations is not None:
+            _write_parquet(self.root / "observations.parquet", check_observations(observations))
+
+    def write_statistics(self, statistics: Statistics) -> None:
+        """Write the channel statistics of the training days."""
+        statistics.vectors()  # refuses incomplete ones
+        content = json.dumps(statistics.to_dict(), indent=2).encode()
+        write_atomically(self.root / "statistics.json", content)
+
+    def _store(self, name: str) -> Path:
+        return self.root / ("pm2p5.zarr" if name == "pm2p5" else "coarse.zarr")
+
+    def _write_days(self, days: list[np.datetime64]) -> None:
+        # the commit: readers believe this list and nothing else
+        content = json.dumps({"days": [str(day) for day in days]}).encode()
+        write_atomically(self.root / "days.json", content)
+        self._days = days
+
+    def _recover(self) -> None:
+        """Undo what a killed writer had begun: the stores go back to the days that were committed."""
+        remove_partial_files(self.root)
+        for name, specs in (("pm2p5.zarr", (self._pm2p5,)), ("coarse.zarr", self._coarse)):
+            document = json.loads((self.root / name / "zarr.json").read_text())
+            held = document["consolidated_metadata"]["metadata"]["time"]["shape"][0]
+            if held > len(self._days):
+                commit_days(self.root / name, specs, self._days)
+
+    def _add_observations(self, observations: pd.DataFrame) -> None:
+        path = self.root / "observations.parquet"
+        if path.exists():
+            before = pd.read_parquet(path)
+            before = before[~before["time"].isin(observations["time"].unique())]
+            observations = pd.concat([before, observations], ignore_index=True)
+        _write_parquet(path, observations)
+
+
+def _create_stores(root: Path, domain: Domain, attrs: dict[str, Any]) -> None:
+    fine, box = domain.fine, domain.coarse_box
+    places = {"latitude": fine.lat, "longitude": fine.lon}
+    create_group(root / "pm2p5.zarr", [pm2p5_spec(domain)], places, attrs, with_time=True)
+    labels = {
+        "channel": np.array([c.name for c in ERA5_CHANNELS], dtype=np.dtypes.StringDType()),
+        "species": np.array([c.name for c in CAMS_CHANNELS], dtype=np.dtypes.StringDType()),
+        "lead": np.array(LEAD_DAYS, dtype=np.int64),
+        "latitude": box.lat,
+        "longitude": box.lon,
+    }
+    create_group(root / "coarse.zarr", coarse_specs(domain), labels, attrs, with_time=True)
+
+
+def _create_static(path: Path, domain: Domain, values: Mapping[str, Any], attrs: dict[str, Any]) -> None:
+    fine, box = domain.fine, domain.coarse_box
+    places = {
+        "latitude": fine.lat,
+        "longitude": fine.lon,
+        "coarse_latitude": box.lat,
+        "coarse_longitude": box.lon,
+    }
+    specs = static_specs(domain)
+    create_group(path, specs, places, attrs, with_time=False)
+    for spec in specs:
+        array = np.asarray(values[spec.name])
+        if array.shape != spec.shape or not np.isfinite(array).all():
+            msg = f"{spec.name}: expected finite values of shape {spec.shape}, got shape {array.shape}."
+            raise StoreError(msg)
+        write_atomically(path / chunk_file(spec), encode(spec, array.astype(spec.dtype)))
+
+
+def _write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    write_atomically(path, frame.to_parquet(None, index=False, compression="zstd"))
+
+
+def _take_lock(path: Path) -> int:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(handle, 100).decode(errors="replace").strip() or "unknown"
+        os.close(handle)
+        msg = f"{path.parent} is being written by another process ({holder}). Wait for it to end, or end it."
+        raise StoreLockedError(msg) from None
+    with contextlib.suppress(OSError):
+        os.truncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()}".encode(), 0)
+    return handle
