@@ -31,8 +31,6 @@ MAX_MISSING_LAND = 0.25
 MAX_MISSING_COARSE = 0.25
 """Share of a coarse channel's nodes that may be missing before the day is refused."""
 
-GHAP_FILL = 65535
-
 
 class MissingInputError(ValueError):
     """Too much of an input is missing for a forecast that deserves the name."""
@@ -140,13 +138,6 @@ def bilinear(field: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarra
     top = field[..., row0, col0] * (1 - right) + field[..., row0, col1] * right
     bottom = field[..., row1, col0] * (1 - right) + field[..., row1, col1] * right
     return (top * (1 - down) + bottom * down).astype(np.float32)
-
-
-def decode_pm2p5(raw: np.ndarray) -> np.ndarray:
-    """Stored uint16 tenths to ug m-3, float32, NaN where there is no value."""
-    values = raw.astype(np.float32) * np.float32(0.1)
-    values[raw == GHAP_FILL] = np.nan
-    return values
 
 
 def local_fields(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from cranpm import catalog
+from cranpm.data.source import DatasetSource
 from cranpm.data.store import Dataset
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import DEFAULT_MEMORY, Progress, choose_device, run_forecast
@@ -57,7 +58,7 @@ def forecast_to_file(
         torch.manual_seed(0)
         network = CranPM(get_preset(preset)).to(chosen).eval()
         name, content = f"{preset}, random weights", "none"
-    day = load_day(data, init_time, loaded.statistics, chosen)
+    day = load_day(DatasetSource(data), init_time, loaded.statistics, chosen)
     result = run_forecast(network, day, leads, memory_budget=memory_budget, on_progress=on_progress)
     labelled = forecast_dataset(
         result.fields,

@@ -11,11 +11,11 @@ import torch
 from cranpm.data.samples import (
     CoarseSample,
     coarse_sample,
-    decode_pm2p5,
     local_fields,
     refuse_missing_land,
     wind_at_tokens,
 )
+from cranpm.data.source import DaySource
 from cranpm.domain import Domain, Statistics, Tile
 from cranpm.model import GlobalInputs, LocalInputs
 
@@ -77,12 +77,14 @@ class ForecastDay:
         return bool(torch.isfinite(self.pm2p5[tile.rows, tile.cols]).any())
 
 
-def load_day(dataset: Any, init_time: Any, statistics: Statistics, device: torch.device | str = "cpu") -> ForecastDay:
-    """Read one init day from a dataset.
+def load_day(
+    source: DaySource, init_time: Any, statistics: Statistics, device: torch.device | str = "cpu"
+) -> ForecastDay:
+    """Read one init day.
 
     Parameters
     ----------
-    dataset : cranpm.data.store.Dataset
+    source : DaySource
         Must hold the init day and the day before.
     init_time : datetime64 or str
         Day t (UTC).
@@ -97,26 +99,24 @@ def load_day(dataset: Any, init_time: Any, statistics: Statistics, device: torch
     device = torch.device(device)
     init = np.datetime64(init_time, "D")
     before = init - np.timedelta64(1, "D")
-    today_coarse, before_coarse = (np.concatenate([dataset.era5(day), dataset.cams(day)]) for day in (init, before))
-    static = dataset.static
     coarse = coarse_sample(
-        today_coarse,
-        before_coarse,
-        np.asarray(static["coarse_elevation"]),
-        domain=dataset.domain,
+        source.coarse(init),
+        source.coarse(before),
+        source.coarse_elevation,
+        domain=source.domain,
         statistics=statistics,
         name=f"init day {init}",
     )
-    pm2p5, pm2p5_before = (decode_pm2p5(dataset.pm2p5_raw(day)) for day in (init, before))
-    missing = refuse_missing_land(pm2p5, np.asarray(static["land"]).astype(bool), f"init day {init}")
-    elevation = np.ascontiguousarray(static["elevation"], dtype=np.float32)
+    everything = slice(None), slice(None)
+    pm2p5, pm2p5_before = (source.pm2p5(day, *everything) for day in (init, before))
+    missing = refuse_missing_land(pm2p5, source.land, f"init day {init}")
     return ForecastDay(
         init_time=init,
-        domain=dataset.domain,
+        domain=source.domain,
         coarse=coarse,
         pm2p5=torch.from_numpy(pm2p5).to(device),
         pm2p5_before=torch.from_numpy(pm2p5_before).to(device),
-        elevation=torch.from_numpy(elevation).to(device),
+        elevation=torch.from_numpy(np.ascontiguousarray(source.elevation, dtype=np.float32)).to(device),
         missing_land=missing,
         device=device,
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cranpm.data.source import DatasetSource
 from cranpm.data.store import Dataset
 from cranpm.domain import plan_tiles
 from cranpm.forecast.day import load_day
@@ -69,7 +70,7 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     checkpoint = _checkpoint(request.checkpoint, request.checkpoint_hash, str(device))
     dataset = _dataset(request.dataset)
     dataset.refresh()
-    day = load_day(dataset, request.init_time, checkpoint.statistics, device)
+    day = load_day(DatasetSource(dataset), request.init_time, checkpoint.statistics, device)
     plan = plan_tiles(day.domain.fine.shape)
     maps = {lead: folder.create_map(lead, plan.shape) for lead in request.leads}
     recorder = LookRecorder(folder.path, plan, day)

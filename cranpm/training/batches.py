@@ -14,7 +14,7 @@ from cranpm.data.sampler import DayGroup, TileSampler
 from cranpm.data.samples import CoarseSample, coarse_sample, local_fields, wind_at_tokens
 from cranpm.domain import Statistics
 from cranpm.model import GlobalInputs, LocalInputs
-from cranpm.training.source import TrainingSource
+from cranpm.data.source import DaySource
 
 
 @dataclass(kw_only=True)
@@ -47,7 +47,7 @@ def _move(value: Any, device: Any) -> Any:
 
 
 def make_batch(
-    source: TrainingSource, groups: tuple[DayGroup, ...], statistics: Statistics, tile_size: int
+    source: DaySource, groups: tuple[DayGroup, ...], statistics: Statistics, tile_size: int
 ) -> TrainingBatch:
     """Read the tiles of some day groups."""
     samples = [_coarse(source, group.init_time, statistics) for group in groups]
@@ -85,7 +85,7 @@ def make_batch(
     )
 
 
-def _coarse(source: TrainingSource, init_time: np.datetime64, statistics: Statistics) -> CoarseSample:
+def _coarse(source: DaySource, init_time: np.datetime64, statistics: Statistics) -> CoarseSample:
     return coarse_sample(
         source.coarse(init_time),
         source.coarse(init_time - np.timedelta64(1, "D")),
@@ -106,7 +106,7 @@ class TrainingDays(IterableDataset):
 
     def __init__(
         self,
-        source: TrainingSource,
+        source: DaySource,
         sampler: TileSampler,
         statistics: Statistics,
         *,

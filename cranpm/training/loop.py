@@ -21,7 +21,7 @@ from cranpm.model import CranPM
 from cranpm.training.batches import TrainingBatch, TrainingDays
 from cranpm.training.losses import focal_frequency_loss, land_mse, token_mse
 from cranpm.training.recipes import Recipe
-from cranpm.training.source import TrainingSource, init_times
+from cranpm.data.source import DaySource, init_times
 
 
 class TokenHead(torch.nn.Module):
@@ -156,7 +156,7 @@ class Pace(Callback):
 
 def train(
     recipe: Recipe,
-    source: TrainingSource,
+    source: DaySource,
     statistics: Statistics,
     out: Path | str,
     *,
@@ -171,7 +171,7 @@ def train(
     Parameters
     ----------
     recipe : Recipe
-    source : TrainingSource
+    source : DaySource
         Days; split by the recipe.
     statistics : Statistics
         Of the training days.

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from cranpm.data.encoding import decode_pm2p5
 from cranpm.data.samples import (
     MissingInputError,
     bilinear,
     coarse_sample,
-    decode_pm2p5,
     local_fields,
     refuse_missing_land,
     wind_at_tokens,

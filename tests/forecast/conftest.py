@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cranpm.data.source import DatasetSource
 from cranpm.domain import DAY_CHANNELS, Statistics, domain_from_corner
 from cranpm.forecast.day import load_day
 from cranpm.model import CranPM, tiny
@@ -19,6 +20,7 @@ class MemoryDataset:
 
     domain = DOMAIN
     source, simulated = "test", True
+    days = np.array(["2022-01-04", "2022-01-05"], dtype="datetime64[D]")
 
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -63,7 +65,7 @@ def dataset():
 
 @pytest.fixture(scope="session")
 def day(dataset, statistics):
-    return load_day(dataset, "2022-01-05", statistics)
+    return load_day(DatasetSource(dataset), "2022-01-05", statistics)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from cranpm.data.samples import MissingInputError, decode_pm2p5
+from cranpm.data.encoding import decode_pm2p5
+from cranpm.data.samples import MissingInputError
+from cranpm.data.source import DatasetSource
 from cranpm.domain import plan_tiles
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import ForecastCancelledError, choose_device, run_forecast
@@ -90,4 +92,4 @@ def test_a_day_without_enough_land_is_refused_by_name(dataset, statistics, monke
     raw[:800] = 65535
     monkeypatch.setitem(dataset.raw, "2022-01-05", raw)
     with pytest.raises(MissingInputError, match="init day 2022-01-05"):
-        load_day(dataset, "2022-01-05", statistics)
+        load_day(DatasetSource(dataset), "2022-01-05", statistics)

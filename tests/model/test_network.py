@@ -24,7 +24,8 @@ ABLATIONS = {
     "katabatic sign": {"elevation_sign": -1},
     "no skip": {"skip": False},
     "no fine skip": {"fine_skip": False},
-    "bridge with reach": {"bridge_reach": True},
+    "bridge without reach": {"bridge_reach": False},
+    "position by tile": {"local_position": "tile"},
     "positions by domain": {"local_position": "domain"},
 }
 
@@ -111,7 +112,7 @@ def test_an_absolute_network_returns_the_change_from_today(build, coarse, tiles,
 
 
 def test_fused_and_plain_attention_give_one_forecast(build, coarse, tiles, run):
-    network = build(bridge_reach=True)
+    network = build()
     fused = run(network, coarse(), tiles(2))
     set_plain_attention(network)
     assert relative(run(network, coarse(), tiles(2)), fused) < 1e-4
@@ -174,7 +175,7 @@ def test_one_day_serves_all_tiles_without_a_copy(build, coarse):
 
 
 def test_gradients_reach_every_parameter(build, coarse, tiles):
-    network = build(bridge_reach=True).train()
+    network = build().train()
     network(coarse(), tiles(3)).square().mean().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
@@ -205,7 +206,7 @@ def test_bfloat16_stays_near_float32(build, coarse, tiles, run):
 def test_a_trace_holds_the_tensors_of_the_run(build, coarse, tiles, run):
     network = build()
     trace = network.new_trace(
-        "sectors", "order", "wind_gamma", "wind_beta", "bridge_queries", "bridge_keys", "bridge_attention",
+        "sectors", "order", "wind_gamma", "wind_beta", "squared_distance", "bridge_reach", "bridge_queries", "bridge_keys", "bridge_attention",
         "local_elevation_bias", "local_alpha", "global_elevation_bias", "global_alpha", "delta",
     )  # fmt: skip
     delta = run(network, coarse(), tiles(2), trace=trace)
@@ -217,6 +218,10 @@ def test_a_trace_holds_the_tensors_of_the_run(build, coarse, tiles, run):
     assert trace["local_elevation_bias"].shape == (2, 64, 64)
     assert trace["global_elevation_bias"].min() >= -10
     bias = trace["wind_beta"][:, None, :, None, None] * trace["wind_gamma"][None, :, None]
+    bias = (
+        bias
+        - 0.5 * trace["squared_distance"][None, :, None] / trace["bridge_reach"][:, None, :, None, None] ** 2
+    )
     again = bridge_attention(trace["bridge_queries"], trace["bridge_keys"], bias)
     torch.testing.assert_close(again, trace["bridge_attention"])
     assert relative(delta, run(network, coarse(), tiles(2))) < 1e-4  # looking does not change the forecast

@@ -1,7 +1,6 @@
-"""Where training days come from: a dataset on disk, or the simulated world itself.
+"""Days straight from the simulated world, without a store: what training on a bare GPU node reads.
 
-Both answer the same few questions, so that the loop does not know which it has. `WorldSource` needs only torch, NumPy
-and an exported geography file: a bare GPU node makes its own training days.
+Needs only torch, NumPy and an exported geography file.
 """
 
 from __future__ import annotations
@@ -10,60 +9,18 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
-from cranpm.data.samples import decode_pm2p5
-from cranpm.domain import Domain, Statistics
-from cranpm.domain.normalise import compute_statistics
-from cranpm.domain.splits import Splits
-
+from cranpm.testbed.downscale import downscaler
+from cranpm.testbed.instruments import cams_like, retrieval
+from cranpm.testbed.noise import day_number
+from cranpm.testbed.world import DEFAULT_SEED, SOURCE, World
 
 _KEPT_DAYS = 24
 """Prepared days kept in memory by a source (about 20 MB each)."""
-
-
-class TrainingSource(Protocol):
-    """Days to train on."""
-
-    name: str
-    domain: Domain
-    days: np.ndarray
-    """Days held, datetime64[D], sorted."""
-    land: np.ndarray
-    """Fine land mask (H, W)."""
-    elevation: np.ndarray
-    """Fine elevation (H, W) [m]."""
-    coarse_elevation: np.ndarray
-    """(Hc + 1, Wc + 1) [m]."""
-
-    def coarse(self, day: np.datetime64) -> np.ndarray:
-        """ERA5 and CAMS fields of one day, (35, Hc + 1, Wc + 1), store units."""
-
-    def pm2p5(self, day: np.datetime64, rows: slice, cols: slice) -> np.ndarray:
-        """PM2.5 as the satellite product sees it, (h, w) float32 [ug m-3], NaN where missing."""
-
-
-class DatasetSource:
-    """Days of a `cranpm.data.store.Dataset` (any store that fsspec reaches)."""
-
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
-        static = dataset.static
-        self.name = dataset.source
-        self.domain: Domain = dataset.domain
-        self.days = np.asarray(dataset.days, dtype="datetime64[D]")
-        self.land = np.asarray(static["land"]).astype(bool)
-        self.elevation = np.asarray(static["elevation"], dtype=np.float32)
-        self.coarse_elevation = np.asarray(static["coarse_elevation"], dtype=np.float32)
-
-    def coarse(self, day: np.datetime64) -> np.ndarray:
-        return np.concatenate([self._dataset.era5(day), self._dataset.cams(day)])
-
-    def pm2p5(self, day: np.datetime64, rows: slice, cols: slice) -> np.ndarray:
-        return decode_pm2p5(self._dataset.pm2p5_raw(day, rows, cols))
 
 
 class WorldSource:
@@ -77,9 +34,6 @@ class WorldSource:
     """
 
     def __init__(self, geography: Any, folder: Path | str) -> None:
-        from cranpm.testbed.downscale import downscaler
-        from cranpm.testbed.world import SOURCE
-
         self._scaler = downscaler(geography)
         self._folder = Path(folder)
         self.name = SOURCE
@@ -104,9 +58,6 @@ class WorldSource:
         return self._day(day)["coarse"]
 
     def pm2p5(self, day: np.datetime64, rows: slice, cols: slice) -> np.ndarray:
-        from cranpm.testbed.instruments import retrieval
-        from cranpm.testbed.noise import day_number
-
         held = self._day(day)
         truth = self._scaler.window(held["fields"], rows, cols)
         return retrieval(self._scaler, held["seed"]).window(truth, day_number(day), rows, cols).numpy()
@@ -122,8 +73,6 @@ def simulate_days(
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Simulate periods of (first day, number of days) into day files; days already there are not made again."""
-    from cranpm.testbed.world import DEFAULT_SEED, World
-
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     world = World(geography, seed=DEFAULT_SEED if seed is None else seed, device=device)
@@ -145,33 +94,9 @@ def simulate_days(
 
 def _prepare_day(state: Any, geography: Any, path: Path) -> None:
     """Keep what windows of a day are made from, so that a tile costs milliseconds."""
-    from cranpm.testbed.downscale import downscaler
-    from cranpm.testbed.instruments import cams_like
-
     coarse = np.concatenate([state.era5, cams_like(state, geography)]).astype(np.float32)
     # half precision: 0.05 % of PM2.5, below the product's own tenths
     fields = downscaler(geography).fields(state).half().numpy()
     temporary = path.with_name(f".{path.stem}.tmp.npz")
     np.savez(temporary, coarse=coarse, fields=fields, seed=np.uint64(state.seed))
     os.replace(temporary, path)
-
-
-def init_times(source: TrainingSource, split: str, splits: Splits, leads: Sequence[int]) -> list[np.datetime64]:
-    """Days that forecasts of every lead may start from without leaving the split or the store."""
-    held = set(source.days.tolist())
-    result = []
-    for day in source.days:
-        needed = [day - np.timedelta64(1, "D"), *(day + np.timedelta64(lead, "D") for lead in leads)]
-        inside = all(splits.split_of(day, lead) == split for lead in leads)
-        if inside and all(d.astype(object) in held for d in needed):
-            result.append(day)
-    return result
-
-
-def source_statistics(source: TrainingSource, days: Sequence[np.datetime64]) -> Statistics:
-    """Channel statistics over the given (training) days."""
-    if not len(days):
-        raise ValueError("No training days to compute statistics from.")
-    return compute_statistics(
-        (source.coarse(day) for day in days), period=f"{min(days)}..{max(days)}", source=source.name
-    )
