@@ -1,0 +1,1 @@
+"""The CRAN-PM Explorer: ``panel serve dashboard``."""

@@ -1,0 +1,305 @@
+"""One page: state, store and views put together."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+
+from cranpm.domain.regions import REGIONS
+from cranpm.plot.style import ColourScale, scale_for
+
+from .forecasts import Forecasts, tiles_in_view
+from .state import LEADS, State
+from .store import FieldKey, FieldUnavailableError, Store, get_store
+from .theme import CARD, PAGE_SX, THEME
+from .views.controls import DayControls, LayerControls, RegionControls, StationControls
+from .views.header import BRAND, badge, title_html
+from .views.first_run import first_run_pane
+from .views.legend import legend_html
+from .views.map import MapView
+from .views.model import ModelControls
+from .views.problem import problem_pane
+
+log = logging.getLogger(__name__)
+
+POLL_MILLISECONDS = 350
+NEEDS_RUN = ("forecast", "change", "error")
+
+
+class Explorer:
+    """The map page of one browser tab."""
+
+    def __init__(self, state: State, store: Store, notices: list[str]) -> None:
+        self.state, self.store = state, store
+        self.dataset = store.dataset(state.dataset)
+        self.domain_extent = self.dataset.domain.fine.extent
+        self.forecasts = Forecasts(store)
+        self.run: Any = None
+        self._shown: tuple[str, str] = ("", "")
+        self._starting = False
+        self._poll: Any = None
+        self._document = pn.state.curdoc
+        self._settle_state(notices)
+        self._build(notices)
+        self._watch()
+        self._question_changed()
+        self._extras_changed()
+
+    # -- the state, made possible --------------------------------------------------------------------------------
+
+    def _settle_state(self, notices: list[str]) -> None:
+        state, days = self.state, self.store.days(self.state.dataset)
+        if state.init_time not in days:
+            if state.init_time is not None:
+                notices.append(f"{state.init_time:%d %b %Y} is not in this dataset; the last day with a target is shown.")
+            # the last day whose T+1 target is there: forecast, target and error can all be looked at
+            state.init_time = days[-2] if len(days) > 1 else days[-1]
+        checkpoints = list(self.store.checkpoints())
+        if state.checkpoint not in checkpoints:
+            if state.checkpoint:
+                notices.append(f"There is no checkpoint “{state.checkpoint}” on this machine.")
+            state.checkpoint = checkpoints[0] if checkpoints else ""
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _build(self, notices: list[str]) -> None:
+        state = self.state
+        self.map = MapView(
+            domain_extent=self.domain_extent,
+            view_extent=state.extent or self._region_extent(state.region),
+            land_url=f"land/{state.dataset}/{{theme}}/{{Z}}/{{X}}/{{Y}}.png",
+            dark=state.dark,
+            on_pick=self._picked,
+            on_move=self._map_moved,
+            on_key=self._key_pressed,
+        )
+        self.title = pn.pane.HTML("", styles=CARD | {"left": "12px", "top": "12px"}, margin=0)
+        self.legend = pn.pane.HTML("", styles=CARD | {"left": "12px", "bottom": "12px"}, margin=0)
+        self.days = DayControls(state, self.store.days(state.dataset))
+        self.layers = LayerControls(state)
+        self.model = ModelControls(
+            state, list(self.store.checkpoints()), on_run=self._run_asked, on_cancel=self._cancel_asked
+        )
+        self.regions = RegionControls(self._go_region)
+        self.station_controls = StationControls(state, [])
+        self.notice = pmui.Alert(
+            title="", severity="info", closeable=True, visible=bool(notices), margin=0,
+            object=" ".join(notices), styles={"position": "absolute", "top": "12px", "right": "12px", "max-width": "380px", "z-index": "20"},
+        )  # fmt: skip
+        stage = pn.Column(
+            self.map.root, self.title, self.legend, self.notice,
+            sizing_mode="stretch_both", margin=0, styles={"position": "relative", "overflow": "hidden", "background": "var(--mui-palette-background-default)"},
+        )  # fmt: skip
+        self.page = pmui.Page(
+            title="",
+            header=[pn.pane.HTML(BRAND, margin=(0, 8))],
+            sidebar=[self.days.root, self.layers.root, self.model.root, self.regions.root, self.station_controls.root],
+            sidebar_width=308,
+            sidebar_resizable=False,
+            main=[stage],
+            dark_theme=state.dark,
+            theme_config=THEME,
+            sx=PAGE_SX,
+            busy_indicator=None,
+        )
+
+    def _watch(self) -> None:
+        watch = self.state.param.watch
+        watch(lambda *_: self._question_changed(), ["init_time", "checkpoint"])
+        watch(lambda *_: self._picture_changed(), ["lead_time", "layer", "scale"])
+        watch(lambda *_: self._extras_changed(), ["stations", "station_types", "station_file", "place"])
+        watch(lambda *_: self._link_changed(), list(State.param))
+        self.page.param.watch(self._theme_changed, "dark_theme")
+
+    # -- forecasts -----------------------------------------------------------------------------------------------
+
+    def _question_changed(self) -> None:
+        """Another day or checkpoint: show the run that answers it, or start one."""
+        state = self.state
+        self.run = self.forecasts.find(state.dataset, state.checkpoint, state.init_time) if state.checkpoint else None
+        if self.run is None and state.checkpoint:
+            self._run_asked()
+        else:
+            self.model.show(self.run)
+            self._keep_polling()
+        self._picture_changed()
+
+    def _run_asked(self) -> None:
+        state = self.state
+        if self._starting or not state.checkpoint:
+            return
+        self._starting = True
+        self.model.show(None, starting=True)
+        grid = self.dataset.domain.fine
+        first = tiles_in_view(grid.shape, grid, state.extent or self._region_extent(state.region))
+        asked = state.init_time, state.checkpoint
+
+        def then(run: Any, error: BaseException | None) -> None:
+            self._in_page(lambda: self._started(asked, run, error))
+
+        self.forecasts.submit(state.dataset, state.checkpoint, state.init_time, first=first, then=then)
+
+    def _started(self, asked: tuple[Any, str], run: Any, error: BaseException | None) -> None:
+        self._starting = False
+        if asked != (self.state.init_time, self.state.checkpoint):
+            self._question_changed()
+            return
+        if error is not None:
+            self.model.failed(str(error) or type(error).__name__)
+            return
+        self.run = run
+        self.model.show(run)
+        self._keep_polling()
+        self._picture_changed()
+
+    def _cancel_asked(self) -> None:
+        if self.run is not None:
+            self.run.cancel()
+
+    def _keep_polling(self) -> None:
+        unfinished = self.run is not None and self.run.state in ("queued", "running")
+        if unfinished and self._poll is None:
+            self._poll = pn.state.add_periodic_callback(self._look_at_run, period=POLL_MILLISECONDS)
+        elif not unfinished and self._poll is not None:
+            self._poll.stop()
+            self._poll = None
+
+    def _look_at_run(self) -> None:
+        self.model.show(self.run, position=getattr(self.run, "position", 0) if self.run is not None else 0)
+        self._picture_changed()
+        self._keep_polling()
+
+    def _in_page(self, action: Any) -> None:
+        """Run something from another thread under the page's lock."""
+        if self._document is None or self._document.session_context is None:
+            action()
+        else:
+            self._document.add_next_tick_callback(action)
+
+    # -- the picture ---------------------------------------------------------------------------------------------
+
+    @property
+    def scale(self) -> ColourScale:
+        return scale_for(self.state.layer, self.state.scale)
+
+    def field_key(self) -> FieldKey:
+        state = self.state
+        needs_run = state.layer in NEEDS_RUN
+        return FieldKey(
+            dataset=state.dataset,
+            layer=state.layer,
+            init_time=state.init_time,
+            lead_time=0 if state.layer == "today" else int(state.lead_time),
+            run=self.run.id if needs_run and self.run is not None else "",
+        )
+
+    def _picture_changed(self) -> None:
+        state, note = self.state, ""
+        needs_run = state.layer in NEEDS_RUN
+        try:
+            if needs_run and self.run is not None and self.run.state == "queued":
+                raise FieldUnavailableError("The forecast has not started yet.")
+            field_id = self.store.announce(self.field_key(), self.run if needs_run else None)
+            version = str(self.run.version) if needs_run and self.run is not None else "0"
+            self.map.show(field_id, version, self.scale, signed=self.scale.kind == "diverging")
+            self._shown = field_id, version
+        except FieldUnavailableError as error:
+            note = str(error)
+            self._shown = "", ""
+            self.map.clear()
+        self.title.object = title_html(
+            state, checkpoint=state.checkpoint, badge_html=badge(self.dataset.source, self.dataset.simulated), note=note
+        )
+        self.legend.object = legend_html(self.scale)
+        self._stations_changed()
+
+    # -- stations, place -----------------------------------------------------------------------------------------
+
+    def _extras_changed(self) -> None:
+        self.map.set_place(self.state.place)
+        self._stations_changed()
+
+    def _stations_changed(self) -> None:
+        pass
+
+    # -- moving about --------------------------------------------------------------------------------------------
+
+    def _region_extent(self, name: str) -> tuple[float, float, float, float]:
+        if name in REGIONS:
+            region = REGIONS[name]
+            return region.west, region.south, region.east, region.north
+        return self.domain_extent
+
+    def _go_region(self, name: str) -> None:
+        self.state.param.update(region=name, extent=None)
+        self.map.go_to(self._region_extent(name))
+
+    def _map_moved(self, extent: tuple[float, float, float, float]) -> None:
+        west, south, east, north = extent
+        self.state.extent = (max(west, -180.0), max(south, -85.0), min(east, 180.0), min(north, 85.0))
+
+    def _picked(self, lat: float, lon: float) -> None:
+        if bool(self.dataset.domain.fine.contains(lat, lon)):
+            self.state.place = (round(lat, 4), round(lon, 4))
+
+    def _key_pressed(self, key: str) -> None:
+        if key == "ArrowLeft":
+            self.days.step(-1)
+        elif key == "ArrowRight":
+            self.days.step(1)
+        elif key in "123" and int(key) in LEADS:
+            self.state.lead_time = int(key)
+        elif key == " ":
+            self.days.play.value = not self.days.play.value
+        elif key == "Escape":
+            self.state.place = None
+
+    def _theme_changed(self, event: Any) -> None:
+        self.state.dark = bool(event.new)
+        self.map.set_dark(self.state.dark)
+
+    def _link_changed(self) -> None:
+        if pn.state.location is not None:
+            pn.state.location.search = "?" + self.state.to_query()
+
+
+def build() -> pmui.Page:
+    """The page for this request: the map, the first-run page, or a page that says what is wrong."""
+    try:
+        return _build()
+    except Exception as error:
+        log.exception("The page could not be built")
+        message = str(error) or type(error).__name__
+        return plain_page(problem_pane("The map cannot be shown", message, "cranpm doctor"))
+
+
+def _build() -> pmui.Page:
+    state, notices = State.from_query(pn.state.session_args or {})
+    store = get_store()
+    folders = store.dataset_folders()
+    if not folders:
+        return plain_page(first_run_pane(reload_page))
+    if state.dataset not in folders:
+        if state.dataset:
+            notices.append(f"There is no dataset “{state.dataset}” on this machine.")
+        state.dataset = "testbed" if "testbed" in folders else next(iter(folders), "")
+    return Explorer(state, store, notices).page
+
+
+def plain_page(*content: Any) -> pmui.Page:
+    """A page without controls."""
+    return pmui.Page(
+        title="", main=list(content), theme_config=THEME, sx=PAGE_SX, theme_toggle=False, busy_indicator=None
+    )
+
+
+def reload_page() -> None:
+    """Open this address again."""
+    if pn.state.location is not None:
+        pn.state.location.reload = True

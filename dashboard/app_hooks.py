@@ -1,0 +1,46 @@
+"""Bokeh's server hooks. This file runs once, after the command line is read and before the server exists.
+
+That order is used: routes appended to Bokeh's list of top-level patterns are taken up by the application that is
+built next, which is how they come under plain ``panel serve dashboard`` without further options.
+"""
+
+import logging
+import os
+
+import bokeh.server.server
+from bokeh.server.urls import toplevel_patterns
+from bokeh.server.views.auth_request_handler import AuthRequestHandler
+
+from .routes import ROUTES, set_security_headers
+
+log = logging.getLogger("cranpm.dashboard")
+
+known = {pattern[0] for pattern in toplevel_patterns}
+toplevel_patterns.extend(route for route in ROUTES if route[0] not in known)
+
+AuthRequestHandler.set_default_headers = set_security_headers  # type: ignore[method-assign]
+
+
+def _bind_loopback(bind_sockets):  # type: ignore[no-untyped-def]
+    """Without ``--address`` Bokeh listens on every interface; here it then listens on this machine only."""
+
+    def bind(address, port):  # type: ignore[no-untyped-def]
+        if not address and os.environ.get("CRANPM_PUBLIC") != "1":
+            address = "127.0.0.1"
+        elif address not in ("localhost", "127.0.0.1", "::1", None, ""):
+            log.warning("This page has no login: everybody who can reach %s can use it.", address)
+        return bind_sockets(address, port)
+
+    bind.loopback_by_default = True  # type: ignore[attr-defined]
+    return bind
+
+
+if not hasattr(bokeh.server.server.bind_sockets, "loopback_by_default"):
+    bokeh.server.server.bind_sockets = _bind_loopback(bokeh.server.server.bind_sockets)
+
+
+def on_server_loaded(server_context):  # type: ignore[no-untyped-def]
+    """Import and read ahead what the first page needs, so that it opens at once."""
+    from .warm import warm_up
+
+    warm_up()

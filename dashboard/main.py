@@ -1,0 +1,2 @@
+from .app import build
+build().servable(title="CRAN-PM Explorer")

@@ -1,0 +1,174 @@
+"""What a page shows, as typed parameters; and the same as the query of a link.
+
+A link carries every parameter, defaults included, so that it restores the identical view after defaults change.
+A query is read as untrusted text: unknown names are ignored with a notice, bad values fall back with a notice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import param
+
+from cranpm.domain.regions import REGIONS
+
+LAYERS: dict[str, str] = {
+    "forecast": "Forecast",
+    "today": "Today",
+    "target": "Target",
+    "change": "Change",
+    "error": "Error",
+}
+"""Layers of the map, key to title."""
+
+LAYER_HELP: dict[str, str] = {
+    "forecast": "What the network expects on the valid day",
+    "today": "The field on the init day, from which the forecast starts",
+    "target": "The GHAP-like field of the valid day",
+    "change": "Forecast minus today",
+    "error": "Forecast minus target",
+}
+
+SCALES: dict[str, str] = {"continuous": "Continuous", "eaqi": "EAQI classes"}
+STATION_TYPES: tuple[str, ...] = ("background", "traffic", "industrial")
+LEADS: tuple[int, ...] = (1, 2, 3)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+MAX_QUERY_VALUE = 200  # characters; a longer value is not one that this page wrote
+
+
+class State(param.Parameterized):
+    """Parameters of one page."""
+
+    dataset = param.String(default="", doc="Name of the dataset's folder")
+    init_time = param.CalendarDate(default=None, allow_None=True, doc="Day on which the forecast starts (UTC)")
+    lead_time = param.Selector(default=1, objects=list(LEADS), doc="Days ahead")
+    layer = param.Selector(default="forecast", objects=list(LAYERS))
+    scale = param.Selector(default="continuous", objects=list(SCALES))
+    region = param.Selector(default="", objects=["", *REGIONS], doc="Regional zoom last chosen")
+    checkpoint = param.String(default="", doc="Name of the checkpoint's folder")
+    place = param.Tuple(default=None, length=2, allow_None=True, doc="Picked place (latitude, longitude) [degrees]")
+    stations = param.Boolean(default=True)
+    station_types = param.ListSelector(default=list(STATION_TYPES), objects=list(STATION_TYPES))
+    station_file = param.String(default="", doc="Name of an external station file shown over the map")
+    extent = param.Tuple(default=None, length=4, allow_None=True, doc="View (west, south, east, north) [degrees]")
+    dark = param.Boolean(default=False)
+
+    @property
+    def valid_time(self) -> dt.date | None:
+        """Day for which the forecast holds: init_time + lead_time."""
+        return None if self.init_time is None else self.init_time + dt.timedelta(days=int(self.lead_time))
+
+    @property
+    def shown_time(self) -> dt.date | None:
+        """Day that the layer on the map belongs to."""
+        return self.init_time if self.layer == "today" else self.valid_time
+
+    def to_query(self) -> str:
+        """The query of a link to this view, without the question mark."""
+        return urlencode({name: write(getattr(self, name)) for name, (write, _) in _CODECS.items()}, safe=",:")
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, Any]) -> tuple[State, list[str]]:
+        """A state from the arguments of a request.
+
+        Parameters
+        ----------
+        query : mapping of str to str, bytes or a list of these
+            As Tornado or Panel gives it; of a list the last value counts.
+
+        Returns
+        -------
+        tuple of State and list of str
+            The state, and one sentence for everything that was ignored.
+        """
+        state, notices = cls(), []
+        for raw_name, raw_value in query.items():
+            name, value = _text(raw_name), _text(raw_value)
+            if name not in _CODECS:
+                if not name.startswith("bokeh-"):
+                    notices.append(f"The link's part “{name[:30]}” is not known and was ignored.")
+                continue
+            try:
+                if len(value) > MAX_QUERY_VALUE:
+                    raise ValueError("too long")
+                setattr(state, name, _CODECS[name][1](value))
+            except (ValueError, TypeError):
+                notices.append(f"The link's “{name}” cannot be “{value[:40]}”; the default is used.")
+        return state, notices
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        value = value[-1] if value else b""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _name(text: str) -> str:
+    if text and not _NAME.fullmatch(text):
+        raise ValueError("not a plain name")
+    return text
+
+
+def _numbers(count: int, check: Callable[..., bool]) -> Callable[[str], tuple[float, ...] | None]:
+    def read(text: str) -> tuple[float, ...] | None:
+        if not text:
+            return None
+        values = tuple(float(part) for part in text.split(","))
+        if len(values) != count or not all(map(math.isfinite, values)) or not check(*values):
+            raise ValueError("out of bounds")
+        return values
+
+    return read
+
+
+def _write_numbers(digits: int) -> Callable[[Any], str]:
+    return lambda values: "" if values is None else ",".join(f"{v:.{digits}f}" for v in values)
+
+
+def _flag(text: str) -> bool:
+    return {"1": True, "0": False}[text] if text in "10" and text else _refuse()
+
+
+def _refuse() -> Any:
+    raise ValueError("not one of the choices")
+
+
+def _is_place(lat: float, lon: float) -> bool:
+    return -85 <= lat <= 85 and -180 <= lon <= 180
+
+
+def _is_box(west: float, south: float, east: float, north: float) -> bool:
+    return _is_place(south, west) and _is_place(north, east) and west < east and south < north
+
+
+def _types(text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    return [name if name in STATION_TYPES else _refuse() for name in names]
+
+
+_Codec = tuple[Callable[[Any], str], Callable[[str], Any]]
+
+_CODECS: dict[str, _Codec] = {
+    "dataset": (str, _name),
+    "init_time": (
+        lambda day: "" if day is None else day.isoformat(),
+        lambda text: dt.date.fromisoformat(text) if text else None,
+    ),
+    "lead_time": (str, int),
+    "layer": (str, str),
+    "scale": (str, str),
+    "region": (str, str),
+    "checkpoint": (str, _name),
+    "place": (_write_numbers(4), _numbers(2, _is_place)),
+    "stations": (lambda on: str(int(on)), _flag),
+    "station_types": (",".join, _types),
+    "station_file": (str, _name),
+    "extent": (_write_numbers(3), _numbers(4, _is_box)),
+    "dark": (lambda on: str(int(on)), _flag),
+}

@@ -1,0 +1,77 @@
+"""Colours, type and spacing of the page (Material UI theme)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_FONT = 'Roboto, "Helvetica Neue", Arial, sans-serif'
+
+
+def _palette(**colours: str) -> dict[str, Any]:
+    return {
+        "primary": {"main": colours["primary"], "contrastText": colours["on_primary"]},
+        "secondary": {"main": colours["accent"]},
+        "background": {"default": colours["ground"], "paper": colours["paper"]},
+        "text": {"primary": colours["ink"], "secondary": colours["soft"]},
+        "divider": colours["rule"],
+    }
+
+
+THEME: dict[str, Any] = {
+    "light": {
+        "palette": _palette(
+            primary="#0b6180",
+            on_primary="#ffffff",
+            accent="#b4531f",
+            ground="#e8eef2",
+            paper="#ffffff",
+            ink="#17222c",
+            soft="#56646f",
+            rule="#dde3e8",
+        )
+    },
+    "dark": {
+        "palette": _palette(
+            primary="#6cc4e0",
+            on_primary="#06222d",
+            accent="#f0a070",
+            ground="#0e141a",
+            paper="#161e26",
+            ink="#e9eff4",
+            soft="#9fb0bd",
+            rule="#2b3742",
+        )
+    },
+}
+for _mode in THEME.values():
+    _mode |= {
+        "typography": {"fontFamily": _FONT, "fontSize": 13, "button": {"textTransform": "none", "fontWeight": 500}},
+        "shape": {"borderRadius": 8},
+        "components": {"MuiToolbar": {"defaultProps": {"variant": "dense"}}},
+    }
+
+PAGE_SX: dict[str, Any] = {
+    "& .header": {
+        "backgroundColor": "var(--mui-palette-background-paper) !important",
+        "color": "var(--mui-palette-text-primary) !important",
+        "backgroundImage": "none",
+        "boxShadow": "none",
+        "borderBottom": "1px solid var(--mui-palette-divider)",
+    },
+    "& .MuiDrawer-paper": {"backgroundImage": "none", "borderColor": "var(--mui-palette-divider)"},
+}
+
+CARD: dict[str, str] = {
+    "background": "color-mix(in srgb, var(--mui-palette-background-paper) 92%, transparent)",
+    "border-radius": "10px",
+    "box-shadow": "0 1px 5px rgb(0 0 0 / 22%)",
+    "padding": "9px 13px",
+    "z-index": "10",
+    "position": "absolute",
+}
+"""A card that floats over the map."""
+
+HEADING = (
+    "font-size:11px;letter-spacing:.07em;text-transform:uppercase;font-weight:600;"
+    "color:var(--mui-palette-text-secondary)"
+)

@@ -1,0 +1,151 @@
+"""The column of controls beside the map."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from cranpm.domain.regions import REGIONS
+
+from ..state import LAYERS, LEADS, SCALES, STATION_TYPES, State
+from ..theme import HEADING
+
+
+def heading(text: str, margin: tuple[int, int, int, int] = (11, 16, 1, 16)) -> pn.pane.HTML:
+    """A small section title."""
+    return pn.pane.HTML(f"<div style='{HEADING}'>{text}</div>", margin=margin, sizing_mode="stretch_width")
+
+
+def choice(parameter: Any, options: dict[str, Any], **kwargs: Any) -> pmui.RadioButtonGroup:
+    """A row of buttons bound to a parameter, under a heading that names it."""
+    return pmui.RadioButtonGroup.from_param(
+        parameter,
+        label="",
+        description="",
+        options=options,
+        size="small",
+        sizing_mode="stretch_width",
+        margin=(4, 16, 4, 16),
+        sx={"& .MuiToggleButton-root": {"paddingX": "4px", "paddingY": "5px", "fontSize": "12.5px"}},
+        **kwargs,
+    )
+
+
+class DayControls:
+    """Init day with steps and play, and the lead time."""
+
+    def __init__(self, state: State, days: Sequence[dt.date]) -> None:
+        self._state = state
+        self._days = list(days)
+        self.picker = pmui.DatePicker.from_param(
+            state.param.init_time,
+            label="Init day (UTC)",
+            description="",
+            enabled_dates=self._days,
+            start=self._days[0],
+            end=self._days[-1],
+            size="small",
+            sizing_mode="stretch_width",
+            margin=(6, 2, 4, 2),
+        )
+        self.back = _icon("chevron_left", "Day before (left arrow key)", lambda: self.step(-1))
+        self.forward = _icon("chevron_right", "Day after (right arrow key)", lambda: self.step(1))
+        self.play = pmui.ToggleIcon(
+            icon="play_arrow", active_icon="pause", size="1.5em", margin=(12, 10, 0, 0), description="Play days (space)"
+        )
+        self.play.param.watch(self._play_changed, "value")
+        self._timer: Any = None
+        self.lead = choice(state.param.lead_time, {f"T+{lead}": lead for lead in LEADS})
+        self.root = pn.Column(
+            heading("Day"),
+            pn.Row(self.back, self.picker, self.forward, self.play, margin=(0, 0, 0, 8), sizing_mode="stretch_width"),
+            self.lead,
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+
+    def step(self, days: int) -> None:
+        """Go to the stored day so many places away; play starts over after the last."""
+        if self._state.init_time not in self._days:
+            self._state.init_time = self._days[0]
+            return
+        place = self._days.index(self._state.init_time) + days
+        if 0 <= place < len(self._days):
+            self._state.init_time = self._days[place]
+        elif self.play.value and days > 0:
+            self._state.init_time = self._days[0]
+
+    def _play_changed(self, event: Any) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if event.new:
+            self._timer = pn.state.add_periodic_callback(lambda: self.step(1), period=1400)
+
+
+def _icon(icon: str, label: str, action: Callable[[], None]) -> pmui.IconButton:
+    button = pmui.IconButton(icon=icon, description=label, size="small", margin=(8, 0, 0, 0))
+    button.on_click(lambda _event: action())
+    return button
+
+
+class LayerControls:
+    """Layer and colours."""
+
+    def __init__(self, state: State) -> None:
+        self.layer = choice(state.param.layer, {title: key for key, title in LAYERS.items()})
+        self.scale = choice(state.param.scale, {title: key for key, title in SCALES.items()})
+        self.root = pn.Column(
+            heading("Layer"), self.layer, heading("Colours"), self.scale, sizing_mode="stretch_width", margin=0
+        )
+
+
+class RegionControls:
+    """The paper's regional zooms, one click each."""
+
+    def __init__(self, go: Callable[[str], None]) -> None:
+        entries = {"": "Whole domain"} | {name: region.title for name, region in REGIONS.items()}
+        chips = []
+        for name, title in entries.items():
+            chip = pmui.Chip(title, size="small", variant="outlined", margin=(3, 3))
+            chip.on_click(lambda _event, name=name: go(name))
+            chips.append(chip)
+        self.root = pn.Column(
+            heading("Regions"),
+            pn.FlexBox(*chips, margin=(2, 13, 4, 13), sizing_mode="stretch_width"),
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+
+
+class StationControls:
+    """Stations on or off, which types, and an external file of a day."""
+
+    def __init__(self, state: State, files: Sequence[str]) -> None:
+        self.show = pmui.Switch.from_param(state.param.stations, label="Show on the map", description="", margin=(2, 16, 2, 16))
+        self.types = pmui.CheckButtonGroup.from_param(
+            state.param.station_types,
+            label="",
+            description="",
+            options={kind.capitalize(): kind for kind in STATION_TYPES},
+            size="small",
+            sizing_mode="stretch_width",
+            margin=(4, 16, 4, 16),
+            sx={"& .MuiToggleButton-root": {"paddingX": "4px", "paddingY": "4px", "fontSize": "12px"}},
+        )
+        parts: list[Any] = [heading("Stations"), self.show, self.types]
+        if files:
+            self.file = pmui.Select.from_param(
+                state.param.station_file,
+                label="External station file", description="",
+                options={"None": ""} | {name: name for name in files},
+                size="small",
+                sizing_mode="stretch_width",
+                margin=(8, 16, 4, 16),
+            )
+            parts.append(self.file)
+        self.root = pn.Column(*parts, sizing_mode="stretch_width", margin=0)

@@ -1,0 +1,101 @@
+"""Checkpoint picker, "run forecast" and the strip that shows how far a run is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from ..state import State
+from .controls import heading
+
+
+def duration(seconds: float | None) -> str:
+    """“12 s”, “3 min”; empty where it is not known."""
+    if seconds is None:
+        return ""
+    return f"{max(seconds, 0):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+class ModelControls:
+    """What forecasts, and how far it is."""
+
+    def __init__(
+        self, state: State, checkpoints: Sequence[str], *, on_run: Callable[[], None], on_cancel: Callable[[], None]
+    ) -> None:
+        self.picker = pmui.Select.from_param(
+            state.param.checkpoint,
+            label="Checkpoint",
+            description="",
+            options=list(checkpoints) or [""],
+            size="small",
+            sizing_mode="stretch_width",
+            margin=(8, 16, 4, 16),
+            disabled=not checkpoints,
+        )
+        self.run = pmui.Button(
+            name="Run forecast", icon="bolt", variant="contained", size="small", sizing_mode="stretch_width",
+            margin=(4, 16, 4, 16), disabled=not checkpoints,
+        )  # fmt: skip
+        self.run.on_click(lambda _event: on_run())
+        self.bar = pmui.LinearProgress(
+            value=0, variant="determinate", sizing_mode="stretch_width", margin=(6, 16, 0, 16), visible=False
+        )
+        self.text = pn.pane.HTML("", margin=(2, 16, 0, 16), sizing_mode="stretch_width")
+        self.cancel = pmui.Button(
+            name="Cancel", variant="text", size="small", margin=(0, 12, 0, 12), visible=False, icon="close"
+        )
+        self.cancel.on_click(lambda _event: on_cancel())
+        self.root = pn.Column(
+            heading("Forecast"), self.picker, self.run, self.bar, self.text, self.cancel,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+        if not checkpoints:
+            self._say("No checkpoint found. Make one with <code>cranpm train</code> or put a folder in "
+                      "<code>checkpoints/</code>.")  # fmt: skip
+
+    def show(self, run: Any | None, *, starting: bool = False, position: int = 0) -> None:
+        """Show the state of a run, or that there is none."""
+        status = run.status if run is not None else None
+        busy = starting or (status is not None and status.state in ("queued", "running"))
+        self.run.visible = not busy
+        self.cancel.visible = busy and run is not None
+        self.bar.visible = busy
+        if starting or status is None or status.state == "queued":
+            self.bar.variant = "indeterminate"
+        if starting:
+            self._say("Starting the forecast worker …")
+        elif status is None:
+            self.run.name = "Run forecast"
+            self._say("")
+        elif status.state == "queued":
+            ahead = f"{position} forecast{'s' if position != 1 else ''} ahead" if position else "loading the network"
+            self._say(f"Waiting: {ahead} …")
+        elif status.state == "running":
+            self.bar.variant = "determinate" if status.done_tiles else "indeterminate"
+            self.bar.value = int(100 * status.done_tiles / max(status.total_tiles, 1))
+            left = duration(status.seconds_left)
+            left = f" · {left} left" if left else ""
+            self._say(f"<b>{status.done_tiles} of {status.total_tiles}</b> tiles{left} · {escape(status.device)}")
+        else:
+            self.run.name = "Run again" if status.state in ("failed", "cancelled") else "Run forecast"
+            self.run.visible = status.state != "done"
+            self._say(_ended(status))
+
+    def _say(self, html: str) -> None:
+        text = f"<div class='cranpm-run' style='font-size:12px;color:var(--mui-palette-text-secondary)'>{html}</div>"
+        if self.text.object != text:
+            self.text.object = text
+
+
+def _ended(status: Any) -> str:
+    if status.state == "done":
+        return (
+            f"T+1 to T+3 ready: {status.done_tiles} tiles in {duration(status.seconds)} on {escape(status.device)}."
+        )
+    if status.state == "cancelled":
+        return f"Cancelled after {status.done_tiles} of {status.total_tiles} tiles."
+    return f"The forecast stopped: {escape(status.message or 'no reason given')}"
