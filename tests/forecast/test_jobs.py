@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from cranpm.data.store import DatasetWriter
+from cranpm.forecast.jobs import ForecastService, RunFailedError
+from cranpm.forecast.run_folder import RunFolder, RunStatus, prune_runs
+from cranpm.model import CranPM, tiny
+from cranpm.model.checkpoint import save_checkpoint
+
+INIT = "2022-01-05"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, dataset):
+    """The in-memory dataset of this suite as a store."""
+    root = tmp_path_factory.mktemp("data") / "corner"
+    rng = np.random.default_rng(5)
+    era5 = np.abs(rng.normal(1, 0.1, (30, *dataset.domain.coarse_box.shape))).astype(np.float32)
+    era5[2] += 280
+    era5[3] += 95e3
+    era5[5:10] += 270
+    era5[20:25] *= 1e-3
+    era5[25:] *= 1e4
+    with DatasetWriter.create(
+        root,
+        dataset.domain,
+        name="corner",
+        title="Corner",
+        source="testbed (simulated)",
+        simulated=True,
+        version="1",
+        hash="abc",
+        attribution="nobody",
+    ) as writer:
+        static = dataset.static
+        writer.write_static(
+            elevation=static["elevation"],
+            land=static["land"].astype(np.uint8),
+            terrain_complexity=np.full(dataset.domain.fine.shape, 20.0, np.float32),
+            coarse_elevation=static["coarse_elevation"],
+            coarse_land=np.ones(dataset.domain.coarse_box.shape, np.float32),
+        )
+        for day, raw in dataset.raw.items():
+            cams = np.abs(rng.normal(10, 2, (5, *dataset.domain.coarse_box.shape))).astype(np.float32)
+            writer.append_day(day, pm2p5=raw, era5=era5, cams=cams, cams_forecast=cams[:3])
+    return root
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, statistics):
+    torch.manual_seed(3)
+    network = CranPM(tiny()).eval()
+    torch.nn.init.normal_(network.decoder.head.weight, std=0.05)
+    path = tmp_path_factory.mktemp("checkpoints") / "drawn"
+    save_checkpoint(path, network, statistics, "# Drawn at random", {"title": "drawn"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    service = ForecastService(root=tmp_path_factory.mktemp("runs"))
+    yield service
+    service.close()
+
+
+def test_a_run_happens_in_another_process_and_can_be_looked_into(service, folder, checkpoint):
+    run = service.submit(folder, checkpoint, INIT, (1, 2))
+    status = run.wait(120)
+    assert (status.state, status.message) == ("done", "")
+    assert status.pid != os.getpid()
+    assert status.done_tiles == status.total_tiles == len(status.done_list) > 0
+    field = run.field(1)
+    assert field.shape == (1392, 688) and np.isfinite(field).any()
+    assert not np.array_equal(field, run.field(2), equal_nan=True)
+    look = run.look(1, 47.0, 8.0)
+    assert np.allclose(look["attention"].sum((-2, -1)), 1, atol=1e-5)
+    labelled = run.dataset()
+    assert labelled.attrs["checkpoint"] == "drawn" and labelled.attrs["simulated"] == 1
+    # the same question is answered by the same run, without computing again
+    assert service.submit(folder, checkpoint, INIT, (2, 1)) is run
+    assert ForecastService(root=service.root).find(folder, checkpoint, INIT, (1, 2)).state == "done"
+
+
+def test_failures_reach_the_one_who_asked(service, folder, checkpoint):
+    run = service.submit(folder, checkpoint, "2022-02-20", (1,))
+    status = run.wait(60)
+    assert status.state == "failed" and "2022-02-" in status.message
+    assert run.error == status.message
+    with pytest.raises(RunFailedError, match="failed, not done"):
+        run.dataset()
+    # a failed run is not an answer: asking again tries again
+    assert service.find(folder, checkpoint, "2022-02-20", (1,)) is None
+
+
+def test_a_queued_run_waits_its_turn_and_can_be_cancelled(service, folder, checkpoint):
+    first = service.submit(folder, checkpoint, INIT, (3,))
+    second = service.submit(folder, checkpoint, INIT, (2, 3))
+    assert second.position <= 1
+    second.cancel()
+    assert first.wait(120).state == "done"
+    assert second.wait(60).state == "cancelled"
+
+
+def test_a_silent_worker_shows_as_failed(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.write_status(RunStatus(state="running", total_tiles=5))
+    assert folder.status().state == "running"
+    monkeypatch.setattr(time, "time", lambda now=time.time(): now + 1000)
+    assert folder.status().state == "failed"
+
+
+def test_old_runs_are_pruned_and_running_ones_kept(tmp_path):
+    for index in range(5):
+        folder = RunFolder(tmp_path / f"run{index}")
+        folder.path.mkdir()
+        folder.write_status(RunStatus(state="running" if index == 0 else "done"))
+        time.sleep(0.01)
+    prune_runs(tmp_path, keep=2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run0", "run3", "run4"]
