@@ -45,6 +45,10 @@ class BridgeGeometry(NamedTuple):
     valid: Tensor | None
     """(B, Ng) keys that may be attended to; None for all."""
 
+    def mask(self) -> Tensor | None:
+        """What hides keys that are not valid, (B, 1, 1, Ng); None when nothing is hidden."""
+        return None if self.valid is None else torch.where(self.valid, 0.0, MASKED)[:, None, None, :]
+
 
 class BridgeLayer(nn.Module):
     """Wind-biased cross-attention and a feed-forward net, both residual (Algorithm S1, lines 8-9)."""
@@ -105,10 +109,10 @@ class BridgeLayer(nn.Module):
             far = distance_bias(geometry.squared_distance, self.reach)
             # in place: these are the largest tensors of the bridge, and neither is needed again
             bias = far if bias is None else far.add_(bias)  # the wind's may have one row for the whole tile
-        if geometry.valid is not None:
-            mask = torch.where(geometry.valid, 0.0, MASKED)[:, None, None, :]
-            bias = mask if bias is None else bias + mask
-        return bias
+        mask = geometry.mask()
+        if mask is None or bias is None:
+            return bias if mask is None else mask
+        return bias + mask
 
     def _record(self, trace: Trace, layer: int, queries: Tensor, keys: Tensor, bias: Tensor | None) -> None:
         trace.record_layer("bridge_queries", layer, queries)
@@ -171,17 +175,23 @@ class Bridge(nn.Module):
         wind : Tensor, shape (B, 2, Nl)
             Wind towards east and north at the local tokens [m s-1].
         """
-        gamma = self.gamma(context, latitude, longitude, wind) if self.wind_bias else None
-        places = (latitude, longitude, context.latitude, context.longitude)
-        geometry = BridgeGeometry(gamma, squared_distance(*places) if self.reach else None, context.valid)
-        if trace is not None and gamma is not None:
-            trace.record("wind_gamma", gamma)
+        geometry = self.geometry(context, latitude, longitude, wind)
+        if trace is not None and geometry.gamma is not None:
+            trace.record("wind_gamma", geometry.gamma)
+        if trace is not None and geometry.squared_distance is not None:
+            trace.record("squared_distance", geometry.squared_distance)
         for index, layer in enumerate(self.layers):
             tokens = layer(tokens, context.keys[index], context.values[index], geometry, trace, index)
         return tokens
 
-    def gamma(self, context: GlobalContext, latitude: Tensor, longitude: Tensor, wind: Tensor) -> Tensor:
-        """How far upwind each coarse token lies of each local one (or of the tile's middle), (B, Nl or 1, Ng)."""
+    def geometry(
+        self, context: GlobalContext, latitude: Tensor, longitude: Tensor, wind: Tensor
+    ) -> BridgeGeometry:
+        """How far upwind, and how far away, each coarse token lies of each local one (or of the tile's middle)."""
+        keys = (context.latitude, context.longitude)
+        squared = squared_distance(latitude, longitude, *keys) if self.reach else None
+        if not self.wind_bias:
+            return BridgeGeometry(None, squared, context.valid)
         if self.wind_at == "tile":
             latitude, longitude, wind = (x.mean(-1, keepdim=True) for x in (latitude, longitude, wind))
-        return wind_direction_cosine(latitude, longitude, wind, context.latitude, context.longitude)
+        return BridgeGeometry(wind_direction_cosine(latitude, longitude, wind, *keys), squared, context.valid)

@@ -87,7 +87,8 @@ class ModelConfig:
     """ug m-3 per unit of the network's output (the PM2.5 normalisation's scale)."""
 
     fusion: str = "cross"
-    """How coarse reaches fine: "cross" (fine queries coarse); "none" leaves the coarse branch out (R1)."""
+    """How coarse reaches fine (Table 3a): "cross" (fine queries coarse, the paper), "sum", "film", "concat",
+    "coarse_queries", "bidirectional"; "none" leaves the coarse branch out (R1)."""
     elevation_bias: bool = True
     """Equation 2 in the first block of both branches (R2: off)."""
     elevation_sign: int = 1

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 from .attention import init_weights
 from .branches import GlobalBranch, LocalBranch
-from .bridge import Bridge
 from .config import ModelConfig
 from .decoder import Decoder
 from .embed import place_on_axis, token_centres
+from .fusion import build_fusion
 from .inputs import (
     GlobalContext,
     GlobalInputs,
@@ -58,7 +58,7 @@ class CranPM(nn.Module):
         self.check_inputs = True
         self.local_branch = LocalBranch(config)
         self.global_branch = GlobalBranch(config) if config.fusion != "none" else None
-        self.bridge = self._build_bridge() if config.fusion != "none" else None
+        self.bridge = build_fusion(config)
         self.decoder = Decoder(
             config.local_width,
             config.decoder_channels,
@@ -67,23 +67,6 @@ class CranPM(nn.Module):
             fine_channels=len(config.fine_channels),
         )
         self._init_weights()
-
-    def _build_bridge(self) -> Bridge:
-        c = self.config
-        if c.fusion != "cross":
-            raise NotImplementedError(
-                f"ModelConfig.fusion={c.fusion!r} is not built yet; use 'cross' or 'none'."
-            )
-        return Bridge(
-            c.global_width,
-            c.local_width,
-            c.bridge_heads,
-            c.bridge_depth,
-            wind_bias=c.wind_bias,
-            wind_at=c.wind_at,
-            reach=c.bridge_reach,
-            mlp_ratio=c.mlp_ratio,
-        )
 
     def _init_weights(self) -> None:
         init_weights(self)

@@ -73,7 +73,7 @@ def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = 
         c.local_window,
         c.mlp_ratio,
     )
-    if c.fusion == "cross":
+    if c.fusion != "none":
         d = c.local_width
         flops["global"] = _branch_flops(
             ng,
@@ -83,9 +83,10 @@ def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = 
             c.global_window,
             c.mlp_ratio,
         )
-        flops["bridge_keys_values"] = 2 * ng * (c.global_width * d + c.bridge_depth * 2 * d * d)
-        query_and_projection, feed_forward = 2 * d * d, 2 * int(c.mlp_ratio * d) * d
-        flops["bridge"] = c.bridge_depth * (2 * nl * (query_and_projection + feed_forward) + 4 * nl * ng * d)
+        flops["bridge_keys_values"] = 2 * ng * c.global_width * d
+        if c.fusion == "cross":  # keys and values of the coarse tokens, once per day
+            flops["bridge_keys_values"] += c.bridge_depth * 2 * ng * 2 * d * d
+        flops["bridge"] = c.bridge_depth * _fusion_flops(c.fusion, nl, ng, d, int(c.mlp_ratio * d))
     flops["per_tile"] = flops["local"] + flops["bridge"] + flops["decoder"]
     return flops
 
@@ -96,6 +97,28 @@ def _branch_flops(tokens: int, patch_values: int, width: int, depth: int, window
     full_attention = 4 * tokens * tokens * width  # q k^T and weights v
     window_attention = 4 * tokens * window * window * width
     return embed + (1 + depth) * block + full_attention + depth * window_attention
+
+
+def _fusion_flops(fusion: str, fine: int, coarse: int, width: int, hidden: int) -> int:
+    """Of one layer, per tile."""
+    square = 2 * width * width  # of one token through one width x width matrix
+    feed_forward = 4 * hidden * width
+    attention = 4 * fine * coarse * width
+    query = (
+        fine * (2 * square + feed_forward) + attention
+    )  # fine queries coarse: queries, projection, feed-forward
+    upward = (
+        coarse * (2 * square + feed_forward) + attention + fine * 2 * square
+    )  # coarse queries fine, and its keys
+    both = fine + coarse
+    return {
+        "cross": query,
+        "sum": fine * (square + feed_forward),
+        "film": fine * (2 * square + feed_forward),
+        "concat": both * 4 * square + 4 * both * both * width + fine * feed_forward,
+        "coarse_queries": upward + fine * square,
+        "bidirectional": upward + query + coarse * 2 * square,
+    }[fusion]
 
 
 def _decoder_flops(config: ModelConfig, tokens: int) -> int:

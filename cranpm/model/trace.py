@@ -13,6 +13,7 @@ TRACED = {
     "local_elevation_bias": "(B, Nl, Nl) eq. 2 in the local branch, entry (query, key)",
     "local_alpha": "() its strength",
     "wind_gamma": "(B, Nl or 1, Ng) eq. 4 before beta, shared by heads and layers",
+    "squared_distance": "(B, Nl, Ng) from query to key [km2], where distance is penalised",
     "wind_beta": "(L, h) strength of the wind bias",
     "bridge_reach": "(L, h) reach of the distance penalty [km]",
     "bridge_queries": "(L, B, h, Nl, dh)",

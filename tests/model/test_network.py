@@ -26,7 +26,11 @@ ABLATIONS = {
     "no fine skip": {"fine_skip": False},
     "bridge without reach": {"bridge_reach": False},
     "position by tile": {"local_position": "tile"},
-    "positions by domain": {"local_position": "domain"},
+    "sum": {"fusion": "sum"},
+    "FiLM": {"fusion": "film"},
+    "concat and self-attention": {"fusion": "concat"},
+    "coarse queries fine": {"fusion": "coarse_queries"},
+    "bidirectional": {"fusion": "bidirectional"},
 }
 
 
@@ -205,10 +209,9 @@ def test_bfloat16_stays_near_float32(build, coarse, tiles, run):
 
 def test_a_trace_holds_the_tensors_of_the_run(build, coarse, tiles, run):
     network = build()
-    trace = network.new_trace(
-        "sectors", "order", "wind_gamma", "wind_beta", "squared_distance", "bridge_reach", "bridge_queries", "bridge_keys", "bridge_attention",
-        "local_elevation_bias", "local_alpha", "global_elevation_bias", "global_alpha", "delta",
-    )  # fmt: skip
+    names = "sectors order wind_gamma wind_beta squared_distance bridge_reach bridge_queries bridge_keys bridge_attention"
+    names += " local_elevation_bias local_alpha global_elevation_bias global_alpha delta"
+    trace = network.new_trace(*names.split())
     delta = run(network, coarse(), tiles(2), trace=trace)
     assert torch.equal(trace["delta"], delta)
     assert trace["sectors"].shape == (1, 2)
@@ -217,11 +220,9 @@ def test_a_trace_holds_the_tensors_of_the_run(build, coarse, tiles, run):
     assert trace["bridge_keys"].shape == (2, 1, 4, 98, 16)
     assert trace["local_elevation_bias"].shape == (2, 64, 64)
     assert trace["global_elevation_bias"].min() >= -10
-    bias = trace["wind_beta"][:, None, :, None, None] * trace["wind_gamma"][None, :, None]
-    bias = (
-        bias
-        - 0.5 * trace["squared_distance"][None, :, None] / trace["bridge_reach"][:, None, :, None, None] ** 2
-    )
+    beta, reach = (trace[name][:, None, :, None, None] for name in ("wind_beta", "bridge_reach"))
+    gamma, squared = (trace[name][None, :, None] for name in ("wind_gamma", "squared_distance"))
+    bias = beta * gamma - 0.5 * squared / reach**2
     again = bridge_attention(trace["bridge_queries"], trace["bridge_keys"], bias)
     torch.testing.assert_close(again, trace["bridge_attention"])
     assert relative(delta, run(network, coarse(), tiles(2))) < 1e-4  # looking does not change the forecast

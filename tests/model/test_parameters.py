@@ -65,7 +65,7 @@ def test_operations_counted_by_formula_are_those_torch_counts(coarse, tiles, cha
 
 
 def test_weight_decay_leaves_physics_norms_and_tables_alone():
-    network = CranPM(dataclasses.replace(tiny(), bridge_reach=True))
+    network = CranPM(tiny())
     decayed, free = parameter_groups(network, 0.05)
     names = {id(p): name for name, p in network.named_parameters()}
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.05, 0.0)

@@ -16,6 +16,8 @@ from cranpm.model.embed import (
     token_mean,
     unfold_patches,
 )
+from cranpm.model.fusion import sample_context
+from cranpm.model.inputs import GlobalContext
 from cranpm.model.swin import SwinBlock, window_partition, window_unite
 
 
@@ -110,3 +112,15 @@ def test_positions_are_unique_and_agree_between_grid_and_place():
     assert len(torch.unique(table, dim=0)) == 735
     at = sincos_at(torch.arange(21.0)[None], torch.arange(35.0)[None], 64)[0]
     torch.testing.assert_close(at, table)
+
+
+def test_sampling_the_context_is_exact_on_ramps_and_held_outside():
+    rows, columns = torch.tensor([50.0, 48.0, 46.0]), torch.tensor([10.0, 12.0, 14.0, 16.0])
+    latitude, longitude = (x.flatten() for x in torch.meshgrid(rows, columns, indexing="ij"))
+    ramp = (3 * latitude + longitude)[None, :, None]
+    context = GlobalContext(tokens=ramp, latitude=latitude, longitude=longitude, valid=None, grid=(3, 4))
+    places = torch.tensor([[47.3, 50.0, 60.0]]), torch.tensor([[13.1, 10.0, 0.0]])
+    # inside 3*47.3 + 13.1 = 155; at the corner 160, and beyond it still
+    torch.testing.assert_close(
+        sample_context(context, *places).flatten(), torch.tensor([155.0, 160.0, 160.0])
+    )
