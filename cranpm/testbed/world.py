@@ -56,7 +56,9 @@ class DayState:
         """
         low, high = self.era5.min((1, 2)), self.era5.max((1, 2))
         scale = np.maximum(high.astype(np.float64) - low, 1e-12) / 65534
-        packed = np.round((self.era5 - low[:, None, None].astype(np.float64)) / scale[:, None, None]).astype(np.uint16)
+        packed = np.round((self.era5 - low[:, None, None].astype(np.float64)) / scale[:, None, None]).astype(
+            np.uint16
+        )
         arrays = {"day": np.int64(day_number(self.day)), "seed": np.uint64(self.seed)}
         arrays |= {"era5": packed, "era5_low": low, "era5_scale": scale}
         for name in ("pm", "pm_coarse", "pm_ahead", "source", "pooling"):
@@ -68,8 +70,14 @@ class DayState:
         """The inverse of `to_arrays`."""
         low, scale = np.asarray(arrays["era5_low"]), np.asarray(arrays["era5_scale"])
         era5 = (np.asarray(arrays["era5"]) * scale[:, None, None] + low[:, None, None]).astype(np.float32)
-        small = {f.name: np.asarray(arrays[f.name], np.float32) for f in fields(cls) if f.name not in ("day", "seed", "era5")}
-        return cls(day=EPOCH + np.timedelta64(int(arrays["day"]), "D"), seed=int(arrays["seed"]), era5=era5, **small)
+        small = {
+            f.name: np.asarray(arrays[f.name], np.float32)
+            for f in fields(cls)
+            if f.name not in ("day", "seed", "era5")
+        }
+        return cls(
+            day=EPOCH + np.timedelta64(int(arrays["day"]), "D"), seed=int(arrays["seed"]), era5=era5, **small
+        )
 
 
 def half_precision(values: torch.Tensor) -> np.ndarray:
@@ -111,9 +119,16 @@ class World:
         """First simulated day of the block that holds a day."""
         return day // BLOCK_DAYS * BLOCK_DAYS - SPIN_UP_DAYS
 
-    def tracer_days(self, start: int, stop: int) -> Iterator[tuple[int, dict[str, torch.Tensor], TracerState]]:
-        """Days start ... stop - 1: number, daily fields and the tracer's state at the end of the day."""
-        day = start
+    def tracer_days(
+        self, start: int, stop: int, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[tuple[int, dict[str, torch.Tensor], TracerState]]:
+        """Days start ... stop - 1: number, daily fields and the tracer's state at the end of the day.
+
+        `progress` is called with the days simulated so far and in all, spin-up included.
+        """
+        blocks = range(start // BLOCK_DAYS, (stop - 1) // BLOCK_DAYS + 1)
+        total = stop - blocks[0] * BLOCK_DAYS + SPIN_UP_DAYS * len(blocks)
+        done, day = 0, start
         while day < stop:
             block_end = (day // BLOCK_DAYS + 1) * BLOCK_DAYS
             first = self.spin_up_start(day)
@@ -121,6 +136,9 @@ class World:
             for current in range(first, min(block_end, stop)):
                 forcing = self.weather.forcing(current)
                 means, state = self.tracer.day(current, state, forcing)
+                done += 1
+                if progress:
+                    progress(done, total)
                 if current >= day:
                     yield current, self._fields(means, forcing), state
             day = block_end
@@ -161,11 +179,7 @@ class World:
             raise ValueError(f"A world runs for at least one day, got days={days}.")
         first = day_number(start)
         window: list[tuple[int, dict[str, torch.Tensor]]] = []
-        total, done = days + LEADS, 0
-        for day, values, _ in self.tracer_days(first, first + days + LEADS):
-            done += 1
-            if progress:
-                progress(done, total)
+        for day, values, _ in self.tracer_days(first, first + days + LEADS, progress):
             window.append((day, values))
             if len(window) > LEADS:
                 yield self._state(window)
