@@ -56,16 +56,19 @@ class Training(L.LightningModule):
         """
         context = self.network.encode_global(batch.global_inputs)
         today, target = torch.nan_to_num(normalise_pm2p5(batch.today)), normalise_pm2p5(batch.target)
-        terms = {"persistence": PM_SCALE * land_mse(today, target, batch.mask).detach().sqrt()}
+        terms: dict[str, torch.Tensor] = {}
         if self.training and self.global_step < self.recipe.token_steps:
             tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
             terms["token"] = token_mse(self.token_head(tokens), target - today, batch.mask)
             terms["loss"] = terms["token"]
             terms["rmse"] = PM_SCALE * terms["token"].detach().sqrt()
+            still = token_mse(torch.zeros_like(tokens[..., 0]), target - today, batch.mask)
+            terms["persistence"] = PM_SCALE * still.detach().sqrt()
             return terms
         delta = self.network.forecast_delta(batch.local_inputs, context, batch.day_index).float()
         forecast = today + delta
         pixel = land_mse(forecast, target, batch.mask)
+        terms["persistence"] = PM_SCALE * land_mse(today, target, batch.mask).detach().sqrt()
         terms |= {"pixel": pixel, "rmse": PM_SCALE * pixel.detach().sqrt(), "loss": pixel}
         if self.recipe.frequency_weight:
             terms["frequency"] = focal_frequency_loss(forecast, target, batch.mask)

@@ -1,0 +1,100 @@
+"""Train the demo checkpoint on the simulated testbed: simulate days, train, save. See `evaluate_demo.py` for scores.
+
+    .venv/bin/python scripts/train_demo.py --minutes 60
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from cranpm import __version__, paths
+from cranpm.data.source import init_times, source_statistics
+from cranpm.domain import EUROPE, Statistics
+from cranpm.model.checkpoint import save_checkpoint
+from cranpm.testbed.geography import load_geography
+from cranpm.testbed.source import WorldSource, simulate_days
+from cranpm.testbed.world import DEFAULT_SEED, WORLD_VERSION
+from cranpm.training.loop import train
+from cranpm.training.recipes import small
+
+TRAIN_PERIODS = (("2017-01-01", 545),)
+VALIDATION_PERIODS = (("2021-01-10", 20), ("2021-04-10", 20), ("2021-07-10", 20), ("2021-10-10", 20))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=paths.data_dir() / "demo-training", help="day files and logs")
+    parser.add_argument("--out", type=Path, default=paths.assets_dir() / "checkpoints" / "demo")
+    parser.add_argument("--minutes", type=float, help="stop training after this long (the schedule keeps its steps)")
+    parser.add_argument("--steps", type=int, default=small().steps)
+    parser.add_argument("--token-steps", type=int, default=small().token_steps)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    geography = load_geography(EUROPE)
+    days = arguments.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}"
+    started = time.time()
+    simulate_days(geography, days, (*TRAIN_PERIODS, *VALIDATION_PERIODS), progress=_report)
+    source = WorldSource(geography, days)
+    recipe = replace(small(), steps=arguments.steps, token_steps=arguments.token_steps)
+    statistics = _statistics(source, recipe, days / "statistics.json")
+    simulated, started = time.time() - started, time.time()
+    network = train(
+        recipe,
+        source,
+        statistics,
+        arguments.work / "logs",
+        workers=arguments.workers,
+        max_seconds=None if arguments.minutes is None else 60 * arguments.minutes,
+    )
+    meta = {
+        "title": "Demo (trained on the simulated testbed)",
+        "source": "testbed (simulated)",
+        "simulated": True,
+        "world": {"version": WORLD_VERSION, "seed": DEFAULT_SEED, "geography": geography.hash},
+        "training": {
+            "period": statistics.period,
+            "init_days": len(init_times(source, "train", recipe.splits, recipe.leads)),
+            "minutes": round((time.time() - started) / 60, 1),
+            "simulation_minutes": round(simulated / 60, 1),
+            "machine": f"{torch.get_num_threads()} CPU threads, {platform.machine()}",
+            "recipe": recipe.to_dict(),
+        },
+        "code": {"version": __version__, "revision": _revision()},
+    }
+    meta["training"]["recipe"].pop("model")
+    save_checkpoint(arguments.out, network, statistics, "", meta)
+    print(f"Saved {arguments.out}; now score it with scripts/evaluate_demo.py")
+
+
+def _statistics(source: WorldSource, recipe: object, path: Path) -> Statistics:
+    if path.exists():
+        return Statistics.from_dict(json.loads(path.read_text()))
+    days = init_times(source, "train", recipe.splits, recipe.leads)  # type: ignore[attr-defined]
+    statistics = source_statistics(source, days)
+    path.write_text(json.dumps(statistics.to_dict()))
+    return statistics
+
+
+def _revision() -> str:
+    result = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"
+
+
+def _report(done: int, total: int) -> None:
+    if done % 20 == 0 or done == total:
+        print(f"simulated {done} of {total} days", flush=True)
+
+
+if __name__ == "__main__":
+    main()
