@@ -6,7 +6,7 @@ semi-Lagrangian steps (bicubic) on the 0.1-degree lattice. Shapes: (P, Q) lattic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -22,10 +22,10 @@ from cranpm.testbed.weather import Forcing, Weather
 class ChemistryConfig:
     """Constants of mixing and loss."""
 
-    emissions: EmissionConfig = EmissionConfig()
+    emissions: EmissionConfig = field(default_factory=EmissionConfig)
     top: float = 1800.0
     """Top of the upper layer [m]."""
-    background: tuple[float, float] = (3.0, 2.0)
+    background: tuple[float, float] = (3.5, 2.3)
     """Air from outside, in the mixed layer and above [ug m-3]."""
     low_life: float = 10.0
     """Life in a very deep mixed layer [days]; deposition shortens it by (1 + 300 m / depth)."""
@@ -33,7 +33,7 @@ class ChemistryConfig:
     """Life above the mixed layer [days]."""
     rain_scavenging: float = 0.06
     """Share washed out per day and mm/day."""
-    barrier_softness: float = 110.0
+    barrier_softness: float = 85.0
     """Height over which a barrier closes [m]."""
     high_depth: float = 1500.0
     """Depth against which barriers block the upper layer [m]."""
@@ -75,7 +75,9 @@ class Tracer:
         lat = torch.from_numpy(np.deg2rad(surface.coarse.lat)).float().to(device)[:, None]
         width, height = (cc - 1) * surface.coarse.step, (cr - 1) * surface.coarse.step
         # metres towards east and north -> grid_sample coordinates (rows run south)
-        self._per_metre = torch.stack([2 * degrees / width / torch.cos(lat), torch.full_like(lat, -2 * degrees / height)])
+        self._per_metre = torch.stack(
+            [2 * degrees / width / torch.cos(lat), torch.full_like(lat, -2 * degrees / height)]
+        )
         self._lattice_solar = torch.from_numpy(surface.lon / 15.0).float().to(device)
         self._coarse_solar = torch.from_numpy(surface.coarse.lon / 15.0).float().to(device)
 
@@ -125,7 +127,11 @@ class Tracer:
             for hour in range(3 * step, 3 * step + 3):
                 new_depth = (night + growth * self._sun(hour + 0.5, self._lattice_solar)).clamp(120.0, 1650.0)
                 air = self._background + F.grid_sample(
-                    air - self._background, departure, mode="bicubic", padding_mode="zeros", align_corners=True
+                    air - self._background,
+                    departure,
+                    mode="bicubic",
+                    padding_mode="zeros",
+                    align_corners=True,
                 )
                 low, high = air[0, 0].clamp_min(0.1), air[1, 0].clamp_min(0.1)
                 # a growing layer takes in air from above; a collapsing one leaves its air there

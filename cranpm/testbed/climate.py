@@ -17,7 +17,9 @@ class _Levels(NamedTuple):
     height: tuple[float, ...]
 
 
-ZONAL_LEVELS = _Levels(pressure=(1000.0, 925.0, 850.0, 700.0, 500.0), height=(110.0, 760.0, 1460.0, 3010.0, 5570.0))
+ZONAL_LEVELS = _Levels(
+    pressure=(1000.0, 925.0, 850.0, 700.0, 500.0), height=(110.0, 760.0, 1460.0, 3010.0, 5570.0)
+)
 """The five pressure levels [hPa] and their usual heights [m]."""
 
 
@@ -40,7 +42,7 @@ class ZonalClimate:
         self._lat, self._device = lat, device
         log_pressure = np.log(np.array(ZONAL_LEVELS.pressure))
         middles = 0.5 * (log_pressure[1:] + log_pressure[:-1])
-        # level temperature = layer-mean temperature (thickness) interpolated, and extrapolated half-way, in log pressure
+        # level temperature = layer-mean temperature (thickness), inter- or extrapolated in log pressure
         weights = np.zeros((5, 4))
         for level, value in enumerate(log_pressure):
             layer = int(np.clip(np.searchsorted(-middles, -value) - 1, 0, 2))
@@ -65,7 +67,9 @@ class ZonalClimate:
         heights = np.array(ZONAL_LEVELS.height)[:, None]
         temperature = ground - (5.6 + 0.3 * season) * 1e-3 * heights
         coriolis = 2 * OMEGA * np.sin(np.deg2rad(fine))
-        westerly = (2.6 - 0.6 * season) * np.sin((fine - 33.0) / 34.0 * np.pi) * np.exp(-(((fine - 50) / 22.0) ** 2))
+        westerly = (
+            (2.6 - 0.6 * season) * np.sin((fine - 33.0) / 34.0 * np.pi) * np.exp(-(((fine - 50) / 22.0) ** 2))
+        )
         metres = np.deg2rad(0.25) * EARTH_RADIUS
         z = np.empty((5, len(fine)))
         z[0] = -np.cumsum(coriolis * westerly) * metres
@@ -74,6 +78,6 @@ class ZonalClimate:
         for level in range(4):
             mean = 0.5 * (temperature[level] + temperature[level + 1])
             z[level + 1] = z[level] + GAS_CONSTANT * mean * (log_pressure[level] - log_pressure[level + 1])
-        u = -np.gradient(z, metres, axis=1) / coriolis
+        u = -np.asarray(np.gradient(z, metres, axis=1)) / coriolis
         pick = [np.stack([np.interp(self._lat, fine, row) for row in field]) for field in (z, u)]
         return tuple(torch.from_numpy(p).float().to(self._device) for p in pick)  # type: ignore[return-value]

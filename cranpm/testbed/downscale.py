@@ -52,7 +52,9 @@ class Downscaler:
         lattice = torch.from_numpy(state.pm)[None, None].to(self.device)
         coarse = torch.from_numpy(np.stack([state.source, state.pooling, state.era5[0], state.era5[1]]))
         base = F.interpolate(lattice, size=self.shape, mode="bilinear", align_corners=True)[0, 0]
-        coarse = F.interpolate(coarse[None].to(self.device), size=self.shape, mode="bilinear", align_corners=True)[0]
+        coarse = F.interpolate(
+            coarse[None].to(self.device), size=self.shape, mode="bilinear", align_corners=True
+        )[0]
         source, pooling, u, v = coarse
         turn = torch.remainder(torch.atan2(v, u) / (2 * torch.pi) * _SECTORS, _SECTORS)
         lower = turn.floor()
@@ -67,9 +69,13 @@ class Downscaler:
         top, bottom, _ = rows.indices(self.fine_shape[0])
         left, right, _ = cols.indices(self.fine_shape[1])
         base, source, valley = _interpolate(
-            fields, torch.arange(top, bottom, device=self.device), torch.arange(left, right, device=self.device)
+            fields,
+            torch.arange(top, bottom, device=self.device),
+            torch.arange(left, right, device=self.device),
         )
-        return _compose(base, source, valley, self.sources[top:bottom, left:right], self.valleys[top:bottom, left:right])
+        return _compose(
+            base, source, valley, self.sources[top:bottom, left:right], self.valleys[top:bottom, left:right]
+        )
 
     def points(self, fields: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
         """True PM2.5 in single cells, shape (n,)."""
@@ -80,12 +86,16 @@ class Downscaler:
         base, source, valley = torch.lerp(west, east, fc)
         return _compose(base, source, valley, self.sources[rows, cols], self.valleys[rows, cols])
 
-    def windows(self, fields: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
+    def windows(
+        self, fields: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int
+    ) -> torch.Tensor:
         """Many windows of one day at once, shape (B, size, size); `rows`, `cols` are their first row and column."""
         step = torch.arange(size, device=self.device)
         return torch.stack(
-            [self.window(fields, slice(int(r), int(r) + len(step)), slice(int(c), int(c) + len(step)))
-             for r, c in zip(rows, cols, strict=True)]
+            [
+                self.window(fields, slice(int(r), int(r) + len(step)), slice(int(c), int(c) + len(step)))
+                for r, c in zip(rows, cols, strict=True)
+            ]
         )
 
 
@@ -99,7 +109,9 @@ def downscaler(geography: Any, device: str | torch.device = "cpu") -> Downscaler
 
 
 @torch.inference_mode()
-def fine_truth(state: DayState, geography: Any, rows: slice = slice(None), cols: slice = slice(None)) -> np.ndarray:
+def fine_truth(
+    state: DayState, geography: Any, rows: slice = slice(None), cols: slice = slice(None)
+) -> np.ndarray:
     """True PM2.5 on a window of the fine grid, sea included.
 
     Parameters
@@ -117,7 +129,9 @@ def fine_truth(state: DayState, geography: Any, rows: slice = slice(None), cols:
     scaler = downscaler(geography)
     fields = day_fields(scaler, state)
     top, bottom, _ = rows.indices(scaler.fine_shape[0])
-    strips = [scaler.window(fields, slice(r, min(r + _STRIP, bottom)), cols) for r in range(top, bottom, _STRIP)]
+    strips = [
+        scaler.window(fields, slice(r, min(r + _STRIP, bottom)), cols) for r in range(top, bottom, _STRIP)
+    ]
     return torch.cat(strips).numpy()
 
 
@@ -130,7 +144,11 @@ def day_fields(scaler: Downscaler, state: DayState) -> torch.Tensor:
 
 
 def _compose(
-    base: torch.Tensor, source: torch.Tensor, valley: torch.Tensor, sources: torch.Tensor, valleys: torch.Tensor
+    base: torch.Tensor,
+    source: torch.Tensor,
+    valley: torch.Tensor,
+    sources: torch.Tensor,
+    valleys: torch.Tensor,
 ) -> torch.Tensor:
     truth = torch.addcmul(torch.addcmul(base, source, sources), valley, valleys)
     # detail never digs below a third of the surroundings
@@ -195,7 +213,9 @@ def _plumes(sources: np.ndarray, lat: np.ndarray) -> np.ndarray:
         along = east * np.cos(angle) + north * np.sin(angle)
         across = -east * np.sin(angle) + north * np.cos(angle)
         width = 4.0 + 0.18 * np.clip(along, 0, None)
-        kernel = np.where(along > -4, np.exp(-np.clip(along, 0, None) / 22.0 - 0.5 * (across / width) ** 2) / width, 0)
+        kernel = np.where(
+            along > -4, np.exp(-np.clip(along, 0, None) / 22.0 - 0.5 * (across / width) ** 2) / width, 0
+        )
         kernel = kernel / kernel.sum() - wide
         smeared = np.fft.irfft2(transform * np.fft.rfft2(kernel), padded.shape)
         result.append(smeared[pad:-pad, pad:-pad])

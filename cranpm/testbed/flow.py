@@ -79,23 +79,34 @@ class _Component:
         self.frequency = torch.from_numpy(east[None, :] * scale * speed * 86400.0).to(device)  # [rad day-1]
         self.size = (len(north), len(east))
         self.top = top
-        memory = np.full_like(wave, config.slow_memory) if slow else config.memory * np.maximum(relative, 0.2) ** -0.67
+        memory = (
+            np.full_like(wave, config.slow_memory)
+            if slow
+            else config.memory * np.maximum(relative, 0.2) ** -0.67
+        )
         self.memory = torch.from_numpy(np.minimum(memory, 0.2 * config.history)).float().to(device)
         self.forcing_memory = config.forcing_memory
-        power = sum((self._kernel(phase) ** 2).sum(0) for phase in (0.0, 0.25)) / 2
+        power = torch.stack([(self._kernel(phase) ** 2).sum(0) for phase in (0.0, 0.25)]).mean(0)
         self.amplitude = torch.from_numpy(np.sqrt(variance)).float().to(device) / power.sqrt()
         self._kernels = {quarter: self._kernel(quarter / 4) * self.amplitude for quarter in range(4)}
         self._kicks: dict[int, torch.Tensor] = {}
 
     def _kernel(self, phase: float) -> torch.Tensor:
         """Responses at day + `phase` to the kicks of day - history ... day, shape (kicks, N, M)."""
-        kicks = torch.arange((self.history + 1) * _KICKS_PER_DAY, device=self.device) / _KICKS_PER_DAY - self.history
+        kicks = (
+            torch.arange((self.history + 1) * _KICKS_PER_DAY, device=self.device) / _KICKS_PER_DAY
+            - self.history
+        )
         return red_kernel((phase - kicks)[:, None, None], self.memory, self.forcing_memory)
 
     def _kick(self, day: int) -> torch.Tensor:
         if day not in self._kicks:
-            draws = day_generator(self.seed, self.stream, day).standard_normal((_KICKS_PER_DAY, *self.size, 2), np.float32)
-            self._kicks[day] = torch.view_as_complex(torch.from_numpy(draws * np.float32(np.sqrt(0.5)))).to(self.device)
+            draws = day_generator(self.seed, self.stream, day).standard_normal(
+                (_KICKS_PER_DAY, *self.size, 2), np.float32
+            )
+            self._kicks[day] = torch.view_as_complex(torch.from_numpy(draws * np.float32(np.sqrt(0.5)))).to(
+                self.device
+            )
         return self._kicks[day]
 
     def coefficients(self, day: int) -> torch.Tensor:
@@ -104,7 +115,9 @@ class _Component:
         self._kicks = {d: kick for d, kick in self._kicks.items() if abs(d - day) <= self.history + 2}
         phases = [
             torch.polar(torch.ones_like(turn), -turn).to(torch.complex64)
-            for turn in (torch.remainder(self.frequency * (day + quarter / 4), 2 * torch.pi) for quarter in range(4))
+            for turn in (
+                torch.remainder(self.frequency * (day + quarter / 4), 2 * torch.pi) for quarter in range(4)
+            )
         ]
         return torch.stack([(self._kernels[q] * kicks).sum(0) * phases[q] for q in range(4)])
 
@@ -121,7 +134,13 @@ class Flow:
     """
 
     def __init__(
-        self, lat: np.ndarray, lon: np.ndarray, *, seed: int, device: torch.device, config: FlowConfig | None = None
+        self,
+        lat: np.ndarray,
+        lon: np.ndarray,
+        *,
+        seed: int,
+        device: torch.device,
+        config: FlowConfig | None = None,
     ) -> None:
         self.config = config = config or FlowConfig()
         self._fast = _Component(config, stream="flow", seed=seed, device=device)
@@ -132,20 +151,29 @@ class Flow:
         y = np.arcsinh(np.tan(np.deg2rad(lat))) - _ORIGIN_NORTHING
         along = np.exp(1j * east[:, None] * x)  # (M, C)
         up = np.exp(1j * north[None, :] * y[:, None])  # (R, N)
-        metre = EARTH_RADIUS * np.cos(np.deg2rad(lat))[:, None]  # metres per radian of the conformal map, (R, 1)
-        place = {"dtype": torch.float32, "device": device}
+        metre = (
+            EARTH_RADIUS * np.cos(np.deg2rad(lat))[:, None]
+        )  # metres per radian of the conformal map, (R, 1)
         self._along = torch.from_numpy(along).to(torch.complex64).to(device)
-        self._up = torch.from_numpy(np.hstack([up.real, -up.imag])).to(**place)
+        self._up = torch.from_numpy(np.hstack([up.real, -up.imag])).to(device, torch.float32)
         slope = 1j * north[None, :] * up / metre
-        self._up_slope = torch.from_numpy(np.hstack([slope.real, -slope.imag])).to(**place)
-        self._up_per_metre = torch.from_numpy(np.hstack([up.real, -up.imag]) / metre).to(**place)
-        self._up_laplace = torch.from_numpy(np.hstack([up.real, -up.imag]) / metre**2).to(**place)
+        self._up_slope = torch.from_numpy(np.hstack([slope.real, -slope.imag])).to(device, torch.float32)
+        self._up_per_metre = torch.from_numpy(np.hstack([up.real, -up.imag]) / metre).to(
+            device, torch.float32
+        )
+        self._up_laplace = torch.from_numpy(np.hstack([up.real, -up.imag]) / metre**2).to(
+            device, torch.float32
+        )
         self._east = torch.from_numpy(1j * east).to(torch.complex64).to(device)
-        self._wave2 = torch.from_numpy(-(east[None, :] ** 2 + north[:, None] ** 2)).to(**place)
-        shift = np.array(config.level_shift)[:, None] * east[None, :] / (EARTH_RADIUS * np.cos(_REFERENCE_LAT))
+        self._wave2 = torch.from_numpy(-(east[None, :] ** 2 + north[:, None] ** 2)).to(device, torch.float32)
+        shift = (
+            np.array(config.level_shift)[:, None] * east[None, :] / (EARTH_RADIUS * np.cos(_REFERENCE_LAT))
+        )
         tilt = config.max_tilt * np.tanh(shift / config.max_tilt)
         levels = np.array(config.level_amplitude)[:, None] * np.exp(-1j * tilt)
-        self._levels = torch.from_numpy(levels).to(torch.complex64).to(device)[None, :, None, :]  # (1, L, 1, M)
+        self._levels = (
+            torch.from_numpy(levels).to(torch.complex64).to(device)[None, :, None, :]
+        )  # (1, L, 1, M)
 
     def _evaluate(self, coefficients: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
         across = coefficients @ self._along  # (..., N, C)

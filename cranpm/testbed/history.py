@@ -60,7 +60,7 @@ def simulate(
     first = day_number(start)
     pick = [channel_index(name) for name in WEATHER_CHANNELS]
     pm2p5, weather, states, kept = [], [], {}, {}
-    for count, (day, values, state) in enumerate(world.tracer_days(first, first + days), start=1):
+    for day, values, state in world.tracer_days(first, first + days, progress):
         pm2p5.append(values["pm_coarse"].cpu().numpy())
         weather.append(world.weather.era5(day)[pick].cpu().numpy())
         if day in keep_states:
@@ -73,8 +73,6 @@ def simulate(
                 pm_ahead=np.full((LEADS, *world.surface.coarse.shape), np.nan, np.float32),
                 **{name: half_precision(value) for name, value in values.items()},
             )
-        if progress:
-            progress(count, days)
     stacked = np.stack(weather, 1)
     return History(
         days=np.arange(first, first + days),

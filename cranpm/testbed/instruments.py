@@ -58,7 +58,12 @@ class Retrieval:
             for texture, start in zip((self._fine, self._broad), offsets, strict=True)
         )
         relative = torch.add(fine * FINE_NOISE, broad, alpha=BROAD_NOISE).add_(1.0)
-        value = (truth * self._seen[top:bottom, left:right]).mul_(relative).add_(fine, alpha=FLOOR_NOISE).clamp_min_(0.1)
+        value = (
+            (truth * self._seen[top:bottom, left:right])
+            .mul_(relative)
+            .add_(fine, alpha=FLOOR_NOISE)
+            .clamp_min_(0.1)
+        )
         return torch.where(broad > CLOUD_LEVEL, torch.nan, value)
 
 
@@ -71,7 +76,9 @@ def retrieval(scaler: Downscaler, seed: int) -> Retrieval:
 
 
 @torch.inference_mode()
-def ghap_like(state: DayState, geography: Any, rows: slice = slice(None), cols: slice = slice(None)) -> np.ndarray:
+def ghap_like(
+    state: DayState, geography: Any, rows: slice = slice(None), cols: slice = slice(None)
+) -> np.ndarray:
     """GHAP-like PM2.5 on a window of the fine grid.
 
     Returns
@@ -130,8 +137,12 @@ def cams_forecast_like(state: DayState, geography: Any) -> np.ndarray:
     north, east, scale = (_draw_smooth(draw, box, width) for width in (6.0, 6.0, 3.0))
     forecasts = []
     for lead in range(1, LEADS + 1):
-        distance = (0.35 + 0.35 * lead) / box.step  # degrees of misplacement (one standard deviation) in nodes
-        moved = _sample(_smoothed(state.pm_ahead[lead - 1], 1.0), row + distance * north, col + distance * east * 1.5)
+        distance = (
+            0.35 + 0.35 * lead
+        ) / box.step  # degrees of misplacement (one standard deviation) in nodes
+        moved = _sample(
+            _smoothed(state.pm_ahead[lead - 1], 1.0), row + distance * north, col + distance * east * 1.5
+        )
         forecasts.append((0.88 * moved + 0.8) * np.exp((0.10 + 0.06 * lead) * scale))
     return np.stack(forecasts).astype(np.float32)
 

@@ -137,7 +137,11 @@ class Oracles:
         frozen, _ = weather.diagnose(day, now)
         hours = torch.arange(5, device=weather.device) * 0.25 - 0.375 + lead
         shifted, _ = weather.diagnose(day, weather.flow.shifted(now, DRIFT * hours))
-        return {"frozen weather": frozen, "shifted weather": shifted, "true weather": weather.forcing(day + lead)}
+        return {
+            "frozen weather": frozen,
+            "shifted weather": shifted,
+            "true weather": weather.forcing(day + lead),
+        }
 
     def run(self, day: int, history: History) -> dict[str, np.ndarray]:
         """Forecasts of the coarse map, each (3, R, C)."""
@@ -146,11 +150,15 @@ class Oracles:
         for lead in range(1, LEADS + 1):
             forcings = self.forcings(day, lead)
             shifted = forcings["shifted weather"]
-            forcings["shifted, wind reversed"] = Forcing(**{**vars(shifted), "low": -shifted.low, "high": -shifted.high})
+            forcings["shifted, wind reversed"] = Forcing(
+                **{**vars(shifted), "low": -shifted.low, "high": -shifted.high}
+            )
             forcings["shifted, no terrain"] = shifted
             for name, forcing in forcings.items():
                 tracer = self.flat.tracer if "no terrain" in name else self.world.tracer
-                means, states[name] = tracer.day(day + lead, states.get(name, history.states[day]), forcing, known_until=day)
+                means, states[name] = tracer.day(
+                    day + lead, states.get(name, history.states[day]), forcing, known_until=day
+                )
                 results.setdefault(name, []).append(self.world.surface.to_coarse(means.pm2p5).cpu().numpy())
         return {name: np.stack(maps) for name, maps in results.items()}
 
@@ -201,7 +209,11 @@ def run_ladder(
     training = training or simulate(world, training_start, training_days)
     say("training period simulated")
     testing = testing or simulate(
-        world, start, days + LEADS, keep_states=starts, keep_days={d + lead for d in starts for lead in range(LEADS + 1)}
+        world,
+        start,
+        days + LEADS,
+        keep_states=starts,
+        keep_days={d + lead for d in starts for lead in range(LEADS + 1)},
     )
     say("test period simulated")
     damping, oracles = Damping(training), Oracles(world)
@@ -216,10 +228,14 @@ def run_ladder(
             leads = range(1, LEADS + 1)
             forecasts["persistence"].append(np.stack([today] * LEADS))
             forecasts["climatology"].append(np.stack([damping.climatology(day + lead) for lead in leads]))
-            forecasts["damped persistence"].append(np.stack([damping.forecast(today, day, lead) for lead in leads]))
-            forecasts["blurred persistence"].append(np.stack([smooth(today, lead, 1.4 * lead) for lead in leads]))
-            for name, maps in oracles.run(day, testing).items():
-                forecasts[name].append(maps)
+            forecasts["damped persistence"].append(
+                np.stack([damping.forecast(today, day, lead) for lead in leads])
+            )
+            forecasts["blurred persistence"].append(
+                np.stack([smooth(today, lead, 1.4 * lead) for lead in leads])
+            )
+            for name, leads_of_one in oracles.run(day, testing).items():
+                forecasts[name].append(leads_of_one)
             say(f"oracles from {EPOCH + day}")
     truth = np.stack(truths)
     maps = {name: np.stack(values) for name, values in forecasts.items()}
@@ -305,7 +321,9 @@ def _score_fine(
                     else:
                         guess = seen[0] + _to_fine(values[number, lead - 1] - today[number], rows, cols)
                     squares[name][lead - 1] += ((guess - seen[lead])[valid] ** 2).sum()
-    return _table({name: np.sqrt(value / count) for name, value in squares.items()}, "1 km, land (GHAP-like product)")
+    return _table(
+        {name: np.sqrt(value / count) for name, value in squares.items()}, "1 km, land (GHAP-like product)"
+    )
 
 
 def _product(scaler: Any, instrument: Any, state: DayState, rows: slice, cols: slice) -> np.ndarray:
@@ -321,7 +339,9 @@ def _land_windows(land: np.ndarray) -> list[tuple[slice, slice]]:
         for r in range(0, land.shape[0] - _WINDOW + 1, _WINDOW) for c in range(0, land.shape[1] - _WINDOW + 1, _WINDOW)
     ]  # fmt: skip
     inland = [(r, c) for r, c in starts if land[r : r + _WINDOW : 8, c : c + _WINDOW : 8].mean() > 0.6]
-    return [(slice(r, r + _WINDOW), slice(c, c + _WINDOW)) for r, c in inland[:: 3 if len(inland) > 12 else 1]]
+    return [
+        (slice(r, r + _WINDOW), slice(c, c + _WINDOW)) for r, c in inland[:: 3 if len(inland) > 12 else 1]
+    ]
 
 
 def _to_fine(change: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
@@ -337,4 +357,6 @@ def _to_fine(change: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
 def _blur(field: np.ndarray, width: float) -> np.ndarray:
     """Gaussian mean over what is seen."""
     seen = np.isfinite(field)
-    return smooth(np.where(seen, field, 0.0), width, width * 1.4) / np.maximum(smooth(seen.astype(float), width, width * 1.4), 1e-6)
+    return smooth(np.where(seen, field, 0.0), width, width * 1.4) / np.maximum(
+        smooth(seen.astype(float), width, width * 1.4), 1e-6
+    )

@@ -12,12 +12,14 @@ import torch
 EPOCH = np.datetime64("1970-01-01", "D")
 """Day number 0."""
 
-STREAMS = {name: index for index, name in enumerate(("flow", "slow", "chemistry", "fires", "products", "stations"))}
+STREAMS = {
+    name: index for index, name in enumerate(("flow", "slow", "chemistry", "fires", "products", "stations"))
+}
 
 
 def day_number(day: np.datetime64 | str) -> int:
     """Days since 1970-01-01."""
-    return int((np.datetime64(day, "D") - EPOCH).astype(int))
+    return int((np.datetime64(str(day), "D") - EPOCH).astype(int))
 
 
 def day_generator(seed: int, stream: str, day: int, part: int = 0) -> np.random.Generator:
@@ -39,6 +41,8 @@ def red_kernel(age: torch.Tensor, memory: torch.Tensor, forcing_memory: float) -
     forcing_memory : float
         Decay time of its forcing [days]; equal memories are kept 2 % apart, where the formula is 0/0.
     """
-    memory = torch.where((memory / forcing_memory - 1).abs() < 0.02, torch.full_like(memory, 1.02 * forcing_memory), memory)
+    memory = torch.where(
+        (memory / forcing_memory - 1).abs() < 0.02, torch.full_like(memory, 1.02 * forcing_memory), memory
+    )
     response = (torch.exp(-age / memory) - torch.exp(-age / forcing_memory)) / (memory - forcing_memory)
     return torch.where(age > 0, response, torch.zeros_like(response))

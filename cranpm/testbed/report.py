@@ -120,13 +120,21 @@ def _places(history: History, box: Any) -> list[Row]:
         if series is None:
             continue
         mean, std, source = REAL_MEAN_STD.get(place, ("", "", ""))
-        rows.append(Row(group=place, statistic="daily mean", testbed=float(series.mean()), real=mean, source=source))
-        rows.append(Row(group=place, statistic="daily s.d.", testbed=float(series.std()), real=std, source=source))
+        rows.append(
+            Row(group=place, statistic="daily mean", testbed=float(series.mean()), real=mean, source=source)
+        )
+        rows.append(
+            Row(group=place, statistic="daily s.d.", testbed=float(series.std()), real=std, source=source)
+        )
         rows.append(Row(group=place, statistic="largest day", testbed=float(series.max())))
         real, source = REAL_LAGS.get(place, (("", "", ""), ""))
         for lag in (1, 2, 3):
             value = lag_correlation(series, lag)
-            rows.append(Row(group=place, statistic=f"lag-{lag}", testbed=value, real=str(real[lag - 1]), source=source))
+            rows.append(
+                Row(
+                    group=place, statistic=f"lag-{lag}", testbed=value, real=str(real[lag - 1]), source=source
+                )
+            )
     return rows
 
 
@@ -135,7 +143,15 @@ def _pairs(history: History, box: Any, land: np.ndarray) -> list[Row]:
     first, second = _at(history.pm2p5, box, "Prague"), _at(history.pm2p5, box, "Brno")
     if first is not None and second is not None:
         value = float(np.corrcoef(first, second)[0, 1])
-        rows.append(Row(group="pairs", statistic="Prague-Brno (185 km)", testbed=value, real="0.72 to 0.77", source=_EEA))
+        rows.append(
+            Row(
+                group="pairs",
+                statistic="Prague-Brno (185 km)",
+                testbed=value,
+                real="0.72 to 0.77",
+                source=_EEA,
+            )
+        )
     anomaly = history.pm2p5 - history.pm2p5.mean(0)
     both = land[:, 3:] & land[:, :-3]
     product = (anomaly[:, :, 3:] * anomaly[:, :, :-3]).mean(0)
@@ -143,7 +159,13 @@ def _pairs(history: History, box: Any, land: np.ndarray) -> list[Row]:
     for name, share in (("5th percentile", 5), ("median", 50), ("95th percentile", 95)):
         label = f"0.75-degree neighbours, {name}"
         rows.append(
-            Row(group="pairs", statistic=label, testbed=float(np.percentile(near, share)), real="0.61 to 0.98", source=_EAC4)
+            Row(
+                group="pairs",
+                statistic=label,
+                testbed=float(np.percentile(near, share)),
+                real="0.61 to 0.98",
+                source=_EAC4,
+            )
         )
     return rows
 
@@ -153,7 +175,9 @@ def _seasons(history: History, land: np.ndarray) -> list[Row]:
     rows = [Row(group="land", statistic="mean", testbed=float(history.pm2p5[:, land].mean()))]
     if winter.any() and summer.any():
         ratio = float(history.pm2p5[winter][:, land].mean() / history.pm2p5[summer][:, land].mean())
-        rows.append(Row(group="land", statistic="winter / summer", testbed=ratio, real="> 1", source="stations, EAC4"))
+        rows.append(
+            Row(group="land", statistic="winter / summer", testbed=ratio, real="> 1", source="stations, EAC4")
+        )
     return rows
 
 
@@ -161,7 +185,11 @@ def _regions(history: History, box: Any, land: np.ndarray) -> list[Row]:
     boxes = {name: (r.south, r.north, r.west, r.east) for name, r in REGIONS.items()} | _EXTRA_REGIONS
     rows, mean = [], history.pm2p5.mean(0)
     for name, (south, north, west, east) in boxes.items():
-        inside = ((box.lat >= south) & (box.lat <= north))[:, None] & ((box.lon >= west) & (box.lon <= east)) & land
+        inside = (
+            ((box.lat >= south) & (box.lat <= north))[:, None]
+            & ((box.lon >= west) & (box.lon <= east))
+            & land
+        )
         if inside.sum() > 20:
             rows.append(Row(group="regions", statistic=f"mean of {name}", testbed=float(mean[inside].mean())))
     return sorted(rows, key=lambda row: -row.testbed)
@@ -171,22 +199,59 @@ def _weather(history: History, box: Any, land: np.ndarray) -> list[Row]:
     u10 = history.weather["u10"]
     anomaly = u10 - u10.mean(0)
     value = float((anomaly[1:] * anomaly[:-1]).mean() / (anomaly**2).mean())
-    rows = [Row(group="weather", statistic="u10 lag-1", testbed=value, real="0.45 to 0.61 (free air, one month)", source="ERA5")]
+    rows = [
+        Row(
+            group="weather",
+            statistic="u10 lag-1",
+            testbed=value,
+            real="0.45 to 0.61 (free air, one month)",
+            source="ERA5",
+        )
+    ]
     for distance, real in REAL_STRUCTURE.items():
         step = int(distance * 4)
         if step < u10.shape[2] - 4:
             value = float(np.corrcoef(anomaly[:, :, step:].ravel(), anomaly[:, :, :-step].ravel())[0, 1])
             label = f"u10 correlation at {distance:g} deg"
-            rows.append(Row(group="weather", statistic=label, testbed=value, real=str(real), source="ERA5 2023-01-06"))
+            rows.append(
+                Row(group="weather", statistic=label, testbed=value, real=str(real), source="ERA5 2023-01-06")
+            )
     speed = np.hypot(u10, history.weather["v10"])
     t2m, rain = history.weather["t2m"], history.weather["tp"][:, land]
     rows += [
-        Row(group="weather", statistic="10 m wind over land, mean", testbed=float(speed[:, land].mean()), real="3 to 4"),
-        Row(group="weather", statistic="t2m smallest", testbed=float(t2m.min()), real="about 235", source="ERA5"),
-        Row(group="weather", statistic="t2m largest", testbed=float(t2m.max()), real="about 312", source="ERA5"),
-        Row(group="weather", statistic="land days with >= 1 mm", testbed=float((rain >= 1).mean()), real="0.25 to 0.35"),
+        Row(
+            group="weather",
+            statistic="10 m wind over land, mean",
+            testbed=float(speed[:, land].mean()),
+            real="3 to 4",
+        ),
+        Row(
+            group="weather",
+            statistic="t2m smallest",
+            testbed=float(t2m.min()),
+            real="about 235",
+            source="ERA5",
+        ),
+        Row(
+            group="weather",
+            statistic="t2m largest",
+            testbed=float(t2m.max()),
+            real="about 312",
+            source="ERA5",
+        ),
+        Row(
+            group="weather",
+            statistic="land days with >= 1 mm",
+            testbed=float((rain >= 1).mean()),
+            real="0.25 to 0.35",
+        ),
         Row(group="weather", statistic="land days with >= 0.1 mm", testbed=float((rain >= 0.1).mean())),
-        Row(group="weather", statistic="rain on land [mm a year]", testbed=float(rain.mean() * 365.25), real="600 to 800"),
+        Row(
+            group="weather",
+            statistic="rain on land [mm a year]",
+            testbed=float(rain.mean() * 365.25),
+            real="600 to 800",
+        ),
     ]
     january = history.months == 1
     if january.sum() >= 20 and bool(box.contains(46.8, 9.8)):

@@ -17,11 +17,10 @@ CELLS_PER_LATTICE = 10
 
 _COUNTRY_FACTORS = {
     **dict.fromkeys(("PL", "RS", "BA", "MK", "XK"), 1.75),
-    **dict.fromkeys(("BG",), 1.25),
     **dict.fromkeys(("CZ", "SK", "HU", "RO", "HR", "SI", "AL", "ME"), 1.1),
     **dict.fromkeys(("TR", "EG", "TN"), 1.15),
     **dict.fromkeys(("IT", "UA", "MD", "GR", "BY"), 1.0),
-    **dict.fromkeys(("LT", "LV", "RU", "AT", "BE"), 0.9),
+    **dict.fromkeys(("LT", "LV", "RU", "AT", "BE", "BG"), 0.9),
     **dict.fromkeys(("DE", "NL", "LU", "DZ", "LY", "MA", "SY", "IQ"), 0.8),
     **dict.fromkeys(("FR", "CH", "CY", "IL", "LB", "JO"), 0.95),
     **dict.fromkeys(("GB", "DK", "EE"), 0.65),
@@ -53,9 +52,14 @@ def smooth(field: np.ndarray, rows: float, cols: float) -> np.ndarray:
 def block_sum(field: np.ndarray, shape: tuple[int, int], mode: str) -> np.ndarray:
     """Sums of the fine cells around each lattice node; `mode` pads the rim ("edge" values or "constant" zeros)."""
     half = CELLS_PER_LATTICE // 2
-    pads = [(half, max(0, n * CELLS_PER_LATTICE - half - size)) for n, size in zip(shape, field.shape, strict=True)]
+    pads = [
+        (half, max(0, n * CELLS_PER_LATTICE - half - size))
+        for n, size in zip(shape, field.shape, strict=True)
+    ]
     padded = np.pad(field, pads, mode=mode)[: shape[0] * CELLS_PER_LATTICE, : shape[1] * CELLS_PER_LATTICE]  # type: ignore[call-overload]
-    return padded.reshape(shape[0], CELLS_PER_LATTICE, shape[1], CELLS_PER_LATTICE).sum((1, 3), dtype=np.float64)
+    return padded.reshape(shape[0], CELLS_PER_LATTICE, shape[1], CELLS_PER_LATTICE).sum(
+        (1, 3), dtype=np.float64
+    )
 
 
 class Surface:
@@ -69,10 +73,12 @@ class Surface:
         Where tensors live.
     """
 
-    def __init__(self, geography: Any, device: str | torch.device = "cpu", *, barrier_factor: float = 1.0) -> None:
+    def __init__(
+        self, geography: Any, device: str | torch.device = "cpu", *, barrier_factor: float = 1.0
+    ) -> None:
         self.device = device = torch.device(device)
         self.coarse = coarse = geography.domain.coarse_box
-        self.shape = (int(round((coarse.rows - 1) * 2.5)) + 1, int(round((coarse.cols - 1) * 2.5)) + 1)
+        self.shape = (round((coarse.rows - 1) * 2.5) + 1, round((coarse.cols - 1) * 2.5) + 1)
         self.lat = coarse.north - np.arange(self.shape[0]) / 10
         self.lon = coarse.west + np.arange(self.shape[1]) / 10
 

@@ -8,7 +8,7 @@ by friction and dammed by terrain, rain falls where air turns, warms or climbs. 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,12 +24,12 @@ GRAVITY, GAS_CONSTANT = 9.80665, 287.05
 class WeatherConfig:
     """Constants of the diagnosed fields."""
 
-    flow: FlowConfig = FlowConfig()
+    flow: FlowConfig = field(default_factory=FlowConfig)
     sea_slowing: float = 0.80
     """10 m wind as a share of the geostrophic wind over sea."""
     land_slowing: float = 0.50
     """The same over land."""
-    rain_threshold: float = 1.4
+    rain_threshold: float = 1.5
     """Lifting index (standard deviations) above which it rains."""
     rain_rate: float = 10.5
     """Rain at an index of one above the threshold, at 10 g/kg of water [mm day-1]."""
@@ -67,7 +67,9 @@ class Forcing:
 
     def blend(self, start: int, share: float) -> Forcing:
         """Between instants `start` and `start + 1`."""
-        return Forcing(**{name: torch.lerp(value[start], value[start + 1], share) for name, value in vars(self).items()})
+        return Forcing(
+            **{name: torch.lerp(value[start], value[start + 1], share) for name, value in vars(self).items()}
+        )
 
 
 class Weather:
@@ -85,7 +87,9 @@ class Weather:
         self.config = config = config or WeatherConfig()
         self.surface, self.device = surface, surface.device
         self._climate = ZonalClimate(surface.coarse.lat, self.device)
-        self.flow = Flow(surface.coarse.lat, surface.coarse.lon, seed=seed, device=self.device, config=config.flow)
+        self.flow = Flow(
+            surface.coarse.lat, surface.coarse.lon, seed=seed, device=self.device, config=config.flow
+        )
         lat = torch.from_numpy(np.deg2rad(surface.coarse.lat)).float().to(self.device)[:, None]
         self._lat = lat
         self._coriolis = 2 * 7.292e-5 * torch.sin(lat)
@@ -93,7 +97,10 @@ class Weather:
         self._turn = torch.deg2rad(12 + 18 * surface.land)
         # winds on pressure levels that lie inside a mountain are extrapolations: nearly calm in ERA5
         self._inside = torch.stack(
-            [torch.exp(-torch.clamp(surface.elevation - 0.6 * height, min=0) / 600) for height in ZONAL_LEVELS.height]
+            [
+                torch.exp(-torch.clamp(surface.elevation - 0.6 * height, min=0) / 600)
+                for height in ZONAL_LEVELS.height
+            ]
         )
         self._step = np.deg2rad(surface.coarse.step) * EARTH_RADIUS
         self._instants: OrderedDict[int, tuple[Forcing, torch.Tensor]] = OrderedDict()
@@ -129,8 +136,10 @@ class Weather:
         u = (u + mean_u[:, :, None]) * self._inside
         v = v * self._inside
         t = self._climate.temperature(z)
-        low_pressure = psi[:, 0] / (flow_config.streamfunction_std * flow_config.level_amplitude[0] * strength)
-        spin = vorticity / (2.2e-5 * strength)
+        low_pressure = psi[:, 0] / (
+            flow_config.streamfunction_std * flow_config.level_amplitude[0] * strength
+        )
+        spin = vorticity / (2.7e-5 * strength)
 
         t2m = self._surface_temperature(t, z, season)
         u10, v10 = self._surface_wind(u[:, 0] / self._inside[0], v[:, 0] / self._inside[0])
@@ -142,7 +151,11 @@ class Weather:
         lifting = self._lifting(u[:, 2], v[:, 2], t[:, 2], spin, low_pressure)
         humidity = self._humidity(t, lifting)
         water = saturation_humidity(t[:, 2], 850.0) * 0.8 / 0.010
-        rain = self.config.rain_rate * torch.relu(lifting - self.config.rain_threshold).clamp(max=3.5) ** 1.3 * water.clamp(0.15, 1.8).sqrt()
+        rain = (
+            self.config.rain_rate
+            * torch.relu(lifting - self.config.rain_threshold).clamp(max=3.5) ** 1.3
+            * water.clamp(0.15, 1.8).sqrt()
+        )
 
         night, growth = self._mixed_layer(day, speed, stagnation, lifting)
         surface_wind = torch.stack([u10, v10], 1)
@@ -157,7 +170,9 @@ class Weather:
             temperature=t2m,
             speed=speed,
         )
-        pressure = 1e5 * torch.exp((z[:, 0] - GRAVITY * self.surface.elevation) / (GAS_CONSTANT * 0.5 * (t2m + t[:, 0])))
+        pressure = 1e5 * torch.exp(
+            (z[:, 0] - GRAVITY * self.surface.elevation) / (GAS_CONSTANT * 0.5 * (t2m + t[:, 0]))
+        )
         surface_fields = [field.mean(0) for field in (u10, v10, t2m, pressure, rain)]
         levels = [field.mean(0) for field in (t, u, v, humidity, z)]
         return forcing, torch.cat([torch.stack(surface_fields), *levels])
@@ -166,7 +181,9 @@ class Weather:
         """Air at 2 m: the lowest levels brought to the ground, plus what the continent adds to the seasons."""
         lapse = 5.5e-3 + 0.5e-3 * season
         at_sea_level = t[:, 1] + lapse * z[:, 1] / GRAVITY
-        return at_sea_level - lapse * self.surface.elevation + self.surface.continentality * (6.0 * season - 0.8)
+        return (
+            at_sea_level - lapse * self.surface.elevation + self.surface.continentality * (6.0 * season - 0.8)
+        )
 
     def _surface_wind(self, u: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Geostrophic wind at 1000 hPa, slowed, turned towards low pressure, and dammed by barriers."""
@@ -188,8 +205,12 @@ class Weather:
         """
         surface, gain = self.surface, 0.6 / self.config.stability_frequency
         reach_u, reach_v = depth + gain * u.abs(), depth + gain * v.abs()
-        east = torch.sigmoid((0.5 * (reach_u[..., :, 1:] + reach_u[..., :, :-1]) - surface.barrier_east) / softness)
-        north = torch.sigmoid((0.5 * (reach_v[..., 1:, :] + reach_v[..., :-1, :]) - surface.barrier_north) / softness)
+        east = torch.sigmoid(
+            (0.5 * (reach_u[..., :, 1:] + reach_u[..., :, :-1]) - surface.barrier_east) / softness
+        )
+        north = torch.sigmoid(
+            (0.5 * (reach_v[..., 1:, :] + reach_v[..., :-1, :]) - surface.barrier_north) / softness
+        )
         return u * face_to_node(east, -1), v * face_to_node(north, -2)
 
     def _gradient(self, field: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -198,13 +219,20 @@ class Weather:
         return east / (self._step * torch.cos(self._lat)), -south / self._step
 
     def _lifting(
-        self, u: torch.Tensor, v: torch.Tensor, t: torch.Tensor, spin: torch.Tensor, low_pressure: torch.Tensor
+        self,
+        u: torch.Tensor,
+        v: torch.Tensor,
+        t: torch.Tensor,
+        spin: torch.Tensor,
+        low_pressure: torch.Tensor,
     ) -> torch.Tensor:
         """How strongly air rises, about one standard deviation wide."""
         east, north = self._gradient(t)
         warming = -(u * east + v * north) / 9e-5  # standardised warm advection
         climb = u * self.surface.slope_east + v * self.surface.slope_north
-        return 0.62 * spin + 0.45 * warming.clamp(-4, 4) - 0.38 * low_pressure + (climb / 0.06).clamp(-0.8, 1.2)
+        return (
+            0.62 * spin + 0.45 * warming.clamp(-4, 4) - 0.38 * low_pressure + (climb / 0.06).clamp(-0.8, 1.2)
+        )
 
     def _humidity(self, t: torch.Tensor, lifting: torch.Tensor) -> torch.Tensor:
         """Specific humidity on the levels [kg kg-1], shape (T, 5, R, C)."""
@@ -222,7 +250,10 @@ class Weather:
         land, basin = self.surface.land, self.surface.basin
         night = (140 + 68 * speed) * (1 - 0.48 * stagnation) * (1 - 0.50 * basin * stagnation)
         night = night * land + (1 - land) * (300 + 62 * speed)
-        sun = torch.clamp(torch.cos(self._lat - np.deg2rad(23.4) * season_phase(day, shift=-33.0)), min=0) ** 1.7
+        sun = (
+            torch.clamp(torch.cos(self._lat - np.deg2rad(23.4) * season_phase(day, shift=-33.0)), min=0)
+            ** 1.7
+        )
         cloud = torch.sigmoid(2.0 * (lifting - 0.5))
         growth = land * 1350 * sun * (1 - 0.5 * cloud) * (1 - 0.25 * stagnation) * (1 - 0.25 * basin)
         return night, growth
