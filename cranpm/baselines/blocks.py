@@ -32,10 +32,14 @@ def spread(blocks: np.ndarray, block: int, rows: slice, cols: slice) -> np.ndarr
     blocks : ndarray, shape (R, C)
         One value per block, none missing.
     rows, cols : slice
-        Window of cells, with start and stop.
+        Window of cells, with start and stop; a step takes every so many cells.
     """
-    along_rows = _interpolate(blocks, (np.arange(rows.start, rows.stop) + 0.5) / block - 0.5, axis=0)
-    return _interpolate(along_rows, (np.arange(cols.start, cols.stop) + 0.5) / block - 0.5, axis=1)
+    along_rows = _interpolate(
+        blocks, (np.arange(rows.start, rows.stop, rows.step or 1) + 0.5) / block - 0.5, axis=0
+    )
+    return _interpolate(
+        along_rows, (np.arange(cols.start, cols.stop, cols.step or 1) + 0.5) / block - 0.5, axis=1
+    )
 
 
 def _interpolate(values: np.ndarray, position: np.ndarray, *, axis: int) -> np.ndarray:

@@ -68,9 +68,9 @@ class Climatology:
 
 
 def window(shape: tuple[int, ...], rows: slice | None, cols: slice | None) -> tuple[slice, slice]:
-    """Slices with start and stop, all of the field by default."""
+    """Slices with start, stop and step, all of the field by default."""
     rows, cols = rows or slice(None), cols or slice(None)
-    return slice(*rows.indices(shape[0])[:2]), slice(*cols.indices(shape[1])[:2])
+    return slice(*rows.indices(shape[0])), slice(*cols.indices(shape[1]))
 
 
 def fit_climatology(read: Read, days: Sequence[np.datetime64], *, block: int = 64) -> Climatology:

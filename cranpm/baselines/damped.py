@@ -59,7 +59,7 @@ class DampedPersistence:
         if lead not in self.leads:
             raise ValueError(f"Damped persistence was fitted for leads {self.leads}, got {lead}.")
         rows, cols = window(self.climatology.mean.shape, rows, cols)
-        shape = rows.stop - rows.start, cols.stop - cols.start
+        shape = len(range(*rows.indices(rows.stop))), len(range(*cols.indices(cols.stop)))
         if today.shape != shape:
             raise ValueError(f"Expected today's field with shape {shape}, got {today.shape}.")
         season, day = season_of(init_day), as_day(init_day)
@@ -70,7 +70,12 @@ class DampedPersistence:
 
 
 def fit_damped(
-    read: Read, days: Sequence[np.datetime64], *, leads: tuple[int, ...] = LEAD_DAYS, block: int = 64
+    read: Read,
+    days: Sequence[np.datetime64],
+    *,
+    leads: tuple[int, ...] = LEAD_DAYS,
+    block: int = 64,
+    stride: int = 4,
 ) -> DampedPersistence:
     """Climatology and damping from training days, read twice, one at a time.
 
@@ -84,26 +89,33 @@ def fit_damped(
         Lead times [days].
     block : int
         Cells along a block that shares one factor.
+    stride : int
+        Every so many cells along each axis enter the factors, a divisor of ``block``: a block of 64 still has 256.
 
     Raises
     ------
     NoTrainingDaysError
         If no two days lie ``lead`` apart.
+    ValueError
+        If ``stride`` does not divide ``block``.
     """
+    if block % stride:
+        raise ValueError(f"stride must divide block, got stride {stride} and block {block}.")
     days = sorted(as_day(day) for day in days)
     climatology = fit_climatology(read, days, block=block)
     shape = climatology.offset.shape[1:]
     product, square = np.zeros((2, 4, len(leads), *shape))
     recent: deque[tuple[np.datetime64, np.ndarray]] = deque(maxlen=max(leads))
+    every = slice(None, None, stride)
     for day in days:
-        anomaly = np.asarray(read(day), dtype=np.float32) - climatology.on(day)
+        anomaly = np.asarray(read(day), dtype=np.float32)[every, every] - climatology.on(day, every, every)
         for before, earlier in recent:
             lag = int((day - before) / _ONE_DAY)
             if lag in leads:
                 both = np.isfinite(anomaly) & np.isfinite(earlier)
                 where = season_of(before), leads.index(lag)
-                product[where] += block_sums(np.where(both, earlier * anomaly, np.nan), block)[0]
-                square[where] += block_sums(np.where(both, earlier**2, np.nan), block)[0]
+                product[where] += block_sums(np.where(both, earlier * anomaly, np.nan), block // stride)[0]
+                square[where] += block_sums(np.where(both, earlier**2, np.nan), block // stride)[0]
         recent.append((day, anomaly))
     return DampedPersistence(
         climatology=climatology, factor=_slopes(product, square, climatology, leads), leads=tuple(leads)

@@ -93,7 +93,7 @@ def test_climatology_finds_the_place_and_the_season(world: dict) -> None:
 
 
 def test_damping_is_each_blocks_own_autocorrelation(world: dict) -> None:
-    damped = fit_damped(world.__getitem__, DAYS, block=4)
+    damped = fit_damped(world.__getitem__, DAYS, block=4, stride=1)
     summer = damped.factor[2]
     # lag k of an AR(1) series is a^k
     for index, lead in enumerate((1, 2, 3)):
@@ -103,7 +103,7 @@ def test_damping_is_each_blocks_own_autocorrelation(world: dict) -> None:
 
 def test_damped_beats_persistence_by_what_theory_says(world: dict) -> None:
     train, test = DAYS[:500], DAYS[500:-1]
-    damped = fit_damped(world.__getitem__, train, block=4)
+    damped = fit_damped(world.__getitem__, train, block=4, stride=2)
     east = slice(24, 40)  # a = 0.4: 1 - sqrt(1 - 0.16) / sqrt(2 * 0.6) = 0.163
     forecasts = np.stack([damped.forecast(world[day], day, 1)[:, east] for day in test])
     today = np.stack([world[day][:, east] for day in test])
@@ -148,5 +148,7 @@ def test_what_was_not_trained_is_refused(world: dict) -> None:
         fit_climatology(world.__getitem__, [])
     with pytest.raises(NoTrainingDaysError, match="lie 3 days apart"):
         fit_damped(world.__getitem__, DAYS[:2], leads=(1, 3), block=8)
+    with pytest.raises(ValueError, match="stride 3 and block 8"):
+        fit_damped(world.__getitem__, january, block=8, stride=3)
     with pytest.raises(ValueError, match="missing everywhere"):
         filled(np.full((2, 2), np.nan))
