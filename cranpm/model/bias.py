@@ -7,6 +7,7 @@ attended to, other things equal.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -187,7 +188,8 @@ def relative_bucket(offset: Tensor, num_buckets: int = NUM_BUCKETS, farthest: in
     return torch.where(offset > 0, half, 0) + torch.where(distance < exact, distance, far)
 
 
-def relative_bucket_table(rows: int, columns: int) -> Tensor:
+@functools.lru_cache(maxsize=64)
+def relative_bucket_table(rows: int, columns: int, device: torch.device | None = None) -> Tensor:
     """Class of every (row, column) offset of a token grid, in a 2-D table of classes.
 
     Returns
@@ -197,7 +199,7 @@ def relative_bucket_table(rows: int, columns: int) -> Tensor:
     """
     row = relative_bucket(torch.arange(1 - rows, rows))
     column = relative_bucket(torch.arange(1 - columns, columns))
-    return row[:, None] * NUM_BUCKETS + column[None, :]
+    return (row[:, None] * NUM_BUCKETS + column[None, :]).to(device)
 
 
 def spread_offsets(table: Tensor, rows: int, columns: int) -> Tensor:

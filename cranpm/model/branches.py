@@ -80,10 +80,11 @@ class ElevationBlock(nn.Module):
     def relative_bias(self, grid: tuple[int, int]) -> Tensor:
         """Learned bias of relative position, shape (h, N, N); kept between calls while the table stays the same."""
         table = self.relative_table
-        key = (grid, table.device, table.dtype, table.data_ptr(), table._version)
+        version = 0 if table.is_inference() else table._version  # inference tensors keep no count of changes
+        key = (grid, table.device, table.dtype, table.data_ptr(), version)
         if not torch.is_grad_enabled() and self._relative is not None and self._relative[0] == key:
             return self._relative[1]
-        bucket = relative_bucket_table(*grid).to(table.device)
+        bucket = relative_bucket_table(*grid, table.device)
         bias = spread_offsets(table[bucket].permute(2, 0, 1), *grid)
         self._relative = None if torch.is_grad_enabled() else (key, bias)
         return bias

@@ -147,10 +147,10 @@ def check_local(inputs: LocalInputs, config: ModelConfig) -> None:
     _shape("LocalInputs.latitude", inputs.latitude, (batch, size))
     _shape("LocalInputs.longitude", inputs.longitude, (batch, size))
     _shape("LocalInputs.lead", inputs.lead, (batch,))
-    low, high = int(inputs.lead.min()), int(inputs.lead.max())
-    if low < 1 or high > config.num_leads:
+    outside = (inputs.lead < 1) | (inputs.lead > config.num_leads)
+    if outside.any():
         raise ModelInputError(
-            f"LocalInputs.lead holds {low if low < 1 else high}; expected lead times from 1 to "
+            f"LocalInputs.lead holds {int(inputs.lead[outside][0])}; expected lead times from 1 to "
             f"{config.num_leads} days."
         )
     _finite("LocalInputs", inputs, ("fields", "elevation", "wind", "latitude", "longitude"))
@@ -189,13 +189,14 @@ def _shape(name: str, tensor: Tensor, *expected: tuple[int, ...]) -> None:
 
 
 def _finite(owner: str, inputs: GlobalInputs | LocalInputs, names: tuple[str, ...]) -> None:
-    # One NaN or infinity makes the sum so; a sum reads each value once and writes nothing, so this costs little.
+    # One NaN or infinity makes a sum so. Summing reads each value once and writes nothing, and asking about all sums at
+    # once waits for a GPU only once.
+    sums = torch.stack([getattr(inputs, name).sum(dtype=torch.float32) for name in names])
+    if torch.isfinite(sums).all():
+        return
     for name in names:
-        tensor = getattr(inputs, name)
-        if not torch.isfinite(tensor.sum(dtype=torch.float32)):
-            bad = int((~torch.isfinite(tensor)).sum())
-            if bad == 0:  # huge but finite
-                continue
+        bad = int((~torch.isfinite(getattr(inputs, name))).sum())
+        if bad:
             raise ModelInputError(
                 f"{owner}.{name} holds {bad} value(s) that are not finite; expected gaps to be filled with 0 (the "
                 "normalised mean) and marked in the mask. Build inputs with cranpm.data.samples, which does both."

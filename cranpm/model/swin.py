@@ -38,7 +38,9 @@ def roll_grid(tokens: Tensor, grid: tuple[int, int], shift: tuple[int, int]) -> 
 
 
 @functools.lru_cache(maxsize=64)
-def shifted_window_mask(grid: tuple[int, int], window: int, shift: tuple[int, int]) -> Tensor:
+def shifted_window_mask(
+    grid: tuple[int, int], window: int, shift: tuple[int, int], device: torch.device
+) -> Tensor:
     """Which tokens of a shifted window were strangers before the roll joined opposite edges.
 
     Returns
@@ -52,7 +54,7 @@ def shifted_window_mask(grid: tuple[int, int], window: int, shift: tuple[int, in
             side[axis][-shift[axis] :] += 1  # these came round from the other edge
     label = (side[0][:, None] * (2 * grid[1] + 2) + side[1][None, :]).reshape(1, -1)
     label = window_partition(label, grid, window)[0]  # (G, n)
-    return (label[:, :, None] != label[:, None, :]).float() * MASKED
+    return ((label[:, :, None] != label[:, None, :]).float() * MASKED).to(device)
 
 
 def relative_index(window: int) -> Tensor:
@@ -132,7 +134,7 @@ class SwinBlock(nn.Module):
     ) -> Tensor:
         bias = self.relative_table[self.relative_index].permute(2, 0, 1)[None]  # (1, h, n, n)
         if shift != (0, 0):
-            mask = shifted_window_mask(grid, self.window, shift).to(bias.device)
+            mask = shifted_window_mask(grid, self.window, shift, bias.device)
             bias = (bias + mask[:, None]).repeat(batch, 1, 1, 1)  # (B*G, h, n, n)
         if valid is not None:
             bias = bias + torch.where(valid.flatten(0, 1), 0.0, MASKED)[:, None, None, :]

@@ -209,8 +209,8 @@ def test_bfloat16_stays_near_float32(build, coarse, tiles, run):
 
 def test_a_trace_holds_the_tensors_of_the_run(build, coarse, tiles, run):
     network = build()
-    names = "sectors order wind_gamma wind_beta squared_distance bridge_reach bridge_queries bridge_keys bridge_attention"
-    names += " local_elevation_bias local_alpha global_elevation_bias global_alpha delta"
+    names = "sectors order wind_gamma wind_beta squared_distance bridge_reach bridge_queries bridge_keys"
+    names += " bridge_attention local_elevation_bias local_alpha global_elevation_bias global_alpha delta"
     trace = network.new_trace(*names.split())
     delta = run(network, coarse(), tiles(2), trace=trace)
     assert torch.equal(trace["delta"], delta)
