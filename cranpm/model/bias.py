@@ -189,6 +189,7 @@ def relative_bucket(offset: Tensor, num_buckets: int = NUM_BUCKETS, farthest: in
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)  # kept, and perhaps needed by a backward pass later
 def relative_bucket_table(rows: int, columns: int, device: torch.device | None = None) -> Tensor:
     """Class of every (row, column) offset of a token grid, in a 2-D table of classes.
 

@@ -38,6 +38,7 @@ def roll_grid(tokens: Tensor, grid: tuple[int, int], shift: tuple[int, int]) -> 
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)  # kept, and perhaps needed by a backward pass later
 def shifted_window_mask(
     grid: tuple[int, int], window: int, shift: tuple[int, int], device: torch.device
 ) -> Tensor:

@@ -184,6 +184,17 @@ def test_gradients_reach_every_parameter(build, coarse, tiles):
     assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
+def test_a_network_that_forecast_in_inference_mode_can_still_be_trained(build, coarse, tiles):
+    network = build()
+    sizes = {
+        "rows": 112,
+        "columns": 56,
+    }  # of no other test, so that tables kept between calls are made in this one
+    with torch.inference_mode():
+        network(coarse(**sizes), tiles(size=256))
+    network.train()(coarse(**sizes), tiles(size=256)).square().mean().backward()
+
+
 def test_alpha_starts_at_two_and_stays_positive():
     block = CranPM(tiny()).global_branch.elevation_block
     assert block.alpha.item() == pytest.approx(2.0)
