@@ -26,7 +26,8 @@ ARROWS = {
     "cranpm.model": set(),
     "cranpm.data": {"cranpm.domain"},
     "cranpm.plot": {"cranpm.domain"},
-    "cranpm.testbed": {"cranpm.domain", "cranpm.data.store"},
+    "cranpm.testbed": {"cranpm.domain"}
+    | {f"cranpm.data.{part}" for part in ("store", "writer", "schema", "errors")},
     "cranpm.training": {"cranpm.domain", "cranpm.model", "cranpm.data"},
     "cranpm.baselines": {"cranpm.domain", "cranpm.model", "cranpm.data"},
     "cranpm.forecast": {"cranpm.domain", "cranpm.model", "cranpm.data"},
@@ -47,7 +48,10 @@ ARROWS = {
 """Package -> what it may import of this project besides itself."""
 
 EXTRA = {
-    "cranpm.model.checkpoint": {"cranpm.domain"},  # a checkpoint carries statistics, channels and the grid
+    "cranpm.model.checkpoint": {
+        "cranpm.domain",
+        "cranpm.__version__",
+    },  # carries statistics, channels, the grid
     "cranpm.training.source": {"cranpm.testbed"},  # trains on the simulated world without storing its days
 }
 
