@@ -22,8 +22,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as dump_safetensors
 
-from cranpm import __version__
-
 from .config import ModelConfig
 from .network import CranPM
 from .safeheader import CheckpointError, check_header, refuse_pickle
@@ -204,7 +202,6 @@ def _document(
     return {
         "kind": KIND,
         "format": FORMAT,
-        "written_by": f"cranpm {__version__}",
         "hash": _identity(sha256, model, plain_statistics),
         "weights": {"file": WEIGHTS, "bytes": size, "sha256": sha256},
         "model": model,
