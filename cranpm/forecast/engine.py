@@ -210,7 +210,7 @@ def _choose_tiles(
 
 def _batch_limit(device: torch.device) -> int:
     # on a CPU larger batches leave the cache and gain nothing; a GPU wants to be full
-    return 32 if device.type == "cuda" else 4
+    return 32 if device.type == "cuda" else 1
 
 
 def _batches(tiles: list[Tile], size: int) -> Iterator[list[Tile]]:
