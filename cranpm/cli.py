@@ -99,8 +99,8 @@ def forecast(
 
     with _plain_errors(), bar(console, "Forecast", unit="tiles") as progress:
         summary = forecast_to_file(
-            init=init,
-            out=out,
+            out,
+            init_time=init,
             leads=sorted(set(lead)),
             checkpoint=checkpoint,
             dataset=dataset,
