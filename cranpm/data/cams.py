@@ -32,7 +32,7 @@ _RANGES = {"pm2p5": (0, 5e3), "pm10": (0, 2e4), "no2": (0, 1e3), "o3": (0, 1e3),
 
 
 def open_cams(path: str | Path) -> xr.Dataset:
-    """Surface concentrations of one file or archive in ug m-3, values still on disk where they need no conversion.
+    """Surface concentrations of one file or archive in ug m-3; fill values become missing, which reads the values.
 
     Returns
     -------
