@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
 import colorcet
@@ -13,8 +12,11 @@ from .eaqi import EAQI_CLASSES, EAQI_NOTE, NO_DATA_COLOUR, eaqi_class
 
 UNITS = "µg/m³"
 
-NUM_COLOURS = 255
-"""Colours of a continuous scale; with "no data" they fill the 256 entries of a palette picture."""
+NUM_COLOURS = 253
+"""Colours of a continuous scale; "no value" and two colours of bare land fill the 256 entries of a palette picture."""
+
+LAND_INDEX, HATCH_INDEX = 254, 255
+"""Palette entries for land without a value and for the hatching on it."""
 
 
 def _sampled(names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
@@ -63,6 +65,12 @@ class ColourScale:
         share = np.clip((np.asarray(values, dtype=np.float32) - self.low) / (self.high - self.low), 0.0, 1.0)
         return share if self.gamma == 1.0 else share**self.gamma
 
+    @property
+    def even_colours(self) -> list[str]:
+        """Colours of evenly spaced values, for plots that know no gamma."""
+        last = len(self.colours) - 1
+        return [self.colours[round((i / last) ** self.gamma * last)] for i in range(last + 1)]
+
     def index(self, values: Any) -> np.ndarray:
         """Palette index: 0 where there is no value, else 1..len(colours); uint8, shape of ``values``."""
         if self.kind == "classes":
@@ -77,11 +85,11 @@ class ColourScale:
         palette = (NO_DATA_COLOUR, *self.colours)
         return [palette[i] for i in np.atleast_1d(self.index(values))]
 
-    @cached_property
-    def palette(self) -> bytes:
-        """768 bytes of RGB for a palette picture; entry 0 is transparent there."""
-        entries = [bytes.fromhex(colour.lstrip("#")[:6]) for colour in (NO_DATA_COLOUR, *self.colours)]
-        return b"".join(entries).ljust(768, b"\0")
+    def palette(self, land: tuple[str, str] = ("#dfe3e6", "#c9ced3")) -> bytes:
+        """768 bytes of RGB for a palette picture; entry 0 is transparent there, ``land`` is plain land and hatching."""
+        entries = [NO_DATA_COLOUR, *self.colours]
+        entries += [NO_DATA_COLOUR] * (LAND_INDEX - len(entries)) + [*land]
+        return b"".join(bytes.fromhex(colour.lstrip("#")[:6]) for colour in entries)
 
 
 _BALANCE = _sampled(colorcet.CET_D1A)
