@@ -17,13 +17,14 @@ Real data and the simulated testbed use the very same layout. Days are UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from cranpm.data.encoding import PM2P5_FILL, PM2P5_SCALE, decode_pm2p5
-from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain, Grid
+from cranpm.data.encoding import PM2P5_FILL, PM2P5_SCALE
+from cranpm.data.errors import SchemaError, check_shape
+from cranpm.data.tables import OBSERVATION_COLUMNS, STATION_COLUMNS  # noqa: F401  part of the layout too
+from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain
 from cranpm.domain.channels import PM2P5
 
 FORMAT = 1
@@ -35,26 +36,6 @@ CHUNK = 256
 TIME_CHUNK = 4096
 CONVENTIONS = "CF-1.11"
 
-STATION_COLUMNS = (
-    "station_id",
-    "name",
-    "country",
-    "latitude",
-    "longitude",
-    "altitude",
-    "station_type",
-    "area",
-    "terrain_complexity",
-)
-OBSERVATION_COLUMNS = ("station_id", "time", "pm2p5")
-STATION_TYPES = ("traffic", "background", "industrial")
-AREAS = ("urban", "suburban", "rural")
-
-COMPLEX_TERRAIN = 50.0
-"""Terrain complexity above which a station counts as in complex terrain [m]."""
-
-Part = Literal["pm2p5", "coarse", "static"]
-
 
 Day = np.datetime64 | str
 """A UTC day, as numpy's datetime64 or as YYYY-MM-DD."""
@@ -63,10 +44,6 @@ Day = np.datetime64 | str
 def as_day(day: Any) -> np.datetime64:
     """A day as datetime64[D]; a time within it is cut off."""
     return np.datetime64(day, "D")
-
-
-class SchemaError(ValueError):
-    """Data that does not fit the layout: the message says what was expected and what was found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,42 +224,6 @@ CRS_ATTRS: dict[str, Any] = {
 }
 
 
-def encode_pm2p5(values: np.ndarray, grid: Grid) -> np.ndarray:
-    """Concentrations as stored: uint16 tenths, 65535 where there is no value.
-
-    Parameters
-    ----------
-    values : array, shape (H, W)
-        float [ug m-3], NaN where missing; or uint16, already encoded.
-
-    Raises
-    ------
-    SchemaError
-        For another shape, values that are negative, infinite or above 6553.4, or a day without any value.
-    """
-    values = np.asarray(values)
-    _check_shape("pm2p5", values, grid.shape)
-    if values.dtype == np.uint16:
-        encoded = values
-    else:
-        missing = np.isnan(values)
-        tenths = np.rint(np.where(missing, 0, values) / np.float32(PM2P5_SCALE))
-        low, high = float(tenths.min()), float(tenths.max())
-        if not (low >= 0 and high < PM2P5_FILL):
-            msg = (
-                f"pm2p5: expected 0 to 6553.4 ug m-3, got {low / 10:g} to {high / 10:g}. "
-                "Check units and fill values of the source."
-            )
-            raise SchemaError(msg)
-        encoded = tenths.astype(np.uint16)
-        encoded[missing] = PM2P5_FILL
-    if (encoded == PM2P5_FILL).all():
-        raise SchemaError(
-            "pm2p5: the whole day has no value. Leave the day out instead of storing an empty map."
-        )
-    return encoded
-
-
 _PLAUSIBLE = {
     "u10": (-100, 100),
     "v10": (-100, 100),
@@ -307,7 +248,7 @@ def check_coarse(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.nd
         For another shape, a field without any value, infinite values, or values that the units cannot mean.
     """
     values = np.asarray(values, dtype=np.float32)
-    _check_shape(name, values, shape)
+    check_shape(name, values, shape)
     for index, layer in enumerate(values):
         if name == "era5":
             label, (low, high) = ERA5_CHANNELS[index].name, _PLAUSIBLE[ERA5_CHANNELS[index].variable]
@@ -321,50 +262,3 @@ def check_coarse(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.nd
             msg = f"{label}: expected {low:g} to {high:g} in store units, got {finite.min():g} to {finite.max():g}."
             raise SchemaError(msg)
     return values
-
-
-def check_stations(stations: pd.DataFrame) -> pd.DataFrame:
-    """The station table in column order; refuses missing columns, doubled ids, unknown types."""
-    frame = _columns("stations", stations, STATION_COLUMNS)
-    doubled = frame["station_id"][frame["station_id"].duplicated()]
-    if len(doubled):
-        raise SchemaError(f"stations: {len(doubled)} ids appear more than once, such as {doubled.iloc[0]!r}.")
-    for column, known in (("station_type", STATION_TYPES), ("area", AREAS)):
-        strange = sorted(set(frame[column].dropna()) - set(known))
-        if strange:
-            raise SchemaError(f"stations: {column} must be one of {', '.join(known)}, got {strange[0]!r}.")
-    if frame[["latitude", "longitude"]].isna().any(axis=None):
-        raise SchemaError("stations: every station needs a latitude and a longitude.")
-    return frame
-
-
-def check_observations(observations: pd.DataFrame) -> pd.DataFrame:
-    """The observation table in column order, missing values left out; refuses two values of a station on a day."""
-    frame = _columns("observations", observations, OBSERVATION_COLUMNS).dropna(subset=["pm2p5"])
-    time = pd.to_datetime(frame["time"])
-    if time.dt.tz is not None:
-        raise SchemaError("observations: time must be a UTC day without a time zone.")
-    if (time != time.dt.normalize()).any():
-        raise SchemaError("observations: expected daily means dated by their UTC day, got times within days.")
-    frame = frame.assign(time=time.astype("datetime64[s]"), pm2p5=frame["pm2p5"].astype("float32"))
-    doubled = frame[frame.duplicated(["station_id", "time"])]
-    if len(doubled):
-        first = doubled.iloc[0]
-        raise SchemaError(
-            f"observations: station {first.station_id!r} has two values on {first.time:%Y-%m-%d}."
-        )
-    return frame
-
-
-def _columns(name: str, frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise SchemaError(f"{name}: expected columns {', '.join(columns)}; missing: {', '.join(missing)}.")
-    return frame[list(columns)].reset_index(drop=True)
-
-
-def _check_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
-    if values.shape != shape:
-        raise SchemaError(
-            f"{name}: expected shape {shape}, got {values.shape}. Check the domain and the grid."
-        )

@@ -18,6 +18,7 @@ import pandas as pd
 import xarray as xr
 import zarr
 
+from cranpm.data.encoding import decode_pm2p5
 from cranpm.data.errors import DayNotInStoreError, StoreError, StoreLockedError
 from cranpm.data.schema import (
     FORMAT,
@@ -26,7 +27,6 @@ from cranpm.data.schema import (
     as_day,
     coarse_specs,
     coordinate_attrs,
-    decode_pm2p5,
     pm2p5_spec,
     static_specs,
 )
@@ -173,7 +173,7 @@ class Dataset:
         return static.drop_vars("crs").assign_attrs(source=self.source)
 
     def stations(self) -> pd.DataFrame:
-        """The station table, one row a station (columns: ``schema.STATION_COLUMNS``)."""
+        """The station table, one row a station (columns: ``tables.STATION_COLUMNS``)."""
         return self._read_parquet("stations.parquet")
 
     def observations(
@@ -206,10 +206,10 @@ class Dataset:
         spec, slot = self._specs[name], self._slot(day)
         store = "pm2p5.zarr" if name == "pm2p5" else "coarse.zarr"
         file = f"{store}/{chunk_file(spec, slot)}"
-        self._require(file, f"Day {np.datetime64(day, 'D')} of {name!r}")
+        self._require(file, f"Day {as_day(day)} of {name!r}")
         try:
             array = self._array(store, spec)
-            return np.asarray(array[(slot, *window)])
+            return np.asarray(array[(slot, *window)])  # type: ignore[index]
         except StoreError:
             raise
         except Exception as error:  # a damaged chunk fails in many ways: checksum, index, decompression

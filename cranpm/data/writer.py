@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -15,31 +13,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cranpm.data.errors import StoreError, StoreLockedError
+from cranpm.data.creation import create_static, create_stores
+from cranpm.data.encoding import encode_pm2p5
+from cranpm.data.errors import StoreError
+from cranpm.data.lock import take_lock
 from cranpm.data.schema import (
     FORMAT,
     ArraySpec,
     Day,
     as_day,
     check_coarse,
-    check_observations,
-    check_stations,
     coarse_specs,
-    encode_pm2p5,
     pm2p5_spec,
-    static_specs,
 )
+from cranpm.data.tables import check_observations, check_stations
 from cranpm.data.zarr_files import (
     chunk_file,
     commit_days,
-    create_group,
     encode,
     remove_partial_files,
     write_atomically,
 )
-from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain, Statistics
-
-LOCK = ".writer.lock"
+from cranpm.domain import Domain, Statistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +118,7 @@ class DatasetWriter:
         shutil.rmtree(draft, ignore_errors=True)
         try:
             draft.mkdir()
-            _create_stores(draft, domain, {key: described[key] for key in ("title", "source", "version")})
+            create_stores(draft, domain, {key: described[key] for key in ("title", "source", "version")})
             write_atomically(draft / "days.json", b'{"days": []}')
             write_atomically(draft / "dataset.json", json.dumps(described, indent=2).encode())
             os.replace(draft, root)  # fails if another process has filled the folder meanwhile
@@ -147,7 +142,7 @@ class DatasetWriter:
         root = Path(root)
         if not (root / "dataset.json").exists():
             raise StoreError(f"No dataset at {root}: no dataset.json. Create it with DatasetWriter.create.")
-        lock = _take_lock(root / LOCK)
+        lock = take_lock(root)
         try:
             writer = cls(root, lock)
             writer._recover()
@@ -266,7 +261,7 @@ class DatasetWriter:
             raise StoreError(f"{target} exists; nothing was overwritten. Pass overwrite=True to replace it.")
         draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
         shutil.rmtree(draft, ignore_errors=True)
-        _create_static(
+        create_static(
             draft, self.domain, values, {key: self.meta[key] for key in ("title", "source", "version")}
         )
         if target.exists():
@@ -316,52 +311,5 @@ class DatasetWriter:
         _write_parquet(path, observations)
 
 
-def _create_stores(root: Path, domain: Domain, attrs: dict[str, Any]) -> None:
-    fine, box = domain.fine, domain.coarse_box
-    places = {"latitude": fine.lat, "longitude": fine.lon}
-    create_group(root / "pm2p5.zarr", [pm2p5_spec(domain)], places, attrs, with_time=True)
-    labels = {
-        "channel": np.array([c.name for c in ERA5_CHANNELS], dtype=np.dtypes.StringDType()),
-        "species": np.array([c.name for c in CAMS_CHANNELS], dtype=np.dtypes.StringDType()),
-        "lead": np.array(LEAD_DAYS, dtype=np.int64),
-        "latitude": box.lat,
-        "longitude": box.lon,
-    }
-    create_group(root / "coarse.zarr", coarse_specs(domain), labels, attrs, with_time=True)
-
-
-def _create_static(path: Path, domain: Domain, values: Mapping[str, Any], attrs: dict[str, Any]) -> None:
-    fine, box = domain.fine, domain.coarse_box
-    places = {
-        "latitude": fine.lat,
-        "longitude": fine.lon,
-        "coarse_latitude": box.lat,
-        "coarse_longitude": box.lon,
-    }
-    specs = static_specs(domain)
-    create_group(path, specs, places, attrs, with_time=False)
-    for spec in specs:
-        array = np.asarray(values[spec.name])
-        if array.shape != spec.shape or not np.isfinite(array).all():
-            msg = f"{spec.name}: expected finite values of shape {spec.shape}, got shape {array.shape}."
-            raise StoreError(msg)
-        write_atomically(path / chunk_file(spec), encode(spec, array.astype(spec.dtype)))
-
-
 def _write_parquet(path: Path, frame: pd.DataFrame) -> None:
     write_atomically(path, frame.to_parquet(None, index=False, compression="zstd"))
-
-
-def _take_lock(path: Path) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(handle, 100).decode(errors="replace").strip() or "unknown"
-        os.close(handle)
-        msg = f"{path.parent} is being written by another process ({holder}). Wait for it to end, or end it."
-        raise StoreLockedError(msg) from None
-    with contextlib.suppress(OSError):
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()}".encode(), 0)
-    return handle

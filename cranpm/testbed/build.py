@@ -22,8 +22,9 @@ from cranpm.data.errors import StoreError
 from cranpm.data.schema import as_day
 from cranpm.data.store import DatasetWriter, EncodedDay
 from cranpm.domain import Domain, get_domain
+from cranpm.testbed.downscale import downscaler
 from cranpm.testbed.geography import Geography, load_geography
-from cranpm.testbed.instruments import cams_forecast_like, cams_like, ghap_like, observe_stations
+from cranpm.testbed.instruments import cams_forecast_like, cams_like, ghap_like, observe_stations, retrieval
 from cranpm.testbed.stations import draw_stations
 from cranpm.testbed.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, DayState, World
 
@@ -190,6 +191,7 @@ def _store(
         clock.stored()
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="products") as pool:
+        prepared = pool.submit(_prepare, geography, writer.meta["world"]["seed"])
         try:
             for state in states:
                 waiting.append(pool.submit(_products, state, geography, stations, writer))
@@ -197,10 +199,16 @@ def _store(
                     append_first()
             while waiting:
                 append_first()
+            prepared.result()
         except BaseException:
             for future in waiting:
                 future.cancel()
             raise
+
+
+def _prepare(geography: Geography, seed: int) -> None:
+    """Make what the maps of all days share, while the weather spins up."""
+    retrieval(downscaler(geography), seed)
 
 
 def _products(

@@ -28,7 +28,7 @@ _URBAN_DENSITY, _SUBURBAN_DENSITY = 1500.0, 300.0
 
 
 def draw_stations(geography: Any, seed: int) -> pd.DataFrame:
-    """About 3,000 sites over Europe, in the columns of ``schema.STATION_COLUMNS``.
+    """About 3,000 sites over Europe, in the columns of ``tables.STATION_COLUMNS``.
 
     A town's sites depend on the seed and the town alone, not on the domain.
     """

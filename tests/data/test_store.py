@@ -17,8 +17,8 @@ import xarray as xr
 sys.path.insert(0, str(Path(__file__).parent))
 import mini_dataset as mini
 
-from cranpm.data.errors import DayNotInStoreError, StoreError, StoreLockedError
-from cranpm.data.schema import SchemaError, decode_pm2p5, encode_pm2p5
+from cranpm.data.encoding import decode_pm2p5, encode_pm2p5
+from cranpm.data.errors import DayNotInStoreError, SchemaError, StoreError, StoreLockedError
 from cranpm.data.store import Dataset, DatasetWriter
 from cranpm.domain import (
     CAMS_CHANNELS,

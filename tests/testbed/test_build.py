@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cranpm.data.schema import STATION_COLUMNS
 from cranpm.data.store import Dataset, StoreError
+from cranpm.data.tables import STATION_COLUMNS
 from cranpm.domain import ERA5_CHANNELS, domain_from_corner
 from cranpm.testbed import build
 from cranpm.testbed.geography import load_geography

@@ -1,0 +1,48 @@
+"""New stores of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cranpm.data.errors import StoreError
+from cranpm.data.schema import coarse_specs, pm2p5_spec, static_specs
+from cranpm.data.zarr_files import chunk_file, create_group, encode, write_atomically
+from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain
+
+
+def create_stores(root: Path, domain: Domain, attrs: dict[str, Any]) -> None:
+    """The stores of daily fields, without any day."""
+    fine, box = domain.fine, domain.coarse_box
+    places = {"latitude": fine.lat, "longitude": fine.lon}
+    create_group(root / "pm2p5.zarr", [pm2p5_spec(domain)], places, attrs, with_time=True)
+    labels = {
+        "channel": np.array([c.name for c in ERA5_CHANNELS], dtype=np.dtypes.StringDType()),
+        "species": np.array([c.name for c in CAMS_CHANNELS], dtype=np.dtypes.StringDType()),
+        "lead": np.array(LEAD_DAYS, dtype=np.int64),
+        "latitude": box.lat,
+        "longitude": box.lon,
+    }
+    create_group(root / "coarse.zarr", coarse_specs(domain), labels, attrs, with_time=True)
+
+
+def create_static(path: Path, domain: Domain, values: Mapping[str, Any], attrs: dict[str, Any]) -> None:
+    """The store of fields that do not change with time, complete."""
+    fine, box = domain.fine, domain.coarse_box
+    places = {
+        "latitude": fine.lat,
+        "longitude": fine.lon,
+        "coarse_latitude": box.lat,
+        "coarse_longitude": box.lon,
+    }
+    specs = static_specs(domain)
+    create_group(path, specs, places, attrs, with_time=False)
+    for spec in specs:
+        array = np.asarray(values[spec.name])
+        if array.shape != spec.shape or not np.isfinite(array).all():
+            msg = f"{spec.name}: expected finite values of shape {spec.shape}, got shape {array.shape}."
+            raise StoreError(msg)
+        write_atomically(path / chunk_file(spec), encode(spec, array.astype(spec.dtype)))
