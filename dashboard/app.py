@@ -15,11 +15,12 @@ from cranpm.domain.regions import REGIONS
 from cranpm.plot.style import ColourScale, scale_for
 
 from .forecasts import Forecasts, tiles_in_view
-from .state import LEADS, State
+from .state import LEADS, MOVED, State
 from .store import FieldKey, FieldUnavailableError, Store, get_store
 from .theme import CARD, PAGE_SX, THEME
 from .views.controls import DayControls, LayerControls, RegionControls, StationControls
 from .views.header import BRAND, badge, title_html
+from .places import station_day
 from .views.first_run import first_run_pane
 from .views.legend import legend_html
 from .views.map import MapView
@@ -29,6 +30,7 @@ from .views.problem import problem_pane
 log = logging.getLogger(__name__)
 
 POLL_MILLISECONDS = 350
+INSPECTOR_WIDTH = 430
 NEEDS_RUN = ("forecast", "change", "error")
 
 
@@ -42,6 +44,7 @@ class Explorer:
         self.forecasts = Forecasts(store)
         self.run: Any = None
         self._shown: tuple[str, str] = ("", "")
+        self._stations_shown: tuple[Any, ...] = ()
         self._starting = False
         self._poll: Any = None
         self._document = pn.state.curdoc
@@ -73,7 +76,7 @@ class Explorer:
         self.map = MapView(
             domain_extent=self.domain_extent,
             view_extent=state.extent or self._region_extent(state.region),
-            land_url=f"land/{state.dataset}/{{theme}}/{{Z}}/{{X}}/{{Y}}.png",
+            dataset=state.dataset,
             dark=state.dark,
             on_pick=self._picked,
             on_move=self._map_moved,
@@ -86,12 +89,14 @@ class Explorer:
         self.model = ModelControls(
             state, list(self.store.checkpoints()), on_run=self._run_asked, on_cancel=self._cancel_asked
         )
-        self.regions = RegionControls(self._go_region)
+        self.regions = RegionControls(state)
         self.station_controls = StationControls(state, [])
         self.notice = pmui.Alert(
             title="", severity="info", closeable=True, visible=bool(notices), margin=0,
             object=" ".join(notices), styles={"position": "absolute", "top": "12px", "right": "12px", "max-width": "380px", "z-index": "20"},
         )  # fmt: skip
+        self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
+        self.inspector: Any = None
         stage = pn.Column(
             self.map.root, self.title, self.legend, self.notice,
             sizing_mode="stretch_both", margin=0, styles={"position": "relative", "overflow": "hidden", "background": "var(--mui-palette-background-default)"},
@@ -103,6 +108,10 @@ class Explorer:
             sidebar_width=308,
             sidebar_resizable=False,
             main=[stage],
+            contextbar=[self.drawer],
+            contextbar_open=False,
+            contextbar_variant="persistent",
+            contextbar_width=INSPECTOR_WIDTH,
             dark_theme=state.dark,
             theme_config=THEME,
             sx=PAGE_SX,
@@ -114,6 +123,7 @@ class Explorer:
         watch(lambda *_: self._question_changed(), ["init_time", "checkpoint"])
         watch(lambda *_: self._picture_changed(), ["lead_time", "layer", "scale"])
         watch(lambda *_: self._extras_changed(), ["stations", "station_types", "station_file", "place"])
+        watch(lambda *_: self._region_changed(), ["region"])
         watch(lambda *_: self._link_changed(), list(State.param))
         self.page.param.watch(self._theme_changed, "dark_theme")
 
@@ -207,7 +217,7 @@ class Explorer:
                 raise FieldUnavailableError("The forecast has not started yet.")
             field_id = self.store.announce(self.field_key(), self.run if needs_run else None)
             version = str(self.run.version) if needs_run and self.run is not None else "0"
-            self.map.show(field_id, version, self.scale, signed=self.scale.kind == "diverging")
+            self.map.show(field_id, version, self.scale)
             self._shown = field_id, version
         except FieldUnavailableError as error:
             note = str(error)
@@ -218,15 +228,48 @@ class Explorer:
         )
         self.legend.object = legend_html(self.scale)
         self._stations_changed()
+        if self.inspector is not None:
+            self.inspector.update()
 
     # -- stations, place -----------------------------------------------------------------------------------------
 
     def _extras_changed(self) -> None:
-        self.map.set_place(self.state.place)
         self._stations_changed()
+        self._place_changed()
+
+    def _place_changed(self) -> None:
+        place = self.state.place
+        self.map.set_place(place)
+        if place is not None:
+            self._open_inspector()
+            self.inspector.update()
+        self.page.contextbar_open = place is not None
+
+    def _open_inspector(self) -> None:
+        """Build the drawer when it is first wanted: HoloViews views are most of a page's cost."""
+        if self.inspector is not None:
+            return
+        from .views.inspector import Inspector
+
+        def close() -> None:
+            self.state.place = None
+
+        self.inspector = Inspector(self.state, self.store, run=lambda: self.run, close=close)
+        self.drawer[:] = [self.inspector.root]
 
     def _stations_changed(self) -> None:
-        pass
+        state = self.state
+        concentrations = state.layer not in ("change", "error")
+        if not state.stations or not concentrations:
+            self.map.set_stations(None, self.scale)
+            self._stations_shown = ()
+            return
+        day = state.shown_time
+        question = (day, tuple(state.station_types), self.scale.name)
+        if question == self._stations_shown:
+            return
+        self._stations_shown = question
+        self.map.set_stations(station_day(self.store, state.dataset, day, state.station_types), self.scale)
 
     # -- moving about --------------------------------------------------------------------------------------------
 
@@ -236,13 +279,15 @@ class Explorer:
             return region.west, region.south, region.east, region.north
         return self.domain_extent
 
-    def _go_region(self, name: str) -> None:
-        self.state.param.update(region=name, extent=None)
-        self.map.go_to(self._region_extent(name))
+    def _region_changed(self) -> None:
+        if self.state.region != MOVED:
+            self.map.go_to(self._region_extent(self.state.region))
 
     def _map_moved(self, extent: tuple[float, float, float, float]) -> None:
         west, south, east, north = extent
         self.state.extent = (max(west, -180.0), max(south, -85.0), min(east, 180.0), min(north, 85.0))
+        if self.state.region != MOVED and not _shows(extent, self._region_extent(self.state.region)):
+            self.state.region = MOVED
 
     def _picked(self, lat: float, lon: float) -> None:
         if bool(self.dataset.domain.fine.contains(lat, lon)):
@@ -267,6 +312,14 @@ class Explorer:
     def _link_changed(self) -> None:
         if pn.state.location is not None:
             pn.state.location.search = "?" + self.state.to_query()
+
+
+def _shows(view: tuple[float, ...], box: tuple[float, ...]) -> bool:
+    """Whether a view was made for a box: about the same centre, and no larger than the box needs."""
+    centres = abs(view[0] + view[2] - box[0] - box[2]) / 2, abs(view[1] + view[3] - box[1] - box[3]) / 2
+    sizes = (view[2] - view[0]) / (box[2] - box[0]), (view[3] - view[1]) / (box[3] - box[1])
+    close = centres[0] < 0.06 * (view[2] - view[0]) and centres[1] < 0.12 * (view[3] - view[1])
+    return close and 0.9 < min(sizes) < 1.2
 
 
 def build() -> pmui.Page:

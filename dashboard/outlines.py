@@ -170,6 +170,16 @@ def town_labels() -> list[dict[str, list[Any]]]:
     return chosen
 
 
+@lru_cache(maxsize=8)
+def names_json(groups: int) -> bytes:
+    """Labels of the first so many groups together, as compact JSON."""
+    merged: dict[str, list[Any]] = {"x": [], "y": [], "name": []}
+    for group in town_labels()[:groups]:
+        for key, values in group.items():
+            merged[key] += values
+    return json.dumps(merged, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def nearest_town(lat: float, lon: float, within_km: float = 40.0) -> str:
     """“Milan, IT”, or how far from it; empty where no town is near. Larger towns may be a little farther."""
     best, best_score = "", np.inf

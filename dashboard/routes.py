@@ -13,16 +13,15 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 from tornado.web import HTTPError, RequestHandler
 
 from cranpm.domain.grid import OutsideGridError
 from cranpm.plot.eaqi import EAQI_CLASSES, eaqi_class
 from cranpm.plot.mercator import MAX_ZOOM, from_mercator
 from cranpm.plot.style import SCALES
-from cranpm.plot.tiles import EMPTY_TILE, encode_png, render_tile, tile_values
+from cranpm.plot.tiles import render_tile
 
-from .outlines import DETAILS, KINDS, OutlinesMissingError, outline_json
+from .outlines import DETAILS, KINDS, OutlinesMissingError, names_json, outline_json
 from .store import get_store
 
 log = logging.getLogger(__name__)
@@ -45,6 +44,10 @@ SECURITY_HEADERS = {
 }
 
 
+LAND_COLOURS: dict[str, tuple[str, str]] = {"light": ("#dadfe3", "#c4cad0"), "dark": ("#262e37", "#36404a")}
+"""Plain land and its hatching."""
+
+
 def set_security_headers(handler: RequestHandler) -> None:
     """Stand-in for ``RequestHandler.set_default_headers``."""
     for name, value in SECURITY_HEADERS.items():
@@ -54,6 +57,13 @@ def set_security_headers(handler: RequestHandler) -> None:
 class _Handler(RequestHandler):
     def set_default_headers(self) -> None:
         set_security_headers(self)
+
+    def land_colours(self) -> tuple[str, str]:
+        """Colours of bare land for the theme that the address names."""
+        colours = LAND_COLOURS.get(self.get_query_argument("theme", "light"))
+        if colours is None:
+            raise HTTPError(404)
+        return colours
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
@@ -69,18 +79,19 @@ def _coordinates(z: str, x: str, y: str) -> tuple[int, int, int]:
 
 
 class TileHandler(_Handler):
-    """``tiles/{field}/{version}/{z}/{x}/{y}.png?scale=NAME``"""
+    """``tiles/{field}/{version}/{z}/{x}/{y}.png?scale=NAME&theme=NAME``"""
 
     async def get(self, field_id: str, version: str, z: str, x: str, y: str) -> None:
         place = _coordinates(z, x, y)
-        scale = SCALES.get(self.get_query_argument("scale", "continuous"))
+        scale, colours = SCALES.get(self.get_query_argument("scale", "continuous")), self.land_colours()
         if scale is None:
             raise HTTPError(404)
 
         def draw() -> bytes:
             field = get_store().field(field_id)
             field.refresh()
-            return render_tile(field.pyramid, scale, *place)
+            land = get_store().land(field.key.dataset)
+            return render_tile(field.pyramid, scale, *place, land=land, land_colours=colours)
 
         try:
             png = await asyncio.get_running_loop().run_in_executor(_RENDERERS, draw)
@@ -92,31 +103,21 @@ class TileHandler(_Handler):
 
 
 class LandHandler(_Handler):
-    """``land/{dataset}/{theme}/{z}/{x}/{y}.png``: land in plain grey with the hatching that means "no data"."""
+    """``land/{dataset}/{z}/{x}/{y}.png?theme=NAME``: land where no field is shown."""
 
-    async def get(self, dataset: str, theme: str, z: str, x: str, y: str) -> None:
-        place = _coordinates(z, x, y)
+    async def get(self, dataset: str, z: str, x: str, y: str) -> None:
+        place, colours = _coordinates(z, x, y), self.land_colours()
         if dataset not in get_store().dataset_folders():
             raise HTTPError(404)
-        png = await asyncio.get_running_loop().run_in_executor(_RENDERERS, land_tile, dataset, theme, *place)
+
+        def draw() -> bytes:
+            land = get_store().land(dataset)
+            return render_tile(None, SCALES["continuous"], *place, land=land, land_colours=colours)
+
+        png = await asyncio.get_running_loop().run_in_executor(_RENDERERS, draw)
         self.set_header("Content-Type", "image/png")
         self.set_header("Cache-Control", "public, max-age=3600")
         self.finish(png)
-
-
-_LAND_COLOURS = {"light": ("dfe3e6", "c9ced3"), "dark": ("2a323b", "3a444e")}
-
-
-def land_tile(dataset: str, theme: str, z: int, x: int, y: int) -> bytes:
-    """One tile of land, hatched with lines that continue from tile to tile (256 is a multiple of 8)."""
-    values = tile_values(get_store().land(dataset), z, x, y)
-    if values is None:
-        return EMPTY_TILE
-    rows, cols = np.indices(values.shape)
-    hatched = (rows + cols) % 8 == 0
-    index = np.where(np.isnan(values), 0, np.where(hatched, 2, 1)).astype(np.uint8)
-    palette = b"\0\0\0" + b"".join(bytes.fromhex(colour) for colour in _LAND_COLOURS[theme])
-    return encode_png(index, palette.ljust(768, b"\0"))
 
 
 class CellHandler(_Handler):
@@ -176,12 +177,23 @@ class OutlineHandler(_Handler):
         self.finish(body)
 
 
+class NamesHandler(_Handler):
+    """``names/{groups}.json``: labels of towns in Mercator metres."""
+
+    async def get(self, groups: str) -> None:
+        body = await asyncio.get_running_loop().run_in_executor(_RENDERERS, names_json, int(groups))
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Cache-Control", "public, max-age=86400")
+        self.finish(body)
+
+
 _ID = r"([A-Za-z0-9._-]{1,160})"
 _ZXY = r"(\d{1,2})/(\d{1,6})/(\d{1,6})\.png"
 
 ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (rf"/tiles/{_ID}/([A-Za-z0-9._-]{{1,40}})/{_ZXY}", TileHandler),
-    (rf"/land/{_ID}/(light|dark)/{_ZXY}", LandHandler),
+    (rf"/land/{_ID}/{_ZXY}", LandHandler),
     (rf"/cell/{_ID}", CellHandler),
+    (r"/names/(\d)\.json", NamesHandler),
     (r"/outline/([a-z]{1,12})/(\d)\.json", OutlineHandler),
 ]

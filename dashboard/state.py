@@ -38,6 +38,9 @@ SCALES: dict[str, str] = {"continuous": "Continuous", "eaqi": "EAQI classes"}
 STATION_TYPES: tuple[str, ...] = ("background", "traffic", "industrial")
 LEADS: tuple[int, ...] = (1, 2, 3)
 
+MOVED = "moved"
+"""Stands for "no region" after the view was moved by hand."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MAX_QUERY_VALUE = 200  # characters; a longer value is not one that this page wrote
 
@@ -50,7 +53,9 @@ class State(param.Parameterized):
     lead_time = param.Selector(default=1, objects=list(LEADS), doc="Days ahead")
     layer = param.Selector(default="forecast", objects=list(LAYERS))
     scale = param.Selector(default="continuous", objects=list(SCALES))
-    region = param.Selector(default="", objects=["", *REGIONS], doc="Regional zoom last chosen")
+    region = param.Selector(
+        default="", objects=["", *REGIONS, MOVED], doc="Regional zoom; empty is the whole domain"
+    )
     checkpoint = param.String(default="", doc="Name of the checkpoint's folder")
     place = param.Tuple(default=None, length=2, allow_None=True, doc="Picked place (latitude, longitude) [degrees]")
     stations = param.Boolean(default=True)

@@ -20,8 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cranpm import paths
+from cranpm.data.errors import StoreError
+from cranpm.data.schema import STATION_COLUMNS
 from cranpm.data.store import Dataset
 from cranpm.domain.tiling import plan_tiles
 from cranpm.plot.pyramid import Pyramid
@@ -108,6 +111,26 @@ class Store:
             if name not in self._datasets:
                 self._datasets[name] = Dataset.open(folder)
             return self._datasets[name]
+
+    def stations(self, name: str) -> pd.DataFrame:
+        """The station table; empty where the dataset has none."""
+
+        def read() -> pd.DataFrame:
+            try:
+                return self.dataset(name).stations()
+            except StoreError as error:
+                log.warning("No stations: %s", error)
+                return pd.DataFrame(columns=[*STATION_COLUMNS])
+
+        return self._once(("stations", name), read)
+
+    def observations(self, name: str, day: dt.date) -> pd.DataFrame:
+        """Station values of one day; empty where the dataset has none."""
+        try:
+            return self.dataset(name).observations(np.datetime64(day, "D"))
+        except StoreError as error:
+            log.warning("No observations: %s", error)
+            return pd.DataFrame(columns=["station_id", "time", "pm2p5"])
 
     def days(self, name: str) -> list[dt.date]:
         return [np.datetime64(day, "D").astype(dt.date) for day in self.dataset(name).days]

@@ -58,6 +58,7 @@ PAGE_SX: dict[str, Any] = {
         "boxShadow": "none",
         "borderBottom": "1px solid var(--mui-palette-divider)",
     },
+    "& .main": {"backgroundColor": "var(--mui-palette-background-default)"},
     "& .MuiDrawer-paper": {"backgroundImage": "none", "borderColor": "var(--mui-palette-divider)"},
 }
 

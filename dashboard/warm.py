@@ -17,7 +17,7 @@ def warm_up() -> threading.Thread:
 
 def _warm() -> None:
     try:
-        from . import app, outlines
+        from . import outlines
         from .store import get_store
 
         outlines.town_labels()
@@ -27,6 +27,8 @@ def _warm() -> None:
         for name in list(store.dataset_folders())[:1]:
             store.land(name)
             store.elevation(name)
-        log.info("Read ahead: %s", app.__name__)
+        from .views import inspector
+
+        log.info("Read ahead, up to %s", inspector.__name__)
     except Exception as error:  # the page meets the same error and says it to the user
         log.warning("Reading ahead stopped: %s", error)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from .mercator import MAX_ZOOM, TILE_PIXELS, from_mercator, latitude_rows, pixel_latitudes, tile_bounds
 from .pyramid import Pyramid
-from .style import ColourScale
+from .style import HATCH_INDEX, LAND_INDEX, ColourScale
 
 
 def tile_values(pyramid: Pyramid, z: int, x: int, y: int, pixels: int = TILE_PIXELS) -> np.ndarray | None:
@@ -83,10 +83,66 @@ def _nearest_columns(
     return values
 
 
-def render_tile(pyramid: Pyramid, scale: ColourScale, z: int, x: int, y: int) -> bytes:
-    """One tile as a palette PNG, transparent where there is no value."""
-    values = tile_values(pyramid, z, x, y)
-    return EMPTY_TILE if values is None else encode_png(scale.index(values), scale.palette)
+def nearest_valid(pyramid: Pyramid, z: int, x: int, y: int, pixels: int = TILE_PIXELS) -> np.ndarray:
+    """Whether the cell under each pixel's centre has a value, bool (pixels, pixels); cheaper than its value."""
+    west, _, east, _ = tile_bounds(z, x, y)
+    lon_west, lon_east = (float(from_mercator(edge, 0.0)[1]) for edge in (west, east))
+    grid = pyramid.grid
+    degrees = (lon_east - lon_west) / pixels
+    level = pyramid.level_for(degrees * np.cos(np.deg2rad(pixel_latitudes(z, y, 1)[0])))
+    step, (num_rows, num_cols) = pyramid.level_step(level), pyramid.level_shape(level)
+    rows = latitude_rows(pixel_latitudes(z, y, pixels), north_edge=grid.north, step=step, rows=num_rows)
+    centres = lon_west + (np.arange(pixels) + 0.5) * degrees
+    cols = np.floor(np.round((centres - grid.west) / step, 9)).astype(np.int64)
+    cols[(cols < 0) | (cols >= num_cols)] = -1
+    valid = np.zeros((pixels, pixels), bool)
+    in_rows, in_cols = rows >= 0, cols >= 0
+    if not (in_rows.any() and in_cols.any()):
+        return valid
+    first_row, first_col = rows[in_rows].min(), cols[in_cols].min()
+    window = pyramid.window(
+        level, slice(first_row, rows[in_rows].max() + 1), slice(first_col, cols[in_cols].max() + 1)
+    )
+    inner = ~np.isnan(window[np.ix_(rows[in_rows] - first_row, cols[in_cols] - first_col)])
+    valid[np.ix_(in_rows, in_cols)] = inner
+    return valid
+
+
+def render_tile(
+    pyramid: Pyramid | None,
+    scale: ColourScale,
+    z: int,
+    x: int,
+    y: int,
+    *,
+    land: Pyramid | None = None,
+    land_colours: tuple[str, str] = ("#dfe3e6", "#c9ced3"),
+) -> bytes:
+    """One tile as a palette PNG, transparent where there is no value.
+
+    Parameters
+    ----------
+    pyramid : Pyramid or None
+        The field; None draws land alone.
+    scale : ColourScale
+    z, x, y : int
+        Zoom, column from the west, row from the north.
+    land : Pyramid, optional
+        Land (a value) and sea (NaN): land where the field has no value is drawn plain with hatching, which says
+        "no data" here, instead of leaving it as clear as the sea.
+    land_colours : tuple of str
+        Plain land and hatching.
+    """
+    values = None if pyramid is None else tile_values(pyramid, z, x, y)
+    index = np.zeros((TILE_PIXELS, TILE_PIXELS), np.uint8) if values is None else scale.index(values)
+    if land is not None and 0 <= z <= MAX_ZOOM and (index == 0).any():
+        bare = (index == 0) & nearest_valid(land, z, x, y)
+        index = np.where(bare, np.where(_HATCHING, HATCH_INDEX, LAND_INDEX), index).astype(np.uint8)
+    return encode_png(index, scale.palette(land_colours)) if index.any() else EMPTY_TILE
+
+
+# lines continue from tile to tile, since 256 is a multiple of 8
+_HATCHING = np.add.outer(np.arange(TILE_PIXELS), np.arange(TILE_PIXELS)) % 8 == 0
 
 
 def encode_png(index: np.ndarray, palette: bytes) -> bytes:

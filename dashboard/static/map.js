@@ -1,7 +1,7 @@
 // What the map does in the browser: fit, crossfade of tile layers, level of detail of lines and names,
 // the value under the pointer, keys. Runs once per map, as the body of a Bokeh CustomJS.
 //
-// Arguments: fig, tiles [a, b], land, lines {kind: [renderer per detail]}, names [[halo, ink] per zoom group],
+// Arguments: fig, tiles [a, b], stations, place, lines {kind: renderer}, names (data source),
 // picture {url, cell, units}, view {west.. [m], serial}, viewport (to the server), keys (to the server), config.
 
 const W = () => fig.inner_width
@@ -57,15 +57,11 @@ function zoom_by(factor) {
   go_to([cx - w, cy - h, cx + w, cy + h], true)
 }
 
-// -- lines and names: only as much detail as the zoom shows; lines are fetched when first needed ----------------
+// -- lines and names: only as much detail as the zoom shows; fetched when first needed ----------------------------
 const fetched = {}
-function fetch_lines(kind, detail) {
-  const name = `${kind}/${detail}`
-  if (fetched[name]) return
-  fetched[name] = true
-  fetch(`outline/${name}.json`).then((r) => r.ok ? r.json() : {xs: [], ys: []}).then((data) => {
-    lines[kind][detail].data_source.data = data
-  }).catch(() => { fetched[name] = false })
+function fetch_once(address) {
+  fetched[address] ??= fetch(address).then((r) => r.ok ? r.json() : null).catch(() => { delete fetched[address]; return null })
+  return fetched[address]
 }
 
 let detail_now = -1
@@ -75,15 +71,23 @@ function set_detail() {
   const detail = res > 2600 ? 0 : res > 420 ? 1 : 2
   if (detail !== detail_now) {
     detail_now = detail
-    for (const kind of Object.keys(lines)) {
-      fetch_lines(kind, detail)
-      lines[kind].forEach((renderer, k) => { renderer.visible = k === detail })
+    for (const [kind, renderer] of Object.entries(lines)) {
+      fetch_once(`outline/${kind}/${detail}.json`).then((data) => {
+        if (data !== null && detail === detail_now) renderer.data_source.data = data
+      })
     }
+  }
+  const size = Math.min(Math.max(22 / Math.pow(res / 150, 0.45), 3.2), 11)
+  if (Math.abs(stations.glyph.size.value - size) > 0.4) {
+    stations.glyph.size = {value: size}
+    stations.glyph.line_width = {value: size < 5 ? 0.4 : 1}
   }
   const group = config.name_resolutions.filter((limit) => res < limit).length
   if (group !== group_now) {
     group_now = group
-    names.forEach((pair, k) => pair.forEach((renderer) => { renderer.visible = k < group }))
+    fetch_once(`names/${group}.json`).then((data) => {
+      if (data !== null && group === group_now) names.data = data
+    })
   }
 }
 
@@ -107,6 +111,7 @@ function settled() {
   if (clamped !== res || x !== cx || y !== cy || Math.abs(aspect / res - 1) > 1e-3) set_ranges(x, y, clamped)
   set_detail()
   draw_scale_bar()
+  last = [x, y, clamped]
   const data = {west: [fig.x_range.start], south: [fig.y_range.start], east: [fig.x_range.end], north: [fig.y_range.end]}
   const old = viewport.data
   if (Math.abs(old.west[0] - data.west[0]) + Math.abs(old.north[0] - data.north[0]) + Math.abs(old.east[0] - data.east[0]) > res) {
@@ -134,6 +139,8 @@ function show_picture() {
     if (first || (complete && waited > 90) || waited > 4000) {
       tiles[back].alpha = 1
       tiles[front].alpha = 0
+      // out of sight, it would still ask for tiles at every move
+      if (!first) tiles[front].tile_source.url = config.no_tiles
       front = back
       host.dataset.picture = url
       host.dataset.milliseconds = String(Math.round(waited))
@@ -167,15 +174,22 @@ for (const [text, label, action] of [
 }
 host.append(buttons)
 
+// one small card follows the pointer: the cell's exact value, and the station under the pointer if there is one
 const readout = document.createElement("div")
 readout.className = "readout"
 readout.setAttribute("role", "status")
 const parts = {}
-for (const name of ["swatch", "value", "index", "where"]) {
-  parts[name] = document.createElement("span")
+for (const name of ["station", "cell", "where"]) {
+  parts[name] = document.createElement("div")
   parts[name].className = name
   readout.append(parts[name])
 }
+const swatch = document.createElement("span")
+swatch.className = "swatch"
+const number = document.createElement("b")
+const index = document.createElement("span")
+index.className = "index"
+parts.cell.append(swatch, number, index)
 host.append(readout)
 
 const scale_bar = document.createElement("div")
@@ -199,11 +213,11 @@ function place_text(lat, lon) {
   return `${Math.abs(lat).toFixed(2)}° ${lat < 0 ? "S" : "N"}  ${Math.abs(lon).toFixed(2)}° ${lon < 0 ? "W" : "E"}`
 }
 async function read_value() {
-  if (asking || pointer === null) return
+  if (asking || pointer === null || !picture.data.cell[0]) return
   asking = true
   const asked = pointer
   try {
-    const answer = await fetch(`cell/${picture.data.cell[0]}?x=${asked[0]}&y=${asked[1]}`)
+    const answer = await fetch(`cell/${picture.data.cell[0]}?x=${asked.x}&y=${asked.y}`)
     if (answer.ok && pointer !== null) show_value(await answer.json())
     else hide_value()
   } catch { hide_value() }
@@ -212,21 +226,31 @@ async function read_value() {
 }
 function show_value(cell) {
   readout.classList.add("on")
-  parts.swatch.style.background = cell.colour || "transparent"
-  parts.swatch.style.display = cell.colour ? "" : "none"
-  if (!cell.inside) {
-    parts.value.textContent = "outside the domain"
-    parts.index.textContent = ""
-  } else if (cell.value === null) {
-    parts.value.textContent = "no data"
-    parts.index.textContent = ""
-  } else {
+  swatch.style.background = cell.colour || "transparent"
+  swatch.style.display = cell.colour ? "" : "none"
+  index.textContent = ""
+  if (!cell.inside) number.textContent = "outside the domain"
+  else if (cell.value === null) number.textContent = "no data"
+  else {
     const sign = picture.data.signed[0] && cell.value > 0 ? "+" : ""
-    parts.value.textContent = `${sign}${cell.value.toFixed(1).replace("-", "−")} ${picture.data.units[0]}`
-    parts.index.textContent = cell.index
+    number.textContent = `${sign}${cell.value.toFixed(1).replace("-", "−")} ${picture.data.units[0]}`
+    index.textContent = cell.index
   }
   const height = cell.inside && cell.elevation !== null ? `  ${cell.elevation} m` : ""
   parts.where.textContent = place_text(cell.lat, cell.lon) + height
+  show_station()
+  move_readout()
+}
+function show_station() {
+  const columns = stations.data_source.data
+  const k = stations.data_source.inspected.indices[0]
+  parts.station.textContent = k === undefined ? "" : `${columns.name[k]}: ${columns.value[k]}\n${columns.kind[k]}, ${columns.height[k]}`
+}
+function move_readout() {
+  if (pointer === null) return
+  const left = pointer.sx + 16 + readout.offsetWidth > W() ? pointer.sx - 16 - readout.offsetWidth : pointer.sx + 16
+  const top = Math.min(Math.max(pointer.sy + 14, 0), H() - readout.offsetHeight - 6)
+  readout.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`
 }
 function hide_value() { readout.classList.remove("on") }
 
@@ -235,7 +259,7 @@ function hide_value() { readout.classList.remove("on") }
 function attach() {
   if (!host.isConnected) context.index.get_one(fig)?.shadow_el.append(host)
   // Bokeh calls a tile finished once drawn; one loaded beyond the view would keep the page "loading" for ever
-  for (const layer of [...tiles, land]) {
+  for (const layer of tiles) {
     const layer_view = context.index.get_one(layer)
     if (!layer_view) continue
     layer_view.has_finished = () => true
@@ -245,7 +269,7 @@ function attach() {
 }
 
 // Bokeh takes the next coarser level, which looks blurred; take the next finer one until it is nearly 1.25 too coarse
-for (const layer of [...tiles, land]) {
+for (const layer of tiles) {
   layer.tile_source.get_level_by_extent = (extent, _height, width) => {
     const needed = (extent[2] - extent[0]) / Math.max(width, 1)
     const level = Math.ceil(Math.log2(156543.03392804097 / (1.25 * needed)))
@@ -254,20 +278,33 @@ for (const layer of [...tiles, land]) {
 }
 attach()
 
-fig.on_event("mousemove", (event) => { pointer = [event.x, event.y]; read_value() })
+fig.on_event("mousemove", (event) => { pointer = event; move_readout(); read_value() })
 fig.on_event("mouseleave", () => { pointer = null; hide_value() })
 
 let known_size = [0, 0]
-let known_view = null
 function fit_size() {
   const size = [W(), H()]
   if (size[0] < 10 || size[1] < 10 || (size[0] === known_size[0] && size[1] === known_size[1])) return
+  const first = known_size[0] === 0
   known_size = size
   attach()
-  // tile renderers snap to a whole zoom level when they first paint; ours comes after
-  const box = known_view ?? [view.data.west[0], view.data.south[0], view.data.east[0], view.data.north[0]]
-  setTimeout(() => go_to(box, false), 0)
-  setTimeout(() => go_to(box, false), 60)
+  if (first) {
+    // tile renderers snap to a whole zoom level when they first paint; ours comes after
+    const box = [view.data.west[0], view.data.south[0], view.data.east[0], view.data.north[0]]
+    setTimeout(() => go_to(box, false), 0)
+    setTimeout(() => go_to(box, false), 60)
+  } else setTimeout(keep_view, 0)
+}
+
+// after a change of size: the same scale and centre, but never with the picked place out of sight
+let last = null
+function keep_view() {
+  if (last === null) return
+  let [x, y, res] = last
+  const px = place.data.x[0], py = place.data.y[0]
+  if (px !== undefined && (Math.abs(px - x) > 0.46 * W() * res || Math.abs(py - y) > 0.46 * H() * res)) [x, y] = [px, py]
+  set_ranges(x, y, Math.min(res, max_resolution()))
+  settled()
 }
 fig.connect(fig.properties.inner_width.change, fit_size)
 fig.connect(fig.properties.inner_height.change, fit_size)
@@ -276,7 +313,6 @@ for (const range of [fig.x_range, fig.y_range]) {
   range.connect(range.properties.end.change, moved)
 }
 view.connect(view.properties.data.change, () => {
-  known_view = null
   go_to([view.data.west[0], view.data.south[0], view.data.east[0], view.data.north[0]], true)
 })
 picture.connect(picture.properties.data.change, show_picture)

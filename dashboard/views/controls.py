@@ -107,19 +107,13 @@ class LayerControls:
 class RegionControls:
     """The paper's regional zooms, one click each."""
 
-    def __init__(self, go: Callable[[str], None]) -> None:
-        entries = {"": "Whole domain"} | {name: region.title for name, region in REGIONS.items()}
-        chips = []
-        for name, title in entries.items():
-            chip = pmui.Chip(title, size="small", variant="outlined", margin=(3, 3))
-            chip.on_click(lambda _event, name=name: go(name))
-            chips.append(chip)
-        self.root = pn.Column(
-            heading("Regions"),
-            pn.FlexBox(*chips, margin=(2, 13, 4, 13), sizing_mode="stretch_width"),
-            sizing_mode="stretch_width",
-            margin=0,
-        )
+    def __init__(self, state: State) -> None:
+        options = {"Whole domain": ""} | {region.title: name for name, region in REGIONS.items()}
+        self.pills = pmui.Pill.from_param(
+            state.param.region, label="", description="", options=options, size="small",
+            sizing_mode="stretch_width", margin=(2, 13, 4, 13),
+        )  # fmt: skip
+        self.root = pn.Column(heading("Regions"), self.pills, sizing_mode="stretch_width", margin=0)
 
 
 class StationControls:

@@ -21,7 +21,7 @@ from bokeh.plotting import figure
 from cranpm.plot.mercator import MAX_ZOOM, from_mercator, mercator_extent, to_mercator
 from cranpm.plot.style import ColourScale
 
-from ..outlines import DETAILS, KINDS, TOWN_ZOOMS, town_labels
+from ..outlines import TOWN_ZOOMS
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -37,7 +37,7 @@ MIN_RESOLUTION = 12.0
 
 _NO_TILES = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
-_STATION_COLUMNS = ("x", "y", "colour", "name", "value", "cell", "kind", "height")
+_STATION_COLUMNS = ("x", "y", "colour", "name", "value", "kind", "height")
 
 
 @lru_cache(maxsize=4)
@@ -52,8 +52,8 @@ class MapView:
     ----------
     domain_extent, view_extent : tuple of float
         Domain and first view (west, south, east, north) [degrees].
-    land_url, picture : str, dict
-        Address of the land tiles with ``{theme}``, and the first picture (see :meth:`show`).
+    dataset : str
+        Name of the dataset, for the land shown where there is no field.
     on_pick, on_move, on_key : callable
         Called with (lat, lon), with the new extent in degrees, and with the name of a key.
     """
@@ -63,15 +63,17 @@ class MapView:
         *,
         domain_extent: tuple[float, float, float, float],
         view_extent: tuple[float, float, float, float],
-        land_url: str,
+        dataset: str,
         dark: bool,
         on_pick: Callable[[float, float], None],
         on_move: Callable[[tuple[float, float, float, float]], None],
         on_key: Callable[[str], None],
     ) -> None:
-        self._land_url = land_url
+        self._dataset = dataset
         self._on_pick, self._on_move, self._on_key = on_pick, on_move, on_key
-        self._picture = ColumnDataSource({"url": [_NO_TILES], "cell": [""], "units": [""], "signed": [False]})
+        self._dark = dark
+        self._shown: tuple[str, str, ColourScale] | None = None
+        self._picture = ColumnDataSource(self._picture_columns())
         self._view = ColumnDataSource(_box_columns(mercator_extent(view_extent), serial=0))
         self._viewport = ColumnDataSource(_box_columns(mercator_extent(view_extent)))
         self._keys = ColumnDataSource({"key": [""], "serial": [0]})
@@ -85,16 +87,30 @@ class MapView:
 
     # -- what the page calls -------------------------------------------------------------------------------------
 
-    def show(self, field_id: str, version: str, scale: ColourScale, *, signed: bool) -> None:
+    def show(self, field_id: str, version: str, scale: ColourScale) -> None:
         """Put a field on the map; the browser crossfades when all tiles in view are there."""
-        for renderer in self._lines["border"]:
-            renderer.glyph.line_color = BORDERS.get(scale.name, "#33404c")
-        url = f"tiles/{field_id}/{version}/{{Z}}/{{X}}/{{Y}}.png?scale={scale.name}"
-        self._picture.data = {"url": [url], "cell": [field_id], "units": [scale.units], "signed": [signed]}
+        self._lines["border"].glyph.line_color = BORDERS.get(scale.name, "#33404c")
+        self._shown = field_id, version, scale
+        self._send_picture()
 
     def clear(self) -> None:
         """Show no field, only land without data."""
-        self._picture.data = {"url": [_NO_TILES], "cell": [""], "units": [""], "signed": [False]}
+        self._shown = None
+        self._send_picture()
+
+    def _send_picture(self) -> None:
+        columns = self._picture_columns()
+        if columns != self._picture.data:
+            self._picture.data = columns
+
+    def _picture_columns(self) -> dict[str, list[Any]]:
+        theme = "dark" if self._dark else "light"
+        if self._shown is None:
+            url = f"land/{self._dataset}/{{Z}}/{{X}}/{{Y}}.png?theme={theme}"
+            return {"url": [url], "cell": [""], "units": [""], "signed": [False]}
+        field_id, version, scale = self._shown
+        url = f"tiles/{field_id}/{version}/{{Z}}/{{X}}/{{Y}}.png?scale={scale.name}&theme={theme}"
+        return {"url": [url], "cell": [field_id], "units": [scale.units], "signed": [scale.kind == "diverging"]}
 
     def go_to(self, extent: tuple[float, float, float, float]) -> None:
         """Move the view to a box (west, south, east, north) [degrees]."""
@@ -114,7 +130,7 @@ class MapView:
         Parameters
         ----------
         stations : DataFrame
-            ``name, latitude, longitude, altitude, pm2p5, cell`` [ug m-3] and ``kind``.
+            ``name, latitude, longitude, altitude, pm2p5`` [ug m-3] and ``kind``.
         """
         if stations is None or stations.empty:
             self.stations.data = {name: [] for name in _STATION_COLUMNS}
@@ -126,25 +142,21 @@ class MapView:
             "colour": scale.colours_of(stations["pm2p5"].to_numpy(float)),
             "name": stations["name"].astype(str).to_list(),
             "value": [_with_units(v, scale.units) for v in stations["pm2p5"]],
-            "cell": [_with_units(v, scale.units) for v in stations["cell"]],
             "kind": stations["kind"].astype(str).to_list(),
             "height": [f"{v:.0f} m" if np.isfinite(v) else "unknown" for v in stations["altitude"].to_numpy(float)],
         }
 
     def set_dark(self, dark: bool) -> None:
         theme = THEMES[dark]
-        self._land.tile_source.url = self._land_tiles(dark)
+        self._dark = dark
+        self._send_picture()
         for kind in ("coast", "lake"):
-            for renderer in self._lines[kind]:
-                renderer.glyph.line_color = theme["coast"]
-        for halo, ink in self._names:
-            halo.glyph.text_outline_color = halo.glyph.text_color = theme["halo"]
-            ink.glyph.text_color = theme["name"]
+            self._lines[kind].glyph.line_color = theme["coast"]
+        halo, ink = self._names
+        halo.glyph.text_outline_color = halo.glyph.text_color = theme["halo"]
+        ink.glyph.text_color = theme["name"]
         self._station_glyphs.glyph.line_color = theme["ring"]
         self._place_glyphs.glyph.line_color = theme["ring"]
-
-    def _land_tiles(self, dark: bool) -> str:
-        return self._land_url.replace("{theme}", "dark" if dark else "light")
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -169,63 +181,46 @@ class MapView:
         )
         plot.axis.visible = False
         plot.grid.visible = False
-        self._land = self._tile_layer(plot, self._land_tiles(dark), smoothing=True)
-        self._tiles = [self._tile_layer(plot, _NO_TILES), self._tile_layer(plot, _NO_TILES)]
-        self._lines = {kind: [self._line_layer(plot, kind) for _ in DETAILS] for kind in ("lake", "border", "coast")}
-        self._names = [self._name_layer(plot, k) for k in range(len(TOWN_ZOOMS))]
+        self._tiles = [self._tile_layer(plot), self._tile_layer(plot)]
+        self._lines = {kind: self._line_layer(plot, kind) for kind in ("lake", "border", "coast")}
+        self._names = self._name_layers(plot)
         self._station_glyphs = plot.scatter(
-            "x", "y", source=self.stations, size=8, fill_color="colour", line_color="#1b2733", line_width=0.9
+            "x", "y", source=self.stations, size={"value": 4}, fill_color="colour", line_color="#1b2733", line_width={"value": 0.4}
         )
         self._place_glyphs = plot.scatter(
             "x", "y", source=self._place, size=17, fill_alpha=0, line_width=2.2, marker="circle_cross"
         )
-        plot.add_tools(self._station_hover())
+        # the card is map.js's own, filled as plain text: station names come from files
+        plot.add_tools(HoverTool(renderers=[self._station_glyphs], tooltips=None))
         plot.js_on_change("inner_width", self._script(plot, domain))
         self.figure = plot
         self.set_dark(dark)
         return plot
 
     @staticmethod
-    def _tile_layer(plot: figure, url: str, *, smoothing: bool = False) -> TileRenderer:
-        source = WMTSTileSource(url=url, min_zoom=0, max_zoom=MAX_ZOOM, attribution="")
-        return plot.add_tile(source, smoothing=smoothing)
+    def _tile_layer(plot: figure) -> TileRenderer:
+        """A layer whose address the browser sets; cells stay sharp when a tile is enlarged."""
+        return plot.add_tile(WMTSTileSource(url=_NO_TILES, min_zoom=0, max_zoom=MAX_ZOOM, attribution=""), smoothing=False)
 
     @staticmethod
     def _line_layer(plot: figure, kind: str) -> Any:
+        """An empty layer; the browser fetches the lines once and changes them with the zoom."""
         width = {"coast": 0.9, "border": 0.8, "lake": 0.6}[kind]
-        renderer = plot.multi_line(
-            "xs", "ys", source=ColumnDataSource({"xs": [], "ys": []}), line_width=width, line_alpha=0.8, level="glyph"
-        )
-        renderer.visible = False
-        return renderer
+        source = ColumnDataSource({"xs": [], "ys": []}, syncable=False)
+        return plot.multi_line("xs", "ys", source=source, line_width=width, line_alpha=0.8)
 
     @staticmethod
-    def _name_layer(plot: figure, group: int) -> list[Any]:
+    def _name_layers(plot: figure) -> list[Any]:
         """Names with a halo; Bokeh strokes text over its fill, so the halo is a layer of its own underneath."""
-        source = ColumnDataSource(town_labels()[group])
+        source = ColumnDataSource({"x": [], "y": [], "name": []}, syncable=False)
         style = {
             "text_font": {"value": "Roboto, Helvetica, Arial, sans-serif"},
-            "text_font_size": "12px" if group < 2 else "11px",
-            "text_font_style": "bold" if group == 0 else "normal",
+            "text_font_size": "11.5px",
             "text_align": "center",
             "text_baseline": "middle",
         }
         halo = plot.text("x", "y", text="name", source=source, text_outline_width=3.0, **style)
-        ink = plot.text("x", "y", text="name", source=source, **style)
-        for renderer in (halo, ink):
-            renderer.visible = False
-        return [halo, ink]
-
-    def _station_hover(self) -> HoverTool:
-        # plain @{column} is escaped by Bokeh; never {safe}: names come from files
-        tooltips = [
-            ("Station", "@{name}"),
-            ("Observed", "@{value}"),
-            ("Map cell", "@{cell}"),
-            ("Type", "@{kind}"),
-            ("Altitude", "@{height}"),
-        ]
-        return HoverTool(renderers=[self._station_glyphs], tooltips=tooltips, point_policy="snap_to_data")
+        return [halo, plot.text("x", "y", text="name", source=source, **style)]
 
     def _script(self, plot: figure, domain: tuple[float, ...]) -> CustomJS:
         body = _static_text("map.js")
@@ -234,9 +229,10 @@ class MapView:
             args={
                 "fig": plot,
                 "tiles": self._tiles,
-                "land": self._land,
-                "lines": {kind: self._lines[kind] for kind in KINDS},
-                "names": self._names,
+                "stations": self._station_glyphs,
+                "place": self._place,
+                "lines": self._lines,
+                "names": self._names[0].data_source,
                 "picture": self._picture,
                 "view": self._view,
                 "viewport": self._viewport,
@@ -246,6 +242,7 @@ class MapView:
                     "min_resolution": MIN_RESOLUTION,
                     "name_resolutions": [limit for limit, _ in TOWN_ZOOMS],
                     "css": _static_text("map.css"),
+                    "no_tiles": _NO_TILES,
                 },
             },
             code=code,
@@ -267,7 +264,7 @@ class MapView:
 
 
 def _once() -> str:
-    names = "fig, tiles, land, lines, names, picture, view, viewport, keys, config"
+    names = "fig, tiles, stations, place, lines, names, picture, view, viewport, keys, config"
     return f"const {{{names}}} = args\nif (fig.cranpm_started) return\nfig.cranpm_started = true"
 
 

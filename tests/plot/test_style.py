@@ -57,13 +57,13 @@ def test_higher_values_never_have_a_lower_index():
 
 def test_ends_of_the_scale_take_the_end_colours():
     scale = SCALES["continuous"]
-    assert scale.index([scale.low, scale.high, 1e6]).tolist() == [1, 255, 255]
+    assert scale.index([scale.low, scale.high, 1e6]).tolist() == [1, 253, 253]
 
 
 def test_no_change_is_the_middle_of_the_diverging_scale():
-    assert SCALES["change"].index([0.0]).tolist() == [128]
+    assert SCALES["change"].index([0.0]).tolist() == [127]
     low, high = SCALES["change"].index([-7.0, 7.0]).astype(int)
-    assert 128 - low == high - 128
+    assert 127 - low == high - 127
 
 
 def test_the_continuous_scale_grows_lighter_all_the_way():

@@ -131,3 +131,23 @@ def test_a_grid_of_another_place_and_step_is_drawn_right():
     x, _ = to_mercator(50.0, 7.0)
     west, _, east, _ = tile_bounds(*place)
     assert west <= x <= east
+
+
+def test_land_without_a_value_is_hatched_and_the_sea_stays_clear():
+    field = np.full(WINDOW.shape, np.nan, np.float32)
+    land = np.full(WINDOW.shape, np.nan, np.float32)
+    land[:, 350:] = 1.0  # sea in the west, land in the east, a value nowhere
+    place = (7, *tile_of(48.0, 8.5, 7))
+    png = render_tile(
+        Pyramid.of_array(field, WINDOW),
+        SCALES["continuous"],
+        *place,
+        land=Pyramid.of_array(land, WINDOW),
+        land_colours=("#112233", "#445566"),
+    )
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+    lat, lon = pixel_places(*place)
+    inside = (lat < 50.95) & (lat > 45.05)
+    east = pixels[inside][:, (lon > 8.52) & (lon < 11.9)].reshape(-1, 4)
+    assert {tuple(p) for p in np.unique(east, axis=0).tolist()} == {(0x11, 0x22, 0x33, 255), (0x44, 0x55, 0x66, 255)}
+    assert (pixels[inside][:, (lon > 5.1) & (lon < 8.48), 3] == 0).all()

@@ -1,0 +1,82 @@
+"""Time series of one place: target, forecast, persistence, physical forecast, station, and the limits."""
+
+from __future__ import annotations
+
+import holoviews as hv
+import numpy as np
+import xarray as xr
+
+hv.extension("bokeh", logo=False)
+
+LIMIT_LINES: tuple[tuple[str, float], ...] = (("WHO 24 h", 15.0), ("EU 2030 24 h", 25.0))
+"""Daily values drawn as lines [ug m-3]; one day above them is no breach of either."""
+
+SERIES_STYLE: dict[str, dict[str, object]] = {
+    "target": {"label": "Target (GHAP-like)", "color": "#5b6875", "line_width": 2.0},
+    "persistence": {"label": "Persistence", "color": "#a0662a", "line_dash": "dotted", "line_width": 1.8},
+    "cams_forecast": {"label": "CAMS-like forecast", "color": "#8e5bb5", "line_dash": "dashed", "line_width": 1.8},
+    "observed": {"label": "Station", "color": "#1b2733"},
+    "forecast": {"label": "Forecast", "color": "#0b7fa8", "line_width": 2.8},
+}
+"""Variables of a series in drawing order, with label and style."""
+
+
+def place_series(series: xr.Dataset, *, width: int = 400, height: int = 260, show_legend: bool = True) -> hv.Overlay:
+    """PM2.5 of one place over days.
+
+    Parameters
+    ----------
+    series : Dataset, dim time
+        Any of the variables of :data:`SERIES_STYLE` [ug m-3], NaN where there is no value; scalar coordinate or
+        attribute ``init_time`` marks the day on which the forecast starts.
+    width, height : int
+        Size [pixels].
+    show_legend : bool
+        False where the page has its own legend of :data:`SERIES_STYLE`.
+
+    Returns
+    -------
+    hv.Overlay
+        Curves and points with units in the axis label.
+    """
+    pm = hv.Dimension("pm2p5", label="PM2.5", unit="µg/m³")
+    day = hv.Dimension("time", label="Day (UTC)")
+    parts: list[hv.Element] = []
+    last = series["time"].values[-1]
+    for name, value in LIMIT_LINES:
+        line = hv.Curve([(series["time"].values[0], value), (last, value)], day, pm)
+        parts.append(line.opts(color="#c2410c", line_width=1, line_dash="dashed", alpha=0.65))
+        text = hv.Text(last, value, f"{name} {value:g}")
+        parts.append(text.opts(text_font_size="8pt", text_align="right", text_baseline="bottom", text_color="#c2410c"))
+    init = series.attrs.get("init_time")
+    if init is not None:
+        parts.append(hv.VLine(np.datetime64(init, "ns")).opts(color="#7b8794", line_width=1))
+    for name, style in SERIES_STYLE.items():
+        if name not in series or bool(series[name].isnull().all()):
+            continue
+        style = dict(style)
+        label = str(style.pop("label"))
+        frame = series[name].dropna("time").to_dataframe(name="pm2p5").reset_index()[["time", "pm2p5"]]
+        if name != "observed":
+            parts.append(hv.Curve(frame, day, pm, label=label).opts(**style))
+        marker = "square" if name == "observed" else "circle"
+        points = hv.Scatter(frame, day, pm, label=label)
+        size = 6 if name in ("forecast", "observed") else 4
+        parts.append(points.opts(color=style["color"], size=size, marker=marker, tools=["hover"]))
+    top = max([30.0, *(float(series[n].max()) for n in SERIES_STYLE if n in series and series[n].notnull().any())])
+    return hv.Overlay(parts).opts(
+        hv.opts.Overlay(
+            width=width,
+            height=height,
+            ylim=(0, 1.12 * top),
+            show_legend=show_legend,
+            legend_position="bottom",
+            legend_cols=3,
+            toolbar=None,
+            show_grid=True,
+            fontsize={"legend": 8, "labels": 9, "ticks": 8},
+            padding=0.04,
+            xlabel="",
+            ylabel="PM2.5 [µg/m³]",
+        )
+    )

@@ -1,0 +1,126 @@
+"""The drawer for a picked place: its values, its series, and where it looked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import xarray as xr
+
+from cranpm.plot.eaqi import EAQI_CLASSES, eaqi_class
+from cranpm.plot.series import SERIES_STYLE, place_series
+
+from ..places import Place, describe_place, forecast_values, series_of
+from ..state import LEADS, State
+from ..store import Store
+from .look import LookView
+
+WIDTH = 430
+
+
+def coordinates(lat: float, lon: float) -> str:
+    return f"{abs(lat):.3f}° {'S' if lat < 0 else 'N'}, {abs(lon):.3f}° {'W' if lon < 0 else 'E'}"
+
+
+def chip(value: float) -> str:
+    """A value with its index class as a coloured chip; says so where there is none."""
+    if not math.isfinite(value):
+        return "<span style='color:var(--mui-palette-text-secondary)'>no data</span>"
+    number = int(eaqi_class(value))
+    if not number:
+        return f"{value:.1f}"
+    item = EAQI_CLASSES[number - 1]
+    return (
+        f"<span title='{item.name}' style='background:{item.colour};color:{item.text_colour};border-radius:6px;"
+        f"padding:2px 8px;font-weight:600'>{value:.1f}</span>"
+    )
+
+
+def place_html(place: Place, today: float, forecast: dict[int, float]) -> str:
+    """Name, coordinates, and today's and the forecast values in a row."""
+    town = escape(place.town) or "Open country"
+    height = f"{place.elevation:.0f} m" if math.isfinite(place.elevation) else "elevation unknown"
+    cells = [("Today", today), *((f"T+{lead}", value) for lead, value in forecast.items())]
+    row = "".join(
+        f"<div style='text-align:center'><div style='font-size:11px;color:var(--mui-palette-text-secondary);"
+        f"margin-bottom:3px'>{name}</div>{chip(value)}</div>"
+        for name, value in cells
+    )
+    station = (
+        f"<div>Nearest station: {escape(place.station)}, {place.station_kilometres:.1f} km</div>" if place.station else ""
+    )
+    return (
+        "<div class='cranpm-place' style='font-size:12.5px;line-height:1.45;color:var(--mui-palette-text-secondary)'>"
+        f"<div style='font-size:17px;font-weight:600;color:var(--mui-palette-text-primary)'>{town}</div>"
+        f"<div>{coordinates(place.lat, place.lon)} · {height} · cell {place.row}, {place.col}</div>{station}"
+        f"<div style='display:flex;gap:22px;margin-top:10px;color:var(--mui-palette-text-primary)'>{row}</div>"
+        "<div style='font-size:11px;margin-top:5px'>µg/m³, 24-h mean; colours: EAQI classes</div></div>"
+    )
+
+
+def series_legend(series: xr.Dataset) -> str:
+    """Names of the lines that are drawn."""
+    entries = []
+    for name, style in SERIES_STYLE.items():
+        if bool(series[name].notnull().any()):
+            dash = {"dotted": "dotted", "dashed": "dashed"}.get(str(style.get("line_dash", "")), "solid")
+            mark = (
+                f"<span style='display:inline-block;width:8px;height:8px;background:{style['color']}'></span>"
+                if name == "observed"
+                else f"<span style='display:inline-block;width:20px;border-top:2.5px {dash} {style['color']};vertical-align:4px'></span>"
+            )
+            entries.append(f"<span style='margin-right:14px;white-space:nowrap'>{mark}&nbsp;{style['label']}</span>")
+    return f"<div style='font-size:12px;line-height:1.7;color:var(--mui-palette-text-primary)'>{''.join(entries)}</div>"
+
+
+class Inspector:
+    """Contents of the drawer; built when first opened, drawn again when place, day or run change."""
+
+    def __init__(self, state: State, store: Store, *, run: Callable[[], Any], close: Callable[[], None]) -> None:
+        self._state, self._store, self._run = state, store, run
+        self.text = pn.pane.HTML("", sizing_mode="stretch_width", margin=(10, 0, 0, 16))
+        self.close = pmui.IconButton(icon="close", description="Close (Escape)", size="small", margin=(6, 8, 0, 0))
+        self.close.on_click(lambda _event: close())
+        self.series = pn.pane.HoloViews(sizing_mode="fixed", margin=(8, 10, 0, 8))
+        self.legend = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 16, 8, 16))
+        self.look = LookView(state, store, run=run)
+        self.tabs = pmui.Tabs(
+            ("Time series", pn.Column(self.series, self.legend, margin=0, sizing_mode="stretch_width")),
+            ("Where does this place look?", self.look.root),
+            dynamic=True,
+            sizing_mode="stretch_width",
+            margin=(4, 0, 0, 0),
+        )
+        self.tabs.param.watch(lambda _event: self._draw_look(), "active")
+        self.root = pn.Column(
+            pn.Row(self.text, self.close, sizing_mode="stretch_width", margin=0), self.tabs,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+        self._drawn: tuple[Any, ...] = ()
+
+    def update(self) -> None:
+        """Draw the place of the state; cheap when nothing it shows has changed."""
+        state, run = self._state, self._run()
+        if state.place is None:
+            return
+        question = (state.place, state.dataset, state.init_time, run.id if run else "", run.version if run else 0)
+        if question == self._drawn:
+            return
+        self._drawn = question
+        place = describe_place(self._store, state.dataset, *state.place)
+        series = series_of(self._store, state.dataset, place, state.init_time, run)
+        today = float(series["target"].sel(time=np.datetime64(state.init_time, "ns")))
+        forecast = forecast_values(run, place) if run is not None else dict.fromkeys(LEADS, float("nan"))
+        self.text.object = place_html(place, today, forecast)
+        self.series.object = place_series(series, width=WIDTH - 26, height=230, show_legend=False)
+        self.legend.object = series_legend(series)
+        self._draw_look()
+
+    def _draw_look(self) -> None:
+        if self.tabs.active == 1:
+            self.look.update()

@@ -1,0 +1,185 @@
+"""“Where does this place look?”: attention, wind bias and elevation bias of the very run on the map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import xarray as xr
+
+from cranpm.plot.attention import bias_layer, footprint, look_map, outline_path, wind_arrows
+
+from ..forecasts import Forecasts
+from ..outlines import OutlinesMissingError, outline
+from ..state import State
+from ..store import Store
+from .problem import without_paths
+
+WIDTH = 400
+LAYERS = {"Attention": "attention", "Wind bias": "wind_bias", "Elevation bias": "elevation_bias"}
+TOKEN_NODES = 8  # a coarse token is a patch of 8 x 8 nodes
+
+CAVEAT = "Attention is not source apportionment: it shows what the network read, not where the particles came from."
+
+
+class LookView:
+    """The tab's contents."""
+
+    def __init__(self, state: State, store: Store, *, run: Callable[[], Any]) -> None:
+        self._state, self._store, self._run = state, store, run
+        self._document = pn.state.curdoc
+        self._asked: tuple[Any, ...] = ()
+        self._look: dict[str, Any] | None = None
+        self.what = pmui.RadioButtonGroup(
+            options=LAYERS, value="attention", size="small", sizing_mode="stretch_width", margin=(10, 14, 4, 14)
+        )
+        self.layer = pmui.Select(label="Layer", options={"mean": -1}, value=-1, size="small", width=120, margin=(8, 4, 0, 14))
+        self.head = pmui.Select(label="Head", options={"mean": -1}, value=-1, size="small", width=120, margin=(8, 4, 0, 4))
+        for widget in (self.what, self.layer, self.head):
+            widget.param.watch(lambda _event: self._draw(), "value")
+        self.figure = pn.pane.HoloViews(margin=(6, 6, 0, 8), sizing_mode="fixed")
+        self.text = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 16, 16, 16))
+        self.root = pn.Column(
+            self.what, pn.Row(self.layer, self.head, margin=0), self.figure, self.text,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+
+    def update(self) -> None:
+        """Ask the run where the place of the state looked, unless that is what is shown."""
+        state, run = self._state, self._run()
+        if state.place is None:
+            return
+        if run is None or run.state != "done":
+            self._asked, self._look = (), None
+            self.figure.object = None
+            self._say("Attention is there when the forecast is done.")
+            return
+        question = (run.id, int(state.lead_time), state.place)
+        if question == self._asked:
+            return
+        self._asked = question
+        self._say("Reading the run's tensors …")
+        Forecasts.look(run, int(state.lead_time), *state.place, lambda look, error: self._in_page(question, look, error))
+
+    def _in_page(self, question: tuple[Any, ...], look: Any, error: BaseException | None) -> None:
+        def show() -> None:
+            if question == self._asked:
+                self._answered(look, error)
+
+        if self._document is None or self._document.session_context is None:
+            show()
+        else:
+            self._document.add_next_tick_callback(show)
+
+    def _answered(self, look: dict[str, Any] | None, error: BaseException | None) -> None:
+        if error is not None or look is None:
+            self._look = None
+            self.figure.object = None
+            self._say(escape(without_paths(str(error))))
+            return
+        self._look = look
+        layers, heads = look["attention"].shape[:2]
+        self.layer.options = {"mean": -1} | {str(i + 1): i for i in range(layers)}
+        self.head.options = {"mean": -1} | {str(i + 1): i for i in range(heads)}
+        self._draw()
+
+    def _draw(self) -> None:
+        look = self._look
+        if look is None:
+            return
+        what = self.what.value
+        self.layer.visible = self.head.visible = what != "elevation_bias"
+        if what == "elevation_bias":
+            self._draw_elevation(look)
+            return
+        field = self._mean(look[what])
+        labelled = xr.DataArray(
+            field, dims=("latitude", "longitude"), coords={"latitude": look["latitude"], "longitude": look["longitude"]}
+        )
+        drawn = footprint(labelled) if what == "attention" else bias_layer(labelled, name="Wind bias")
+        place = float(look["token_latitude"]), float(look["token_longitude"])
+        extent = self._store.dataset(self._state.dataset).domain.fine.extent
+        self.figure.object = look_map(
+            drawn, place=place, outlines=self._outlines(0), arrows=self._wind(look), extent=extent, width=WIDTH
+        )
+        self._say(_sentence(look, labelled if what == "attention" else None) + self._provenance())
+
+    def _draw_elevation(self, look: dict[str, Any]) -> None:
+        if look.get("elevation_bias") is None:
+            self.figure.object = None
+            self._say("This network has no elevation bias.")
+            return
+        coords = {"latitude": look["tile_latitude"], "longitude": look["tile_longitude"]}
+        labelled = xr.DataArray(look["elevation_bias"], dims=("latitude", "longitude"), coords=coords)
+        place = float(look["token_latitude"]), float(look["token_longitude"])
+        self.figure.object = look_map(
+            bias_layer(labelled, name="Elevation bias"), place=place, outlines=self._outlines(1), width=WIDTH
+        )
+        alpha = look.get("alpha")
+        strength = f" Learned strength α = {alpha:.2f}." if alpha is not None else ""
+        self._say(
+            "What higher ground costs inside this tile: 0 for keys no higher than the place, negative for keys above it."
+            + strength
+            + self._provenance()
+        )
+
+    def _mean(self, tensor: np.ndarray) -> np.ndarray:
+        """One layer and head of a (layers, heads, rows, cols) tensor, or the mean over them."""
+        layer, head = int(self.layer.value), int(self.head.value)
+        chosen = tensor if layer < 0 else tensor[layer : layer + 1]
+        chosen = chosen if head < 0 else chosen[:, head : head + 1]
+        return chosen.mean(axis=(0, 1))
+
+    def _wind(self, look: dict[str, Any]) -> Any:
+        """Wind of the init day at the coarse tokens, mean over each token's nodes."""
+        dataset = self._store.dataset(self._state.dataset)
+        u10, v10 = dataset.era5(np.datetime64(self._state.init_time, "D"))[:2]
+        rows, cols = len(look["latitude"]), len(look["longitude"])
+        parts = []
+        for component in (u10, v10):
+            full = np.full((rows * TOKEN_NODES, cols * TOKEN_NODES), np.nan)
+            block = component[: full.shape[0], : full.shape[1]]
+            full[: block.shape[0], : block.shape[1]] = block
+            means = np.nanmean(full.reshape(rows, TOKEN_NODES, cols, TOKEN_NODES), axis=(1, 3))
+            parts.append(
+                xr.DataArray(means, dims=("latitude", "longitude"), coords={"latitude": look["latitude"], "longitude": look["longitude"]})
+            )
+        return wind_arrows(*parts, longest=280e3)
+
+    @staticmethod
+    def _outlines(detail: int) -> Any:
+        try:
+            return outline_path(outline("coast", detail))
+        except OutlinesMissingError:
+            return None
+
+    def _provenance(self) -> str:
+        run = self._run()
+        if run is None:
+            return ""
+        return (
+            f"<br><br>These are the tensors of run <code>{escape(run.id[:8])}</code>, the one on the map "
+            f"({escape(self._state.checkpoint)}, T+{self._state.lead_time}). <b>{CAVEAT}</b>"
+        )
+
+    def _say(self, html: str) -> None:
+        self.text.object = (
+            f"<div class='cranpm-look' style='font-size:12px;line-height:1.5;color:var(--mui-palette-text-secondary)'>{html}</div>"
+        )
+
+
+def _sentence(look: dict[str, Any], attention: xr.DataArray | None) -> str:
+    u, v = (float(part) for part in look["wind"])
+    speed = float(np.hypot(u, v))
+    names = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
+    where_from = names[round(float(np.degrees(np.arctan2(-u, -v))) / 45) % 8]
+    wind = "The air is calm here." if speed < 0.1 else f"Wind here: {speed:.1f} m/s from the {where_from}."
+    if attention is None:
+        return f"{wind} Tokens upwind are favoured, tokens downwind are not; added to the logits of every head."
+    ordered = np.sort(attention.to_numpy().ravel())[::-1]
+    half = int(np.searchsorted(np.cumsum(ordered), 0.5 * ordered.sum())) + 1
+    return f"{wind} Half of the attention lies on {half} of {ordered.size} coarse patches (2° each)."
