@@ -27,9 +27,9 @@ class ChemistryConfig:
     """Top of the upper layer [m]."""
     background: tuple[float, float] = (3.5, 2.3)
     """Air from outside, in the mixed layer and above [ug m-3]."""
-    low_life: float = 10.0
+    low_life: float = 12.0
     """Life in a very deep mixed layer [days]; deposition shortens it by (1 + 300 m / depth)."""
-    high_life: float = 6.0
+    high_life: float = 7.0
     """Life above the mixed layer [days]."""
     rain_scavenging: float = 0.06
     """Share washed out per day and mm/day."""

@@ -22,7 +22,7 @@ _FIRE_DAYS = 6
 class EmissionConfig:
     """Strengths relative to `mean`, the emission of average land."""
 
-    mean: float = 65.0
+    mean: float = 59.0
     """Mean over land of the part made by people [ug m-2 h-1]."""
     primary_share: float = 0.20
     """Share emitted as particles where people live; the rest forms within some 100 km."""
@@ -36,9 +36,9 @@ class EmissionConfig:
     """Increase per 15 K below 288 K."""
     weekend: float = 0.85
     """Primary emission on Saturdays and Sundays."""
-    chemistry_std: float = 0.38
+    chemistry_std: float = 0.44
     """Standard deviation of the logarithm of the hidden factor."""
-    chemistry_memory: float = 2.2
+    chemistry_memory: float = 3.5
     """Its memory [days]."""
     fires_per_day: float = 0.30
     """New fires a day over the whole box in July."""
@@ -47,10 +47,10 @@ class EmissionConfig:
 
 
 class HiddenChemistry:
-    """A regional factor on secondary particles: red noise in time, some 150 km wide, the same in every domain."""
+    """A regional factor on secondary particles: red noise in time, some 200 km wide, the same in every domain."""
 
     def __init__(self, surface: Surface, *, seed: int, config: EmissionConfig) -> None:
-        self.seed, self.config, self.history = seed, config, 14
+        self.seed, self.config, self.history = seed, config, 20
         self._rows = self._weights(surface.coarse.lat, np.arange(_NORTH, _SOUTH - 0.1, -1.0))
         self._cols = self._weights(surface.coarse.lon, np.arange(_WEST, _EAST + 0.1, 1.0))
         age = torch.arange(self.history, 0, -1, dtype=torch.float64)
@@ -60,7 +60,7 @@ class HiddenChemistry:
 
     @staticmethod
     def _weights(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
-        weights = np.exp(-0.5 * ((points[:, None] - nodes[None, :]) / 1.0) ** 2)
+        weights = np.exp(-0.5 * ((points[:, None] - nodes[None, :]) / 1.4) ** 2)
         return weights / np.sqrt((weights**2).sum(1, keepdims=True))
 
     def factor(self, day: int) -> torch.Tensor:

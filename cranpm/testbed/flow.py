@@ -36,18 +36,20 @@ class FlowConfig:
     """Standard deviation at 500 hPa in winter [m2 s-1]."""
     summer_strength: float = 0.68
     """Amplitude in mid-July relative to mid-January."""
-    memory: float = 4.2
-    """Decay time of a wave of the peak wavelength [days]; shorter waves forget sooner (power -0.67)."""
-    forcing_memory: float = 1.0
+    memory: float = 12.0
+    """Decay time of a wave of the peak wavelength [days]; shorter waves forget sooner (power -0.55)."""
+    forcing_memory: float = 1.6
     """Memory of the forcing [days]."""
-    slow_share: float = 0.32
+    slow_share: float = 0.25
     """Share of variance in the slow part (blocking highs)."""
     slow_memory: float = 7.0
     """Decay time of the slow part [days]."""
-    drift: float = 12.0
+    drift: float = 8.0
     """Mean eastward steering [m s-1]."""
-    slow_drift: float = 1.0
+    slow_drift: float = 3.0
     """Eastward drift of the slow part [m s-1]."""
+    dispersion: float = 0.25
+    """Share of the barotropic Rossby dispersion: real waves are held together by their vertical structure."""
     history: int = 48
     """Days of past forcing that a day remembers."""
     level_amplitude: tuple[float, ...] = (0.54, 0.60, 0.68, 0.82, 1.0)
@@ -69,12 +71,12 @@ class _Component:
         scale = 2 * np.pi / BOX / (EARTH_RADIUS * np.cos(_REFERENCE_LAT))
         wave = np.hypot(east[None, :], north[:, None]) * scale  # (N, M) [rad m-1]
         relative = wave * config.peak_wavelength / (2 * np.pi)
-        variance = relative / (1 + relative**2) ** 3.3
+        variance = relative / (1 + relative**2) ** 3.2
         variance[np.hypot(east[None, :], north[:, None]) > top] = 0
         share = config.slow_share if slow else 1 - config.slow_share
         # the real part of a circular complex wave carries half its variance
         variance *= 2 * share * config.streamfunction_std**2 / variance.sum()
-        beta = 2 * 7.292e-5 * np.cos(_REFERENCE_LAT) / EARTH_RADIUS
+        beta = config.dispersion * 2 * 7.292e-5 * np.cos(_REFERENCE_LAT) / EARTH_RADIUS
         speed = np.full_like(wave, config.slow_drift) if slow else config.drift - beta / (wave**2 + 1e-12)
         self.frequency = torch.from_numpy(east[None, :] * scale * speed * 86400.0).to(device)  # [rad day-1]
         self.size = (len(north), len(east))
@@ -82,7 +84,7 @@ class _Component:
         memory = (
             np.full_like(wave, config.slow_memory)
             if slow
-            else config.memory * np.maximum(relative, 0.2) ** -0.67
+            else config.memory * np.maximum(relative, 0.2) ** -0.55
         )
         self.memory = torch.from_numpy(np.minimum(memory, 0.2 * config.history)).float().to(device)
         self.forcing_memory = config.forcing_memory

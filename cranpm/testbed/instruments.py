@@ -112,7 +112,7 @@ def cams_like(state: DayState, geography: Any) -> np.ndarray:
     errors = np.exp(0.10 * np.stack([_draw_smooth(draw, box, 2.0) for _ in range(5)]))
     pm = _smoothed(state.pm_coarse, 1.0) * 0.88 + 0.8
     people = _smoothed(np.tanh(np.asarray(geography.coarse_population, float) ** 0.72 / 2.0e4), 0.8)
-    no2 = 1.2 + 9.0 * people * state.source
+    no2 = 1.5 + 20.0 * people * state.source
     pm10 = 1.35 * pm + sea * 0.35 * speed + 2.0
     warmth = np.clip((t2m - 275.0) / 20.0, -0.5, 1.5)
     o3 = np.clip(58.0 + 28.0 * warmth - 0.7 * no2 + 1.2 * speed, 4.0, None)

@@ -23,7 +23,7 @@ from cranpm.testbed.surface import smooth
 from cranpm.testbed.weather import Forcing
 from cranpm.testbed.world import LEADS, WORLD_VERSION, DayState, World
 
-DRIFT = 10.0
+DRIFT = 8.5
 """Eastward motion of the flow in the shifted-weather oracle [degrees a day]."""
 BARRIER = 700.0
 """Barriers that count as high [m]."""
@@ -126,9 +126,6 @@ class Oracles:
     def __init__(self, world: World) -> None:
         self.world = world
         self.flat = World(world.geography, seed=world.seed, device=world.surface.device, barrier_factor=0.0)
-        # the ground keeps its height in the weather; only the tracer is freed from barriers
-        self.flat.weather = world.weather
-        self.flat.tracer.weather = _Undammed(world, self.flat)  # type: ignore[assignment]
 
     def forcings(self, day: int, lead: int) -> dict[str, Forcing]:
         """Forcing of the day `day + lead`, as imagined on `day`."""
@@ -136,10 +133,16 @@ class Oracles:
         now = weather.flow.coefficients(day).mean(0, keepdim=True).expand(5, -1, -1)
         frozen, _ = weather.diagnose(day, now)
         hours = torch.arange(5, device=weather.device) * 0.25 - 0.375 + lead
-        shifted, _ = weather.diagnose(day, weather.flow.shifted(now, DRIFT * hours))
+        moved = weather.flow.shifted(now, DRIFT * hours)
+        shifted, _ = weather.diagnose(day, moved)
+        open_land, _ = self.flat.weather.diagnose(day, moved)
         return {
             "frozen weather": frozen,
             "shifted weather": shifted,
+            "shifted, wind reversed": Forcing(
+                **{**vars(shifted), "low": -shifted.low, "high": -shifted.high}
+            ),
+            "shifted, no terrain": open_land,
             "true weather": weather.forcing(day + lead),
         }
 
@@ -148,29 +151,13 @@ class Oracles:
         results: dict[str, list[np.ndarray]] = {}
         states: dict[str, Any] = {}
         for lead in range(1, LEADS + 1):
-            forcings = self.forcings(day, lead)
-            shifted = forcings["shifted weather"]
-            forcings["shifted, wind reversed"] = Forcing(
-                **{**vars(shifted), "low": -shifted.low, "high": -shifted.high}
-            )
-            forcings["shifted, no terrain"] = shifted
-            for name, forcing in forcings.items():
+            for name, forcing in self.forcings(day, lead).items():
                 tracer = self.flat.tracer if "no terrain" in name else self.world.tracer
                 means, states[name] = tracer.day(
                     day + lead, states.get(name, history.states[day]), forcing, known_until=day
                 )
                 results.setdefault(name, []).append(self.world.surface.to_coarse(means.pm2p5).cpu().numpy())
         return {name: np.stack(maps) for name, maps in results.items()}
-
-
-class _Undammed:
-    """The true weather's `dam` on a surface without barriers."""
-
-    def __init__(self, world: World, flat: World) -> None:
-        self._weather, self._surface = world.weather, flat.surface
-
-    def dam(self, u: torch.Tensor, v: torch.Tensor, depth: torch.Tensor, softness: float) -> Any:
-        return u, v
 
 
 def run_ladder(

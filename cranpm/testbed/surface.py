@@ -17,12 +17,13 @@ CELLS_PER_LATTICE = 10
 
 _COUNTRY_FACTORS = {
     **dict.fromkeys(("PL", "RS", "BA", "MK", "XK"), 1.75),
-    **dict.fromkeys(("CZ", "SK", "HU", "RO", "HR", "SI", "AL", "ME"), 1.1),
+    **dict.fromkeys(("SK", "HU", "RO", "HR", "SI", "AL", "ME"), 1.05),
     **dict.fromkeys(("TR", "EG", "TN"), 1.15),
     **dict.fromkeys(("IT", "UA", "MD", "GR", "BY"), 1.0),
-    **dict.fromkeys(("LT", "LV", "RU", "AT", "BE", "BG"), 0.9),
-    **dict.fromkeys(("DE", "NL", "LU", "DZ", "LY", "MA", "SY", "IQ"), 0.8),
+    **dict.fromkeys(("LT", "LV", "RU", "AT", "BE", "BG", "CZ"), 0.9),
+    **dict.fromkeys(("NL", "LU", "DZ", "LY", "MA", "SY", "IQ"), 0.8),
     **dict.fromkeys(("FR", "CH", "CY", "IL", "LB", "JO"), 0.95),
+    **dict.fromkeys(("DE",), 0.74),
     **dict.fromkeys(("GB", "DK", "EE"), 0.65),
     **dict.fromkeys(("ES", "PT", "IE"), 0.55),
     **dict.fromkeys(("SE", "NO", "FI", "IS"), 0.38),

@@ -139,7 +139,7 @@ class Weather:
         low_pressure = psi[:, 0] / (
             flow_config.streamfunction_std * flow_config.level_amplitude[0] * strength
         )
-        spin = vorticity / (2.7e-5 * strength)
+        spin = vorticity / (3.2e-5 * strength)
 
         t2m = self._surface_temperature(t, z, season)
         u10, v10 = self._surface_wind(u[:, 0] / self._inside[0], v[:, 0] / self._inside[0])
@@ -161,8 +161,8 @@ class Weather:
         surface_wind = torch.stack([u10, v10], 1)
         wind_925, wind_850 = torch.stack([u[:, 1], v[:, 1]], 1), torch.stack([u[:, 2], v[:, 2]], 1)
         forcing = Forcing(
-            low=0.6 * surface_wind + 0.28 * wind_925,
-            high=0.5 * wind_925 + 0.4 * wind_850,
+            low=0.5 * surface_wind + 0.24 * wind_925,
+            high=0.42 * wind_925 + 0.34 * wind_850,
             night_depth=night,
             day_growth=growth,
             rain=rain,
@@ -248,12 +248,14 @@ class Weather:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Depth at night and growth by the sun [m]."""
         land, basin = self.surface.land, self.surface.basin
-        night = (140 + 68 * speed) * (1 - 0.48 * stagnation) * (1 - 0.50 * basin * stagnation)
+        night = (140 + 68 * speed) * (1 - 0.48 * stagnation) * (1 - 0.65 * basin * stagnation)
         night = night * land + (1 - land) * (300 + 62 * speed)
         sun = (
             torch.clamp(torch.cos(self._lat - np.deg2rad(23.4) * season_phase(day, shift=-33.0)), min=0)
             ** 1.7
         )
         cloud = torch.sigmoid(2.0 * (lifting - 0.5))
-        growth = land * 1350 * sun * (1 - 0.5 * cloud) * (1 - 0.25 * stagnation) * (1 - 0.25 * basin)
+        growth = (
+            land * 1350 * sun * (1 - 0.5 * cloud) * (1 - 0.25 * stagnation) * (1 - 0.50 * basin * stagnation)
+        )
         return night, growth

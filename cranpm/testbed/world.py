@@ -18,7 +18,7 @@ from cranpm.testbed.noise import EPOCH, day_number
 from cranpm.testbed.surface import Surface
 from cranpm.testbed.weather import Weather, WeatherConfig
 
-WORLD_VERSION = "0"
+WORLD_VERSION = "1"
 """Changes whenever the physics changes; results of different versions are never compared."""
 
 SOURCE = "testbed (simulated)"
