@@ -54,6 +54,8 @@ def test_reversing_the_wind_sends_an_inserted_plume_to_the_other_side(world: Wor
         wind = forcing.low.mean(0)[
             :, row * 2 // 5 - 3 : row * 2 // 5 + 4, col * 2 // 5 - 3 : col * 2 // 5 + 4
         ].mean((1, 2))
+        if torch.linalg.vector_norm(wind) < 1.0:
+            continue  # a calm, turning wind has no direction to compare with
         moves = []
         for blown in (forcing, _reversed(forcing)):
             with_puff = TracerState(air=state.air + torch.stack([puff, 0 * puff])[:, None], depth=state.depth)
@@ -63,7 +65,8 @@ def test_reversing_the_wind_sends_an_inserted_plume_to_the_other_side(world: Wor
         towards = wind.numpy() / np.linalg.norm(wind.numpy())
         cosines.append(float(moves[0] @ towards / np.linalg.norm(moves[0])))
         opposite.append(float(moves[0] @ moves[1] / np.linalg.norm(moves[0]) / np.linalg.norm(moves[1])))
-    assert np.mean(cosines) > 0.7
+    assert len(cosines) >= 5
+    assert np.mean(cosines) > 0.8
     assert np.mean(opposite) < -0.5
 
 
