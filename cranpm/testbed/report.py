@@ -12,6 +12,7 @@ import numpy as np
 
 from cranpm.domain import REGIONS
 from cranpm.testbed.history import History, simulate
+from cranpm.testbed.real_weather import DISTANCES, real_figures, spatial_correlation
 from cranpm.testbed.world import WORLD_VERSION, World
 
 PLACES = {
@@ -19,7 +20,7 @@ PLACES = {
     "Brno": (49.20, 16.61), "Paris": (48.86, 2.35), "London": (51.51, -0.13), "Madrid": (40.42, -3.70),
     "Katowice": (50.26, 19.02), "Stockholm": (59.33, 18.07),
 }  # fmt: skip
-_EAC4, _EEA = "EAC4 2017-2021", "EEA stations 2023"
+_EAC4, _EEA, _DAVOS = "EAC4 2017-2021", "EEA stations 2023", "ERA5, free air at Davos, one month"
 REAL_LAGS = {
     "Milan": ((0.73, 0.53, 0.44), _EAC4), "Ixelles": ((0.59, 0.32, 0.22), _EAC4), "Sofia": ((0.57, 0.35, 0.23), _EAC4),
     "Prague": ((0.65, 0.35, 0.22), _EEA), "Brno": ((0.65, 0.35, 0.22), _EEA),
@@ -28,10 +29,6 @@ REAL_MEAN_STD = {
     "Milan": ("17.3", "7.5", _EAC4), "Ixelles": ("14.0", "6.9", _EAC4), "Sofia": ("11.9", "6.5", _EAC4),
     "Prague": ("10 to 11", "6 to 10", _EEA), "Brno": ("10 to 11", "6 to 10", _EEA),
 }  # fmt: skip
-REAL_STRUCTURE = {0.5: 0.98, 1.0: 0.95, 2.0: 0.89, 4.0: 0.81, 8.0: 0.67}
-"""Spatial correlation of u10 by distance [degrees], ERA5 south-west Europe, 6 January 2023."""
-REAL_JANUARY_ALPS = {"z_500": ("923", "m2 s-2"), "t_500": ("4.4", "K"), "u_500": ("8.6", "m s-1")}
-"""Standard deviation of daily means at Davos in January 2020 (ERA5, one month)."""
 _EXTRA_REGIONS = {"scandinavia": (58.0, 68.0, 8.0, 28.0)}
 
 
@@ -79,6 +76,7 @@ def world_report(
     start: str = "2018-01-01",
     days: int = 365,
     history: History | None = None,
+    real_data: Path | None = None,
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
@@ -90,11 +88,13 @@ def world_report(
         A whole year for published figures; a few weeks on a region take seconds.
     history : History, optional
         An already simulated stretch.
+    real_data : path, optional
+        ERA5 samples to compare with; by default ``CRANPM_REAL_DATA``, else stored figures.
     """
     history = history or simulate(World(geography, seed=seed, device=device), start, days, progress=progress)
     box, land = geography.domain.coarse_box, np.asarray(geography.coarse_land) > 0.5
     rows = _places(history, box) + _pairs(history, box, land) + _seasons(history, land)
-    rows += _regions(history, box, land) + _weather(history, box, land)
+    rows += _regions(history, box, land) + _weather(history, box, land, real_data)
     meta = {
         "world_version": WORLD_VERSION, "simulated": True, "domain": geography.domain.name, "seed": seed,
         "start": start, "days": len(history.days),
@@ -195,70 +195,53 @@ def _regions(history: History, box: Any, land: np.ndarray) -> list[Row]:
     return sorted(rows, key=lambda row: -row.testbed)
 
 
-def _weather(history: History, box: Any, land: np.ndarray) -> list[Row]:
+def _weather(history: History, box: Any, land: np.ndarray, real_data: Path | None) -> list[Row]:
+    real, source = real_figures(real_data)
+    measured = _like_the_samples(history, box)
+    rows = [
+        Row(group="weather", statistic=name, testbed=value, real=f"{real[name]:.4g}", source=source)
+        for name, value in measured.items()
+    ]
     u10 = history.weather["u10"]
     anomaly = u10 - u10.mean(0)
-    value = float((anomaly[1:] * anomaly[:-1]).mean() / (anomaly**2).mean())
-    rows = [
-        Row(
-            group="weather",
-            statistic="u10 lag-1",
-            testbed=value,
-            real="0.45 to 0.61 (free air, one month)",
-            source="ERA5",
-        )
-    ]
-    for distance, real in REAL_STRUCTURE.items():
-        step = int(distance * 4)
-        if step < u10.shape[2] - 4:
-            value = float(np.corrcoef(anomaly[:, :, step:].ravel(), anomaly[:, :, :-step].ravel())[0, 1])
-            label = f"u10 correlation at {distance:g} deg"
-            rows.append(
-                Row(group="weather", statistic=label, testbed=value, real=str(real), source="ERA5 2023-01-06")
-            )
-    speed = np.hypot(u10, history.weather["v10"])
+    lag = float((anomaly[1:] * anomaly[:-1]).mean() / (anomaly**2).mean())
+    speed = np.hypot(u10, history.weather["v10"])[:, land].mean()
     t2m, rain = history.weather["t2m"], history.weather["tp"][:, land]
     rows += [
         Row(
-            group="weather",
-            statistic="10 m wind over land, mean",
-            testbed=float(speed[:, land].mean()),
-            real="3 to 4",
+            group="weather", statistic="u10 lag-1, all nodes", testbed=lag, real="0.45 to 0.61", source=_DAVOS
         ),
-        Row(
-            group="weather",
-            statistic="t2m smallest",
-            testbed=float(t2m.min()),
-            real="about 235",
-            source="ERA5",
-        ),
-        Row(
-            group="weather",
-            statistic="t2m largest",
-            testbed=float(t2m.max()),
-            real="about 312",
-            source="ERA5",
-        ),
-        Row(
-            group="weather",
-            statistic="land days with >= 1 mm",
-            testbed=float((rain >= 1).mean()),
-            real="0.25 to 0.35",
-        ),
+        Row(group="weather", statistic="10 m wind over land, mean", testbed=float(speed)),
+        Row(group="weather", statistic="t2m smallest", testbed=float(t2m.min())),
+        Row(group="weather", statistic="t2m largest", testbed=float(t2m.max())),
+        Row(group="weather", statistic="land days with >= 1 mm", testbed=float((rain >= 1).mean())),
         Row(group="weather", statistic="land days with >= 0.1 mm", testbed=float((rain >= 0.1).mean())),
-        Row(
-            group="weather",
-            statistic="rain on land [mm a year]",
-            testbed=float(rain.mean() * 365.25),
-            real="600 to 800",
-        ),
+        Row(group="weather", statistic="rain on land [mm a year]", testbed=float(rain.mean() * 365.25)),
     ]
-    january = history.months == 1
-    if january.sum() >= 20 and bool(box.contains(46.8, 9.8)):
-        row, col = box.index_of(46.8, 9.8)
-        series = history.weather["z_500"][january][:, row, col]
-        rows.append(
-            Row(group="weather", statistic="z_500 s.d. in January at Davos", testbed=float(series.std()),
-                real=REAL_JANUARY_ALPS["z_500"][0], source="ERA5 January 2020")
-        )  # fmt: skip
     return rows
+
+
+def _like_the_samples(history: History, box: Any) -> dict[str, float]:
+    """What `real_figures` measures, on the same places and season where the history has them."""
+    january = history.months == 1
+    if january.sum() < 20:
+        return {}
+    found: dict[str, float] = {}
+    rows, cols = (box.lat <= 50) & (box.lat >= 30), (box.lon >= -20) & (box.lon <= 10)
+    if cols.sum() > 100:
+        south_west = history.weather["u10"][january][:, rows][:, :, cols]
+        for distance in DISTANCES:
+            value = spatial_correlation(south_west, round(distance / box.step))
+            found[f"u10 correlation at {distance:g} deg"] = value
+    if bool(box.contains(46.8, 9.8)):
+        row, col = box.index_of(46.8, 9.8)
+        z = history.weather["z_500"][january][:, row, col].astype(np.float64)
+        values = (float(z.mean()), float(z.std()), lag_correlation(z, 1))
+        for name, value in zip(("mean", "s.d.", "lag-1"), values, strict=True):
+            found[f"z_500 {name} in January, Davos"] = value
+    rows, cols = (box.lat <= 60) & (box.lat >= 30), (box.lon >= -10) & (box.lon <= 40)
+    if cols.sum() >= 200:
+        t2m = history.weather["t2m"][january][:, rows][:, :, cols]
+        found["t2m smallest, Europe on 1 January"] = float(t2m.min((1, 2)).mean())
+        found["t2m largest, Europe on 1 January"] = float(t2m.max((1, 2)).mean())
+    return found
