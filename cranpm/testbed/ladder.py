@@ -6,25 +6,22 @@ From persistence to a tracer that is told the true weather to come; at 25 km (co
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from cranpm.testbed.damping import Damping
 from cranpm.testbed.downscale import day_fields, downscaler
 from cranpm.testbed.history import History, simulate
 from cranpm.testbed.instruments import retrieval
+from cranpm.testbed.ladder_table import Ladder, Score, score_table
 from cranpm.testbed.noise import EPOCH, day_number
+from cranpm.testbed.oracles import Oracles
 from cranpm.testbed.surface import smooth
-from cranpm.testbed.weather import Forcing
 from cranpm.testbed.world import LEADS, WORLD_VERSION, DayState, World
 
-DRIFT = 8.5
-"""Eastward motion of the flow in the shifted-weather oracle [degrees a day]."""
 BARRIER = 700.0
 """Barriers that count as high [m]."""
 _WINDOW = 256
@@ -32,132 +29,6 @@ ROWS = (
     "persistence", "climatology", "damped persistence", "blurred persistence", "frozen weather", "shifted weather",
     "shifted, wind reversed", "shifted, no terrain", "true weather",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """RMSE of one forecast at one lead, and its change against damped persistence."""
-
-    forecast: str
-    grid: str
-    lead: int
-    rmse: float
-    change: float
-    """Against damped persistence [%]; negative is better."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ladder:
-    """All scores, and what they were computed on."""
-
-    scores: tuple[Score, ...]
-    meta: dict[str, Any]
-
-    def to_markdown(self) -> str:
-        lines = [
-            "# Ladder of the simulated world (testbed, not real data)", "",
-            f"World {self.meta['world_version']}, domain {self.meta['domain']}, seed {self.meta['seed']}; "
-            f"{self.meta['starts']} starts in {self.meta['period']}; climatology and damping from "
-            f"{self.meta['training']}. RMSE in ug/m3, in brackets the change against damped persistence.", "",
-        ]  # fmt: skip
-        for grid in dict.fromkeys(score.grid for score in self.scores):
-            lines += [f"| {grid} | T+1 | T+2 | T+3 |", "|---|---|---|---|"]
-            mine = [score for score in self.scores if score.grid == grid]
-            for name in dict.fromkeys(score.forecast for score in mine):
-                cells = [f"{s.rmse:.2f} ({s.change:+.0f} %)" for s in mine if s.forecast == name]
-                lines.append(f"| {name} | " + " | ".join(cells) + " |")
-            lines.append("")
-        return "\n".join(lines)
-
-    def write(self, markdown: Path) -> None:
-        """Markdown, and JSON beside it."""
-        markdown.parent.mkdir(parents=True, exist_ok=True)
-        markdown.write_text(self.to_markdown() + "\n" + self.meta.get("note", "") + "\n")
-        payload = {"meta": self.meta, "scores": [asdict(score) for score in self.scores]}
-        markdown.with_suffix(".json").write_text(json.dumps(payload, indent=1) + "\n")
-
-
-class Damping:
-    """Climatology (mean and two harmonics) and lag autocorrelations by 4 x 4 nodes and half-year."""
-
-    def __init__(self, history: History) -> None:
-        self._design = self._harmonics(history.days)
-        flat = history.pm2p5.reshape(len(history.days), -1).astype(np.float64)
-        self._coefficients = np.linalg.lstsq(self._design, flat, rcond=None)[0]
-        self.shape = history.pm2p5.shape[1:]
-        anomaly = (flat - self._design @ self._coefficients).reshape(history.pm2p5.shape)
-        cold = np.isin(history.months, (10, 11, 12, 1, 2, 3))
-        self._factors = {}
-        for season, member in ((True, cold), (False, ~cold)):
-            for lead in range(1, LEADS + 1):
-                pair = member[:-lead]
-                product = _blocks((anomaly[lead:] * anomaly[:-lead])[pair].mean(0)) if pair.any() else 0.0
-                power = _blocks((anomaly[:-lead] ** 2)[pair].mean(0)) if pair.any() else 1.0
-                self._factors[season, lead] = np.clip(product / np.maximum(power, 1e-6), 0, 1)
-
-    @staticmethod
-    def _harmonics(days: np.ndarray) -> np.ndarray:
-        angle = 2 * np.pi * np.atleast_1d(days)[:, None] / 365.2425 * np.arange(1, 3)
-        return np.hstack([np.ones((len(angle), 1)), np.cos(angle), np.sin(angle)])
-
-    def climatology(self, day: int) -> np.ndarray:
-        """Expected PM2.5 of a day of the year, shape (R, C)."""
-        return (self._harmonics(np.array([day])) @ self._coefficients).reshape(self.shape)
-
-    def forecast(self, today: np.ndarray, day: int, lead: int) -> np.ndarray:
-        """Damped persistence from the map of `day`."""
-        month = (EPOCH + np.array([day])).astype("datetime64[M]").astype(int)[0] % 12 + 1
-        factor = self._factors[month in (10, 11, 12, 1, 2, 3), lead]
-        return self.climatology(day + lead) + factor * (today - self.climatology(day))
-
-
-def _blocks(field: np.ndarray) -> np.ndarray:
-    """Means over 4 x 4 nodes, spread back."""
-    rows, cols = (np.minimum(np.arange(n) // 4, max((n - 1) // 4, 0)) for n in field.shape)
-    key = rows[:, None] * 1000 + cols[None, :]
-    _, inverse = np.unique(key, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    return (np.bincount(inverse, field.ravel()) / np.bincount(inverse))[inverse].reshape(field.shape)
-
-
-class Oracles:
-    """Tracer runs from the end of a day with weather that is frozen, extrapolated, altered, or true."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.flat = World(world.geography, seed=world.seed, device=world.surface.device, barrier_factor=0.0)
-
-    def forcings(self, day: int, lead: int) -> dict[str, Forcing]:
-        """Forcing of the day `day + lead`, as imagined on `day`."""
-        weather = self.world.weather
-        now = weather.flow.coefficients(day).mean(0, keepdim=True).expand(5, -1, -1)
-        frozen, _ = weather.diagnose(day, now)
-        hours = torch.arange(5, device=weather.device) * 0.25 - 0.375 + lead
-        moved = weather.flow.shifted(now, DRIFT * hours)
-        shifted, _ = weather.diagnose(day, moved)
-        open_land, _ = self.flat.weather.diagnose(day, moved)
-        return {
-            "frozen weather": frozen,
-            "shifted weather": shifted,
-            "shifted, wind reversed": Forcing(
-                **{**vars(shifted), "low": -shifted.low, "high": -shifted.high}
-            ),
-            "shifted, no terrain": open_land,
-            "true weather": weather.forcing(day + lead),
-        }
-
-    def run(self, day: int, history: History) -> dict[str, np.ndarray]:
-        """Forecasts of the coarse map, each (3, R, C)."""
-        results: dict[str, list[np.ndarray]] = {}
-        states: dict[str, Any] = {}
-        for lead in range(1, LEADS + 1):
-            for name, forcing in self.forcings(day, lead).items():
-                tracer = self.flat.tracer if "no terrain" in name else self.world.tracer
-                means, states[name] = tracer.day(
-                    day + lead, states.get(name, history.states[day]), forcing, known_until=day
-                )
-                results.setdefault(name, []).append(self.world.surface.to_coarse(means.pm2p5).cpu().numpy())
-        return {name: np.stack(maps) for name, maps in results.items()}
 
 
 def run_ladder(
@@ -270,18 +141,7 @@ def _blend(forecast: np.ndarray, damped: np.ndarray, truth: np.ndarray, land: np
 
 def _score(maps: dict[str, np.ndarray], truth: np.ndarray, where: np.ndarray, grid: str) -> list[Score]:
     rmse = {name: np.sqrt(((values - truth)[:, :, where] ** 2).mean((0, 2))) for name, values in maps.items()}
-    return _table(rmse, grid)
-
-
-def _table(rmse: dict[str, np.ndarray], grid: str) -> list[Score]:
-    base = rmse["damped persistence"]
-    return [
-        Score(
-            forecast=name, grid=grid, lead=lead + 1, rmse=round(float(values[lead]), 4),
-            change=round(float(100 * (values[lead] / base[lead] - 1)), 2),
-        )
-        for name, values in rmse.items() for lead in range(LEADS)
-    ]  # fmt: skip
+    return score_table(rmse, grid)
 
 
 def _score_fine(
@@ -308,7 +168,7 @@ def _score_fine(
                     else:
                         guess = seen[0] + _to_fine(values[number, lead - 1] - today[number], rows, cols)
                     squares[name][lead - 1] += ((guess - seen[lead])[valid] ** 2).sum()
-    return _table(
+    return score_table(
         {name: np.sqrt(value / count) for name, value in squares.items()}, "1 km, land (GHAP-like product)"
     )
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cranpm.testbed.damping import Damping
 from cranpm.testbed.geography import Geography
 from cranpm.testbed.history import History, simulate
-from cranpm.testbed.ladder import ROWS, Damping, Ladder, run_ladder
+from cranpm.testbed.ladder import ROWS, run_ladder
+from cranpm.testbed.ladder_table import Ladder
 from cranpm.testbed.noise import EPOCH, day_number
 from cranpm.testbed.real_weather import STORED, real_figures, spatial_correlation
 from cranpm.testbed.report import lag_correlation, world_report
