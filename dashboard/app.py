@@ -25,7 +25,8 @@ from .views.first_run import first_run_pane
 from .views.legend import legend_html
 from .views.map import MapView
 from .views.model import ModelControls
-from .views.problem import problem_pane
+from .views.problem import problem_pane, without_paths
+from .views.share import Share
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ class Explorer:
         self.run: Any = None
         self._shown: tuple[str, str] = ("", "")
         self._stations_shown: tuple[Any, ...] = ()
-        self._starting = False
+        self._starting = self._asked_itself = self._cancel_at_start = False
+        self._own_run = ""
         self._poll: Any = None
         self._document = pn.state.curdoc
         self._settle_state(notices)
@@ -90,7 +92,8 @@ class Explorer:
             state, list(self.store.checkpoints()), on_run=self._run_asked, on_cancel=self._cancel_asked
         )
         self.regions = RegionControls(state)
-        self.station_controls = StationControls(state, [])
+        self.station_controls = StationControls(state, list(self.store.station_files()))
+        self.share = Share(state, self._address)
         self.notice = pmui.Alert(
             title="", severity="info", closeable=True, visible=bool(notices), margin=0,
             object=" ".join(notices), styles={"position": "absolute", "top": "12px", "right": "12px", "max-width": "380px", "z-index": "20"},
@@ -98,12 +101,17 @@ class Explorer:
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
         self.inspector: Any = None
         stage = pn.Column(
-            self.map.root, self.title, self.legend, self.notice,
+            self.map.root, self.title, self.legend, self.notice, self.share.place,
             sizing_mode="stretch_both", margin=0, styles={"position": "relative", "overflow": "hidden", "background": "var(--mui-palette-background-default)"},
         )  # fmt: skip
         self.page = pmui.Page(
             title="",
-            header=[pn.pane.HTML(BRAND, margin=(0, 8))],
+            header=[
+                pn.Row(
+                    pn.pane.HTML(BRAND, margin=(8, 8), sizing_mode="stretch_width"), self.share.button,
+                    sizing_mode="stretch_width", margin=0,
+                )
+            ],
             sidebar=[self.days.root, self.layers.root, self.model.root, self.regions.root, self.station_controls.root],
             sidebar_width=308,
             sidebar_resizable=False,
@@ -121,8 +129,9 @@ class Explorer:
     def _watch(self) -> None:
         watch = self.state.param.watch
         watch(lambda *_: self._question_changed(), ["init_time", "checkpoint"])
-        watch(lambda *_: self._picture_changed(), ["lead_time", "layer", "scale"])
-        watch(lambda *_: self._extras_changed(), ["stations", "station_types", "station_file", "place"])
+        watch(lambda *_: self._layer_changed(), ["layer"])
+        watch(lambda *_: self._picture_changed(), ["lead_time", "scale", "station_file", "stations"])
+        watch(lambda *_: self._extras_changed(), ["station_types", "place"])
         watch(lambda *_: self._region_changed(), ["region"])
         watch(lambda *_: self._link_changed(), list(State.param))
         self.page.param.watch(self._theme_changed, "dark_theme")
@@ -130,14 +139,22 @@ class Explorer:
     # -- forecasts -----------------------------------------------------------------------------------------------
 
     def _question_changed(self) -> None:
-        """Another day or checkpoint: show the run that answers it, or start one."""
+        """Another day or checkpoint: show the run that answers it, or start one if the layer needs it."""
         state = self.state
+        if self.run is not None and self.run.id == self._own_run and self.run.state in ("queued", "running"):
+            self.run.cancel()  # nobody waits for it any more; tiles of another day would only delay this one
+        self._own_run = ""
         self.run = self.forecasts.find(state.dataset, state.checkpoint, state.init_time) if state.checkpoint else None
-        if self.run is None and state.checkpoint:
+        self._asked_itself = False
+        self.model.show(self.run)
+        self._keep_polling()
+        self._layer_changed()
+
+    def _layer_changed(self) -> None:
+        """The first layer of a question that needs a forecast starts it; never twice, so a cancelled run stays so."""
+        if self.run is None and self.state.layer in NEEDS_RUN and self.state.checkpoint and not self._asked_itself:
+            self._asked_itself = True
             self._run_asked()
-        else:
-            self.model.show(self.run)
-            self._keep_polling()
         self._picture_changed()
 
     def _run_asked(self) -> None:
@@ -157,6 +174,9 @@ class Explorer:
 
     def _started(self, asked: tuple[Any, str], run: Any, error: BaseException | None) -> None:
         self._starting = False
+        if run is not None and self._cancel_at_start:
+            run.cancel()
+        self._cancel_at_start = False
         if asked != (self.state.init_time, self.state.checkpoint):
             self._question_changed()
             return
@@ -164,11 +184,14 @@ class Explorer:
             self.model.failed(str(error) or type(error).__name__)
             return
         self.run = run
+        self._own_run = run.id
         self.model.show(run)
         self._keep_polling()
         self._picture_changed()
 
     def _cancel_asked(self) -> None:
+        """Stop the run; one whose worker is still starting stops as soon as it exists."""
+        self._cancel_at_start = self._starting
         if self.run is not None:
             self.run.cancel()
 
@@ -223,6 +246,8 @@ class Explorer:
             note = str(error)
             self._shown = "", ""
             self.map.clear()
+        if state.station_file and state.stations and not note:
+            note = self._station_note()
         self.title.object = title_html(
             state, checkpoint=state.checkpoint, badge_html=badge(self.dataset.source, self.dataset.simulated), note=note
         )
@@ -232,6 +257,13 @@ class Explorer:
             self.inspector.update()
 
     # -- stations, place -----------------------------------------------------------------------------------------
+
+    def _station_note(self) -> str:
+        try:
+            _, day = self.store.station_file(self.state.station_file)
+        except (FieldUnavailableError, ValueError, OSError):
+            return ""
+        return f"Circles: real stations of {day.day} {day:%B %Y} from an external file, another day and world than the map."
 
     def _extras_changed(self) -> None:
         self._stations_changed()
@@ -265,10 +297,17 @@ class Explorer:
             self._stations_shown = ()
             return
         day = state.shown_time
-        question = (day, tuple(state.station_types), self.scale.name)
+        question = (day, tuple(state.station_types), self.scale.name, state.station_file)
         if question == self._stations_shown:
             return
         self._stations_shown = question
+        if state.station_file:
+            try:
+                table, _ = self.store.station_file(state.station_file)
+                self.map.set_stations(table, self.scale)
+            except (FieldUnavailableError, ValueError, OSError) as error:
+                self.say(str(error))
+            return
         self.map.set_stations(station_day(self.store, state.dataset, day, state.station_types), self.scale)
 
     # -- moving about --------------------------------------------------------------------------------------------
@@ -308,6 +347,16 @@ class Explorer:
     def _theme_changed(self, event: Any) -> None:
         self.state.dark = bool(event.new)
         self.map.set_dark(self.state.dark)
+
+    def say(self, text: str) -> None:
+        """Show a notice over the map."""
+        self.notice.object = without_paths(text)
+        self.notice.visible = True
+
+    def _address(self) -> str:
+        location = pn.state.location
+        base = "" if location is None else f"{location.protocol}//{location.hostname}:{location.port}{location.pathname}"
+        return f"{base}?{self.state.to_query()}"
 
     def _link_changed(self) -> None:
         if pn.state.location is not None:

@@ -17,8 +17,8 @@ import numpy as np
 
 from cranpm.plot.mercator import mercator_extent, to_mercator
 
-BOX = (-32.0, 26.0, 52.0, 74.0)
-"""Outlines reach a little beyond the domain (west, south, east, north) [degrees]."""
+BOX = (-62.0, 20.0, 82.0, 79.0)
+"""Outlines reach well beyond the domain (west, south, east, north) [degrees]."""
 
 TOWN_BOX = (-25.0, 30.0, 45.0, 72.0)
 

@@ -28,6 +28,7 @@ class Place:
     col: int
     elevation: float
     town: str
+    land: bool = True
     station: str = ""
     station_id: str = ""
     station_kilometres: float = float("nan")
@@ -44,6 +45,7 @@ def describe_place(store: Store, dataset_name: str, lat: float, lon: float) -> P
         col=col,
         elevation=float(store.elevation(dataset_name)[row, col]),
         town=nearest_town(lat, lon),
+        land=bool(np.isfinite(store.land(dataset_name).value(row, col))),
     )
     stations = store.stations(dataset_name)
     if stations.empty:

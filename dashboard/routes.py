@@ -15,6 +15,7 @@ from typing import Any
 
 from tornado.web import HTTPError, RequestHandler
 
+from cranpm.data.errors import StoreError
 from cranpm.domain.grid import OutsideGridError
 from cranpm.plot.eaqi import EAQI_CLASSES, eaqi_class
 from cranpm.plot.mercator import MAX_ZOOM, from_mercator
@@ -95,8 +96,11 @@ class TileHandler(_Handler):
 
         try:
             png = await asyncio.get_running_loop().run_in_executor(_RENDERERS, draw)
-        except KeyError:
+        except (KeyError, FileNotFoundError):  # never announced, or a run that was cleared away since
             raise HTTPError(404) from None
+        except (StoreError, OSError) as error:
+            log.warning("Tile of %s: %s", field_id, error)
+            raise HTTPError(503) from None
         self.set_header("Content-Type", "image/png")
         self.set_header("Cache-Control", _FOR_EVER)
         self.finish(png)
@@ -128,11 +132,11 @@ class CellHandler(_Handler):
             x, y = (float(self.get_query_argument(name)) for name in "xy")
             if not (math.isfinite(x) and math.isfinite(y)):
                 raise ValueError
-            field = get_store().field(field_id)
+            field = get_store().peek(field_id)  # a cell never waits for a field to be read: its tiles come first
         except ValueError:
             raise HTTPError(400) from None
-        except KeyError:
-            raise HTTPError(404) from None
+        if field is None:
+            raise HTTPError(404)
         lat, lon = (float(v) for v in from_mercator(x, y))
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")

@@ -25,6 +25,7 @@ import pandas as pd
 from cranpm import paths
 from cranpm.data.errors import StoreError
 from cranpm.data.schema import STATION_COLUMNS
+from cranpm.data.stations import open_station_day
 from cranpm.data.store import Dataset
 from cranpm.domain.tiling import plan_tiles
 from cranpm.plot.pyramid import Pyramid
@@ -57,15 +58,15 @@ class FieldKey:
 class Field:
     """A field with its pyramid, and where it is still filling, its version."""
 
-    def __init__(self, key: FieldKey, pyramid: Pyramid, *, held_bytes: int, run: Any = None) -> None:
+    def __init__(
+        self, key: FieldKey, pyramid: Pyramid, *, held_bytes: int, run: Any = None, tiles_seen: int = 0
+    ) -> None:
         self.key = key
         self.pyramid = pyramid
         self.nbytes = pyramid.nbytes + held_bytes
         self._run = run
-        self._tiles_seen = 0
+        self._tiles_seen = tiles_seen
         self._lock = threading.Lock()
-        if run is not None:
-            self._tiles_seen = len(run.status.done_list)
 
     def refresh(self) -> None:
         """Take in the tiles that have arrived since the last look."""
@@ -131,6 +132,42 @@ class Store:
         except StoreError as error:
             log.warning("No observations: %s", error)
             return pd.DataFrame(columns=["station_id", "time", "pm2p5"])
+
+    def station_files(self) -> dict[str, Path]:
+        """External station days that may be opened, by name: NetCDF files in ``data/stations`` and the samples."""
+        folders = [paths.data_dir() / "stations"]
+        if os.environ.get("CRANPM_REAL_DATA"):
+            folders.append(Path(os.environ["CRANPM_REAL_DATA"]) / "cams")
+        files = [path for folder in folders for path in sorted(folder.glob("*station*.nc"))]
+        return {_slug(path.stem): path for path in files}
+
+    def station_file(self, name: str) -> tuple[pd.DataFrame, dt.date]:
+        """Stations of an external file and its day.
+
+        Returns
+        -------
+        tuple of DataFrame and date
+            ``name, latitude, longitude, altitude, pm2p5, kind``.
+        """
+        path = self.station_files().get(name)
+        if path is None:
+            raise FieldUnavailableError(f"There is no station file “{name}” on this machine.")
+
+        def read() -> tuple[pd.DataFrame, dt.date]:
+            day = open_station_day(path)
+            table = pd.DataFrame(
+                {
+                    "name": day["station_id"].values,
+                    "latitude": day["latitude"].values,
+                    "longitude": day["longitude"].values,
+                    "altitude": day["altitude"].values,
+                    "pm2p5": day["observed"].values,
+                    "kind": [f"external file, CAMS ensemble {value:.1f}" for value in day["cams_ensemble"].values],
+                }
+            )
+            return table[np.isfinite(table["pm2p5"])], day["time"].values.astype("datetime64[D]").astype(dt.date)
+
+        return self._once(("station_file", name), read)
 
     def days(self, name: str) -> list[dt.date]:
         return [np.datetime64(day, "D").astype(dt.date) for day in self.dataset(name).days]
@@ -212,6 +249,11 @@ class Store:
             raise FieldUnavailableError(f"No target yet for {valid:%d %b %Y}. {span}")
         if key.layer in ("forecast", "change", "error") and run is None:
             raise FieldUnavailableError("No forecast has been run for this day and checkpoint.")
+        if run is not None:
+            try:
+                run.field(key.lead_time)
+            except FileNotFoundError:
+                raise FieldUnavailableError("The forecast has not reached its first tile yet.") from None
 
     def _build(self, key: FieldKey, run: Any) -> Field:
         dataset = self.dataset(key.dataset)
@@ -224,13 +266,14 @@ class Store:
         if key.layer in ("today", "target"):
             packed = raw(key.init_time if key.layer == "today" else valid)
             return Field(key, Pyramid.of_packed(packed, grid), held_bytes=packed.nbytes)
+        seen = len(run.status.done_list)  # before reading: a tile that arrives meanwhile is only read twice
         forecast = run.field(key.lead_time)
         if key.layer == "forecast":
-            return Field(key, Pyramid.of_array(forecast, grid), held_bytes=0, run=run)
+            return Field(key, Pyramid.of_array(forecast, grid), held_bytes=0, run=run, tiles_seen=seen)
         packed = raw(key.init_time if key.layer == "change" else valid)
         reference = Pyramid.of_packed(packed, grid, num_levels=0)
         difference = Pyramid(lambda r, c: forecast[r, c] - reference.read(r, c), grid)
-        return Field(key, difference, held_bytes=packed.nbytes, run=run)
+        return Field(key, difference, held_bytes=packed.nbytes, run=run, tiles_seen=seen)
 
     # -- the ground under the map --------------------------------------------------------------------------------
 

@@ -114,11 +114,13 @@ class Pyramid:
         return cls(lambda rows, cols: np.asarray(values[rows, cols], np.float32), grid, num_levels=num_levels)
 
     @classmethod
-    def of_packed(cls, raw: np.ndarray, grid: Grid, *, scale_factor: float = 0.1, fill: int = 65535) -> Pyramid:
+    def of_packed(
+        cls, raw: np.ndarray, grid: Grid, *, scale_factor: float = 0.1, fill: int = 65535, num_levels: int = NUM_LEVELS
+    ) -> Pyramid:
         """A pyramid over packed integers, half the memory of float32; ``fill`` becomes NaN, never a number."""
         if raw.shape != grid.shape:
             raise ValueError(f"Field of shape {raw.shape} does not fit grid {grid.name!r} of shape {grid.shape}.")
-        return cls(lambda rows, cols: _decode(raw[rows, cols], scale_factor, fill), grid)
+        return cls(lambda rows, cols: _decode(raw[rows, cols], scale_factor, fill), grid, num_levels=num_levels)
 
     @classmethod
     def of_labelled(cls, field: xr.DataArray, *, num_levels: int = NUM_LEVELS) -> Pyramid:

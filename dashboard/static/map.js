@@ -130,24 +130,28 @@ function show_picture() {
   tiles[back].tile_source.url = url
   tiles[back].alpha = 0
   const begun = performance.now()
+  const swap = () => {
+    tiles[back].alpha = 1
+    tiles[front].alpha = 0
+    // out of sight, it would still ask for tiles at every move
+    tiles[front].tile_source.url = config.no_tiles
+    front = back
+    host.dataset.picture = url
+  }
   const check = () => {
     if (wanted !== url) return
     const loaded = [...tiles[back].tile_source.tiles.values()]
     const waited = performance.now() - begun
-    const complete = loaded.length > 0 && loaded.every((tile) => tile.loaded || tile.finished)
-    const first = host.dataset.picture === undefined // nothing to keep on the screen: fill in as tiles come
-    if (first || (complete && waited > 90) || waited > 4000) {
-      tiles[back].alpha = 1
-      tiles[front].alpha = 0
-      // out of sight, it would still ask for tiles at every move
-      if (!first) tiles[front].tile_source.url = config.no_tiles
-      front = back
-      host.dataset.picture = url
+    const complete = waited > 90 && loaded.length > 0 && loaded.every((tile) => tile.loaded || tile.finished)
+    // nothing to keep on the screen, or too long to wait: fill in as tiles come
+    if (front !== back && (complete || waited > 4000 || host.dataset.picture === undefined)) swap()
+    if (complete) {
+      host.dataset.complete = url
       host.dataset.milliseconds = String(Math.round(waited))
       read_value()
     } else setTimeout(check, 25)
   }
-  setTimeout(check, host.dataset.picture === undefined ? 0 : 90)
+  check()
 }
 
 // -- small furniture inside the map ------------------------------------------------------------------------------
@@ -219,7 +223,11 @@ async function read_value() {
   try {
     const answer = await fetch(`cell/${picture.data.cell[0]}?x=${asked.x}&y=${asked.y}`)
     if (answer.ok && pointer !== null) show_value(await answer.json())
-    else hide_value()
+    else {
+      hide_value()
+      // the field is not read yet: ask again when the pointer rests
+      setTimeout(() => { if (pointer === asked) read_value() }, 350)
+    }
   } catch { hide_value() }
   asking = false
   if (pointer !== null && pointer !== asked) read_value()

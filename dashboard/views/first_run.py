@@ -101,7 +101,7 @@ class FirstRun:
         self.build = build or shared_build()
         self.text = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 0, 0, 0))
         self.bar = pmui.LinearProgress(value=0, variant="indeterminate", sizing_mode="stretch_width", margin=(18, 0, 0, 0))
-        self.retry = pmui.Button(name="Try again", variant="outlined", visible=False, margin=(12, 0, 0, 0))
+        self.retry = pmui.Button(label="Try again", variant="outlined", visible=False, margin=(12, 0, 0, 0))
         self.retry.on_click(lambda _event: self.start())
         self.root = pn.Column(
             pn.pane.HTML(_WELCOME, sizing_mode="stretch_width", margin=0),

@@ -43,7 +43,7 @@ def chip(value: float) -> str:
 
 def place_html(place: Place, today: float, forecast: dict[int, float]) -> str:
     """Name, coordinates, and today's and the forecast values in a row."""
-    town = escape(place.town) or "Open country"
+    town = escape(place.town) or ("Open country" if place.land else "At sea")
     height = f"{place.elevation:.0f} m" if math.isfinite(place.elevation) else "elevation unknown"
     cells = [("Today", today), *((f"T+{lead}", value) for lead, value in forecast.items())]
     row = "".join(

@@ -178,6 +178,7 @@ class MapView:
             background_fill_alpha=0,
             border_fill_alpha=0,
             lod_threshold=None,
+            tags=["cranpm-map"],
         )
         plot.axis.visible = False
         plot.grid.visible = False

@@ -11,6 +11,13 @@ import panel_material_ui as pmui
 
 from ..state import State
 from .controls import heading
+from .problem import without_paths
+
+
+NO_CHECKPOINT = (
+    "No checkpoint found, so nothing can be forecast. Train the demo with <code>make demo</code>, or put a checkpoint's "
+    "folder into <code>checkpoints/</code>."
+)
 
 
 def duration(seconds: float | None) -> str:
@@ -37,7 +44,7 @@ class ModelControls:
             disabled=not checkpoints,
         )
         self.run = pmui.Button(
-            name="Run forecast", icon="bolt", variant="contained", size="small", sizing_mode="stretch_width",
+            label="Run forecast", icon="bolt", variant="contained", size="small", sizing_mode="stretch_width",
             margin=(4, 16, 4, 16), disabled=not checkpoints,
         )  # fmt: skip
         self.run.on_click(lambda _event: on_run())
@@ -46,31 +53,30 @@ class ModelControls:
         )
         self.text = pn.pane.HTML("", margin=(2, 16, 0, 16), sizing_mode="stretch_width")
         self.cancel = pmui.Button(
-            name="Cancel", variant="text", size="small", margin=(0, 12, 0, 12), visible=False, icon="close"
+            label="Cancel", variant="text", size="small", margin=(0, 12, 0, 12), visible=False, icon="close"
         )
         self.cancel.on_click(lambda _event: on_cancel())
         self.root = pn.Column(
             heading("Forecast"), self.picker, self.run, self.bar, self.text, self.cancel,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
-        if not checkpoints:
-            self._say("No checkpoint found. Make one with <code>cranpm train</code> or put a folder in "
-                      "<code>checkpoints/</code>.")  # fmt: skip
+        self._nothing = "" if checkpoints else NO_CHECKPOINT
+        self._say(self._nothing)
 
     def show(self, run: Any | None, *, starting: bool = False, position: int = 0) -> None:
         """Show the state of a run, or that there is none."""
         status = run.status if run is not None else None
         busy = starting or (status is not None and status.state in ("queued", "running"))
         self.run.visible = not busy
-        self.cancel.visible = busy and run is not None
+        self.cancel.visible = busy
         self.bar.visible = busy
         if starting or status is None or status.state == "queued":
             self.bar.variant = "indeterminate"
         if starting:
             self._say("Starting the forecast worker …")
         elif status is None:
-            self.run.name = "Run forecast"
-            self._say("")
+            self.run.label = "Run forecast"
+            self._say(self._nothing)
         elif status.state == "queued":
             ahead = f"{position} forecast{'s' if position != 1 else ''} ahead" if position else "loading the network"
             self._say(f"Waiting: {ahead} …")
@@ -81,9 +87,14 @@ class ModelControls:
             left = f" · {left} left" if left else ""
             self._say(f"<b>{status.done_tiles} of {status.total_tiles}</b> tiles{left} · {escape(status.device)}")
         else:
-            self.run.name = "Run again" if status.state in ("failed", "cancelled") else "Run forecast"
+            self.run.label = "Run again" if status.state in ("failed", "cancelled") else "Run forecast"
             self.run.visible = status.state != "done"
             self._say(_ended(status))
+
+    def failed(self, message: str) -> None:
+        """Show why a forecast could not be started."""
+        self.show(None)
+        self._say(f"The forecast could not start: {escape(without_paths(message))}")
 
     def _say(self, html: str) -> None:
         text = f"<div class='cranpm-run' style='font-size:12px;color:var(--mui-palette-text-secondary)'>{html}</div>"
@@ -98,4 +109,4 @@ def _ended(status: Any) -> str:
         )
     if status.state == "cancelled":
         return f"Cancelled after {status.done_tiles} of {status.total_tiles} tiles."
-    return f"The forecast stopped: {escape(status.message or 'no reason given')}"
+    return f"The forecast stopped: {escape(without_paths(status.message or 'no reason given'))}"

@@ -1,0 +1,292 @@
+"""The page's parts react to its parameters; looked at without a browser."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import panel as pn
+import pytest
+
+from cranpm.domain import get_domain, plan_tiles
+from dashboard import app
+from dashboard.app import Explorer
+from dashboard.forecasts import Forecasts, tiles_in_view
+from dashboard.state import State
+from dashboard.store import Store
+
+SHAPE = get_domain("alps").fine.shape
+
+
+class FakeRun:
+    """A run as the forecast service gives it, advanced by the test."""
+
+    id = "feedfacefeedface"
+
+    def __init__(self) -> None:
+        self.status = SimpleNamespace(
+            state="queued", done_tiles=0, total_tiles=9, seconds=0.0, seconds_left=None, device="cpu", message="", done_list=()
+        )
+        self.values = {lead: np.full(SHAPE, np.nan, np.float32) for lead in (1, 2, 3)}
+        self.cancelled = False
+        self.position = 0
+
+    @property
+    def state(self) -> str:
+        return self.status.state
+
+    @property
+    def version(self) -> int:
+        return len(self.status.done_list) + (1_000_000 if self.state == "done" else 0)
+
+    def field(self, lead: int) -> np.ndarray:
+        return self.values[lead]
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def finish_tiles(self, count: int) -> None:
+        tiles = plan_tiles(SHAPE).tiles[:count]
+        for lead, values in self.values.items():
+            for tile in tiles:
+                values[tile.rows, tile.cols] = 10.0 * lead
+        self.status.done_list = tuple(tile.index for tile in tiles)
+        self.status.done_tiles, self.status.seconds_left = count, 3.0
+        self.status.state = "running" if count < 9 else "done"
+
+    def look(self, lead: int, lat: float, lon: float) -> dict[str, Any]:
+        rng = np.random.default_rng(0)
+        attention = rng.random((2, 4, 7, 7))
+        grid = get_domain("alps").coarse
+        return {
+            "attention": attention / attention.sum((2, 3), keepdims=True),
+            "wind_bias": rng.uniform(-1, 1, (2, 4, 7, 7)),
+            "latitude": grid.lat.reshape(7, 8).mean(1),
+            "longitude": grid.lon.reshape(7, 8).mean(1),
+            "elevation_bias": -rng.random((32, 32)),
+            "tile_latitude": np.linspace(47, 42, 32),
+            "tile_longitude": np.linspace(6, 11, 32),
+            "wind": np.array([3.0, 0.0]),
+            "token_latitude": lat,
+            "token_longitude": lon,
+            "alpha": 2.0,
+        }
+
+
+@pytest.fixture
+def checkpoint(machine: Path, scene: ModuleType) -> str:
+    folder = machine / "checkpoints" / "random"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_text("")
+    return "random"
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
+    """Every run that a page starts; they start at once and do nothing by themselves."""
+    started: list[FakeRun] = []
+
+    def submit(self: Any, dataset: str, checkpoint: str, init: Any, *, first: list[int], then: Any) -> None:
+        started.append(FakeRun())
+        then(started[-1], None)
+
+    monkeypatch.setattr(Forecasts, "find", lambda *_: None)
+    monkeypatch.setattr(Forecasts, "submit", submit)
+    monkeypatch.setattr(Forecasts, "look", staticmethod(lambda run, lead, lat, lon, then: then(run.look(lead, lat, lon), None)))
+    # no server here: polling is done by hand
+    monkeypatch.setattr(pn.state, "add_periodic_callback", lambda *_, **__: SimpleNamespace(stop=lambda: None))
+    return started
+
+
+def explorer(**state: Any) -> Explorer:
+    return Explorer(State(dataset="testbed", **state), Store(), [])
+
+
+def address_of(page: Explorer) -> str:
+    return page.map._picture.data["url"][0]
+
+
+def test_without_a_checkpoint_the_map_says_so_and_today_still_shows(machine: Path, runs: list[FakeRun]):
+    page = explorer()
+    assert runs == []
+    assert "No checkpoint found" in page.model.text.object
+    assert "No forecast has been run" in page.title.object
+    page.state.layer = "today"
+    assert "testbed_today_2022-01-12_T0/0/" in address_of(page)
+    assert "No forecast" not in page.title.object
+
+
+def test_opening_starts_the_forecast_and_the_map_fills_in(checkpoint: str, runs: list[FakeRun]):
+    page = explorer()
+    (run,) = runs
+    assert "Waiting" in page.model.text.object
+    run.finish_tiles(2)
+    page._look_at_run()
+    assert "<b>2 of 9</b> tiles · 3 s left · cpu" in page.model.text.object
+    assert "_T1_feedfacefeedface/2/" in address_of(page)
+    run.finish_tiles(9)
+    page._look_at_run()
+    assert "/1000009/" in address_of(page)
+    assert not page.model.cancel.visible
+    assert "9 tiles" in page.model.text.object
+
+
+def test_cancel_reaches_the_run(checkpoint: str, runs: list[FakeRun]):
+    page = explorer()
+    assert page.model.cancel.visible
+    page._cancel_asked()
+    assert runs[0].cancelled
+    runs[0].status.state = "cancelled"
+    page._look_at_run()
+    assert "Cancelled after 0 of 9 tiles" in page.model.text.object
+    assert page.model.run.visible
+
+
+def test_a_failed_run_says_why_without_folders(checkpoint: str, runs: list[FakeRun]):
+    page = explorer()
+    runs[0].status.state = "failed"
+    runs[0].status.message = "Weights at /home/someone/secret/model.safetensors are damaged."
+    page._look_at_run()
+    assert "are damaged" in page.model.text.object
+    assert "/home" not in page.model.text.object
+
+
+def test_layer_lead_and_scale_change_the_picture_and_the_legend(checkpoint: str, runs: list[FakeRun]):
+    page = explorer()
+    runs[0].finish_tiles(9)
+    page._look_at_run()
+    page.state.lead_time = 2
+    # 12 + 2 days is not in the dataset of four days: the forecast is there, the target is not
+    assert "_T2_feedface" in address_of(page)
+    page.state.layer = "target"
+    assert "No target yet for 14 Jan 2022" in page.title.object
+    assert address_of(page).startswith("land/testbed/")
+    page.state.lead_time = 1
+    assert "scale=continuous" in address_of(page)
+    page.state.scale = "eaqi"
+    assert "scale=eaqi" in address_of(page)
+    assert "not the official hourly index" in page.legend.object
+    page.state.layer = "error"
+    assert "scale=change" in address_of(page)
+    assert "≤−15" in page.legend.object
+    assert page.map._picture.data["signed"] == [True]
+
+
+def test_every_screen_says_simulated(checkpoint: str, runs: list[FakeRun]):
+    page = explorer()
+    for layer in ("forecast", "today", "target", "change", "error"):
+        page.state.layer = layer
+        assert "testbed (simulated)" in page.title.object
+
+
+def test_stations_follow_types_and_are_plain_text(machine: Path, runs: list[FakeRun], scene: ModuleType):
+    page = explorer(layer="today")
+    everything = len(page.map.stations.data["x"])
+    assert everything > 40
+    page.state.station_types = ["traffic"]
+    assert 0 < len(page.map.stations.data["x"]) < everything
+    assert all(kind.startswith("traffic") for kind in page.map.stations.data["kind"])
+    page.state.station_types = ["background"]
+    milan = page.map.stations.data["name"].index("<img src=x onerror=alert(1)>Milano")
+    # observed = 1.1 x the field of day 2 at Milan
+    row, col = get_domain("alps").fine.index_of(*scene.MILAN)
+    expected = 1.1 * float(scene.pm2p5_of(2, get_domain("alps"))[row, col])
+    assert page.map.stations.data["value"][milan] == f"{expected:.1f} µg/m³"
+    page.state.stations = False
+    assert len(page.map.stations.data["x"]) == 0
+
+
+def test_picking_a_place_opens_its_series_and_its_look(checkpoint: str, runs: list[FakeRun], scene: ModuleType):
+    page = explorer()
+    runs[0].finish_tiles(9)
+    page._look_at_run()
+    assert page.inspector is None  # built only when wanted
+    page._picked(*scene.MILAN)
+    assert page.page.contextbar_open
+    assert "Milan" in page.inspector.text.object
+    assert "10.0" in page.inspector.text.object
+    overlay = page.inspector.series.object
+    hv.renderer("bokeh").get_plot(overlay)  # draws
+    assert "&lt;img" in page.inspector.text.object
+    assert "<img" not in page.inspector.text.object
+    page.inspector.tabs.active = 1
+    for what in ("attention", "wind_bias", "elevation_bias"):
+        page.inspector.look.what.value = what
+        hv.renderer("bokeh").get_plot(page.inspector.look.figure.object)
+    assert "not source apportionment" in page.inspector.look.text.object
+    page._key_pressed("Escape")
+    assert not page.page.contextbar_open
+
+
+def test_a_place_outside_the_domain_is_not_picked(machine: Path, runs: list[FakeRun]):
+    page = explorer(layer="today")
+    page._picked(10.0, 0.0)
+    assert page.state.place is None
+
+
+def test_keys_step_days_and_leads(machine: Path, runs: list[FakeRun]):
+    page = explorer(layer="today")
+    assert page.state.init_time == dt.date(2022, 1, 12)  # the last day with a target of T+1
+    for name in ("ArrowLeft", "3", "ArrowRight", "ArrowRight", "ArrowRight", "x"):
+        page._key_pressed(name)
+    assert page.state.init_time == dt.date(2022, 1, 13)  # stops at the end
+    assert page.state.lead_time == 3
+
+
+def test_a_region_moves_the_map_and_a_move_lets_it_go(machine: Path, runs: list[FakeRun]):
+    page = explorer(layer="today")
+    page.state.region = "po_valley"
+    serial = page.map._view.data["serial"][0]
+    assert serial >= 1
+    page._map_moved((8.0, 44.5, 12.0, 46.0))
+    assert page.state.region == "moved"
+    assert page.map._view.data["serial"][0] == serial  # letting go does not move the map
+
+
+def test_the_link_follows_the_view(machine: Path, runs: list[FakeRun]):
+    page = explorer(layer="today")
+    page._map_moved((7.0, 44.0, 12.0, 46.0))
+    back, notices = State.from_query(dict(part.split("=") for part in page.state.to_query().replace("%2C", ",").split("&")))
+    assert notices == []
+    assert back.extent == (7.0, 44.0, 12.0, 46.0)
+    assert back.layer == "today"
+
+
+def test_a_day_that_is_not_there_becomes_one_that_is(machine: Path, runs: list[FakeRun]):
+    notices: list[str] = []
+    page = Explorer(State(dataset="testbed", init_time=dt.date(1999, 1, 1)), Store(), notices)
+    assert page.state.init_time == dt.date(2022, 1, 12)
+    assert "01 Jan 1999 is not in this dataset" in notices[0]
+
+
+def test_tiles_in_view_come_first_nearest_first(scene: ModuleType):
+    grid = get_domain("alps").fine
+    # Milan lies at row 553, col 519 of 1392 x 1392: in tile (1, 1) of the 3 x 3 plan with starts 0, 440, 880
+    tiles = tiles_in_view(SHAPE, grid, (9.0, 45.3, 9.4, 45.6))
+    assert plan_tiles(SHAPE).tiles[tiles[0]].rows.start <= 553 < plan_tiles(SHAPE).tiles[tiles[0]].rows.stop
+    assert len(tiles) < 9
+    assert tiles_in_view(SHAPE, grid, None) == []
+
+
+def test_anything_that_breaks_becomes_a_page_that_explains(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: Any) -> None:
+        raise RuntimeError("half a store at /srv/data/testbed: <b>coarse.zarr</b> is missing")
+
+    monkeypatch.setattr(app, "Explorer", broken)
+    text = app.build().main[0].object
+    assert "coarse.zarr" in text
+    assert "/srv" not in text
+    assert "<b>coarse" not in text
+    assert "cranpm doctor" in text
+
+
+def test_an_empty_machine_gets_the_first_run_page(machine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("CRANPM_DATA", str(tmp_path / "nothing"))
+    app.get_store.cache_clear()
+    page = app.build()
+    assert "first-run" in " ".join(page.main[0].css_classes)
