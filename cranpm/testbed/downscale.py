@@ -78,7 +78,7 @@ class Downscaler:
         )
 
     def points(self, fields: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
-        """True PM2.5 in single cells, shape (n,)."""
+        """True PM2.5 in single cells; rows and columns may be of any shapes that broadcast."""
         r0, fr = _position(rows)
         c0, fc = _position(cols)
         west = torch.lerp(fields[:, r0, c0], fields[:, r0 + 1, c0], fr)
@@ -89,14 +89,24 @@ class Downscaler:
     def windows(
         self, fields: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int
     ) -> torch.Tensor:
-        """Many windows of one day at once, shape (B, size, size); `rows`, `cols` are their first row and column."""
-        step = torch.arange(size, device=self.device)
-        return torch.stack(
-            [
-                self.window(fields, slice(int(r), int(r) + len(step)), slice(int(c), int(c) + len(step)))
-                for r, c in zip(rows, cols, strict=True)
-            ]
-        )
+        """Many windows of one day in one go, for training on a device.
+
+        Parameters
+        ----------
+        fields : Tensor, shape (3, U, W)
+            From `fields`.
+        rows, cols : Tensor, shape (B,), int
+            First row and column of each window.
+        size : int
+            Rows and columns of a window.
+
+        Returns
+        -------
+        Tensor, shape (B, size, size)
+            The very values of `window`.
+        """
+        row, col = _block(rows, cols, size)
+        return self.points(fields, row, col)
 
 
 def downscaler(geography: Any, device: str | torch.device = "cpu") -> Downscaler:
@@ -153,6 +163,12 @@ def _compose(
     truth = torch.addcmul(torch.addcmul(base, source, sources), valley, valleys)
     # detail never digs below a third of the surroundings
     return torch.maximum(truth, base * 0.35).clamp_min_(0.3)
+
+
+def _block(rows: torch.Tensor, cols: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cell indices of windows, (B, size, 1) and (B, 1, size)."""
+    step = torch.arange(size, device=rows.device)
+    return rows[:, None, None] + step[:, None], cols[:, None, None] + step
 
 
 def _position(index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

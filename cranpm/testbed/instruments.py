@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cranpm.testbed.downscale import _STRIP, Downscaler, day_fields, downscaler
+from cranpm.testbed.downscale import _STRIP, Downscaler, _block, day_fields, downscaler
 from cranpm.testbed.noise import day_generator, day_number
 from cranpm.testbed.surface import smooth
 from cranpm.testbed.world import LEADS, DayState
@@ -57,14 +57,16 @@ class Retrieval:
             _wrapped(texture, int(start[0]) + top, int(start[1]) + left, bottom - top, right - left)
             for texture, start in zip((self._fine, self._broad), offsets, strict=True)
         )
-        relative = torch.add(fine * FINE_NOISE, broad, alpha=BROAD_NOISE).add_(1.0)
-        value = (
-            (truth * self._seen[top:bottom, left:right])
-            .mul_(relative)
-            .add_(fine, alpha=FLOOR_NOISE)
-            .clamp_min_(0.1)
+        return _measure(truth * self._seen[top:bottom, left:right], fine, broad)
+
+    def windows(self, truth: torch.Tensor, day: int, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
+        """The product on many windows of one day at once, as `window` makes it; truth and result (B, size, size)."""
+        row, col = _block(rows, cols, truth.shape[-1])
+        fine, broad = (
+            texture[(row + int(start[0])) % texture.shape[0], (col + int(start[1])) % texture.shape[1]]
+            for texture, start in zip((self._fine, self._broad), self.offsets(day), strict=True)
         )
-        return torch.where(broad > CLOUD_LEVEL, torch.nan, value)
+        return _measure(truth * self._seen[row, col], fine, broad)
 
 
 def retrieval(scaler: Downscaler, seed: int) -> Retrieval:
@@ -181,6 +183,13 @@ def observe_stations(state: DayState, geography: Any, stations: Any) -> np.ndarr
     wrong = draw.uniform(size=number)
     value = np.where(wrong < 0.00025, value * 12.0, np.where(wrong < 0.0005, 0.0, np.clip(value, 0.1, None)))
     return np.where(silent, np.nan, np.round(value, 1)).astype(np.float32)
+
+
+def _measure(seen: torch.Tensor, fine: torch.Tensor, broad: torch.Tensor) -> torch.Tensor:
+    """Seen values with retrieval noise; NaN under cloud."""
+    relative = torch.add(fine * FINE_NOISE, broad, alpha=BROAD_NOISE).add_(1.0)
+    value = (seen * relative).add_(fine, alpha=FLOOR_NOISE).clamp_min_(0.1)
+    return torch.where(broad > CLOUD_LEVEL, torch.nan, value)
 
 
 def _texture(period: tuple[int, int], width: float, seed: int, part: int) -> torch.Tensor:

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from cranpm.testbed.downscale import downscaler, fine_truth
 from cranpm.testbed.geography import Geography
 from cranpm.testbed.instruments import ghap_like, retrieval
+from cranpm.testbed.noise import day_number
 from cranpm.testbed.surface import block_sum
 from cranpm.testbed.world import DayState, World
 
@@ -41,12 +43,23 @@ def test_a_window_shows_the_values_of_the_whole_map(
 
 
 def test_points_agree_with_the_map(alps: Geography, day: DayState) -> None:
-    import torch
-
     scaler, whole = downscaler(alps), fine_truth(day, alps)
     rows, cols = torch.tensor([3, 700, 1391]), torch.tensor([5, 411, 1391])
     points = scaler.points(scaler.fields(day), rows, cols).numpy()
     np.testing.assert_allclose(points, whole[rows.numpy(), cols.numpy()], rtol=1e-5)
+
+
+def test_a_batch_of_windows_holds_the_very_values_of_single_windows(
+    alps: Geography, day: DayState, product: np.ndarray
+) -> None:
+    scaler = downscaler(alps)
+    rows, cols = torch.tensor([0, 301, 1328]), torch.tensor([77, 640, 1328])
+    truth = scaler.windows(scaler.fields(day), rows, cols, 64)
+    seen = retrieval(scaler, day.seed).windows(truth, day_number(day.day), rows, cols)
+    for index, (row, col) in enumerate(zip(rows.tolist(), cols.tolist(), strict=True)):
+        window = (slice(row, row + 64), slice(col, col + 64))
+        assert np.array_equal(truth[index].numpy(), fine_truth(day, alps, *window))
+        assert np.array_equal(seen[index].numpy(), product[window], equal_nan=True)
 
 
 def test_detail_keeps_the_means_of_the_tracer(alps: Geography, day: DayState) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cranpm.testbed.geography import Geography
 from cranpm.testbed.instruments import cams_forecast_like, cams_like, ghap_like, observe_stations
 from cranpm.testbed.noise import EPOCH, day_number
-from cranpm.testbed.world import BLOCK_DAYS, DayState, World
+from cranpm.testbed.world import BLOCK_DAYS, WORLD_VERSION, DayState, World
 
 SEED = 5
 # the first day of a block: two days before it belong to another spin-up
@@ -116,3 +116,19 @@ def test_stations_report_gaps_as_nan_and_mostly_agree_with_the_truth(
 def test_zero_days_are_refused(alps: Geography) -> None:
     with pytest.raises(ValueError, match="at least one day"):
         next(World(alps, seed=SEED).run(ANCHOR, 0))
+
+
+def test_world_1_is_frozen(geography_alps: Geography) -> None:
+    """Results are compared on this world: physics may change only together with WORLD_VERSION and these figures."""
+    assert WORLD_VERSION == "1"
+    day = next(World(geography_alps, seed=20260101).run("2019-02-03", 1))
+    product = ghap_like(day, geography_alps)
+    milan = geography_alps.domain.fine.index_of(45.4642, 9.19)
+    # from the run that froze the world; tolerances leave room for rounding on other machines only
+    assert np.nanmean(product) == pytest.approx(10.0259, abs=0.005)
+    assert product[milan] == pytest.approx(26.445, abs=0.05)
+    assert day.pm.mean() == pytest.approx(9.1687, abs=0.005)
+    assert day.era5[29].mean() == pytest.approx(54836.0, abs=0.5)
+    assert cams_like(day, geography_alps).mean((1, 2)) == pytest.approx(
+        [9.440, 14.541, 5.936, 68.024, 201.075], rel=2e-3
+    )
