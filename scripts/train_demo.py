@@ -18,14 +18,16 @@ import torch
 from cranpm import __version__, paths
 from cranpm.data.source import init_times, source_statistics
 from cranpm.domain import EUROPE, Statistics
+from cranpm.model import CranPM
 from cranpm.model.checkpoint import save_checkpoint
 from cranpm.testbed.geography import load_geography
 from cranpm.testbed.source import WorldSource, simulate_days
 from cranpm.testbed.world import DEFAULT_SEED, WORLD_VERSION
 from cranpm.training.loop import train
+from cranpm.training.pretrain import pretrain_global
 from cranpm.training.recipes import small
 
-TRAIN_PERIODS = (("2017-01-01", 545),)
+TRAIN_PERIODS = (("2017-01-01", 365), ("2018-01-01", 180))
 VALIDATION_PERIODS = (("2021-01-10", 20), ("2021-04-10", 20), ("2021-07-10", 20), ("2021-10-10", 20))
 
 
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="stop training after this long (the schedule keeps its steps)")
     parser.add_argument("--steps", type=int, default=small().steps)
     parser.add_argument("--token-steps", type=int, default=small().token_steps)
+    parser.add_argument("--global-epochs", type=int, default=small().global_epochs)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
@@ -46,14 +49,30 @@ def main() -> None:
     started = time.time()
     simulate_days(geography, days, (*TRAIN_PERIODS, *VALIDATION_PERIODS), progress=_report)
     source = WorldSource(geography, days)
-    recipe = replace(small(), steps=arguments.steps, token_steps=arguments.token_steps)
+    recipe = replace(
+        small(), steps=arguments.steps, token_steps=arguments.token_steps, global_epochs=arguments.global_epochs
+    )
     statistics = _statistics(source, recipe, days / "statistics.json")
     simulated, started = time.time() - started, time.time()
+    torch.manual_seed(recipe.seed)
+    network = CranPM(recipe.model)
+    pretrain_global(
+        network,
+        source,
+        statistics,
+        init_times(source, "train", recipe.splits, recipe.leads),
+        validation_days=init_times(source, "validation", recipe.splits, recipe.leads)[::6],
+        epochs=recipe.global_epochs,
+        days_per_step=4,
+        autocast=recipe.precision == "bf16-mixed",
+    )
+    pretrained = (time.time() - started) / 60
     network = train(
         recipe,
         source,
         statistics,
         arguments.work / "logs",
+        network=network,
         workers=arguments.workers,
         max_seconds=None if arguments.minutes is None else 60 * arguments.minutes,
     )
@@ -65,6 +84,7 @@ def main() -> None:
         "training": {
             "period": statistics.period,
             "init_days": len(init_times(source, "train", recipe.splits, recipe.leads)),
+            "global_branch_minutes": round(pretrained, 1),
             "minutes": round((time.time() - started) / 60, 1),
             "simulation_minutes": round(simulated / 60, 1),
             "machine": f"{torch.get_num_threads()} CPU threads, {platform.machine()}",

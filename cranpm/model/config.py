@@ -103,6 +103,9 @@ class ModelConfig:
     local_position: str = "tile"
     """Sin-cos position of local tokens: by place in the "tile" (the paper), or by place on the coarse token grid
     ("domain"), where queries and keys then speak of the same coordinates."""
+    growth: bool = False
+    """Whether the head gives an offset and factors of x_t and x_{t-1}: most of a day's change is air growing or losing
+    what it holds, and a product is learned sooner than rebuilt from sums. Not in the paper; on in `small`, `tiny`."""
     scan: str = "wind"
     """Order of tokens within a 7x7 group: "wind" (upwind first), "raster" (R3), "random" (fixed)."""
     shuffle_in: str = "unshifted"
@@ -224,6 +227,7 @@ def small() -> ModelConfig:
         fine_skip=True,
         bridge_reach=True,
         local_position="domain",
+        growth=True,
         drop_path=0.05,
         input_dropout=0.05,
     )
@@ -244,6 +248,7 @@ def tiny() -> ModelConfig:
         fine_skip=True,
         bridge_reach=True,
         local_position="domain",
+        growth=True,
         drop_path=0.0,
         input_dropout=0.0,
     )

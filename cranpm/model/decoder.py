@@ -97,6 +97,22 @@ def transposed_channels(channels: tuple[int, ...]) -> int:
     return max(4, round(((linear**2 + 72 * wanted) ** 0.5 - linear) / 36))
 
 
+def apply_growth(parts: Tensor, amounts: Tensor | None) -> Tensor:
+    """Residual from the head's parts: the offset, plus factors of PM2.5 on days t and t-1.
+
+    Parameters
+    ----------
+    parts : Tensor, shape (B, 1 or 3, ...)
+    amounts : Tensor, shape (B, 2, ...), or None
+        Normalised PM2.5 of days t and t-1.
+
+    Returns
+    -------
+    Tensor, shape (B, ...)
+    """
+    return parts[:, 0] if amounts is None else parts[:, 0] + (parts[:, 1:] * amounts).sum(1)
+
+
 class Decoder(nn.Module):
     """Tokens to a map: skip fusion, upsampling, and a head that starts at zero (so Delta starts at zero).
 
@@ -112,10 +128,12 @@ class Decoder(nn.Module):
         Whether the patch embedding joins the tokens.
     fine_channels : int
         Fields that join the last doubling at full detail, folded 2x2 into channels; 0 for none.
+    growth : bool
+        Whether the head also gives factors of today's and yesterday's PM2.5: Delta = offset + a x_t + b x_{t-1}.
     """
 
     def __init__(
-        self, width: int, channels: tuple[int, ...], *, kind: str, skip: bool, fine_channels: int = 0
+        self, width: int, channels: tuple[int, ...], *, kind: str, skip: bool, fine_channels: int = 0, growth: bool = False
     ) -> None:
         super().__init__()
         self.skip = SkipFusion(width, channels[0]) if skip else None
@@ -131,12 +149,12 @@ class Decoder(nn.Module):
             self.stages = nn.ModuleList(
                 [TransposedStage(channels[0], head_channels, 2 ** (len(channels) - 1))]
             )
-        self.head = nn.Conv2d(head_channels, 1, 1)
+        self.head = nn.Conv2d(head_channels, 3 if growth else 1, 1)
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
 
     def forward(
-        self, tokens: Tensor, patches: Tensor, grid: tuple[int, int], fine: Tensor | None = None
+        self, tokens: Tensor, patches: Tensor, grid: tuple[int, int], fine: Tensor | None = None, amounts: Tensor | None = None
     ) -> Tensor:
         """Upsample.
 
@@ -148,6 +166,8 @@ class Decoder(nn.Module):
             Rows and columns of tokens.
         fine : Tensor, shape (B, fine_channels, S, S), optional
             Fields for the fine skip.
+        amounts : Tensor, shape (B, 2, S, S), optional
+            Normalised PM2.5 of days t and t-1, which the growth factors multiply.
 
         Returns
         -------
@@ -163,4 +183,4 @@ class Decoder(nn.Module):
             x = stage(x)
         if fine is not None:
             x = torch.cat([x, pixel_unshuffle(fine).to(x.dtype)], dim=1)
-        return self.head(last(x))[:, 0]
+        return apply_growth(self.head(last(x)), amounts)

@@ -65,6 +65,7 @@ class CranPM(nn.Module):
             kind=config.decoder,
             skip=config.skip,
             fine_channels=len(config.fine_channels),
+            growth=config.growth,
         )
         self._init_weights()
 
@@ -125,13 +126,17 @@ class CranPM(nn.Module):
         """
         tokens, patches = self.fuse(inputs, context, day_index, trace)
         fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
-        delta = self.decoder(tokens, patches, (inputs.wind.shape[-2], inputs.wind.shape[-1]), fine)
+        delta = self.decoder(tokens, patches, (inputs.wind.shape[-2], inputs.wind.shape[-1]), fine, self._amounts(inputs))
         # an absolute head gives the map itself; we return its change from today's
         if self.config.output == "absolute":
             delta = delta - inputs.fields[:, 0]
         if trace is not None:
             trace.record("delta", delta)
         return delta
+
+    def _amounts(self, inputs: LocalInputs) -> Tensor | None:
+        """Normalised PM2.5 of days t and t-1 (B, 2, S, S), for a head that gives factors of them."""
+        return inputs.fields[:, [0, -1]] if self.config.growth else None
 
     def fuse(
         self,

@@ -18,6 +18,7 @@ from cranpm.data.sampler import TileSampler
 from cranpm.domain import PM_SCALE, Statistics
 from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM
+from cranpm.model.decoder import apply_growth
 from cranpm.training.batches import TrainingBatch, TrainingDays
 from cranpm.training.losses import focal_frequency_loss, land_mse, token_mse
 from cranpm.training.recipes import Recipe
@@ -25,28 +26,33 @@ from cranpm.data.source import DaySource, init_times
 
 
 class TokenHead(torch.nn.Module):
-    """Reads the mean change of its patch from a fused token; used in training only."""
+    """Reads the mean change of its patch from a fused token, in the form of the decoder's head; used in training only."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, patch: int, growth: bool) -> None:
         super().__init__()
+        self.patch, self.growth = patch, growth
         self.norm = torch.nn.LayerNorm(width)
-        self.read = torch.nn.Linear(width, 1)
+        self.read = torch.nn.Linear(width, 3 if growth else 1)
         torch.nn.init.zeros_(self.read.weight)
         torch.nn.init.zeros_(self.read.bias)
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(B, Nl, Dl) to (B, Nl)."""
-        return self.read(self.norm(tokens)).squeeze(-1)
+    def forward(self, tokens: torch.Tensor, fields: torch.Tensor) -> torch.Tensor:
+        """Tokens (B, Nl, Dl) and local fields (B, 5, S, S) to mean changes (B, Nl)."""
+        amounts = None
+        if self.growth:
+            amounts = torch.nn.functional.avg_pool2d(fields[:, [0, -1]], self.patch).flatten(2)
+        return apply_growth(self.read(self.norm(tokens)).transpose(1, 2), amounts)
 
 
 class Training(L.LightningModule):
     """CRAN-PM with its loss, optimiser and schedule."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, network: CranPM | None = None) -> None:
         super().__init__()
         self.recipe = recipe
-        self.network = CranPM(recipe.model)
-        self.token_head = TokenHead(recipe.model.local_width)
+        self.network = CranPM(recipe.model) if network is None else network
+        model = recipe.model
+        self.token_head = TokenHead(model.local_width, model.local_patch, model.growth)
 
     def losses(self, batch: TrainingBatch) -> dict[str, torch.Tensor]:
         """Each term of eq. 6 on one batch, in network units, and the RMSE of the batch in ug m-3.
@@ -59,7 +65,7 @@ class Training(L.LightningModule):
         terms: dict[str, torch.Tensor] = {}
         if self.training and self.global_step < self.recipe.token_steps:
             tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
-            terms["token"] = token_mse(self.token_head(tokens), target - today, batch.mask)
+            terms["token"] = token_mse(self.token_head(tokens, batch.local_inputs.fields), target - today, batch.mask)
             terms["loss"] = terms["token"]
             terms["rmse"] = PM_SCALE * terms["token"].detach().sqrt()
             still = token_mse(torch.zeros_like(tokens[..., 0]), target - today, batch.mask)
@@ -163,6 +169,7 @@ def train(
     statistics: Statistics,
     out: Path | str,
     *,
+    network: CranPM | None = None,
     validate_every: int = 200,
     validation_days: int = 24,
     workers: int = 1,
@@ -180,6 +187,8 @@ def train(
         Of the training days.
     out : Path
         Logs (TensorBoard and CSV) and training state.
+    network : CranPM, optional
+        Go on from this one, for instance after `pretrain_global`; a new one by default.
     max_seconds : float, optional
         Stop after this long; the schedule does not know of it.
 
@@ -191,7 +200,7 @@ def train(
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     out = Path(out)
     days = init_times(source, "train", recipe.splits, recipe.leads)
-    module = Training(recipe)
+    module = Training(recipe, network)
     settings = {"tile_size": recipe.tile_size, "seed": recipe.seed, "leads": recipe.leads}
     sampler = TileSampler(
         days, source.land, source.domain.fine, tiles_per_day=recipe.tiles_per_day, hotspot_ratio=recipe.hotspot_ratio, **settings

