@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
@@ -15,13 +12,13 @@ from cranpm.domain.regions import REGIONS
 from cranpm.plot.style import ColourScale, scale_for
 
 from .forecasts import Forecasts, tiles_in_view
+from .places import station_day
 from .state import LEADS, MOVED, State
 from .store import FieldKey, FieldUnavailableError, Store, get_store
-from .theme import CARD, PAGE_SX, THEME
+from .theme import CARD, NOTICE, PAGE_SX, STAGE, THEME
 from .views.controls import DayControls, LayerControls, RegionControls, StationControls
-from .views.header import BRAND, badge, title_html
-from .places import station_day
 from .views.first_run import first_run_pane
+from .views.header import BRAND, badge, title_html
 from .views.legend import legend_html
 from .views.map import MapView
 from .views.model import ModelControls
@@ -62,7 +59,9 @@ class Explorer:
         state, days = self.state, self.store.days(self.state.dataset)
         if state.init_time not in days:
             if state.init_time is not None:
-                notices.append(f"{state.init_time:%d %b %Y} is not in this dataset; the last day with a target is shown.")
+                notices.append(
+                    f"{state.init_time:%d %b %Y} is not in this dataset; the last day with a target is shown."
+                )
             # the last day whose T+1 target is there: forecast, target and error can all be looked at
             state.init_time = days[-2] if len(days) > 1 else days[-1]
         checkpoints = list(self.store.checkpoints())
@@ -96,23 +95,31 @@ class Explorer:
         self.share = Share(state, self._address)
         self.notice = pmui.Alert(
             title="", severity="info", closeable=True, visible=bool(notices), margin=0,
-            object=" ".join(notices), styles={"position": "absolute", "top": "12px", "right": "12px", "max-width": "380px", "z-index": "20"},
+            object=" ".join(notices), styles={**NOTICE},
         )  # fmt: skip
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
         self.inspector: Any = None
         stage = pn.Column(
             self.map.root, self.title, self.legend, self.notice, self.share.place,
-            sizing_mode="stretch_both", margin=0, styles={"position": "relative", "overflow": "hidden", "background": "var(--mui-palette-background-default)"},
+            sizing_mode="stretch_both", margin=0, styles=STAGE,
         )  # fmt: skip
         self.page = pmui.Page(
             title="",
             header=[
                 pn.Row(
-                    pn.pane.HTML(BRAND, margin=(8, 8), sizing_mode="stretch_width"), self.share.button,
-                    sizing_mode="stretch_width", margin=0,
+                    pn.pane.HTML(BRAND, margin=(8, 8), sizing_mode="stretch_width"),
+                    self.share.button,
+                    sizing_mode="stretch_width",
+                    margin=0,
                 )
             ],
-            sidebar=[self.days.root, self.layers.root, self.model.root, self.regions.root, self.station_controls.root],
+            sidebar=[
+                self.days.root,
+                self.layers.root,
+                self.model.root,
+                self.regions.root,
+                self.station_controls.root,
+            ],
             sidebar_width=308,
             sidebar_resizable=False,
             main=[stage],
@@ -144,7 +151,11 @@ class Explorer:
         if self.run is not None and self.run.id == self._own_run and self.run.state in ("queued", "running"):
             self.run.cancel()  # nobody waits for it any more; tiles of another day would only delay this one
         self._own_run = ""
-        self.run = self.forecasts.find(state.dataset, state.checkpoint, state.init_time) if state.checkpoint else None
+        self.run = (
+            self.forecasts.find(state.dataset, state.checkpoint, state.init_time)
+            if state.checkpoint
+            else None
+        )
         self._asked_itself = False
         self.model.show(self.run)
         self._keep_polling()
@@ -152,7 +163,12 @@ class Explorer:
 
     def _layer_changed(self) -> None:
         """The first layer of a question that needs a forecast starts it; never twice, so a cancelled run stays so."""
-        if self.run is None and self.state.layer in NEEDS_RUN and self.state.checkpoint and not self._asked_itself:
+        if (
+            self.run is None
+            and self.state.layer in NEEDS_RUN
+            and self.state.checkpoint
+            and not self._asked_itself
+        ):
             self._asked_itself = True
             self._run_asked()
         self._picture_changed()
@@ -249,7 +265,10 @@ class Explorer:
         if state.station_file and state.stations and not note:
             note = self._station_note()
         self.title.object = title_html(
-            state, checkpoint=state.checkpoint, badge_html=badge(self.dataset.source, self.dataset.simulated), note=note
+            state,
+            checkpoint=state.checkpoint,
+            badge_html=badge(self.dataset.source, self.dataset.simulated),
+            note=note,
         )
         self.legend.object = legend_html(self.scale)
         self._stations_changed()
@@ -263,7 +282,7 @@ class Explorer:
             _, day = self.store.station_file(self.state.station_file)
         except (FieldUnavailableError, ValueError, OSError):
             return ""
-        return f"Circles: real stations of {day.day} {day:%B %Y} from an external file, another day and world than the map."
+        return f"Circles: real stations of {day.day} {day:%B %Y}, an external file: another day and world than the map."
 
     def _extras_changed(self) -> None:
         self._stations_changed()
@@ -355,7 +374,11 @@ class Explorer:
 
     def _address(self) -> str:
         location = pn.state.location
-        base = "" if location is None else f"{location.protocol}//{location.hostname}:{location.port}{location.pathname}"
+        base = (
+            ""
+            if location is None
+            else f"{location.protocol}//{location.hostname}:{location.port}{location.pathname}"
+        )
         return f"{base}?{self.state.to_query()}"
 
     def _link_changed(self) -> None:

@@ -30,7 +30,9 @@ def service() -> Any:
     return get_service()
 
 
-def tiles_in_view(shape: tuple[int, int], grid: Any, extent: tuple[float, float, float, float] | None) -> list[int]:
+def tiles_in_view(
+    shape: tuple[int, int], grid: Any, extent: tuple[float, float, float, float] | None
+) -> list[int]:
     """Numbers of the tiles that a view (west, south, east, north) touches, nearest to its centre first."""
     if extent is None:
         return []
@@ -40,9 +42,17 @@ def tiles_in_view(shape: tuple[int, int], grid: Any, extent: tuple[float, float,
     centre = sum(rows) / 2, sum(cols) / 2
     seen = []
     for tile in plan_tiles(shape).tiles:
-        if tile.rows.stop < rows[0] or tile.rows.start > rows[1] or tile.cols.stop < cols[0] or tile.cols.start > cols[1]:
+        if (
+            tile.rows.stop < rows[0]
+            or tile.rows.start > rows[1]
+            or tile.cols.stop < cols[0]
+            or tile.cols.start > cols[1]
+        ):
             continue
-        away = (tile.rows.start + tile.rows.stop) / 2 - centre[0], (tile.cols.start + tile.cols.stop) / 2 - centre[1]
+        away = (
+            (tile.rows.start + tile.rows.stop) / 2 - centre[0],
+            (tile.cols.start + tile.cols.stop) / 2 - centre[1],
+        )
         seen.append((away[0] ** 2 + away[1] ** 2, tile.index))
     return [index for _, index in sorted(seen)]
 
@@ -80,7 +90,9 @@ class Forecasts:
         future.add_done_callback(lambda done: _report(done, then))
 
     @staticmethod
-    def look(run: Any, lead: int, lat: float, lon: float, then: Callable[[Any, BaseException | None], None]) -> None:
+    def look(
+        run: Any, lead: int, lat: float, lon: float, then: Callable[[Any, BaseException | None], None]
+    ) -> None:
         """Read what a place looked at in a thread."""
         future = _THREADS.submit(run.look, lead, lat, lon)
         future.add_done_callback(lambda done: _report(done, then))

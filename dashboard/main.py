@@ -1,2 +1,3 @@
 from .app import build
+
 build().servable(title="CRAN-PM Explorer")

@@ -91,7 +91,12 @@ def outline(kind: str, detail: int) -> dict[str, list[list[float]]]:
 @lru_cache(maxsize=16)
 def outline_json(kind: str, detail: int) -> bytes:
     """The same as compact JSON."""
-    return json.dumps(outline(kind, detail), separators=(",", ":")).replace(".0,", ",").replace(".0]", "]").encode()
+    return (
+        json.dumps(outline(kind, detail), separators=(",", ":"))
+        .replace(".0,", ",")
+        .replace(".0]", "]")
+        .encode()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +149,9 @@ def town_labels() -> list[dict[str, list[Any]]]:
     chosen: list[dict[str, list[Any]]] = []
     placed: list[tuple[float, float, int]] = []
     used: set[int] = set()
-    places = [(number, town, *map(float, to_mercator(town.lat, town.lon))) for number, town in enumerate(towns())]
+    places = [
+        (number, town, *map(float, to_mercator(town.lat, town.lon))) for number, town in enumerate(towns())
+    ]
     for limit, people in TOWN_ZOOMS:
         resolution = 0.75 * limit  # where the group is mostly looked at
         width, height = 24 * _LETTER * resolution, _LINE * resolution

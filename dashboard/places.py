@@ -76,7 +76,9 @@ def bilinear(field: np.ndarray, row: float, col: float) -> float:
     i, j = min(int(row), rows - 2), min(int(col), cols - 2)
     a, b = row - i, col - j
     block = field[i : i + 2, j : j + 2].astype(float)
-    return float((1 - a) * ((1 - b) * block[0, 0] + b * block[0, 1]) + a * ((1 - b) * block[1, 0] + b * block[1, 1]))
+    return float(
+        (1 - a) * ((1 - b) * block[0, 0] + b * block[0, 1]) + a * ((1 - b) * block[1, 0] + b * block[1, 1])
+    )
 
 
 def series_of(store: Store, dataset_name: str, place: Place, init_time: dt.date, run: Any) -> xr.Dataset:
@@ -93,7 +95,10 @@ def series_of(store: Store, dataset_name: str, place: Place, init_time: dt.date,
     held = [day for day in days if day in dataset.days]
     first = held[0] if held else init
     days = days[days >= first]
-    columns = {name: np.full(days.size, np.nan) for name in ("target", "forecast", "persistence", "cams_forecast", "observed")}
+    columns = {
+        name: np.full(days.size, np.nan)
+        for name in ("target", "forecast", "persistence", "cams_forecast", "observed")
+    }
     cell = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
     for day in held:
         columns["target"][day == days] = float(dataset.pm2p5(day, *cell).values[0, 0])

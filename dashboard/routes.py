@@ -132,7 +132,9 @@ class CellHandler(_Handler):
             x, y = (float(self.get_query_argument(name)) for name in "xy")
             if not (math.isfinite(x) and math.isfinite(y)):
                 raise ValueError
-            field = get_store().peek(field_id)  # a cell never waits for a field to be read: its tiles come first
+            field = get_store().peek(
+                field_id
+            )  # a cell never waits for a field to be read: its tiles come first
         except ValueError:
             raise HTTPError(400) from None
         if field is None:
@@ -173,7 +175,9 @@ class OutlineHandler(_Handler):
         if kind not in KINDS or int(detail) not in DETAILS:
             raise HTTPError(404)
         try:
-            body = await asyncio.get_running_loop().run_in_executor(_RENDERERS, outline_json, kind, int(detail))
+            body = await asyncio.get_running_loop().run_in_executor(
+                _RENDERERS, outline_json, kind, int(detail)
+            )
         except OutlinesMissingError:
             raise HTTPError(404) from None
         self.set_header("Content-Type", "application/json")

@@ -49,19 +49,25 @@ class State(param.Parameterized):
     """Parameters of one page."""
 
     dataset = param.String(default="", doc="Name of the dataset's folder")
-    init_time = param.CalendarDate(default=None, allow_None=True, doc="Day on which the forecast starts (UTC)")
-    lead_time = param.Selector(default=1, objects=list(LEADS), doc="Days ahead")
-    layer = param.Selector(default="forecast", objects=list(LAYERS))
-    scale = param.Selector(default="continuous", objects=list(SCALES))
-    region = param.Selector(
+    init_time = param.CalendarDate(
+        default=None, allow_None=True, doc="Day on which the forecast starts (UTC)"
+    )
+    lead_time: Any = param.Selector(default=1, objects=list(LEADS), doc="Days ahead")
+    layer: Any = param.Selector(default="forecast", objects=list(LAYERS))
+    scale: Any = param.Selector(default="continuous", objects=list(SCALES))
+    region: Any = param.Selector(
         default="", objects=["", *REGIONS, MOVED], doc="Regional zoom; empty is the whole domain"
     )
     checkpoint = param.String(default="", doc="Name of the checkpoint's folder")
-    place = param.Tuple(default=None, length=2, allow_None=True, doc="Picked place (latitude, longitude) [degrees]")
+    place = param.Tuple(
+        default=None, length=2, allow_None=True, doc="Picked place (latitude, longitude) [degrees]"
+    )
     stations = param.Boolean(default=True)
     station_types = param.ListSelector(default=list(STATION_TYPES), objects=list(STATION_TYPES))
     station_file = param.String(default="", doc="Name of an external station file shown over the map")
-    extent = param.Tuple(default=None, length=4, allow_None=True, doc="View (west, south, east, north) [degrees]")
+    extent = param.Tuple(
+        default=None, length=4, allow_None=True, doc="View (west, south, east, north) [degrees]"
+    )
     dark = param.Boolean(default=False)
 
     @property
@@ -76,7 +82,9 @@ class State(param.Parameterized):
 
     def to_query(self) -> str:
         """The query of a link to this view, without the question mark."""
-        return urlencode({name: write(getattr(self, name)) for name, (write, _) in _CODECS.items()}, safe=",:")
+        return urlencode(
+            {name: write(getattr(self, name)) for name, (write, _) in _CODECS.items()}, safe=",:"
+        )
 
     @classmethod
     def from_query(cls, query: Mapping[str, Any]) -> tuple[State, list[str]]:

@@ -162,10 +162,14 @@ class Store:
                     "longitude": day["longitude"].values,
                     "altitude": day["altitude"].values,
                     "pm2p5": day["observed"].values,
-                    "kind": [f"external file, CAMS ensemble {value:.1f}" for value in day["cams_ensemble"].values],
+                    "kind": [
+                        f"external file, CAMS ensemble {value:.1f}" for value in day["cams_ensemble"].values
+                    ],
                 }
             )
-            return table[np.isfinite(table["pm2p5"])], day["time"].values.astype("datetime64[D]").astype(dt.date)
+            return table[np.isfinite(table["pm2p5"])], day["time"].values.astype("datetime64[D]").astype(
+                dt.date
+            )
 
         return self._once(("station_file", name), read)
 
@@ -230,7 +234,9 @@ class Store:
             with self._lock:
                 self._fields[field_id] = field
                 self._building.pop(field_id, None)
-                while len(self._fields) > 1 and sum(f.nbytes for f in self._fields.values()) > self.cache_bytes:
+                while (
+                    len(self._fields) > 1 and sum(f.nbytes for f in self._fields.values()) > self.cache_bytes
+                ):
                     self._fields.popitem(last=False)
             return field
 
@@ -242,7 +248,11 @@ class Store:
     def _check(self, key: FieldKey, run: Any) -> None:
         days = self.days(key.dataset)
         valid = key.init_time + dt.timedelta(days=key.lead_time)
-        span = f"The dataset holds {days[0]:%d %b %Y} to {days[-1]:%d %b %Y}." if days else "The dataset is empty."
+        span = (
+            f"The dataset holds {days[0]:%d %b %Y} to {days[-1]:%d %b %Y}."
+            if days
+            else "The dataset is empty."
+        )
         if key.layer in ("today", "change") and key.init_time not in days:
             raise FieldUnavailableError(f"No field for {key.init_time:%d %b %Y}. {span}")
         if key.layer in ("target", "error") and valid not in days:
@@ -283,7 +293,9 @@ class Store:
         def build() -> Pyramid:
             dataset = self.dataset(name)
             land = np.asarray(dataset.static["land"].values) > 0
-            return Pyramid(lambda r, c: np.where(land[r, c], np.float32(1), np.float32(np.nan)), dataset.domain.fine)
+            return Pyramid(
+                lambda r, c: np.where(land[r, c], np.float32(1), np.float32(np.nan)), dataset.domain.fine
+            )
 
         return self._once(("land", name), build)
 

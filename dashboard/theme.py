@@ -45,7 +45,11 @@ THEME: dict[str, Any] = {
 }
 for _mode in THEME.values():
     _mode |= {
-        "typography": {"fontFamily": _FONT, "fontSize": 13, "button": {"textTransform": "none", "fontWeight": 500}},
+        "typography": {
+            "fontFamily": _FONT,
+            "fontSize": 13,
+            "button": {"textTransform": "none", "fontWeight": 500},
+        },
         "shape": {"borderRadius": 8},
         "components": {"MuiToolbar": {"defaultProps": {"variant": "dense"}}},
     }
@@ -71,6 +75,25 @@ CARD: dict[str, str] = {
     "position": "absolute",
 }
 """A card that floats over the map."""
+
+NOTICE: dict[str, str] = {
+    "position": "absolute",
+    "top": "12px",
+    "right": "12px",
+    "max-width": "380px",
+    "z-index": "20",
+}
+
+STAGE: dict[str, str] = {
+    "position": "relative",
+    "overflow": "hidden",
+    "background": "var(--mui-palette-background-default)",
+}
+"""What lies under the map; its colour is the sea's."""
+
+INK = "color:var(--mui-palette-text-primary)"
+SOFT = "color:var(--mui-palette-text-secondary)"
+PILL = "background:#ffd166;color:#3a2a00;border-radius:99px;font-weight:600"
 
 HEADING = (
     "font-size:11px;letter-spacing:.07em;text-transform:uppercase;font-weight:600;"

@@ -20,7 +20,20 @@ FOOTPRINT_COLOURS = "YlOrRd"
 BIAS_COLOURS = "PuOr_r"
 UPHILL_COLOURS = "Purples_r"
 
+BAR_HEIGHT = 56
+"""Room for the colour bar under a map [pixels]."""
+
 _NO_AXES = {"xaxis": None, "yaxis": None, "toolbar": None, "show_frame": False}
+_BAR = {
+    "colorbar": True,
+    "colorbar_position": "bottom",
+    "colorbar_opts": {
+        "height": 9,
+        "padding": 4,
+        "major_label_text_font_size": "8pt",
+        "title_text_font_size": "9pt",
+    },
+}
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
@@ -64,7 +77,7 @@ def footprint(attention: xr.DataArray) -> hv.QuadMesh:
     percent = 100 * attention
     top = float(percent.max()) or 1.0
     return mercator_mesh(percent, share).opts(
-        cmap=FOOTPRINT_COLOURS, clim=(0.0, top), alpha=0.85, colorbar=True, tools=["hover"], **_NO_AXES
+        cmap=FOOTPRINT_COLOURS, clim=(0.0, top), alpha=0.85, tools=["hover"], **_BAR, **_NO_AXES
     )
 
 
@@ -85,8 +98,8 @@ def bias_layer(bias: xr.DataArray, *, name: str) -> hv.QuadMesh:
         cmap=UPHILL_COLOURS if one_sided else BIAS_COLOURS,
         clim=(-limit, 0.0) if one_sided else (-limit, limit),
         alpha=0.85,
-        colorbar=True,
         tools=["hover"],
+        **_BAR,
         **_NO_AXES,
     )
 
@@ -103,7 +116,9 @@ def wind_arrows(eastward: xr.DataArray, northward: xr.DataArray, *, longest: flo
     """
     lat, lon = np.meshgrid(eastward["latitude"], eastward["longitude"], indexing="ij")
     x, y = to_mercator(lat.ravel(), lon.ravel())
-    u, v = (np.asarray(part.transpose("latitude", "longitude"), float).ravel() for part in (eastward, northward))
+    u, v = (
+        np.asarray(part.transpose("latitude", "longitude"), float).ravel() for part in (eastward, northward)
+    )
     scale = longest / max(float(np.nanmax(np.hypot(u, v))), 0.1)
     tail = hv.Segments((x, y, x + u * scale, y + v * scale), ["x", "y", "x1", "y1"])
     return tail.opts(color="#243444", line_width=1.2, alpha=0.8)
@@ -115,9 +130,13 @@ def arrow_heads(arrows: hv.Segments, *, share: float = 0.32) -> hv.Segments:
     parts = []
     for turn in (2.6, -2.6):
         dx, dy = (x1 - x0) * share, (y1 - y0) * share
-        parts.append((x1, y1, x1 + dx * np.cos(turn) - dy * np.sin(turn), y1 + dx * np.sin(turn) + dy * np.cos(turn)))
+        parts.append(
+            (x1, y1, x1 + dx * np.cos(turn) - dy * np.sin(turn), y1 + dx * np.sin(turn) + dy * np.cos(turn))
+        )
     columns = [np.concatenate(column) for column in zip(*parts)]
-    return hv.Segments(tuple(columns), ["x", "y", "x1", "y1"]).opts(color="#243444", line_width=1.2, alpha=0.8)
+    return hv.Segments(tuple(columns), ["x", "y", "x1", "y1"]).opts(
+        color="#243444", line_width=1.2, alpha=0.8
+    )
 
 
 def outline_path(lines: Mapping[str, Any], colour: str = "#3a4753") -> hv.Path:
@@ -165,7 +184,7 @@ def look_map(
     else:
         west, south, east, north = extent
         (x0, x1), (y0, y1) = to_mercator([south, north], [west, east])
-    height = int(np.clip(width * (y1 - y0) / (x1 - x0), 180, 480))
+    height = int(np.clip(width * (y1 - y0) / (x1 - x0) + BAR_HEIGHT, 220, 480))
     return hv.Overlay(parts).opts(
         hv.opts.Overlay(
             width=width, height=height, xlim=(float(x0), float(x1)), ylim=(float(y0), float(y1)),

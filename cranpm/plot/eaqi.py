@@ -71,4 +71,6 @@ def eaqi_class(pm2p5: Any) -> np.ndarray:
     values = np.asarray(pm2p5, dtype=float)
     valid = np.isfinite(values)
     rounded = np.floor(np.where(valid, values, -1.0) + 0.5)
-    return np.where(valid & (rounded >= 0), np.searchsorted(_LOWER, rounded, side="right"), 0).astype(np.uint8)
+    return np.where(valid & (rounded >= 0), np.searchsorted(_LOWER, rounded, side="right"), 0).astype(
+        np.uint8
+    )

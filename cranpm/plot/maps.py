@@ -74,7 +74,11 @@ def region_map(
     projection = projection or ccrs.LambertAzimuthalEqualArea(central_longitude=10.0, central_latitude=52.0)
     offline = use_offline_outlines()
     value = hv.Dimension("pm2p5", label=scale.title, unit=scale.units)
-    mesh = gv.QuadMesh((box["longitude"].to_numpy(), box["latitude"].to_numpy(), box.to_numpy()), ["longitude", "latitude"], value)
+    mesh = gv.QuadMesh(
+        (box["longitude"].to_numpy(), box["latitude"].to_numpy(), box.to_numpy()),
+        ["longitude", "latitude"],
+        value,
+    )
     parts = [
         gv.project(mesh, projection=projection).opts(
             cmap=scale.even_colours, clim=(scale.low, scale.high), colorbar=True, tools=["hover"]
@@ -85,7 +89,13 @@ def region_map(
         parts += [gf.coastline.opts(scale="10m", **ink), gf.borders.opts(scale="10m", alpha=0.6, **ink)]
     aspect = _aspect(region, projection)
     return hv.Overlay(parts).opts(
-        hv.opts.Overlay(width=width, height=int(width / aspect) + 40, title=title, projection=projection, **_limits(region, projection))
+        hv.opts.Overlay(
+            width=width,
+            height=int(width / aspect) + 40,
+            title=title,
+            projection=projection,
+            **_limits(region, projection),
+        )
     )
 
 

@@ -110,22 +110,36 @@ class Pyramid:
     def of_array(cls, values: np.ndarray, grid: Grid, *, num_levels: int = NUM_LEVELS) -> Pyramid:
         """A pyramid over an array in memory or in a memory-mapped file, shape ``grid.shape``."""
         if values.shape != grid.shape:
-            raise ValueError(f"Field of shape {values.shape} does not fit grid {grid.name!r} of shape {grid.shape}.")
+            raise ValueError(
+                f"Field of shape {values.shape} does not fit grid {grid.name!r} of shape {grid.shape}."
+            )
         return cls(lambda rows, cols: np.asarray(values[rows, cols], np.float32), grid, num_levels=num_levels)
 
     @classmethod
     def of_packed(
-        cls, raw: np.ndarray, grid: Grid, *, scale_factor: float = 0.1, fill: int = 65535, num_levels: int = NUM_LEVELS
+        cls,
+        raw: np.ndarray,
+        grid: Grid,
+        *,
+        scale_factor: float = 0.1,
+        fill: int = 65535,
+        num_levels: int = NUM_LEVELS,
     ) -> Pyramid:
         """A pyramid over packed integers, half the memory of float32; ``fill`` becomes NaN, never a number."""
         if raw.shape != grid.shape:
-            raise ValueError(f"Field of shape {raw.shape} does not fit grid {grid.name!r} of shape {grid.shape}.")
-        return cls(lambda rows, cols: _decode(raw[rows, cols], scale_factor, fill), grid, num_levels=num_levels)
+            raise ValueError(
+                f"Field of shape {raw.shape} does not fit grid {grid.name!r} of shape {grid.shape}."
+            )
+        return cls(
+            lambda rows, cols: _decode(raw[rows, cols], scale_factor, fill), grid, num_levels=num_levels
+        )
 
     @classmethod
     def of_labelled(cls, field: xr.DataArray, *, num_levels: int = NUM_LEVELS) -> Pyramid:
         """A pyramid over an array with ``latitude`` and ``longitude``; either order of latitude is put north up."""
-        field = field.transpose("latitude", "longitude").sortby("latitude", ascending=False).sortby("longitude")
+        field = (
+            field.transpose("latitude", "longitude").sortby("latitude", ascending=False).sortby("longitude")
+        )
         lat, lon = (np.asarray(field[name], float) for name in ("latitude", "longitude"))
         step = float(np.round(lon[1] - lon[0], 9))
         grid = Grid(

@@ -14,14 +14,21 @@ LIMIT_LINES: tuple[tuple[str, float], ...] = (("WHO 24 h", 15.0), ("EU 2030 24 h
 SERIES_STYLE: dict[str, dict[str, object]] = {
     "target": {"label": "Target (GHAP-like)", "color": "#5b6875", "line_width": 2.0},
     "persistence": {"label": "Persistence", "color": "#a0662a", "line_dash": "dotted", "line_width": 1.8},
-    "cams_forecast": {"label": "CAMS-like forecast", "color": "#8e5bb5", "line_dash": "dashed", "line_width": 1.8},
+    "cams_forecast": {
+        "label": "CAMS-like forecast",
+        "color": "#8e5bb5",
+        "line_dash": "dashed",
+        "line_width": 1.8,
+    },
     "observed": {"label": "Station", "color": "#1b2733"},
     "forecast": {"label": "Forecast", "color": "#0b7fa8", "line_width": 2.8},
 }
 """Variables of a series in drawing order, with label and style."""
 
 
-def place_series(series: xr.Dataset, *, width: int = 400, height: int = 260, show_legend: bool = True) -> hv.Overlay:
+def place_series(
+    series: xr.Dataset, *, width: int = 400, height: int = 260, show_legend: bool = True
+) -> hv.Overlay:
     """PM2.5 of one place over days.
 
     Parameters
@@ -47,7 +54,9 @@ def place_series(series: xr.Dataset, *, width: int = 400, height: int = 260, sho
         line = hv.Curve([(series["time"].values[0], value), (last, value)], day, pm)
         parts.append(line.opts(color="#c2410c", line_width=1, line_dash="dashed", alpha=0.65))
         text = hv.Text(last, value, f"{name} {value:g}")
-        parts.append(text.opts(text_font_size="8pt", text_align="right", text_baseline="bottom", text_color="#c2410c"))
+        parts.append(
+            text.opts(text_font_size="8pt", text_align="right", text_baseline="bottom", text_color="#c2410c")
+        )
     init = series.attrs.get("init_time")
     if init is not None:
         parts.append(hv.VLine(np.datetime64(init, "ns")).opts(color="#7b8794", line_width=1))
@@ -63,7 +72,9 @@ def place_series(series: xr.Dataset, *, width: int = 400, height: int = 260, sho
         points = hv.Scatter(frame, day, pm, label=label)
         size = 6 if name in ("forecast", "observed") else 4
         parts.append(points.opts(color=style["color"], size=size, marker=marker, tools=["hover"]))
-    top = max([30.0, *(float(series[n].max()) for n in SERIES_STYLE if n in series and series[n].notnull().any())])
+    top = max(
+        [30.0, *(float(series[n].max()) for n in SERIES_STYLE if n in series and series[n].notnull().any())]
+    )
     return hv.Overlay(parts).opts(
         hv.opts.Overlay(
             width=width,

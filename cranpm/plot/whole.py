@@ -38,7 +38,9 @@ def whole_map(
     lat, lon = field["latitude"].to_numpy(), field["longitude"].to_numpy()
     stretch = 1 / np.cos(np.deg2rad(lat.mean()))
     height = int(width * stretch * np.ptp(lat) / np.ptp(lon))
-    canvas = ds.Canvas(plot_width=width, plot_height=height, x_range=(lon[0], lon[-1]), y_range=(lat[0], lat[-1]))
+    canvas = ds.Canvas(
+        plot_width=width, plot_height=height, x_range=(lon[0], lon[-1]), y_range=(lat[0], lat[-1])
+    )
     picture = canvas.raster(field, downsample_method="mean", interpolate="nearest")
     value = hv.Dimension("pm2p5", label=scale.title, unit=scale.units)
     image = hv.Image(

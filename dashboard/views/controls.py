@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 
 from cranpm.domain.regions import REGIONS
 
-from ..state import LAYERS, LEADS, SCALES, STATION_TYPES, State
+from ..state import LAYERS, LEADS, MOVED, SCALES, STATION_TYPES, State
 from ..theme import HEADING
 
 
@@ -55,14 +55,25 @@ class DayControls:
         self.back = _icon("chevron_left", "Day before (left arrow key)", lambda: self.step(-1))
         self.forward = _icon("chevron_right", "Day after (right arrow key)", lambda: self.step(1))
         self.play = pmui.ToggleIcon(
-            icon="play_arrow", active_icon="pause", size="1.5em", margin=(12, 10, 0, 0), description="Play days (space)"
+            icon="play_arrow",
+            active_icon="pause",
+            size="1.5em",
+            margin=(12, 10, 0, 0),
+            description="Play days (space)",
         )
         self.play.param.watch(self._play_changed, "value")
         self._timer: Any = None
         self.lead = choice(state.param.lead_time, {f"T+{lead}": lead for lead in LEADS})
         self.root = pn.Column(
             heading("Day"),
-            pn.Row(self.back, self.picker, self.forward, self.play, margin=(0, 0, 0, 8), sizing_mode="stretch_width"),
+            pn.Row(
+                self.back,
+                self.picker,
+                self.forward,
+                self.play,
+                margin=(0, 0, 0, 8),
+                sizing_mode="stretch_width",
+            ),
             self.lead,
             sizing_mode="stretch_width",
             margin=0,
@@ -100,7 +111,12 @@ class LayerControls:
         self.layer = choice(state.param.layer, {title: key for key, title in LAYERS.items()})
         self.scale = choice(state.param.scale, {title: key for key, title in SCALES.items()})
         self.root = pn.Column(
-            heading("Layer"), self.layer, heading("Colours"), self.scale, sizing_mode="stretch_width", margin=0
+            heading("Layer"),
+            self.layer,
+            heading("Colours"),
+            self.scale,
+            sizing_mode="stretch_width",
+            margin=0,
         )
 
 
@@ -108,7 +124,11 @@ class RegionControls:
     """The paper's regional zooms, one click each."""
 
     def __init__(self, state: State) -> None:
-        options = {"Whole domain": ""} | {region.title: name for name, region in REGIONS.items()}
+        options = (
+            {"Whole domain": ""}
+            | {region.title: name for name, region in REGIONS.items()}
+            | {"Free view": MOVED}
+        )
         self.pills = pmui.Pill.from_param(
             state.param.region, label="", description="", options=options, size="small",
             sizing_mode="stretch_width", margin=(2, 13, 4, 13),
@@ -120,7 +140,9 @@ class StationControls:
     """Stations on or off, which types, and an external file of a day."""
 
     def __init__(self, state: State, files: Sequence[str]) -> None:
-        self.show = pmui.Switch.from_param(state.param.stations, label="Show on the map", description="", margin=(2, 16, 2, 16))
+        self.show = pmui.Switch.from_param(
+            state.param.stations, label="Show on the map", description="", margin=(2, 16, 2, 16)
+        )
         self.types = pmui.CheckButtonGroup.from_param(
             state.param.station_types,
             label="",
@@ -135,7 +157,8 @@ class StationControls:
         if files:
             self.file = pmui.Select.from_param(
                 state.param.station_file,
-                label="External station file", description="",
+                label="External station file",
+                description="",
                 options={"None": ""} | {name: name for name in files},
                 size="small",
                 sizing_mode="stretch_width",

@@ -19,6 +19,7 @@ import panel_material_ui as pmui
 
 from cranpm import paths
 
+from ..theme import PILL
 from .header import BRAND
 from .model import duration
 from .problem import _CARD, without_paths
@@ -47,7 +48,11 @@ class TestbedBuild:
             self.progress, self._errors = {}, []
             paths.data_dir().mkdir(parents=True, exist_ok=True)
             self._process = subprocess.Popen(
-                self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+                self._command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
+                text=True,
             )
             for read in (self._read_progress, self._read_errors):
                 threading.Thread(target=read, args=(self._process,), daemon=True).start()
@@ -69,7 +74,7 @@ class TestbedBuild:
 
     @property
     def state(self) -> str:
-        """"idle", "running", "done" or "failed"."""
+        """ "idle", "running", "done" or "failed"."""
         if self._process is None:
             return "idle"
         code = self._process.poll()
@@ -100,7 +105,9 @@ class FirstRun:
         self._opened = opened
         self.build = build or shared_build()
         self.text = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 0, 0, 0))
-        self.bar = pmui.LinearProgress(value=0, variant="indeterminate", sizing_mode="stretch_width", margin=(18, 0, 0, 0))
+        self.bar = pmui.LinearProgress(
+            value=0, variant="indeterminate", sizing_mode="stretch_width", margin=(18, 0, 0, 0)
+        )
         self.retry = pmui.Button(label="Try again", variant="outlined", visible=False, margin=(12, 0, 0, 0))
         self.retry.on_click(lambda _event: self.start())
         self.root = pn.Column(
@@ -124,7 +131,7 @@ class FirstRun:
         """Show how far the build is; open the map at the end."""
         state, progress = self.build.state, self.build.progress
         share = float(progress.get("done") or 0) / max(float(progress.get("total") or 0), 1.0)
-        self.bar.variant = "determinate" if 0 < share else "indeterminate"
+        self.bar.variant = "determinate" if share > 0 else "indeterminate"
         self.bar.value = round(100 * min(max(share, 0.0), 1.0))
         self.bar.visible = state != "failed"
         if state == "failed":
@@ -153,11 +160,12 @@ def _card_styles() -> dict[str, str]:
 
 _WELCOME = (
     f"{BRAND}<h2 style='margin:22px 0 6px;font-size:21px'>First start: building the testbed</h2>"
-    "<p style='margin:0 0 8px'>There are no data on this machine yet. The explorer makes its own: <b>real geography</b> "
-    "(land, mountains, towns) with <b>simulated weather and PM2.5</b>, in the same files that real data would use. "
+    "<p style='margin:0 0 8px'>There are no data on this machine yet. The explorer makes its own: "
+    "<b>real geography</b> (land, mountains, towns) with <b>simulated weather and PM2.5</b>, "
+    "in the same files that real data would use. "
     "This happens once and takes about two minutes; the map then opens by itself.</p>"
     "<p style='margin:0;font-size:13.5px;color:var(--mui-palette-text-secondary)'>Everything made here is marked "
-    "<span style='background:#ffd166;color:#3a2a00;border-radius:99px;padding:1px 8px;font-weight:600'>testbed (simulated)</span>. "
+    f"<span style='{PILL};padding:1px 8px'>testbed (simulated)</span>. "
     "It says nothing about the air anywhere.</p>"
 )
 

@@ -6,11 +6,14 @@ import datetime as dt
 from html import escape
 
 from ..state import LAYERS, State
+from ..theme import INK, SOFT
+
+_NOTE = "margin-top:5px;color:var(--mui-palette-secondary-main);max-width:420px"
 
 BRAND = (
     "<div style='display:flex;align-items:baseline;gap:10px;white-space:nowrap'>"
     "<span style='font-size:18px;font-weight:600;letter-spacing:-.01em'>CRAN-PM Explorer</span>"
-    "<span style='font-size:12.5px;color:var(--mui-palette-text-secondary)'>PM2.5 over Europe, 1 km, tomorrow</span></div>"
+    f"<span style='font-size:12.5px;{SOFT}'>PM2.5 over Europe, 1 km, tomorrow</span></div>"
 )
 
 
@@ -40,16 +43,18 @@ def title_html(state: State, *, checkpoint: str, badge_html: str, note: str = ""
     else:
         reference = "today" if state.layer == "change" else "target"
         when = f"forecast minus {reference}, valid {long_date(state.valid_time)}"
-    init = "" if state.init_time is None else f"init {state.init_time.day} {state.init_time:%b %Y}, 24-h mean, UTC day"
-    model = f" · {escape(checkpoint)}" if checkpoint and state.layer in ("forecast", "change", "error") else ""
-    warn = (
-        f"<div class='cranpm-note' style='margin-top:5px;color:var(--mui-palette-secondary-main);max-width:420px'>{escape(note)}</div>"
-        if note
-        else ""
+    init = (
+        ""
+        if state.init_time is None
+        else f"init {state.init_time.day} {state.init_time:%b %Y}, 24-h mean, UTC day"
     )
+    model = (
+        f" · {escape(checkpoint)}" if checkpoint and state.layer in ("forecast", "change", "error") else ""
+    )
+    warn = f"<div class='cranpm-note' style='{_NOTE}'>{escape(note)}</div>" if note else ""
     return (
         "<div class='cranpm-title' style='line-height:1.35;font-size:12.5px;color:var(--mui-palette-text-secondary)'>"
         "<div style='display:flex;gap:12px;align-items:center'>"
-        f"<span style='font-size:17px;font-weight:600;color:var(--mui-palette-text-primary)'>{first}</span>{badge_html}</div>"
+        f"<span style='font-size:17px;font-weight:600;{INK}'>{first}</span>{badge_html}</div>"
         f"<div style='color:var(--mui-palette-text-primary)'>{when}</div><div>{init}{model}</div>{warn}</div>"
     )

@@ -52,7 +52,9 @@ def place_html(place: Place, today: float, forecast: dict[int, float]) -> str:
         for name, value in cells
     )
     station = (
-        f"<div>Nearest station: {escape(place.station)}, {place.station_kilometres:.1f} km</div>" if place.station else ""
+        f"<div>Nearest station: {escape(place.station)}, {place.station_kilometres:.1f} km</div>"
+        if place.station
+        else ""
     )
     return (
         "<div class='cranpm-place' style='font-size:12.5px;line-height:1.45;color:var(--mui-palette-text-secondary)'>"
@@ -72,19 +74,28 @@ def series_legend(series: xr.Dataset) -> str:
             mark = (
                 f"<span style='display:inline-block;width:8px;height:8px;background:{style['color']}'></span>"
                 if name == "observed"
-                else f"<span style='display:inline-block;width:20px;border-top:2.5px {dash} {style['color']};vertical-align:4px'></span>"
+                else f"<span style='{_DASH};border-top:2.5px {dash} {style['color']}'></span>"
             )
-            entries.append(f"<span style='margin-right:14px;white-space:nowrap'>{mark}&nbsp;{style['label']}</span>")
+            entries.append(
+                f"<span style='margin-right:14px;white-space:nowrap'>{mark}&nbsp;{style['label']}</span>"
+            )
     return f"<div style='font-size:12px;line-height:1.7;color:var(--mui-palette-text-primary)'>{''.join(entries)}</div>"
+
+
+_DASH = "display:inline-block;width:20px;vertical-align:4px"
 
 
 class Inspector:
     """Contents of the drawer; built when first opened, drawn again when place, day or run change."""
 
-    def __init__(self, state: State, store: Store, *, run: Callable[[], Any], close: Callable[[], None]) -> None:
+    def __init__(
+        self, state: State, store: Store, *, run: Callable[[], Any], close: Callable[[], None]
+    ) -> None:
         self._state, self._store, self._run = state, store, run
         self.text = pn.pane.HTML("", sizing_mode="stretch_width", margin=(10, 0, 0, 16))
-        self.close = pmui.IconButton(icon="close", description="Close (Escape)", size="small", margin=(6, 8, 0, 0))
+        self.close = pmui.IconButton(
+            icon="close", description="Close (Escape)", size="small", margin=(6, 8, 0, 0)
+        )
         self.close.on_click(lambda _event: close())
         self.series = pn.pane.HoloViews(sizing_mode="fixed", margin=(8, 10, 0, 8))
         self.legend = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 16, 8, 16))
@@ -108,7 +119,13 @@ class Inspector:
         state, run = self._state, self._run()
         if state.place is None:
             return
-        question = (state.place, state.dataset, state.init_time, run.id if run else "", run.version if run else 0)
+        question = (
+            state.place,
+            state.dataset,
+            state.init_time,
+            run.id if run else "",
+            run.version if run else 0,
+        )
         if question == self._drawn:
             return
         self._drawn = question

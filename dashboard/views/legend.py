@@ -7,7 +7,9 @@ from html import escape
 from cranpm.plot.eaqi import EAQI_CLASSES
 from cranpm.plot.style import ColourScale
 
-_BOX = "font-size:12px;color:var(--mui-palette-text-primary);font-variant-numeric:tabular-nums;line-height:1.3"
+_BOX = (
+    "font-size:12px;color:var(--mui-palette-text-primary);font-variant-numeric:tabular-nums;line-height:1.3"
+)
 
 
 def legend_html(scale: ColourScale) -> str:
@@ -19,6 +21,8 @@ def legend_html(scale: ColourScale) -> str:
 
 
 _NOTE = "margin-top:5px;max-width:330px;font-size:11px;color:var(--mui-palette-text-secondary)"
+
+_TICK = "position:absolute;transform:translateX(-50%);white-space:nowrap"
 
 _HATCH = "repeating-linear-gradient(135deg,#dfe3e6 0 4px,#b9c0c7 4px 5px)"
 
@@ -42,9 +46,7 @@ def _gradient(scale: ColourScale) -> str:
             text = f"≥{text}"
         elif scale.kind == "diverging" and tick == scale.ticks[0]:
             text = f"≤{text}"
-        labels.append(
-            f"<span style='position:absolute;left:{left:.1f}%;transform:translateX(-50%);white-space:nowrap'>{text}</span>"
-        )
+        labels.append(f"<span style='{_TICK};left:{left:.1f}%'>{text}</span>")
     return (
         "<div style='width:300px;padding:0 10px;box-sizing:border-box'>"
         f"<div style='height:12px;border-radius:3px;background:linear-gradient(to right,{stops})'></div>"

@@ -17,6 +17,7 @@ from ..forecasts import Forecasts
 from ..outlines import OutlinesMissingError, outline
 from ..state import State
 from ..store import Store
+from ..theme import SOFT
 from .problem import without_paths
 
 WIDTH = 400
@@ -35,10 +36,18 @@ class LookView:
         self._asked: tuple[Any, ...] = ()
         self._look: dict[str, Any] | None = None
         self.what = pmui.RadioButtonGroup(
-            options=LAYERS, value="attention", size="small", sizing_mode="stretch_width", margin=(10, 14, 4, 14)
+            options=LAYERS,
+            value="attention",
+            size="small",
+            sizing_mode="stretch_width",
+            margin=(10, 14, 4, 14),
         )
-        self.layer = pmui.Select(label="Layer", options={"mean": -1}, value=-1, size="small", width=120, margin=(8, 4, 0, 14))
-        self.head = pmui.Select(label="Head", options={"mean": -1}, value=-1, size="small", width=120, margin=(8, 4, 0, 4))
+        self.layer = pmui.Select(
+            label="Layer", options={"mean": -1}, value=-1, size="small", width=120, margin=(8, 4, 0, 14)
+        )
+        self.head = pmui.Select(
+            label="Head", options={"mean": -1}, value=-1, size="small", width=120, margin=(8, 4, 0, 4)
+        )
         for widget in (self.what, self.layer, self.head):
             widget.param.watch(lambda _event: self._draw(), "value")
         self.figure = pn.pane.HoloViews(margin=(6, 6, 0, 8), sizing_mode="fixed")
@@ -63,7 +72,9 @@ class LookView:
             return
         self._asked = question
         self._say("Reading the run's tensors …")
-        Forecasts.look(run, int(state.lead_time), *state.place, lambda look, error: self._in_page(question, look, error))
+        Forecasts.look(
+            run, int(state.lead_time), *state.place, lambda look, error: self._in_page(question, look, error)
+        )
 
     def _in_page(self, question: tuple[Any, ...], look: Any, error: BaseException | None) -> None:
         def show() -> None:
@@ -98,13 +109,20 @@ class LookView:
             return
         field = self._mean(look[what])
         labelled = xr.DataArray(
-            field, dims=("latitude", "longitude"), coords={"latitude": look["latitude"], "longitude": look["longitude"]}
+            field,
+            dims=("latitude", "longitude"),
+            coords={"latitude": look["latitude"], "longitude": look["longitude"]},
         )
         drawn = footprint(labelled) if what == "attention" else bias_layer(labelled, name="Wind bias")
         place = float(look["token_latitude"]), float(look["token_longitude"])
         extent = self._store.dataset(self._state.dataset).domain.fine.extent
         self.figure.object = look_map(
-            drawn, place=place, outlines=self._outlines(0), arrows=self._wind(look), extent=extent, width=WIDTH
+            drawn,
+            place=place,
+            outlines=self._outlines(0),
+            arrows=self._wind(look),
+            extent=extent,
+            width=WIDTH,
         )
         self._say(_sentence(look, labelled if what == "attention" else None) + self._provenance())
 
@@ -122,7 +140,7 @@ class LookView:
         alpha = look.get("alpha")
         strength = f" Learned strength α = {alpha:.2f}." if alpha is not None else ""
         self._say(
-            "What higher ground costs inside this tile: 0 for keys no higher than the place, negative for keys above it."
+            "What higher ground costs inside this tile: 0 for keys no higher than the place, negative above it."
             + strength
             + self._provenance()
         )
@@ -139,16 +157,21 @@ class LookView:
         dataset = self._store.dataset(self._state.dataset)
         u10, v10 = dataset.era5(np.datetime64(self._state.init_time, "D"))[:2]
         rows, cols = len(look["latitude"]), len(look["longitude"])
+        step = 1 if rows * cols < 200 else 2  # all 735 arrows of Europe would hide the footprint
         parts = []
         for component in (u10, v10):
             full = np.full((rows * TOKEN_NODES, cols * TOKEN_NODES), np.nan)
             block = component[: full.shape[0], : full.shape[1]]
             full[: block.shape[0], : block.shape[1]] = block
             means = np.nanmean(full.reshape(rows, TOKEN_NODES, cols, TOKEN_NODES), axis=(1, 3))
-            parts.append(
-                xr.DataArray(means, dims=("latitude", "longitude"), coords={"latitude": look["latitude"], "longitude": look["longitude"]})
+            labelled = xr.DataArray(
+                means,
+                dims=("latitude", "longitude"),
+                coords={"latitude": look["latitude"], "longitude": look["longitude"]},
             )
-        return wind_arrows(*parts, longest=280e3)
+            parts.append(labelled.coarsen(latitude=step, longitude=step, boundary="trim").mean())
+        # the longest arrow nearly reaches the next one's tail; a token is two degrees wide
+        return wind_arrows(*parts, longest=0.9 * step * 2 * 111_320)
 
     @staticmethod
     def _outlines(detail: int) -> Any:
@@ -168,7 +191,7 @@ class LookView:
 
     def _say(self, html: str) -> None:
         self.text.object = (
-            f"<div class='cranpm-look' style='font-size:12px;line-height:1.5;color:var(--mui-palette-text-secondary)'>{html}</div>"
+            f"<div class='cranpm-look' style='font-size:12px;line-height:1.5;{SOFT}'>{html}</div>"
         )
 
 
@@ -179,7 +202,9 @@ def _sentence(look: dict[str, Any], attention: xr.DataArray | None) -> str:
     where_from = names[round(float(np.degrees(np.arctan2(-u, -v))) / 45) % 8]
     wind = "The air is calm here." if speed < 0.1 else f"Wind here: {speed:.1f} m/s from the {where_from}."
     if attention is None:
-        return f"{wind} Tokens upwind are favoured, tokens downwind are not; added to the logits of every head."
+        return (
+            f"{wind} Tokens upwind are favoured, tokens downwind are not; added to the logits of every head."
+        )
     ordered = np.sort(attention.to_numpy().ravel())[::-1]
     half = int(np.searchsorted(np.cumsum(ordered), 0.5 * ordered.sum())) + 1
     return f"{wind} Half of the attention lies on {half} of {ordered.size} coarse patches (2° each)."

@@ -15,7 +15,16 @@ import numpy as np
 import pandas as pd
 import panel as pn
 from bokeh.events import Tap
-from bokeh.models import ColumnDataSource, CustomJS, HoverTool, PanTool, Range1d, TileRenderer, WheelZoomTool, WMTSTileSource
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJS,
+    HoverTool,
+    PanTool,
+    Range1d,
+    WheelZoomTool,
+    WMTSTileSource,
+)
+from bokeh.models.renderers import TileRenderer
 from bokeh.plotting import figure
 
 from cranpm.plot.mercator import MAX_ZOOM, from_mercator, mercator_extent, to_mercator
@@ -103,14 +112,19 @@ class MapView:
         if columns != self._picture.data:
             self._picture.data = columns
 
-    def _picture_columns(self) -> dict[str, list[Any]]:
+    def _picture_columns(self) -> dict[str, Any]:
         theme = "dark" if self._dark else "light"
         if self._shown is None:
             url = f"land/{self._dataset}/{{Z}}/{{X}}/{{Y}}.png?theme={theme}"
             return {"url": [url], "cell": [""], "units": [""], "signed": [False]}
         field_id, version, scale = self._shown
         url = f"tiles/{field_id}/{version}/{{Z}}/{{X}}/{{Y}}.png?scale={scale.name}&theme={theme}"
-        return {"url": [url], "cell": [field_id], "units": [scale.units], "signed": [scale.kind == "diverging"]}
+        return {
+            "url": [url],
+            "cell": [field_id],
+            "units": [scale.units],
+            "signed": [scale.kind == "diverging"],
+        }
 
     def go_to(self, extent: tuple[float, float, float, float]) -> None:
         """Move the view to a box (west, south, east, north) [degrees]."""
@@ -143,7 +157,9 @@ class MapView:
             "name": stations["name"].astype(str).to_list(),
             "value": [_with_units(v, scale.units) for v in stations["pm2p5"]],
             "kind": stations["kind"].astype(str).to_list(),
-            "height": [f"{v:.0f} m" if np.isfinite(v) else "unknown" for v in stations["altitude"].to_numpy(float)],
+            "height": [
+                f"{v:.0f} m" if np.isfinite(v) else "unknown" for v in stations["altitude"].to_numpy(float)
+            ],
         }
 
     def set_dark(self, dark: bool) -> None:
@@ -186,7 +202,13 @@ class MapView:
         self._lines = {kind: self._line_layer(plot, kind) for kind in ("lake", "border", "coast")}
         self._names = self._name_layers(plot)
         self._station_glyphs = plot.scatter(
-            "x", "y", source=self.stations, size={"value": 4}, fill_color="colour", line_color="#1b2733", line_width={"value": 0.4}
+            "x",
+            "y",
+            source=self.stations,
+            size={"value": 4},
+            fill_color="colour",
+            line_color="#1b2733",
+            line_width={"value": 0.4},
         )
         self._place_glyphs = plot.scatter(
             "x", "y", source=self._place, size=17, fill_alpha=0, line_width=2.2, marker="circle_cross"
@@ -201,7 +223,9 @@ class MapView:
     @staticmethod
     def _tile_layer(plot: figure) -> TileRenderer:
         """A layer whose address the browser sets; cells stay sharp when a tile is enlarged."""
-        return plot.add_tile(WMTSTileSource(url=_NO_TILES, min_zoom=0, max_zoom=MAX_ZOOM, attribution=""), smoothing=False)
+        return plot.add_tile(
+            WMTSTileSource(url=_NO_TILES, min_zoom=0, max_zoom=MAX_ZOOM, attribution=""), smoothing=False
+        )
 
     @staticmethod
     def _line_layer(plot: figure, kind: str) -> Any:
@@ -251,7 +275,7 @@ class MapView:
 
     # -- what the browser says -----------------------------------------------------------------------------------
 
-    def _tapped(self, event: Tap) -> None:
+    def _tapped(self, event: Any) -> None:
         lat, lon = from_mercator(event.x, event.y)
         if np.isfinite(lat) and np.isfinite(lon):
             self._on_pick(float(lat), float(lon))
@@ -269,7 +293,7 @@ def _once() -> str:
     return f"const {{{names}}} = args\nif (fig.cranpm_started) return\nfig.cranpm_started = true"
 
 
-def _box_columns(box: tuple[float, ...], *, serial: int | None = None) -> dict[str, list[float]]:
+def _box_columns(box: tuple[float, ...], *, serial: int | None = None) -> dict[str, Any]:
     columns = {name: [float(value)] for name, value in zip(("west", "south", "east", "north"), box)}
     return columns if serial is None else columns | {"serial": [serial]}
 

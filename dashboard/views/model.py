@@ -13,10 +13,9 @@ from ..state import State
 from .controls import heading
 from .problem import without_paths
 
-
 NO_CHECKPOINT = (
-    "No checkpoint found, so nothing can be forecast. Train the demo with <code>make demo</code>, or put a checkpoint's "
-    "folder into <code>checkpoints/</code>."
+    "No checkpoint found, so nothing can be forecast. Train the demo with <code>make demo</code>, or put a "
+    "checkpoint's folder into <code>checkpoints/</code>."
 )
 
 
@@ -31,7 +30,12 @@ class ModelControls:
     """What forecasts, and how far it is."""
 
     def __init__(
-        self, state: State, checkpoints: Sequence[str], *, on_run: Callable[[], None], on_cancel: Callable[[], None]
+        self,
+        state: State,
+        checkpoints: Sequence[str],
+        *,
+        on_run: Callable[[], None],
+        on_cancel: Callable[[], None],
     ) -> None:
         self.picker = pmui.Select.from_param(
             state.param.checkpoint,
@@ -78,14 +82,20 @@ class ModelControls:
             self.run.label = "Run forecast"
             self._say(self._nothing)
         elif status.state == "queued":
-            ahead = f"{position} forecast{'s' if position != 1 else ''} ahead" if position else "loading the network"
+            ahead = (
+                f"{position} forecast{'s' if position != 1 else ''} ahead"
+                if position
+                else "loading the network"
+            )
             self._say(f"Waiting: {ahead} …")
         elif status.state == "running":
             self.bar.variant = "determinate" if status.done_tiles else "indeterminate"
             self.bar.value = int(100 * status.done_tiles / max(status.total_tiles, 1))
             left = duration(status.seconds_left)
             left = f" · {left} left" if left else ""
-            self._say(f"<b>{status.done_tiles} of {status.total_tiles}</b> tiles{left} · {escape(status.device)}")
+            self._say(
+                f"<b>{status.done_tiles} of {status.total_tiles}</b> tiles{left} · {escape(status.device)}"
+            )
         else:
             self.run.label = "Run again" if status.state in ("failed", "cancelled") else "Run forecast"
             self.run.visible = status.state != "done"
@@ -104,9 +114,7 @@ class ModelControls:
 
 def _ended(status: Any) -> str:
     if status.state == "done":
-        return (
-            f"T+1 to T+3 ready: {status.done_tiles} tiles in {duration(status.seconds)} on {escape(status.device)}."
-        )
+        return f"T+1 to T+3 ready: {status.done_tiles} tiles in {duration(status.seconds)} on {escape(status.device)}."
     if status.state == "cancelled":
         return f"Cancelled after {status.done_tiles} of {status.total_tiles} tiles."
     return f"The forecast stopped: {escape(without_paths(status.message or 'no reason given'))}"

@@ -12,7 +12,8 @@ from .header import BRAND
 _PATH = re.compile(r"(?<![\w.])(?:~|/)[\w.@+-]+(?:/[\w.@+-]+)+/?")
 
 _CARD = (
-    "max-width:640px;margin:9vh auto;padding:28px 34px;border-radius:14px;background:var(--mui-palette-background-paper);"
+    "max-width:640px;margin:9vh auto;padding:28px 34px;border-radius:14px;"
+    "background:var(--mui-palette-background-paper);"
     "color:var(--mui-palette-text-primary);box-shadow:0 2px 16px rgb(0 0 0 / 14%);font-size:15px;line-height:1.5"
 )
 
@@ -31,7 +32,8 @@ def problem_html(title: str, message: str, command: str = "") -> str:
         else ""
     )
     return (
-        f"<div class='cranpm-problem' style='{_CARD}'>{BRAND}<h2 style='margin:22px 0 6px;font-size:21px'>{escape(title)}</h2>"
+        f"<div class='cranpm-problem' style='{_CARD}'>{BRAND}"
+        f"<h2 style='margin:22px 0 6px;font-size:21px'>{escape(title)}</h2>"
         f"<p style='margin:0'>{escape(without_paths(message))}</p>{code}</div>"
     )
 

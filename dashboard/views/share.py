@@ -16,7 +16,7 @@ from .controls import heading
 def python_snippet(state: State) -> str:
     """Python that makes the array on the map, and its value at the picked place."""
     at = (
-        f"\nprint(float(pm2p5.sel(latitude={state.place[0]}, longitude={state.place[1]}, method=\"nearest\")))"
+        f'\nprint(float(pm2p5.sel(latitude={state.place[0]}, longitude={state.place[1]}, method="nearest")))'
         if state.place
         else ""
     )
@@ -24,7 +24,7 @@ def python_snippet(state: State) -> str:
     if state.layer == "today":
         return f"{_IMPORT_DATA}\n\npm2p5 = {today}{at}"
     if state.layer == "target":
-        return f'{_IMPORT_DATA}\n\npm2p5 = {today.replace(str(state.init_time), str(state.valid_time))}{at}'
+        return f"{_IMPORT_DATA}\n\npm2p5 = {today.replace(str(state.init_time), str(state.valid_time))}{at}"
     lines = [
         _IMPORT_FORECAST,
         "",
@@ -35,7 +35,9 @@ def python_snippet(state: State) -> str:
     if state.layer in ("change", "error"):
         day = state.init_time if state.layer == "change" else state.valid_time
         lines[0] = f"{_IMPORT_DATA}\n{_IMPORT_FORECAST}"
-        lines.append(f'pm2p5 = pm2p5 - Dataset.open(find_dataset("{state.dataset}").path).pm2p5("{day}").drop_vars("time")')
+        lines.append(
+            f'pm2p5 = pm2p5 - Dataset.open(find_dataset("{state.dataset}").path).pm2p5("{day}").drop_vars("time")'
+        )
     return "\n".join(lines) + at
 
 
@@ -46,8 +48,8 @@ _IMPORT_FORECAST = "from cranpm.forecast.command import forecast"
 def command_snippet(state: State) -> str:
     """The command line that writes the forecast of this view."""
     return (
-        f"cranpm forecast --init {state.init_time} --lead 1 --lead 2 --lead 3 --checkpoint {state.checkpoint or 'demo'} "
-        f"--dataset {state.dataset} --out forecast_{state.init_time}.zarr"
+        f"cranpm forecast --init {state.init_time} --lead 1 --lead 2 --lead 3 "
+        f"--checkpoint {state.checkpoint or 'demo'} --dataset {state.dataset} --out forecast_{state.init_time}.zarr"
     )
 
 
@@ -67,7 +69,9 @@ class Share:
 
     def __init__(self, state: State, address: Callable[[], str]) -> None:
         self._state, self._address = state, address
-        self.button = pmui.Button(label="Link and code", icon="share", variant="outlined", size="small", width=140, margin=(8, 10))
+        self.button = pmui.Button(
+            label="Link and code", icon="share", variant="outlined", size="small", width=140, margin=(8, 10)
+        )
         self.button.on_click(lambda _event: self.open())
         self.place = pn.Column(margin=0)
         self._dialog: Any = None
@@ -86,7 +90,11 @@ class Share:
         )
         if self._dialog is None:
             self._dialog = pmui.Dialog(
-                self._text, title="Take this view with you", close_on_click=True, show_close_button=True, width_option="md"
+                self._text,
+                title="Take this view with you",
+                close_on_click=True,
+                show_close_button=True,
+                width_option="md",
             )
             self.place[:] = [self._dialog]
         self._dialog.open = True

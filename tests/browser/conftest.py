@@ -63,7 +63,9 @@ def tab(chromium: Browser) -> Iterator[Page]:
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"error: {error}"))
-    page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
+    page.on(
+        "console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None
+    )
     page.on("request", lambda request: _note_foreign(request.url, problems))
     page.problems = problems  # type: ignore[attr-defined]
     yield page

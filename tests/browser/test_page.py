@@ -27,7 +27,9 @@ _FIND = """
 
 def furniture(tab: Page, expression: str = "el => el.dataset.complete || ''") -> Any:
     """Something of the map's own element, which lies in shadow roots."""
-    return tab.evaluate(f"() => {{ const el = ({_FIND})('.cranpm-furniture'); return el ? ({expression})(el) : '' }}")
+    return tab.evaluate(
+        f"() => {{ const el = ({_FIND})('.cranpm-furniture'); return el ? ({expression})(el) : '' }}"
+    )
 
 
 def wait_for_picture(tab: Page, part: str, seconds: float = 45.0) -> str:
@@ -39,7 +41,9 @@ def wait_for_picture(tab: Page, part: str, seconds: float = 45.0) -> str:
             tab.wait_for_timeout(400)
             return address
         tab.wait_for_timeout(100)
-    pytest.fail(f"No picture with {part!r} within {seconds:g} s; on the map: {furniture(tab)!r}; {tab.problems}")  # type: ignore[attr-defined]
+    pytest.fail(
+        f"No picture with {part!r} within {seconds:g} s; on the map: {furniture(tab)!r}; {tab.problems}"
+    )  # type: ignore[attr-defined]
 
 
 def wait_for_text(tab: Page, text: str, seconds: float = 45.0) -> None:
@@ -48,7 +52,9 @@ def wait_for_text(tab: Page, text: str, seconds: float = 45.0) -> None:
 
 def wait_for_url(tab: Page, *parts: str, seconds: float = 20.0) -> str:
     """Wait until the page's link holds all parts."""
-    tab.wait_for_url(lambda url: all(part in url for part in parts), timeout=1000 * seconds, wait_until="commit")
+    tab.wait_for_url(
+        lambda url: all(part in url for part in parts), timeout=1000 * seconds, wait_until="commit"
+    )
     return tab.url
 
 
@@ -58,7 +64,8 @@ def place_on_screen(tab: Page, lat: float, lon: float) -> tuple[float, float]:
         tab.evaluate(
             f"""([lat, lon]) => {{
               const R = 6378137, x = R * lon * Math.PI / 180, y = R * Math.asinh(Math.tan(lat * Math.PI / 180))
-              const fig = [...Bokeh.documents[0]._all_models.values()].find((m) => m.tags && m.tags.includes('cranpm-map'))
+              const models = [...Bokeh.documents[0]._all_models.values()]
+              const fig = models.find((m) => m.tags && m.tags.includes('cranpm-map'))
               const box = ({_FIND})('.cranpm-furniture').getBoundingClientRect()
               return [box.left + (x - fig.x_range.start) / (fig.x_range.end - fig.x_range.start) * box.width,
                       box.bottom - (y - fig.y_range.start) / (fig.y_range.end - fig.y_range.start) * box.height]
@@ -162,7 +169,8 @@ def test_a_forecast_runs_fills_in_and_says_where_it_looked(tab: Page, dashboard:
 
 
 def test_a_link_restores_the_view(tab: Page, dashboard: str):
-    query = "layer=target&lead_time=1&init_time=2022-01-11&scale=eaqi&extent=8.000,44.800,11.000,46.200&place=45.4642,9.1900"
+    query = "layer=target&lead_time=1&init_time=2022-01-11&scale=eaqi"
+    query += "&extent=8.000,44.800,11.000,46.200&place=45.4642,9.1900"
     tab.goto(f"{dashboard}?{query}&stations=0")
     wait_for_picture(tab, "scale=eaqi")
     wait_for_text(tab, "valid Wednesday 12 January 2022")

@@ -19,7 +19,18 @@ MILAN = (45.4642, 9.19)
 GAP = (47.5, 9.5)
 SEA = (44.0, 7.9)
 
-_VALUES = {"t2m": 280.0, "sp": 95e3, "tp": 1.0, "t": 270.0, "q": 4e-3, "z": 3e4, "u10": 4.0, "v10": 1.0, "u": 9.0, "v": 2.0}
+_VALUES = {
+    "t2m": 280.0,
+    "sp": 95e3,
+    "tp": 1.0,
+    "t": 270.0,
+    "q": 4e-3,
+    "z": 3e4,
+    "u10": 4.0,
+    "v10": 1.0,
+    "u": 9.0,
+    "v": 2.0,
+}
 
 
 def pm2p5_of(day: int, domain: Domain) -> np.ndarray:
@@ -86,7 +97,13 @@ def write_scene(root: Path, *, domain_name: str = "alps", days: int = 5) -> Path
             field = pm2p5_of(day, domain)
             seen = field[list(rows), list(cols)] * 1.1
             observations.append(
-                pd.DataFrame({"station_id": table["station_id"], "time": pd.Timestamp(str(FIRST_DAY + day)), "pm2p5": seen}).dropna()
+                pd.DataFrame(
+                    {
+                        "station_id": table["station_id"],
+                        "time": pd.Timestamp(str(FIRST_DAY + day)),
+                        "pm2p5": seen,
+                    }
+                ).dropna()
             )
             cams = np.stack([np.full(box, 12.0 + day, np.float32)] * 5)
             forecast = np.stack([np.full(box, 13.0 + day + lead, np.float32) for lead in range(3)])

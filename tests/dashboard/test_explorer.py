@@ -29,7 +29,14 @@ class FakeRun:
 
     def __init__(self) -> None:
         self.status = SimpleNamespace(
-            state="queued", done_tiles=0, total_tiles=9, seconds=0.0, seconds_left=None, device="cpu", message="", done_list=()
+            state="queued",
+            done_tiles=0,
+            total_tiles=9,
+            seconds=0.0,
+            seconds_left=None,
+            device="cpu",
+            message="",
+            done_list=(),
         )
         self.values = {lead: np.full(SHAPE, np.nan, np.float32) for lead in (1, 2, 3)}
         self.cancelled = False
@@ -97,9 +104,15 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
 
     monkeypatch.setattr(Forecasts, "find", lambda *_: None)
     monkeypatch.setattr(Forecasts, "submit", submit)
-    monkeypatch.setattr(Forecasts, "look", staticmethod(lambda run, lead, lat, lon, then: then(run.look(lead, lat, lon), None)))
+    monkeypatch.setattr(
+        Forecasts,
+        "look",
+        staticmethod(lambda run, lead, lat, lon, then: then(run.look(lead, lat, lon), None)),
+    )
     # no server here: polling is done by hand
-    monkeypatch.setattr(pn.state, "add_periodic_callback", lambda *_, **__: SimpleNamespace(stop=lambda: None))
+    monkeypatch.setattr(
+        pn.state, "add_periodic_callback", lambda *_, **__: SimpleNamespace(stop=lambda: None)
+    )
     return started
 
 
@@ -201,7 +214,9 @@ def test_stations_follow_types_and_are_plain_text(machine: Path, runs: list[Fake
     assert len(page.map.stations.data["x"]) == 0
 
 
-def test_picking_a_place_opens_its_series_and_its_look(checkpoint: str, runs: list[FakeRun], scene: ModuleType):
+def test_picking_a_place_opens_its_series_and_its_look(
+    checkpoint: str, runs: list[FakeRun], scene: ModuleType
+):
     page = explorer()
     runs[0].finish_tiles(9)
     page._look_at_run()
@@ -251,7 +266,9 @@ def test_a_region_moves_the_map_and_a_move_lets_it_go(machine: Path, runs: list[
 def test_the_link_follows_the_view(machine: Path, runs: list[FakeRun]):
     page = explorer(layer="today")
     page._map_moved((7.0, 44.0, 12.0, 46.0))
-    back, notices = State.from_query(dict(part.split("=") for part in page.state.to_query().replace("%2C", ",").split("&")))
+    back, notices = State.from_query(
+        dict(part.split("=") for part in page.state.to_query().replace("%2C", ",").split("&"))
+    )
     assert notices == []
     assert back.extent == (7.0, 44.0, 12.0, 46.0)
     assert back.layer == "today"
@@ -285,7 +302,9 @@ def test_anything_that_breaks_becomes_a_page_that_explains(machine: Path, monkey
     assert "cranpm doctor" in text
 
 
-def test_an_empty_machine_gets_the_first_run_page(machine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_an_empty_machine_gets_the_first_run_page(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     monkeypatch.setenv("CRANPM_DATA", str(tmp_path / "nothing"))
     app.get_store.cache_clear()
     page = app.build()

@@ -36,7 +36,9 @@ def ask(store: Store, monkeypatch: pytest.MonkeyPatch):
             server.add_socket(socket)
             try:
                 client = AsyncHTTPClient(force_instance=True)
-                return [await client.fetch(f"http://127.0.0.1:{port}{a}", raise_error=False) for a in addresses]
+                return [
+                    await client.fetch(f"http://127.0.0.1:{port}{a}", raise_error=False) for a in addresses
+                ]
             finally:
                 server.stop()
 
@@ -128,5 +130,3 @@ def test_outlines_and_names_are_lines_and_names(ask):
 def test_answers_of_the_server_do_not_name_folders(ask, today: str, data_folder: Path):
     for answer in ask("/tiles/x/0/1/1/1.png", f"/cell/{today}", "/nowhere"):
         assert str(data_folder).encode() not in answer.body
-
-

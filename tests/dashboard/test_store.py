@@ -49,7 +49,9 @@ def test_today_is_the_stored_day_cell_by_cell(store: Store, scene: ModuleType):
 def test_the_target_is_the_day_after_the_lead_time(store: Store, scene: ModuleType):
     field = store.field(store.announce(key("target", lead=2)))
     row, col = get_domain("alps").fine.index_of(*scene.MILAN)
-    assert field.pyramid.value(row, col) == pytest.approx(float(scene.pm2p5_of(2, get_domain("alps"))[row, col]), abs=0.051)
+    assert field.pyramid.value(row, col) == pytest.approx(
+        float(scene.pm2p5_of(2, get_domain("alps"))[row, col]), abs=0.051
+    )
 
 
 def test_change_and_error_are_differences_and_gaps_stay_gaps(store: Store, scene: ModuleType):
@@ -74,7 +76,10 @@ def test_only_announced_fields_are_served(store: Store):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (key("today", init=dt.date(2031, 1, 1)), "No field for 01 Jan 2031. The dataset holds 10 Jan 2022 to 13 Jan 2022"),
+        (
+            key("today", init=dt.date(2031, 1, 1)),
+            "No field for 01 Jan 2031. The dataset holds 10 Jan 2022 to 13 Jan 2022",
+        ),
         (key("target", lead=3, init=dt.date(2022, 1, 12)), "No target yet for 15 Jan 2022"),
         (key("forecast", lead=1), "No forecast has been run"),
     ],
@@ -109,7 +114,11 @@ def test_old_fields_make_room_and_come_back(machine: Path):
 
 def test_checkpoints_are_folders_with_config_and_weights(machine: Path):
     root = machine / "checkpoints"
-    for name, files in {"good": ["config.json", "model.safetensors"], "half": ["config.json"], "pickled": ["model.pt"]}.items():
+    for name, files in {
+        "good": ["config.json", "model.safetensors"],
+        "half": ["config.json"],
+        "pickled": ["model.pt"],
+    }.items():
         (root / name).mkdir(parents=True)
         for file in files:
             (root / name / file).write_text(json.dumps({}))
@@ -117,7 +126,9 @@ def test_checkpoints_are_folders_with_config_and_weights(machine: Path):
     assert not {"half", "pickled"} & set(Store().checkpoints())
 
 
-def test_the_real_station_day_opens_as_an_overlay(machine: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_real_station_day_opens_as_an_overlay(
+    machine: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("CRANPM_REAL_DATA", str(real_data))
     store = Store()
     (name,) = store.station_files()

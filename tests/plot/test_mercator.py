@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cartopy.crs import PlateCarree
 from cartopy.crs import Mercator as CartopyMercator
+from cartopy.crs import PlateCarree
 
 from cranpm.plot.mercator import (
     HALF_WORLD,

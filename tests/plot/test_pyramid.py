@@ -41,7 +41,10 @@ def test_every_level_is_the_mean_of_the_valid_cells_below_it():
     pyramid = Pyramid.of_array(field, grid_of(*field.shape))
     for level in range(1, 7):
         np.testing.assert_allclose(
-            pyramid.window(level, slice(None), slice(None)), obvious_level(field, level), rtol=2e-5, equal_nan=True
+            pyramid.window(level, slice(None), slice(None)),
+            obvious_level(field, level),
+            rtol=2e-5,
+            equal_nan=True,
         )
 
 
@@ -70,7 +73,9 @@ def test_updating_a_window_gives_the_same_as_building_anew():
 def test_packed_fill_is_a_gap_and_the_rest_is_scaled():
     raw = np.array([[0, 1], [65535, 655]], np.uint16)
     pyramid = Pyramid.of_packed(raw, grid_of(2, 2), scale_factor=0.1)
-    np.testing.assert_allclose(pyramid.read(slice(None), slice(None)), [[0.0, 0.1], [np.nan, 65.5]], rtol=1e-6)
+    np.testing.assert_allclose(
+        pyramid.read(slice(None), slice(None)), [[0.0, 0.1], [np.nan, 65.5]], rtol=1e-6
+    )
     # 0, 0.1 and 65.5 are valid: their mean is 65.6 / 3
     assert pyramid.window(1, slice(None), slice(None))[0, 0] == pytest.approx(65.6 / 3, rel=1e-6)
 
@@ -79,7 +84,11 @@ def test_a_difference_of_two_fields_is_read_through_a_function():
     a, b = field_with_gaps(200, 200, 1), field_with_gaps(200, 200, 2)
     pyramid = Pyramid(lambda rows, cols: a[rows, cols] - b[rows, cols], grid_of(200, 200))
     np.testing.assert_allclose(
-        pyramid.window(3, slice(None), slice(None)), obvious_level(a - b, 3), rtol=1e-4, atol=1e-5, equal_nan=True
+        pyramid.window(3, slice(None), slice(None)),
+        obvious_level(a - b, 3),
+        rtol=1e-4,
+        atol=1e-5,
+        equal_nan=True,
     )
 
 
@@ -87,7 +96,11 @@ def test_a_difference_of_two_fields_is_read_through_a_function():
 def test_either_order_of_latitude_is_put_north_up(ascending: bool):
     lat = 50.0 - 0.005 - 0.01 * np.arange(64)
     values = np.broadcast_to(lat[:, None], (64, 32)).astype(np.float32)
-    field = xr.DataArray(values, dims=("latitude", "longitude"), coords={"latitude": lat, "longitude": 10.005 + 0.01 * np.arange(32)})
+    field = xr.DataArray(
+        values,
+        dims=("latitude", "longitude"),
+        coords={"latitude": lat, "longitude": 10.005 + 0.01 * np.arange(32)},
+    )
     pyramid = Pyramid.of_labelled(field.sortby("latitude", ascending=ascending))
     column = pyramid.read(slice(None), slice(0, 1))[:, 0]
     assert column[0] == pytest.approx(49.995)
@@ -98,7 +111,15 @@ def test_either_order_of_latitude_is_put_north_up(ascending: bool):
 def test_the_level_has_cells_no_larger_than_a_pixel():
     pyramid = Pyramid.of_array(np.zeros((256, 256), np.float32), grid_of(256, 256))
     # cells of 0.01, 0.02, 0.04, 0.08 ... degrees
-    assert [pyramid.level_for(d) for d in (0.001, 0.01, 0.019, 0.02, 0.05, 0.08, 9.0)] == [0, 0, 0, 1, 2, 3, 6]
+    assert [pyramid.level_for(d) for d in (0.001, 0.01, 0.019, 0.02, 0.05, 0.08, 9.0)] == [
+        0,
+        0,
+        0,
+        1,
+        2,
+        3,
+        6,
+    ]
 
 
 def test_a_field_of_another_shape_is_refused():

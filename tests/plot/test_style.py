@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_index_class_at_its_edges(value: float, number: int):
 
 
 def test_classes_leave_no_number_without_a_class():
-    for lower, upper in zip(EAQI_CLASSES, EAQI_CLASSES[1:]):
+    for lower, upper in itertools.pairwise(EAQI_CLASSES):
         assert lower.high is not None
         assert upper.low == lower.high + 1
 

@@ -27,7 +27,7 @@ def longitudes() -> Pyramid:
 
 
 def pixel_places(z: int, x: int, y: int) -> tuple[np.ndarray, np.ndarray]:
-    west, south, east, north = tile_bounds(z, x, y)
+    west, _south, east, north = tile_bounds(z, x, y)
     step = (east - west) / 256
     lat, _ = from_mercator(0.0, north - (np.arange(256) + 0.5) * step)
     _, lon = from_mercator(west + (np.arange(256) + 0.5) * step, 0.0)
@@ -95,7 +95,9 @@ def test_the_picture_carries_the_scale_and_is_clear_where_there_is_no_value():
     field[:, :350] = np.nan
     scale = SCALES["eaqi"]
     place = (7, *tile_of(48.0, 8.5, 7))
-    image = Image.open(io.BytesIO(render_tile(Pyramid.of_array(field, WINDOW), scale, *place))).convert("RGBA")
+    image = Image.open(io.BytesIO(render_tile(Pyramid.of_array(field, WINDOW), scale, *place))).convert(
+        "RGBA"
+    )
     assert image.size == (256, 256)
     pixels = np.asarray(image)
     lat, lon = pixel_places(*place)
@@ -149,5 +151,8 @@ def test_land_without_a_value_is_hatched_and_the_sea_stays_clear():
     lat, lon = pixel_places(*place)
     inside = (lat < 50.95) & (lat > 45.05)
     east = pixels[inside][:, (lon > 8.52) & (lon < 11.9)].reshape(-1, 4)
-    assert {tuple(p) for p in np.unique(east, axis=0).tolist()} == {(0x11, 0x22, 0x33, 255), (0x44, 0x55, 0x66, 255)}
+    assert {tuple(p) for p in np.unique(east, axis=0).tolist()} == {
+        (0x11, 0x22, 0x33, 255),
+        (0x44, 0x55, 0x66, 255),
+    }
     assert (pixels[inside][:, (lon > 5.1) & (lon < 8.48), 3] == 0).all()
