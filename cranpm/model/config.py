@@ -161,6 +161,13 @@ class ModelConfig:
         return (0, 1, self.local_channels - 1) if self.previous_day else (0, 1)
 
     @property
+    def growth_channels(self) -> tuple[int, ...]:
+        """Local channels that the head's growth factors multiply: PM2.5(t) and, where it is read, PM2.5(t-1)."""
+        if not self.growth:
+            return ()
+        return (0, self.local_channels - 1) if self.previous_day else (0,)
+
+    @property
     def coarse_channels_read(self) -> int:
         """Coarse channels that enter the embedding."""
         return self.coarse_channels if self.previous_day else self.coarse_channels // 2

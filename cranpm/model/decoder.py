@@ -102,8 +102,8 @@ def apply_growth(parts: Tensor, amounts: Tensor | None) -> Tensor:
 
     Parameters
     ----------
-    parts : Tensor, shape (B, 1 or 3, ...)
-    amounts : Tensor, shape (B, 2, ...), or None
+    parts : Tensor, shape (B, 1 + n, ...)
+    amounts : Tensor, shape (B, n, ...), or None
         Normalised PM2.5 of days t and t-1.
 
     Returns
@@ -128,12 +128,12 @@ class Decoder(nn.Module):
         Whether the patch embedding joins the tokens.
     fine_channels : int
         Fields that join the last doubling at full detail, folded 2x2 into channels; 0 for none.
-    growth : bool
-        Whether the head also gives factors of today's and yesterday's PM2.5: Delta = offset + a x_t + b x_{t-1}.
+    growth : int
+        Fields that the head gives factors of, today's and yesterday's PM2.5: Delta = offset + a x_t + b x_{t-1}.
     """
 
     def __init__(
-        self, width: int, channels: tuple[int, ...], *, kind: str, skip: bool, fine_channels: int = 0, growth: bool = False
+        self, width: int, channels: tuple[int, ...], *, kind: str, skip: bool, fine_channels: int = 0, growth: int = 0
     ) -> None:
         super().__init__()
         self.skip = SkipFusion(width, channels[0]) if skip else None
@@ -149,7 +149,7 @@ class Decoder(nn.Module):
             self.stages = nn.ModuleList(
                 [TransposedStage(channels[0], head_channels, 2 ** (len(channels) - 1))]
             )
-        self.head = nn.Conv2d(head_channels, 3 if growth else 1, 1)
+        self.head = nn.Conv2d(head_channels, 1 + growth, 1)
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
 

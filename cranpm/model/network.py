@@ -65,7 +65,7 @@ class CranPM(nn.Module):
             kind=config.decoder,
             skip=config.skip,
             fine_channels=len(config.fine_channels),
-            growth=config.growth,
+            growth=len(config.growth_channels),
         )
         self._init_weights()
 
@@ -135,8 +135,9 @@ class CranPM(nn.Module):
         return delta
 
     def _amounts(self, inputs: LocalInputs) -> Tensor | None:
-        """Normalised PM2.5 of days t and t-1 (B, 2, S, S), for a head that gives factors of them."""
-        return inputs.fields[:, [0, -1]] if self.config.growth else None
+        """Normalised PM2.5 (B, 2, S, S) of days t and t-1, for a head that gives factors of them."""
+        channels = self.config.growth_channels
+        return inputs.fields[:, channels] if channels else None
 
     def fuse(
         self,

@@ -126,13 +126,13 @@ def _decoder_flops(config: ModelConfig, tokens: int) -> int:
     total = 4 * tokens * width * channels[0] if config.skip else 0
     if not config.skip and channels[0] != width:
         total = 2 * tokens * width * channels[0]
-    cells = tokens
+    cells, parts = tokens, 1 + len(config.growth_channels)
     if config.decoder == "convt":
         last, cells = transposed_channels(channels), tokens * config.local_patch**2
-        return total + 2 * cells * channels[0] * last + 36 * cells * last * last + 2 * cells * last
+        return total + 2 * cells * channels[0] * last + 36 * cells * last * last + 2 * cells * last * parts
     inputs = [*channels[:-2], channels[-2] + 4 * len(config.fine_channels)]
     for before, after in zip(inputs, channels[1:], strict=True):
         total += 2 * 9 * cells * before * 4 * after  # 3x3 to four times the channels, before the shuffle
         cells *= 4
         total += 2 * (2 * 9 * cells * after * after)  # two 3x3 after it
-    return total + 2 * cells * channels[-1]
+    return total + 2 * cells * channels[-1] * parts

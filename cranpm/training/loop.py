@@ -28,11 +28,11 @@ from cranpm.data.source import DaySource, init_times
 class TokenHead(torch.nn.Module):
     """Reads the mean change of its patch from a fused token, in the form of the decoder's head; used in training only."""
 
-    def __init__(self, width: int, patch: int, growth: bool) -> None:
+    def __init__(self, width: int, patch: int, growth: tuple[int, ...]) -> None:
         super().__init__()
         self.patch, self.growth = patch, growth
         self.norm = torch.nn.LayerNorm(width)
-        self.read = torch.nn.Linear(width, 3 if growth else 1)
+        self.read = torch.nn.Linear(width, 1 + len(growth))
         torch.nn.init.zeros_(self.read.weight)
         torch.nn.init.zeros_(self.read.bias)
 
@@ -40,7 +40,7 @@ class TokenHead(torch.nn.Module):
         """Tokens (B, Nl, Dl) and local fields (B, 5, S, S) to mean changes (B, Nl)."""
         amounts = None
         if self.growth:
-            amounts = torch.nn.functional.avg_pool2d(fields[:, [0, -1]], self.patch).flatten(2)
+            amounts = torch.nn.functional.avg_pool2d(fields[:, self.growth], self.patch).flatten(2)
         return apply_growth(self.read(self.norm(tokens)).transpose(1, 2), amounts)
 
 
@@ -52,7 +52,7 @@ class Training(L.LightningModule):
         self.recipe = recipe
         self.network = CranPM(recipe.model) if network is None else network
         model = recipe.model
-        self.token_head = TokenHead(model.local_width, model.local_patch, model.growth)
+        self.token_head = TokenHead(model.local_width, model.local_patch, model.growth_channels)
 
     def losses(self, batch: TrainingBatch) -> dict[str, torch.Tensor]:
         """Each term of eq. 6 on one batch, in network units, and the RMSE of the batch in ug m-3.
