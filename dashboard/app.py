@@ -17,7 +17,7 @@ from .state import LEADS, MOVED, State
 from .store import FieldKey, FieldUnavailableError, Store, get_store
 from .theme import CARD, NOTICE, PAGE_SX, STAGE, THEME
 from .views.controls import DayControls, LayerControls, RegionControls, StationControls
-from .views.first_run import first_run_pane
+from .views.first_run import COMMAND, first_run_pane, shared_build
 from .views.header import BRAND, badge, title_html
 from .views.legend import legend_html
 from .views.map import MapView
@@ -68,7 +68,7 @@ class Explorer:
         if state.checkpoint not in checkpoints:
             if state.checkpoint:
                 notices.append(f"There is no checkpoint “{state.checkpoint}” on this machine.")
-            state.checkpoint = checkpoints[0] if checkpoints else ""
+            state.checkpoint = "demo" if "demo" in checkpoints else next(iter(checkpoints), "")
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -408,12 +408,16 @@ def _build() -> pmui.Page:
     state, notices = State.from_query(pn.state.session_args or {})
     store = get_store()
     folders = store.dataset_folders()
-    if not folders:
-        return plain_page(first_run_pane(reload_page))
+    if not folders or shared_build().state == "running":
+        return plain_page(first_run_pane(open_map))
     if state.dataset not in folders:
         if state.dataset:
             notices.append(f"There is no dataset “{state.dataset}” on this machine.")
         state.dataset = "testbed" if "testbed" in folders else next(iter(folders), "")
+    store.refresh(state.dataset)
+    if not store.days(state.dataset):
+        message = f"The dataset “{state.dataset}” holds no days yet; its build was probably interrupted."
+        return plain_page(problem_pane("Nothing to show yet", message, COMMAND))
     return Explorer(state, store, notices).page
 
 
@@ -424,7 +428,9 @@ def plain_page(*content: Any) -> pmui.Page:
     )
 
 
-def reload_page() -> None:
-    """Open this address again."""
-    if pn.state.location is not None:
-        pn.state.location.reload = True
+def open_map() -> None:
+    """Load this page anew, now that there is something to show."""
+    location = pn.state.location
+    if location is not None:
+        location.reload = True
+        location.search = "?dataset=testbed&layer=" + ("forecast" if get_store().checkpoints() else "today")

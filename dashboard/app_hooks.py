@@ -18,7 +18,7 @@ log = logging.getLogger("cranpm.dashboard")
 known = {pattern[0] for pattern in toplevel_patterns}
 toplevel_patterns.extend(route for route in ROUTES if route[0] not in known)
 
-AuthRequestHandler.set_default_headers = set_security_headers  # type: ignore[method-assign]
+AuthRequestHandler.set_default_headers = set_security_headers  # type: ignore[assignment, method-assign]
 
 
 def _bind_loopback(bind_sockets):  # type: ignore[no-untyped-def]

@@ -34,7 +34,8 @@ pn.extension()
 data = Dataset.open(find_dataset().path)
 field = data.pm2p5(data.days[-2]).sortby("latitude")
 image = hv.Image(field, ["longitude", "latitude"])
-drawn = rasterize(image, aggregator=ds.mean("pm2p5")).opts(cmap="viridis", width=960, height=640, clim=(0, 60), tools=[], active_tools=["wheel_zoom"])
+drawn = rasterize(image, aggregator=ds.mean("pm2p5"))
+drawn = drawn.opts(cmap="viridis", width=960, height=640, clim=(0, 60), tools=[], active_tools=["wheel_zoom"])
 pn.panel(drawn).servable()
 """
 

@@ -149,9 +149,10 @@ def town_labels() -> list[dict[str, list[Any]]]:
     chosen: list[dict[str, list[Any]]] = []
     placed: list[tuple[float, float, int]] = []
     used: set[int] = set()
-    places = [
-        (number, town, *map(float, to_mercator(town.lat, town.lon))) for number, town in enumerate(towns())
-    ]
+    places: list[tuple[int, Town, float, float]] = []
+    for number, town in enumerate(towns()):
+        x, y = to_mercator(town.lat, town.lon)
+        places.append((number, town, float(x), float(y)))
     for limit, people in TOWN_ZOOMS:
         resolution = 0.75 * limit  # where the group is mostly looked at
         width, height = 24 * _LETTER * resolution, _LINE * resolution

@@ -49,7 +49,7 @@ class State(param.Parameterized):
     """Parameters of one page."""
 
     dataset = param.String(default="", doc="Name of the dataset's folder")
-    init_time = param.CalendarDate(
+    init_time: Any = param.CalendarDate(
         default=None, allow_None=True, doc="Day on which the forecast starts (UTC)"
     )
     lead_time: Any = param.Selector(default=1, objects=list(LEADS), doc="Days ahead")
@@ -71,12 +71,12 @@ class State(param.Parameterized):
     dark = param.Boolean(default=False)
 
     @property
-    def valid_time(self) -> dt.date | None:
+    def valid_time(self) -> Any:
         """Day for which the forecast holds: init_time + lead_time."""
         return None if self.init_time is None else self.init_time + dt.timedelta(days=int(self.lead_time))
 
     @property
-    def shown_time(self) -> dt.date | None:
+    def shown_time(self) -> Any:
         """Day that the layer on the map belongs to."""
         return self.init_time if self.layer == "today" else self.valid_time
 

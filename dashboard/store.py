@@ -167,13 +167,17 @@ class Store:
                     ],
                 }
             )
-            return table[np.isfinite(table["pm2p5"])], day["time"].values.astype("datetime64[D]").astype(
-                dt.date
-            )
+            when: dt.date = day["time"].values.astype("datetime64[D]").item()
+            return table.dropna(subset=["pm2p5"]), when
 
         return self._once(("station_file", name), read)
 
+    def refresh(self, name: str) -> None:
+        """Look again which days a dataset holds."""
+        self.dataset(name).refresh()
+
     def days(self, name: str) -> list[dt.date]:
+        """Days of a dataset, sorted."""
         return [np.datetime64(day, "D").astype(dt.date) for day in self.dataset(name).days]
 
     # -- checkpoints ---------------------------------------------------------------------------------------------

@@ -72,9 +72,12 @@ class LookView:
             return
         self._asked = question
         self._say("Reading the run's tensors …")
-        Forecasts.look(
-            run, int(state.lead_time), *state.place, lambda look, error: self._in_page(question, look, error)
-        )
+        lat, lon = state.place
+
+        def then(look: Any, error: BaseException | None) -> None:
+            self._in_page(question, look, error)
+
+        Forecasts.look(run, int(state.lead_time), lat, lon, then)
 
     def _in_page(self, question: tuple[Any, ...], look: Any, error: BaseException | None) -> None:
         def show() -> None:

@@ -178,10 +178,10 @@ class MapView:
 
     def _build(self, domain: tuple[float, ...], view: tuple[float, ...], dark: bool) -> figure:
         # ranges live in the browser: a message for every pixel of a pan would help nobody
-        x_range = Range1d(view[0], view[2], syncable=False)
-        y_range = Range1d(view[1], view[3], syncable=False)
+        x_range = Range1d(start=view[0], end=view[2], syncable=False)
+        y_range = Range1d(start=view[1], end=view[3], syncable=False)
         wheel = WheelZoomTool(speed=1 / 600)
-        plot = figure(
+        plot: Any = figure(  # type: ignore[call-arg]
             x_range=x_range,
             y_range=y_range,
             tools=[PanTool(), wheel],
@@ -221,21 +221,21 @@ class MapView:
         return plot
 
     @staticmethod
-    def _tile_layer(plot: figure) -> TileRenderer:
+    def _tile_layer(plot: Any) -> TileRenderer:
         """A layer whose address the browser sets; cells stay sharp when a tile is enlarged."""
         return plot.add_tile(
             WMTSTileSource(url=_NO_TILES, min_zoom=0, max_zoom=MAX_ZOOM, attribution=""), smoothing=False
         )
 
     @staticmethod
-    def _line_layer(plot: figure, kind: str) -> Any:
+    def _line_layer(plot: Any, kind: str) -> Any:
         """An empty layer; the browser fetches the lines once and changes them with the zoom."""
         width = {"coast": 0.9, "border": 0.8, "lake": 0.6}[kind]
         source = ColumnDataSource({"xs": [], "ys": []}, syncable=False)
         return plot.multi_line("xs", "ys", source=source, line_width=width, line_alpha=0.8)
 
     @staticmethod
-    def _name_layers(plot: figure) -> list[Any]:
+    def _name_layers(plot: Any) -> list[Any]:
         """Names with a halo; Bokeh strokes text over its fill, so the halo is a layer of its own underneath."""
         source = ColumnDataSource({"x": [], "y": [], "name": []}, syncable=False)
         style = {
@@ -247,7 +247,7 @@ class MapView:
         halo = plot.text("x", "y", text="name", source=source, text_outline_width=3.0, **style)
         return [halo, plot.text("x", "y", text="name", source=source, **style)]
 
-    def _script(self, plot: figure, domain: tuple[float, ...]) -> CustomJS:
+    def _script(self, plot: Any, domain: tuple[float, ...]) -> CustomJS:
         body = _static_text("map.js")
         code = f"export default function (args, obj, data, context) {{\n{_once()}\n{body}\n}}"
         return CustomJS(
