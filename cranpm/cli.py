@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from cranpm import __version__
-from cranpm.cli_progress import JsonProgress, bar
+from cranpm.cli_console import bar, console, plain_errors
+from cranpm.cli_testbed import testbed_app
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="CRAN-PM Explorer: PM2.5 over Europe at 1 km.")
-testbed_app = typer.Typer(no_args_is_help=True, help="The simulated Europe that ships with the product.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="CRAN-PM Explorer: PM2.5 over Europe at 1 km."
+)
 app.add_typer(testbed_app, name="testbed")
-console = Console()
-errors = Console(stderr=True)
 
 
 class _ManyLeads(typer.core.TyperCommand):
@@ -46,7 +44,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print version.")
+    ] = False,
 ) -> None:
     """Options before the command."""
 
@@ -72,7 +72,11 @@ def doctor() -> None:
 
     findings = examine()
     for finding in findings:
-        mark = "[green]ok[/]" if finding.ok else ("[red]missing[/]" if finding.required else "[yellow]optional[/]")
+        mark = (
+            "[green]ok[/]"
+            if finding.ok
+            else ("[red]missing[/]" if finding.required else "[yellow]optional[/]")
+        )
         console.print(f"{mark:>18}  {finding.what}: {finding.detail}")
         if not finding.ok:
             console.print(f"          mend with: [bold]{finding.mend}[/]")
@@ -88,7 +92,8 @@ def forecast(
     checkpoint: Annotated[str, typer.Option(help="Name or folder.")] = "demo",
     dataset: Annotated[str | None, typer.Option(help="Name or folder; default: the testbed.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Untrained network of this preset with random weights, to measure cost only.")
+        str | None,
+        typer.Option(help="Untrained network of this preset with random weights, to measure cost only."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     memory: Annotated[float, typer.Option(help="GB that batched tiles may take.")] = 2.0,
@@ -97,7 +102,7 @@ def forecast(
     """Forecast PM2.5 maps and write them as CF-conventions Zarr or NetCDF."""
     from cranpm.forecast.command import forecast_to_file
 
-    with _plain_errors(), bar(console, "Forecast", unit="tiles") as progress:
+    with plain_errors(), bar("Forecast", unit="tiles") as progress:
         summary = forecast_to_file(
             out,
             init_time=init,
@@ -112,42 +117,6 @@ def forecast(
         )
     for line in summary:
         console.print(line, highlight=False)
-
-
-@testbed_app.command("build")
-def testbed_build(
-    days: Annotated[int, typer.Option(min=1, help="Number of days.")],
-    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
-    out: Annotated[Path | None, typer.Option(help="Dataset folder; default: data/testbed.")] = None,
-    region: Annotated[str, typer.Option(help="europe, or a small region: alps, silesia.")] = "europe",
-    json_progress: Annotated[bool, typer.Option(help="One JSON object a line instead of a bar.")] = False,
-) -> None:
-    """Build simulated days (real geography, simulated weather and chemistry) into a dataset folder."""
-    from cranpm import paths
-
-    target = out or paths.testbed_dir()
-    with _plain_errors():
-        from cranpm.testbed.build import build_testbed
-
-        if json_progress:
-            build_testbed(target, start, days, domain=region, progress=JsonProgress(sys.stdout))
-            return
-        with bar(console, f"Testbed {region}", unit="days") as progress:
-            build_testbed(target, start, days, domain=region, progress=progress.stage)
-    console.print(f"{days} simulated days from {start} are in [bold]{target}[/].")
-
-
-class _plain_errors:  # noqa: N801
-    """Turn the errors a person can mend into one line and exit code 2; everything else keeps its traceback."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
-        if isinstance(error, (ValueError, LookupError, OSError, RuntimeError)) and not isinstance(error, typer.Exit):
-            errors.print(f"[red]error[/] {error}", highlight=False, markup=True)
-            raise typer.Exit(2) from None
-        return False
 
 
 if __name__ == "__main__":

@@ -1,14 +1,34 @@
-"""Progress with time left, as a bar for people or as JSON lines for the dashboard's first-run page."""
+"""How the command line speaks: plain errors, a bar with time left, or JSON lines for the dashboard's first-run page."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
+import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+console = Console()
+errors = Console(stderr=True)
+
+
+class plain_errors:
+    """Turn the errors a person can mend into one line and exit code 2; everything else keeps its traceback."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
+        if isinstance(error, (ValueError, LookupError, OSError, RuntimeError)) and not isinstance(
+            error, typer.Exit
+        ):
+            errors.print(f"[red]error[/] {escape(str(error))}", highlight=False)
+            raise typer.Exit(2) from None
+        return False
 
 
 class JsonProgress:
@@ -41,7 +61,7 @@ class BarProgress:
 
 
 @contextmanager
-def bar(console: Console, title: str, *, unit: str) -> Iterator[BarProgress]:
+def bar(title: str, *, unit: str) -> Iterator[BarProgress]:
     """A progress bar that shows done / total, elapsed time and time left."""
     columns = (
         TextColumn("{task.description}"),
