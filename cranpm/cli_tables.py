@@ -20,11 +20,16 @@ def print_info(console: Console, facts: dict[str, Any]) -> None:
     tokens = ", ".join(f"{count} {where}" for where, count in facts["tokens"].items())
     console.print(f"Tiles over Europe: {tiles}\nTokens: {tokens}", highlight=False)
     channels = facts["channels"]
-    console.print(f"Channels: {len(channels['coarse'])} coarse, {len(channels['local'])} local", highlight=False)
+    console.print(
+        f"Channels: {len(channels['coarse'])} coarse, {len(channels['local'])} local", highlight=False
+    )
     presets = Table("preset", "trainable parameters", title="Presets")
     for name, counts in facts["presets"].items():
         presets.add_row(name, f"{counts['trainable']:,}")
     console.print(presets)
     for kind in ("datasets", "checkpoints"):
-        names = ", ".join(e["name"] + (" (simulated)" if e.get("simulated") else "") for e in facts[kind]) or "none"
+        names = (
+            ", ".join(e["name"] + (" (simulated)" if e.get("simulated") else "") for e in facts[kind])
+            or "none"
+        )
         console.print(f"{kind.capitalize()}: {names}", highlight=False)

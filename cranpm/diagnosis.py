@@ -13,7 +13,18 @@ from typing import Any
 from cranpm import __version__, catalog, paths
 from cranpm.domain import COARSE_CHANNELS, DOMAINS, LOCAL_CHANNELS, plan_tiles
 
-PACKAGES = ("torch", "numpy", "xarray", "zarr", "panel", "bokeh", "holoviews", "geoviews", "datashader", "dask")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "xarray",
+    "zarr",
+    "panel",
+    "bokeh",
+    "holoviews",
+    "geoviews",
+    "datashader",
+    "dask",
+)
 
 GEOGRAPHY_PACKAGES = {
     "global_land_mask": "global-land-mask",
@@ -51,7 +62,12 @@ def describe() -> dict[str, Any]:
         },
         "presets": {name: describe_parameters(name) for name in PRESETS},
         "datasets": [
-            {"name": e.name, "source": e.meta.get("source"), "simulated": e.simulated, "version": e.meta.get("version")}
+            {
+                "name": e.name,
+                "source": e.meta.get("source"),
+                "simulated": e.simulated,
+                "version": e.meta.get("version"),
+            }
             for e in catalog.list_datasets()
         ],
         "checkpoints": [
@@ -119,11 +135,15 @@ def _check_torch() -> Finding:
 
 
 def _check_geography() -> Finding:
-    missing = [dist for module, dist in GEOGRAPHY_PACKAGES.items() if importlib.util.find_spec(module) is None]
+    missing = [
+        dist for module, dist in GEOGRAPHY_PACKAGES.items() if importlib.util.find_spec(module) is None
+    ]
     return Finding(
         what="geography packages",
         ok=not missing,
-        detail=f"missing: {', '.join(missing)}" if missing else "land mask, terrain, coastlines and towns are installed",
+        detail=f"missing: {', '.join(missing)}"
+        if missing
+        else "land mask, terrain, coastlines and towns are installed",
         mend="make setup",
     )
 
@@ -140,7 +160,9 @@ def _check_dataset() -> Finding:
     if not len(days):
         return Finding(what="dataset", ok=False, detail=f"{entry.name} holds no complete day", mend=mend)
     kind = "simulated" if entry.simulated else "real"
-    return Finding(what="dataset", ok=True, detail=f"{entry.name} ({kind}): {len(days)} days, {days[0]} to {days[-1]}")
+    return Finding(
+        what="dataset", ok=True, detail=f"{entry.name} ({kind}): {len(days)} days, {days[0]} to {days[-1]}"
+    )
 
 
 def _check_checkpoint() -> Finding:
@@ -180,7 +202,9 @@ def _check_real_data() -> Finding:
     return Finding(
         what="real samples for tests",
         ok=bool(folder),
-        detail="CRANPM_REAL_DATA is set" if folder else "CRANPM_REAL_DATA is not set; tests on real files are skipped",
+        detail="CRANPM_REAL_DATA is set"
+        if folder
+        else "CRANPM_REAL_DATA is not set; tests on real files are skipped",
         mend="export CRANPM_REAL_DATA=<folder>",
         required=False,
     )

@@ -1,6 +1,6 @@
 """Score a checkpoint on held-out testbed days (four a month of 2022) against the baselines; write table, plot and card.
 
-    .venv/bin/python scripts/evaluate_demo.py
+.venv/bin/python scripts/evaluate_demo.py
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def main() -> None:
 
     methods = {
         "persistence": lambda init: dict.fromkeys(LEAD_DAYS, persistence(today(init))),
-        "blurred persistence": lambda init: dict.fromkeys(LEAD_DAYS, blurred_persistence(today(init), BLUR_CELLS)),
+        "blurred persistence": lambda init: dict.fromkeys(
+            LEAD_DAYS, blurred_persistence(today(init), BLUR_CELLS)
+        ),
         "climatology": lambda init: {n: _usual(damped, init + n * ONE_DAY) for n in LEAD_DAYS},
         "damped persistence": lambda init: {n: damped.forecast(today(init), init, n) for n in LEAD_DAYS},
         "CRAN-PM demo": ours,
@@ -88,10 +90,10 @@ def _test_periods(init_days: list[np.datetime64]) -> list[tuple[str, int]]:
 
 def _damped(source: WorldSource, path: Path):
     """Fitted on four training days in a row out of every ten, read at full size."""
-    import pickle  # noqa: S403  a cache of this script's own making, beside the day files
+    import pickle
 
     if path.exists():
-        return pickle.loads(path.read_bytes())  # noqa: S301
+        return pickle.loads(path.read_bytes())
     train = [day for day in source.days if day < np.datetime64("2021-01-01")]
     chosen = [day for index, day in enumerate(train) if index % 10 < 4]
     print(f"fitting damped persistence on {len(chosen)} training days", flush=True)
@@ -108,9 +110,10 @@ def _markdown(rows: list[dict], days: int) -> str:
     lines = [
         "# Skill of the demo checkpoint on the simulated testbed",
         "",
-        f"{days} init days of 2022 (held out), land, reference: the testbed's GHAP-like product. RMSE in ug m-3, pooled over",
-        "cells and days; skill = 1 - RMSE / RMSE of damped persistence, with a 95 % interval (bootstrap over blocks of four",
-        "init days). Made by `scripts/evaluate_demo.py`. **Simulated: not comparable with scores on real data.**",
+        f"{days} init days of 2022 (held out), land, reference: the testbed's GHAP-like product. RMSE in ug m-3,",
+        "pooled over cells and days; skill = 1 - RMSE / RMSE of damped persistence, with a 95 % interval (bootstrap",
+        "over blocks of four init days). Made by `scripts/evaluate_demo.py`.",
+        "**Simulated: not comparable with scores on real data.**",
         "",
         "| method | grid | " + " | ".join(f"T+{n} RMSE | T+{n} skill" for n in LEAD_DAYS) + " |",
         "|---|---|" + "---|---|" * len(LEAD_DAYS),

@@ -1,6 +1,6 @@
 """Train the demo checkpoint on the simulated testbed: simulate days, train, save. See `evaluate_demo.py` for scores.
 
-    .venv/bin/python scripts/train_demo.py --minutes 60
+.venv/bin/python scripts/train_demo.py --minutes 60
 """
 
 from __future__ import annotations
@@ -33,9 +33,13 @@ VALIDATION_PERIODS = (("2021-01-10", 20), ("2021-04-10", 20), ("2021-07-10", 20)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=paths.data_dir() / "demo-training", help="day files and logs")
+    parser.add_argument(
+        "--work", type=Path, default=paths.data_dir() / "demo-training", help="day files and logs"
+    )
     parser.add_argument("--out", type=Path, default=paths.assets_dir() / "checkpoints" / "demo")
-    parser.add_argument("--minutes", type=float, help="stop training after this long (the schedule keeps its steps)")
+    parser.add_argument(
+        "--minutes", type=float, help="stop training after this long (the schedule keeps its steps)"
+    )
     parser.add_argument("--steps", type=int, default=small().steps)
     parser.add_argument("--token-steps", type=int, default=small().token_steps)
     parser.add_argument("--global-epochs", type=int, default=small().global_epochs)
@@ -50,7 +54,10 @@ def main() -> None:
     simulate_days(geography, days, (*TRAIN_PERIODS, *VALIDATION_PERIODS), progress=_report)
     source = WorldSource(geography, days)
     recipe = replace(
-        small(), steps=arguments.steps, token_steps=arguments.token_steps, global_epochs=arguments.global_epochs
+        small(),
+        steps=arguments.steps,
+        token_steps=arguments.token_steps,
+        global_epochs=arguments.global_epochs,
     )
     statistics = _statistics(source, recipe, days / "statistics.json")
     simulated, started = time.time() - started, time.time()
@@ -107,7 +114,9 @@ def _statistics(source: WorldSource, recipe: object, path: Path) -> Statistics:
 
 
 def _revision() -> str:
-    result = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
     return result.stdout.strip() or "unknown"
 
 

@@ -66,7 +66,9 @@ def test_several_leads_may_follow_one_option(monkeypatch):
         return []
 
     monkeypatch.setattr("cranpm.forecast.command.forecast_to_file", remember)
-    result = runner.invoke(app, ["forecast", "--init", "2022-01-05", "--lead", "1", "2", "3", "--out", "f.nc"])
+    result = runner.invoke(
+        app, ["forecast", "--init", "2022-01-05", "--lead", "1", "2", "3", "--out", "f.nc"]
+    )
     assert result.exit_code == 0, result.output
     assert seen["leads"] == [1, 2, 3]
     runner.invoke(app, ["forecast", "--init", "2022-01-05", "--lead", "3", "--lead", "1", "--out", "f.nc"])
@@ -74,6 +76,8 @@ def test_several_leads_may_follow_one_option(monkeypatch):
 
 
 def test_an_unknown_region_is_refused_before_anything_is_made(tmp_path):
-    result = runner.invoke(app, ["testbed", "build", "--days", "1", "--start", "2022-01-03", "--region", "mars"])
+    result = runner.invoke(
+        app, ["testbed", "build", "--days", "1", "--start", "2022-01-03", "--region", "mars"]
+    )
     assert result.exit_code == 2 and "mars" in result.stderr
     assert not (tmp_path / "data").exists()

@@ -17,7 +17,14 @@ BASE = {"cranpm", "cranpm.paths", "cranpm.catalog"}
 
 NO_BASE = {"cranpm", "cranpm.domain", "cranpm.model", "cranpm.paths"}
 
-FRONT = {"cranpm.cli", "cranpm.cli_console", "cranpm.cli_tables", "cranpm.cli_testbed", "cranpm.diagnosis", "cranpm.__main__"}
+FRONT = {
+    "cranpm.cli",
+    "cranpm.cli_console",
+    "cranpm.cli_tables",
+    "cranpm.cli_testbed",
+    "cranpm.diagnosis",
+    "cranpm.__main__",
+}
 """The command line: the top floor beside the dashboard."""
 
 ARROWS = {

@@ -69,7 +69,9 @@ class TileSampler:
         least_land: float = 0.1,
     ) -> None:
         if not len(init_times):
-            raise ValueError("No init days to draw from: the store is shorter than t-1 .. t+3, or the split is empty.")
+            raise ValueError(
+                "No init days to draw from: the store is shorter than t-1 .. t+3, or the split is empty."
+            )
         self.init_times = np.array(init_times, dtype="datetime64[D]")
         self.tile_size, self.tiles_per_day, self.seed = tile_size, tiles_per_day, seed
         self.leads, self.hotspot_ratio = tuple(leads), hotspot_ratio
@@ -100,7 +102,9 @@ class TileSampler:
             hot = len(self._hot) and rng.random() < self.hotspot_ratio
             pool = self._hot if hot else self._positions
             row, col = pool[rng.integers(len(pool))]
-            tiles.append(TileDraw(init_time=init, row=int(row), col=int(col), lead=int(rng.choice(self.leads))))
+            tiles.append(
+                TileDraw(init_time=init, row=int(row), col=int(col), lead=int(rng.choice(self.leads)))
+            )
         return DayGroup(epoch=epoch, index=index, init_time=init, tiles=tuple(tiles))
 
 

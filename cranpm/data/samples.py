@@ -82,7 +82,9 @@ def coarse_sample(
     box, grid = domain.coarse_box.shape, domain.coarse
     for label, fields in (("t", today), ("t-1", yesterday)):
         if fields.shape != (len(DAY_CHANNELS), *box):
-            raise ValueError(f"{name}: coarse fields of day {label} must be (35, {box[0]}, {box[1]}), got {fields.shape}.")
+            raise ValueError(
+                f"{name}: coarse fields of day {label} must be (35, {box[0]}, {box[1]}), got {fields.shape}."
+            )
         missing = np.isnan(fields).mean(axis=(1, 2))
         worst = int(missing.argmax())
         if missing[worst] > MAX_MISSING_COARSE:

@@ -1,4 +1,4 @@
-"""Where days come from: one small interface before a dataset on disk, or (`cranpm.testbed.source`) a simulated world."""
+"""Where days come from: one small interface before a dataset on disk or a simulated world (`cranpm.testbed.source`)."""
 
 from __future__ import annotations
 

@@ -76,7 +76,9 @@ ERA5_CHANNELS: tuple[Channel, ...] = tuple(
 """30 daily ERA5 fields of one day."""
 
 CAMS_CHANNELS: tuple[Channel, ...] = tuple(
-    Channel(name=name, variable=name, source="cams", units="ug m-3", long_name=long_name, standard_name=standard)
+    Channel(
+        name=name, variable=name, source="cams", units="ug m-3", long_name=long_name, standard_name=standard
+    )
     for name, long_name, standard in _SPECIES
 )
 """5 daily CAMS fields of one day, at the surface."""
@@ -90,7 +92,12 @@ COARSE_CHANNELS: tuple[Channel, ...] = tuple(c.on("t") for c in DAY_CHANNELS) + 
 """The 70 coarse inputs: ERA5(t), CAMS(t), ERA5(t-1), CAMS(t-1)."""
 
 PM2P5 = Channel(
-    name="pm2p5", variable="pm2p5", source="fine", units="ug m-3", long_name="PM2.5, daily mean", standard_name=_PM25_NAME
+    name="pm2p5",
+    variable="pm2p5",
+    source="fine",
+    units="ug m-3",
+    long_name="PM2.5, daily mean",
+    standard_name=_PM25_NAME,
 )
 _ELEVATION = Channel(
     name="elevation",

@@ -60,7 +60,9 @@ class Grid:
         if self.registration not in ("cell", "node"):
             raise ValueError(f"Grid registration must be 'cell' or 'node', got {self.registration!r}.")
         if self.rows < 1 or self.cols < 1 or self.step <= 0:
-            raise ValueError(f"Grid {self.name!r} needs positive rows, cols and step, got {self.shape}, {self.step}.")
+            raise ValueError(
+                f"Grid {self.name!r} needs positive rows, cols and step, got {self.shape}, {self.step}."
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -100,7 +102,12 @@ class Grid:
     @property
     def extent(self) -> tuple[float, float, float, float]:
         """Outer edges (west, south, east, north) [degrees]."""
-        return float(self.lon_edges[0]), float(self.lat_edges[-1]), float(self.lon_edges[-1]), float(self.lat_edges[0])
+        return (
+            float(self.lon_edges[0]),
+            float(self.lat_edges[-1]),
+            float(self.lon_edges[-1]),
+            float(self.lat_edges[0]),
+        )
 
     def row_of(self, lat: Any) -> Any:
         """Fractional row of a latitude; integers are centres (cell) or nodes (node)."""
@@ -194,7 +201,13 @@ def domain_from_corner(
     """
     fine_rows, fine_cols = (n * CELLS_PER_NODE // PATCH_FINE * PATCH_FINE for n in (coarse_rows, coarse_cols))
     fine = Grid(
-        name=f"{name}-fine", rows=fine_rows, cols=fine_cols, step=0.01, north=north, west=west, registration="cell"
+        name=f"{name}-fine",
+        rows=fine_rows,
+        cols=fine_cols,
+        step=0.01,
+        north=north,
+        west=west,
+        registration="cell",
     )
     coarse = Grid(
         name=f"{name}-coarse",
@@ -221,8 +234,12 @@ DOMAINS: dict[str, Domain] = {
     domain.name: domain
     for domain in (
         EUROPE,
-        domain_from_corner("alps", "Alps and Po Valley", north=51.0, west=4.0, coarse_rows=56, coarse_cols=56),
-        domain_from_corner("silesia", "Silesia and Baltic", north=56.0, west=12.0, coarse_rows=56, coarse_cols=56),
+        domain_from_corner(
+            "alps", "Alps and Po Valley", north=51.0, west=4.0, coarse_rows=56, coarse_cols=56
+        ),
+        domain_from_corner(
+            "silesia", "Silesia and Baltic", north=56.0, west=12.0, coarse_rows=56, coarse_cols=56
+        ),
     )
 }
 

@@ -64,7 +64,11 @@ class Statistics:
         mean = np.array([self.mean[c.name] for c in DAY_CHANNELS], dtype=np.float32)
         std = np.array([self.std[c.name] for c in DAY_CHANNELS], dtype=np.float32)
         if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
-            bad = [c.name for c, m, s in zip(DAY_CHANNELS, mean, std, strict=True) if not (np.isfinite(m) and s > 0)]
+            bad = [
+                c.name
+                for c, m, s in zip(DAY_CHANNELS, mean, std, strict=True)
+                if not (np.isfinite(m) and s > 0)
+            ]
             raise MissingStatisticsError(f"Statistics of {', '.join(bad)} are not finite or have no spread.")
         return mean, std
 

@@ -46,7 +46,13 @@ class TilePlan:
         """All tiles, row by row from the north-west."""
         size = self.tile_size
         return tuple(
-            Tile(index=i * len(self.col_starts) + j, row=i, col=j, rows=slice(r, r + size), cols=slice(c, c + size))
+            Tile(
+                index=i * len(self.col_starts) + j,
+                row=i,
+                col=j,
+                rows=slice(r, r + size),
+                cols=slice(c, c + size),
+            )
             for i, r in enumerate(self.row_starts)
             for j, c in enumerate(self.col_starts)
         )
@@ -141,7 +147,7 @@ def _even_starts(length: int, size: int, number: int) -> tuple[int, ...]:
         raise ValueError(f"{number} tiles of {size} cannot cover {length} cells.")
     if number == 1:
         return (0,)
-    return tuple(int(round(i * (length - size) / (number - 1))) for i in range(number))
+    return tuple(round(i * (length - size) / (number - 1)) for i in range(number))
 
 
 def _axis_weights(starts: tuple[int, ...], size: int, length: int) -> np.ndarray:

@@ -53,9 +53,15 @@ class ForecastDay:
         """Inputs of the local branch for a batch of tiles."""
         fine, size = self.domain.fine, tiles[0].rows.stop - tiles[0].rows.start
         elevation = torch.stack([self.elevation[t.rows, t.cols] for t in tiles])
-        latitude = torch.from_numpy(np.stack([fine.lat[t.rows] for t in tiles]).astype(np.float32)).to(self.device)
-        longitude = torch.from_numpy(np.stack([fine.lon[t.cols] for t in tiles]).astype(np.float32)).to(self.device)
-        wind = np.stack([wind_at_tokens(self.coarse.wind_box, t.rows.start, t.cols.start, size) for t in tiles])
+        latitude = torch.from_numpy(np.stack([fine.lat[t.rows] for t in tiles]).astype(np.float32)).to(
+            self.device
+        )
+        longitude = torch.from_numpy(np.stack([fine.lon[t.cols] for t in tiles]).astype(np.float32)).to(
+            self.device
+        )
+        wind = np.stack(
+            [wind_at_tokens(self.coarse.wind_box, t.rows.start, t.cols.start, size) for t in tiles]
+        )
         fields = local_fields(
             torch.stack([self.pm2p5[t.rows, t.cols] for t in tiles]),
             torch.stack([self.pm2p5_before[t.rows, t.cols] for t in tiles]),

@@ -55,7 +55,9 @@ def choose_device(device: str = "auto") -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"Device {device!r} was asked for but torch sees no CUDA device; use 'cpu' or 'auto'.")
+        raise ValueError(
+            f"Device {device!r} was asked for but torch sees no CUDA device; use 'cpu' or 'auto'."
+        )
     return torch.device(device)
 
 
@@ -63,9 +65,11 @@ def bytes_per_tile(config: ModelConfig, tile_size: int = 512) -> int:
     """Rough peak of activations of one more tile in a batch [bytes]: attention logits and widest decoder maps."""
     tokens = (tile_size // 16) ** 2
     attention = 3 * tokens * max(tokens, 735) * config.local_heads * 4
-    decoder = 6 * max(
-        (tile_size // 2**k) ** 2 * width for k, width in enumerate(reversed(config.decoder_channels))
-    ) * 4
+    decoder = (
+        6
+        * max((tile_size // 2**k) ** 2 * width for k, width in enumerate(reversed(config.decoder_channels)))
+        * 4
+    )
     return attention + decoder
 
 
@@ -130,7 +134,9 @@ def run_forecast(
     maps = {lead: ResidualMap(day.pm2p5, plan, None if out is None else out[lead]) for lead in leads}
     progressive = out is not None or on_progress is not None
     use_autocast = day.device.type == "cuda" if autocast is None else autocast
-    batch = max(1, min(_batch_limit(day.device), memory_budget // bytes_per_tile(network.config, plan.tile_size)))
+    batch = max(
+        1, min(_batch_limit(day.device), memory_budget // bytes_per_tile(network.config, plan.tile_size))
+    )
     started = time.perf_counter()
     with torch.autocast(day.device.type, dtype=torch.bfloat16, enabled=use_autocast):
         context = _encode(network, day, recorder)
@@ -216,5 +222,3 @@ def _batch_limit(device: torch.device) -> int:
 def _batches(tiles: list[Tile], size: int) -> Iterator[list[Tile]]:
     for start in range(0, len(tiles), size):
         yield tiles[start : start + size]
-
-

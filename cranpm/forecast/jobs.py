@@ -6,6 +6,7 @@ The worker is a Dask worker: a local process by default, any Dask scheduler by i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Sequence
@@ -34,7 +35,9 @@ class RunFailedError(RuntimeError):
 class Run:
     """One forecast, queued, running or finished."""
 
-    def __init__(self, service: ForecastService, request: RunRequest, folder: RunFolder, future: Future | None) -> None:
+    def __init__(
+        self, service: ForecastService, request: RunRequest, folder: RunFolder, future: Future | None
+    ) -> None:
         self._service = service
         self._future = future
         self.request = request
@@ -48,7 +51,11 @@ class Run:
     def status(self) -> RunStatus:
         """The latest state, from the folder; a worker that died shows as failed."""
         status = self.folder.status() or RunStatus()
-        if not status.finished and self._future is not None and self._future.status in ("error", "lost", "cancelled"):
+        if (
+            not status.finished
+            and self._future is not None
+            and self._future.status in ("error", "lost", "cancelled")
+        ):
             message = "The worker process died during this forecast (out of memory?). Try again."
             return RunStatus(state="failed", message=message)
         return status
@@ -93,10 +100,9 @@ class Run:
             from distributed import wait
             from distributed.scheduler import KilledWorker
 
-            try:
+            # a killed worker is told by the status
+            with contextlib.suppress(KilledWorker):
                 wait(self._future, timeout=timeout)
-            except KilledWorker:
-                pass
         return self.status
 
     def look(self, lead: int, lat: float, lon: float, timeout: float = 30.0) -> dict[str, Any]:
@@ -160,7 +166,9 @@ class ForecastService:
         device: str = "auto",
     ) -> Run:
         """Queue a forecast, or return the run that already answers it (running or done)."""
-        request = self._request(dataset_root, checkpoint_folder, init_time, leads, first, tiles, interventions, device)
+        request = self._request(
+            dataset_root, checkpoint_folder, init_time, leads, first, tiles, interventions, device
+        )
         with self._lock:
             known = self._find(request)
             if known is not None:
@@ -191,7 +199,9 @@ class ForecastService:
         interventions: Sequence[tuple[str, float]] = (),
     ) -> Run | None:
         """The run that answers a request if there is one running or done; starts nothing."""
-        request = self._request(dataset_root, checkpoint_folder, init_time, leads, (), None, interventions, "auto")
+        request = self._request(
+            dataset_root, checkpoint_folder, init_time, leads, (), None, interventions, "auto"
+        )
         with self._lock:
             return self._find(request)
 

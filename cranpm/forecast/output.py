@@ -142,7 +142,12 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     encoding: dict[str, Any] = {
-        "pm2p5": {"dtype": "uint16", "scale_factor": STORED_STEP, "add_offset": 0.0, "_FillValue": STORED_FILL}
+        "pm2p5": {
+            "dtype": "uint16",
+            "scale_factor": STORED_STEP,
+            "add_offset": 0.0,
+            "_FillValue": STORED_FILL,
+        }
     }
     epoch = {"units": "days since 1970-01-01", "dtype": "int32"}
     encoding |= {"time": dict(epoch), "time_bounds": dict(epoch), "forecast_reference_time": dict(epoch)}

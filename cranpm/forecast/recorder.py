@@ -108,7 +108,9 @@ class LookRecorder:
         size = tile.rows.stop - tile.rows.start
         n = size // LOCAL_PATCH
         wind = wind_at_tokens(self.day.coarse.wind_box, tile.rows.start, tile.cols.start, size)
-        elevation = self.day.elevation[tile.rows, tile.cols].reshape(n, LOCAL_PATCH, n, LOCAL_PATCH).mean((1, 3))
+        elevation = (
+            self.day.elevation[tile.rows, tile.cols].reshape(n, LOCAL_PATCH, n, LOCAL_PATCH).mean((1, 3))
+        )
         return np.concatenate([wind, elevation.cpu().numpy()[None]]).astype(np.float32)
 
 
@@ -144,7 +146,9 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
     tile = plan.tile_at(row, col)
     recorded = Path(folder) / f"look_recorded_T{lead}.npy"
     if not recorded.exists() or not np.load(recorded)[tile.index]:
-        raise LookNotRecordedError("The network made no forecast in this tile, so there is nothing it looked at.")
+        raise LookNotRecordedError(
+            "The network made no forecast in this tile, so there is nothing it looked at."
+        )
     with np.load(Path(folder) / "look_day.npz") as file:
         day = {name: torch.from_numpy(file[name]) for name in file.files}
     with np.load(Path(folder) / "look_strengths.npz") as file:
@@ -166,12 +170,16 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
         squared = squared_distance(*here, day["latitude"], day["longitude"])
         far = torch.stack([distance_bias(squared, reach)[0] for reach in strengths["bridge_reach"]])
     mask = torch.where(day["valid"], 0.0, -1e4) if "valid" in day else torch.zeros(len(day["latitude"]))
-    weights = bridge_attention(torch.from_numpy(queries.astype(np.float32))[:, :, None], day["keys"], bias + far + mask)
+    weights = bridge_attention(
+        torch.from_numpy(queries.astype(np.float32))[:, :, None], day["keys"], bias + far + mask
+    )
     rows, cols = (int(size) for size in day["grid"])
     elevation = tokens[2].reshape(1, -1)
     alpha = strengths.get("local_alpha")
     climb = float(day["climb"])
-    uphill = None if alpha is None else elevation_bias(elevation, alpha, climb)[0, token].reshape(n, n).numpy()
+    uphill = (
+        None if alpha is None else elevation_bias(elevation, alpha, climb)[0, token].reshape(n, n).numpy()
+    )
     return {
         "attention": weights[:, :, 0].reshape(layers, heads, rows, cols).numpy(),
         "wind_bias": bias[:, :, 0].reshape(layers, heads, rows, cols).numpy(),

@@ -133,7 +133,9 @@ class RunFolder:
             return None
         status = RunStatus(**{**values, "done_list": tuple(values["done_list"])})
         if status.state == "running" and time.time() - status.updated > STALE_SECONDS:
-            return RunStatus(state="failed", message="The process that ran this forecast stopped without a word.")
+            return RunStatus(
+                state="failed", message="The process that ran this forecast stopped without a word."
+            )
         return status
 
     def map_path(self, lead: int) -> Path:

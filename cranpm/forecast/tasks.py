@@ -27,7 +27,9 @@ _ONE_AT_A_TIME = threading.Lock()
 def _checkpoint(folder: str, content_hash: str, device: str) -> Checkpoint:
     checkpoint = load_checkpoint(Path(folder), device=device)
     if checkpoint.hash != content_hash:
-        raise ValueError(f"Checkpoint {Path(folder).name!r} changed since the forecast was asked for; ask again.")
+        raise ValueError(
+            f"Checkpoint {Path(folder).name!r} changed since the forecast was asked for; ask again."
+        )
     return checkpoint
 
 

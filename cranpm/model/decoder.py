@@ -133,7 +133,14 @@ class Decoder(nn.Module):
     """
 
     def __init__(
-        self, width: int, channels: tuple[int, ...], *, kind: str, skip: bool, fine_channels: int = 0, growth: int = 0
+        self,
+        width: int,
+        channels: tuple[int, ...],
+        *,
+        kind: str,
+        skip: bool,
+        fine_channels: int = 0,
+        growth: int = 0,
     ) -> None:
         super().__init__()
         self.skip = SkipFusion(width, channels[0]) if skip else None
@@ -154,7 +161,12 @@ class Decoder(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(
-        self, tokens: Tensor, patches: Tensor, grid: tuple[int, int], fine: Tensor | None = None, amounts: Tensor | None = None
+        self,
+        tokens: Tensor,
+        patches: Tensor,
+        grid: tuple[int, int],
+        fine: Tensor | None = None,
+        amounts: Tensor | None = None,
     ) -> Tensor:
         """Upsample.
 

@@ -126,7 +126,9 @@ class CranPM(nn.Module):
         """
         tokens, patches = self.fuse(inputs, context, day_index, trace)
         fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
-        delta = self.decoder(tokens, patches, (inputs.wind.shape[-2], inputs.wind.shape[-1]), fine, self._amounts(inputs))
+        delta = self.decoder(
+            tokens, patches, (inputs.wind.shape[-2], inputs.wind.shape[-1]), fine, self._amounts(inputs)
+        )
         # an absolute head gives the map itself; we return its change from today's
         if self.config.output == "absolute":
             delta = delta - inputs.fields[:, 0]

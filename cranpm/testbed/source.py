@@ -38,7 +38,9 @@ class WorldSource:
         self._folder = Path(folder)
         self.name = SOURCE
         self.domain = geography.domain
-        self.days = np.array(sorted(p.stem for p in self._folder.glob("????-??-??.npz")), dtype="datetime64[D]")
+        self.days = np.array(
+            sorted(p.stem for p in self._folder.glob("????-??-??.npz")), dtype="datetime64[D]"
+        )
         self.land, self.elevation = geography.land, geography.elevation
         self.coarse_elevation = geography.coarse_elevation
         self._kept: OrderedDict[str, dict[str, Any]] = OrderedDict()

@@ -12,9 +12,9 @@ from torch.utils.data import IterableDataset
 
 from cranpm.data.sampler import DayGroup, TileSampler
 from cranpm.data.samples import CoarseSample, coarse_sample, local_fields, wind_at_tokens
+from cranpm.data.source import DaySource
 from cranpm.domain import Statistics
 from cranpm.model import GlobalInputs, LocalInputs
-from cranpm.data.source import DaySource
 
 
 @dataclass(kw_only=True)
@@ -97,7 +97,10 @@ def _coarse(source: DaySource, init_time: np.datetime64, statistics: Statistics)
 
 
 def _global_inputs(samples: list[CoarseSample]) -> GlobalInputs:
-    together = {name: torch.stack([getattr(s, name) for s in samples]) for name in ("fields", "elevation", "wind", "valid")}
+    together = {
+        name: torch.stack([getattr(s, name) for s in samples])
+        for name in ("fields", "elevation", "wind", "valid")
+    }
     return GlobalInputs(latitude=samples[0].latitude, longitude=samples[0].longitude, **together)
 
 

@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from cranpm.data.sampler import TileSampler
+from cranpm.data.source import DaySource, init_times
 from cranpm.domain import PM_SCALE, Statistics
 from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM
@@ -22,11 +23,10 @@ from cranpm.model.decoder import apply_growth
 from cranpm.training.batches import TrainingBatch, TrainingDays
 from cranpm.training.losses import focal_frequency_loss, land_mse, token_mse
 from cranpm.training.recipes import Recipe
-from cranpm.data.source import DaySource, init_times
 
 
 class TokenHead(torch.nn.Module):
-    """Reads the mean change of its patch from a fused token, in the form of the decoder's head; used in training only."""
+    """Reads the mean change of its patch from a fused token, as the decoder's head would; used in training only."""
 
     def __init__(self, width: int, patch: int, growth: tuple[int, ...]) -> None:
         super().__init__()
@@ -65,7 +65,9 @@ class Training(L.LightningModule):
         terms: dict[str, torch.Tensor] = {}
         if self.training and self.global_step < self.recipe.token_steps:
             tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
-            terms["token"] = token_mse(self.token_head(tokens, batch.local_inputs.fields), target - today, batch.mask)
+            terms["token"] = token_mse(
+                self.token_head(tokens, batch.local_inputs.fields), target - today, batch.mask
+            )
             terms["loss"] = terms["token"]
             terms["rmse"] = PM_SCALE * terms["token"].detach().sqrt()
             still = token_mse(torch.zeros_like(tokens[..., 0]), target - today, batch.mask)
@@ -100,7 +102,9 @@ class Training(L.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         recipe = self.recipe
-        optimiser = torch.optim.AdamW(parameter_groups(self, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98))
+        optimiser = torch.optim.AdamW(
+            parameter_groups(self, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98)
+        )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(step, recipe))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -151,7 +155,9 @@ class Pace(Callback):
         self._begun = time.perf_counter()
         self._waited += self._begun - self._ended
 
-    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: TrainingBatch, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, module: Any, outputs: Any, batch: TrainingBatch, batch_idx: int
+    ) -> None:
         self._ended = time.perf_counter()
         self._worked += self._ended - self._begun
         self._samples += len(batch.today)
@@ -203,15 +209,24 @@ def train(
     module = Training(recipe, network)
     settings = {"tile_size": recipe.tile_size, "seed": recipe.seed, "leads": recipe.leads}
     sampler = TileSampler(
-        days, source.land, source.domain.fine, tiles_per_day=recipe.tiles_per_day, hotspot_ratio=recipe.hotspot_ratio, **settings
+        days,
+        source.land,
+        source.domain.fine,
+        tiles_per_day=recipe.tiles_per_day,
+        hotspot_ratio=recipe.hotspot_ratio,
+        **settings,
     )
     batches = TrainingDays(source, sampler, statistics, days_per_step=recipe.days_per_step)
     loaders: dict[str, Any] = {"train_dataloaders": _loader(batches, workers)}
     held = init_times(source, "validation", recipe.splits, recipe.leads)
     if held:
         chosen = [held[i] for i in np.linspace(0, len(held) - 1, min(validation_days, len(held))).astype(int)]
-        judge = TileSampler(chosen, source.land, source.domain.fine, tiles_per_day=6, hotspot_ratio=0.0, **settings)
-        loaders["val_dataloaders"] = _FixedBatches(TrainingDays(source, judge, statistics, days_per_step=1), len(chosen))
+        judge = TileSampler(
+            chosen, source.land, source.domain.fine, tiles_per_day=6, hotspot_ratio=0.0, **settings
+        )
+        loaders["val_dataloaders"] = _FixedBatches(
+            TrainingDays(source, judge, statistics, days_per_step=1), len(chosen)
+        )
     averaging = [] if recipe.average_decay is None else [EMAWeightAveraging(decay=recipe.average_decay)]
     trainer = L.Trainer(
         max_steps=recipe.steps,
@@ -225,7 +240,13 @@ def train(
         enable_checkpointing=False,
         enable_model_summary=False,
         log_every_n_steps=10,
-        callbacks=[TQDMProgressBar(refresh_rate=10), LearningRateMonitor(), Pace(), *averaging, *(callbacks or [])],
+        callbacks=[
+            TQDMProgressBar(refresh_rate=10),
+            LearningRateMonitor(),
+            Pace(),
+            *averaging,
+            *(callbacks or []),
+        ],
     )
     trainer.fit(module, **loaders)
     return module.network.eval()

@@ -1,8 +1,8 @@
 """A first lesson for the global branch alone: tomorrow's coarse composition from today's coarse fields.
 
-Every node of every day is a target, at the cost of one global encoding: far more is learned per second about how weather
-moves and changes PM2.5 than through a few tiles. The bridge and the local branch then learn from tokens that already know.
-Needs nothing but the coarse fields (CAMS itself is the target), so it works on real data as well. Not in the paper.
+Every node of every day is a target, at the cost of one global encoding: far more is learned per second about how
+weather moves and changes PM2.5 than through a few tiles. The bridge and the local branch then learn from tokens that
+already know. Needs the coarse fields only (CAMS itself is the target), so it works on real data too. Not in the paper.
 """
 
 from __future__ import annotations
@@ -35,8 +35,14 @@ class GlobalHead(nn.Module):
     def forward(self, tokens: torch.Tensor, grid: tuple[int, int], amounts: torch.Tensor) -> torch.Tensor:
         """Tokens (B, Ng, Dl) and coarse PM2.5 of t and t-1 (B, 2, Hc, Wc) to changes (B, leads, Hc, Wc)."""
         rows, cols = grid
-        parts = self.read(self.norm(tokens)).unflatten(1, grid).unflatten(-1, (3, self.leads, self.patch, self.patch))
-        parts = parts.permute(0, 3, 4, 1, 5, 2, 6).reshape(len(tokens), 3, self.leads, rows * self.patch, cols * self.patch)
+        parts = (
+            self.read(self.norm(tokens))
+            .unflatten(1, grid)
+            .unflatten(-1, (3, self.leads, self.patch, self.patch))
+        )
+        parts = parts.permute(0, 3, 4, 1, 5, 2, 6).reshape(
+            len(tokens), 3, self.leads, rows * self.patch, cols * self.patch
+        )
         return apply_growth(parts[..., : amounts.shape[-2], : amounts.shape[-1]], amounts[:, :, None])
 
 
@@ -99,7 +105,11 @@ def pretrain_global(
 
 
 def _coarse_loss(
-    network: CranPM, head: GlobalHead, fields: _CoarseDays, days: Sequence[np.datetime64], leads: Sequence[int]
+    network: CranPM,
+    head: GlobalHead,
+    fields: _CoarseDays,
+    days: Sequence[np.datetime64],
+    leads: Sequence[int],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     inputs, amounts, change = fields.batch(days, leads)
     context = network.encode_global(inputs)
@@ -112,7 +122,11 @@ def _coarse_loss(
 
 @torch.no_grad()
 def _validate(
-    network: CranPM, head: GlobalHead, fields: _CoarseDays, days: Sequence[np.datetime64], leads: Sequence[int]
+    network: CranPM,
+    head: GlobalHead,
+    fields: _CoarseDays,
+    days: Sequence[np.datetime64],
+    leads: Sequence[int],
 ) -> float:
     network.eval()
     errors = np.zeros(2)

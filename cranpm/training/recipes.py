@@ -74,7 +74,13 @@ def small() -> Recipe:
 def tiny() -> Recipe:
     """Tests and notebooks: a small region, seconds to minutes."""
     return replace(
-        small(), model=get_preset("tiny"), tile_size=256, days_per_step=2, tiles_per_day=4, steps=100, warmup_steps=10
+        small(),
+        model=get_preset("tiny"),
+        tile_size=256,
+        days_per_step=2,
+        tiles_per_day=4,
+        steps=100,
+        warmup_steps=10,
     )
 
 

@@ -33,7 +33,9 @@ class Scorecard:
     days: list[np.datetime64] = field(default_factory=list)
     sums: dict[tuple[str, int, str], list[PairSums]] = field(default_factory=dict)
 
-    def add_day(self, init_time: np.datetime64, forecasts: Mapping[str, Maps], targets: Maps, land: np.ndarray) -> None:
+    def add_day(
+        self, init_time: np.datetime64, forecasts: Mapping[str, Maps], targets: Maps, land: np.ndarray
+    ) -> None:
         """Score one init day.
 
         Parameters

@@ -21,7 +21,9 @@ SMALL = domain_from_corner("small", "Small", north=50.0, west=0.0, coarse_rows=5
 @pytest.fixture
 def statistics():
     names = [c.name for c in DAY_CHANNELS]
-    return Statistics(mean=dict.fromkeys(names, 2.0), std=dict.fromkeys(names, 4.0), period="p", source="test")
+    return Statistics(
+        mean=dict.fromkeys(names, 2.0), std=dict.fromkeys(names, 4.0), period="p", source="test"
+    )
 
 
 @pytest.fixture
@@ -86,7 +88,9 @@ def test_bilinear_holds_the_edges():
 
 def test_stored_gaps_decode_to_nan_and_zero_stays_zero():
     assert np.array_equal(
-        decode_pm2p5(np.array([0, 123, 65535], dtype=np.uint16)), np.float32([0.0, 12.3, np.nan]), equal_nan=True
+        decode_pm2p5(np.array([0, 123, 65535], dtype=np.uint16)),
+        np.float32([0.0, 12.3, np.nan]),
+        equal_nan=True,
     )
 
 

@@ -3,7 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cranpm.domain import COARSE, COARSE_BOX, DOMAINS, EUROPE, FINE, Domain, Grid, OutsideGridError, fine_to_coarse
+from cranpm.domain import (
+    COARSE,
+    COARSE_BOX,
+    DOMAINS,
+    EUROPE,
+    FINE,
+    Domain,
+    Grid,
+    OutsideGridError,
+    fine_to_coarse,
+)
 
 
 def test_fine_grid_covers_europe_cell_by_cell():

@@ -11,7 +11,9 @@ from cranpm.domain import DAY_CHANNELS, Statistics, domain_from_corner
 from cranpm.forecast.day import load_day
 from cranpm.model import CranPM, tiny
 
-DOMAIN = domain_from_corner("corner", "Corner of the Alps", north=48.0, west=6.0, coarse_rows=56, coarse_cols=28)
+DOMAIN = domain_from_corner(
+    "corner", "Corner of the Alps", north=48.0, west=6.0, coarse_rows=56, coarse_cols=28
+)
 """1392 x 688 fine cells: 4 x 2 tiles; the 28 coarse columns are padded to 56."""
 
 
@@ -55,7 +57,9 @@ class MemoryDataset:
 @pytest.fixture(scope="session")
 def statistics():
     names = [c.name for c in DAY_CHANNELS]
-    return Statistics(mean=dict.fromkeys(names, 0.0), std=dict.fromkeys(names, 3.0), period="p", source="test")
+    return Statistics(
+        mean=dict.fromkeys(names, 0.0), std=dict.fromkeys(names, 3.0), period="p", source="test"
+    )
 
 
 @pytest.fixture(scope="session")

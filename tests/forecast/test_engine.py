@@ -38,7 +38,10 @@ def test_a_blended_cell_is_the_weighted_mean_of_its_tiles(drawn, day):
     row, col = 460, 480  # inside the 64 cells that the first two rows of tiles share
     tile_above, tile_below = plan.tiles[0], plan.tiles[2]
     assert tile_above.rows.stop > row >= tile_below.rows.start
-    separate = [run_forecast(drawn, day, (1,), plan=plan, tiles=[t.index]).fields[1][row, col] for t in (tile_above, tile_below)]
+    separate = [
+        run_forecast(drawn, day, (1,), plan=plan, tiles=[t.index]).fields[1][row, col]
+        for t in (tile_above, tile_below)
+    ]
     blended = run_forecast(drawn, day, (1,), plan=plan).fields[1][row, col]
     assert min(separate) - 1e-3 <= blended <= max(separate) + 1e-3
 
@@ -52,7 +55,14 @@ def test_what_fills_a_gap_changes_nothing_outside_it(drawn, day, dataset, statis
 
 def test_tiles_asked_for_first_come_first_and_sea_tiles_never(untrained, day):
     order = []
-    run_forecast(untrained, day, (1,), memory_budget=1, first=(3,), on_progress=lambda p: order.extend(t.index for t in p.tiles))
+    run_forecast(
+        untrained,
+        day,
+        (1,),
+        memory_budget=1,
+        first=(3,),
+        on_progress=lambda p: order.extend(t.index for t in p.tiles),
+    )
     assert order[0] == 3
     with_land = [t.index for t in plan_tiles(day.domain.fine.shape).tiles if day.has_support(t)]
     assert sorted(order) == with_land

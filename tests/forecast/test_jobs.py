@@ -112,7 +112,8 @@ def test_a_silent_worker_shows_as_failed(tmp_path, monkeypatch):
     folder.path.mkdir()
     folder.write_status(RunStatus(state="running", total_tiles=5))
     assert folder.status().state == "running"
-    monkeypatch.setattr(time, "time", lambda now=time.time(): now + 1000)
+    later = time.time() + 1000
+    monkeypatch.setattr(time, "time", lambda: later)
     assert folder.status().state == "failed"
 
 

@@ -46,7 +46,9 @@ def test_the_recorded_look_is_the_attention_of_the_pass_that_made_the_map(record
     tile = plan.tiles[look["tile"]]
     trace = Trace("bridge_attention", "wind_gamma", "wind_beta")
     with torch.inference_mode():
-        drawn.forecast_delta(day.local_inputs([tile], 2), drawn.encode_global(day.global_inputs()), trace=trace)
+        drawn.forecast_delta(
+            day.local_inputs([tile], 2), drawn.encode_global(day.global_inputs()), trace=trace
+        )
     row, col = day.domain.fine.index_of(*PLACE)
     token = (row - tile.rows.start) // 16 * 32 + (col - tile.cols.start) // 16
     expected = trace["bridge_attention"][:, 0, :, token].reshape(look["attention"].shape).numpy()

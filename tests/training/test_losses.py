@@ -47,7 +47,9 @@ def test_stations_read_the_forecast_between_cells_and_skip_gaps():
     observed = torch.tensor([4.5, torch.nan])
     # the ramp is 2.5 at row 2.5: error 2, squared 4; the second station has no observation
     assert station_loss(ramp, rows, cols, observed, torch.zeros(2, dtype=torch.long)).item() == 4.0
-    assert station_loss(ramp, rows, cols, observed * torch.nan, torch.zeros(2, dtype=torch.long)).item() == 0.0
+    assert (
+        station_loss(ramp, rows, cols, observed * torch.nan, torch.zeros(2, dtype=torch.long)).item() == 0.0
+    )
 
 
 def test_patch_means_count_only_cells_with_support():
