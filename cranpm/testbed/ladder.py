@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from cranpm.testbed.damping import Damping
-from cranpm.testbed.downscale import day_fields, downscaler
+from cranpm.testbed.downscale import downscaler
 from cranpm.testbed.history import History, simulate
 from cranpm.testbed.instruments import retrieval
 from cranpm.testbed.ladder_table import Ladder, Score, score_table
 from cranpm.testbed.noise import EPOCH, day_number
 from cranpm.testbed.oracles import Oracles
 from cranpm.testbed.surface import smooth
-from cranpm.testbed.world import LEADS, WORLD_VERSION, DayState, World
+from cranpm.testbed.world import LEADS, WORLD_VERSION, World
 
 BARRIER = 700.0
 """Barriers that count as high [m]."""
@@ -144,6 +144,7 @@ def _score(maps: dict[str, np.ndarray], truth: np.ndarray, where: np.ndarray, gr
     return score_table(rmse, grid)
 
 
+@torch.inference_mode()
 def _score_fine(
     world: World, starts: list[int], maps: dict[str, np.ndarray], today: np.ndarray, testing: History
 ) -> list[Score]:
@@ -154,9 +155,10 @@ def _score_fine(
     squares: dict[str, np.ndarray] = {name: np.zeros(LEADS) for name in maps}
     count = np.zeros(LEADS)
     for number, day in enumerate(starts):
-        states = [testing.kept[day + lead] for lead in range(LEADS + 1)]
+        fields = [scaler.fields(testing.kept[day + lead]) for lead in range(LEADS + 1)]
         for rows, cols in windows:
-            seen = [_product(scaler, instrument, state, rows, cols) for state in states]
+            truths = [scaler.window(held, rows, cols) for held in fields]
+            seen = [instrument.window(t, day + k, rows, cols).cpu().numpy() for k, t in enumerate(truths)]
             for lead in range(1, LEADS + 1):
                 valid = np.isfinite(seen[0]) & np.isfinite(seen[lead])
                 count[lead - 1] += valid.sum()
@@ -171,12 +173,6 @@ def _score_fine(
     return score_table(
         {name: np.sqrt(value / count) for name, value in squares.items()}, "1 km, land (GHAP-like product)"
     )
-
-
-def _product(scaler: Any, instrument: Any, state: DayState, rows: slice, cols: slice) -> np.ndarray:
-    with torch.inference_mode():
-        truth = scaler.window(day_fields(scaler, state), rows, cols)
-        return instrument.window(truth, day_number(state.day), rows, cols).cpu().numpy()
 
 
 def _land_windows(land: np.ndarray) -> list[tuple[slice, slice]]:
