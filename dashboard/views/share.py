@@ -70,7 +70,17 @@ class Share:
     def __init__(self, state: State, address: Callable[[], str]) -> None:
         self._state, self._address = state, address
         self.button = pmui.Button(
-            label="Link and code", icon="share", variant="outlined", size="small", width=140, margin=(8, 10)
+            label="Link and code",
+            icon="share",
+            variant="outlined",
+            size="small",
+            width=140,
+            margin=(8, 10),
+            sx={
+                # in an app bar buttons are white, here the bar is white
+                "color": "var(--mui-palette-text-primary) !important",
+                "borderColor": "var(--mui-palette-divider) !important",
+            },
         )
         self.button.on_click(lambda _event: self.open())
         self.place = pn.Column(margin=0)

@@ -86,7 +86,7 @@ def scene() -> ModuleType:
 def machine(scene: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Variables of a machine with a small dataset and a checkpoint of random weights."""
     root = tmp_path_factory.mktemp("machine")
-    scene.write_scene(root / "data" / "testbed", days=4)
+    scene.write_scene(root / "data" / "testbed", domain=scene.SMALL, days=4)
     scene.write_checkpoint(root / "checkpoints" / "random")
     return {
         "CRANPM_DATA": str(root / "data"),
