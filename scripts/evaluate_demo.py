@@ -35,15 +35,18 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=paths.assets_dir() / "checkpoints" / "demo")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--every", type=int, default=1, help="score every n-th of the 48 init days")
+    parser.add_argument("--prepare", action="store_true", help="only simulate days and fit the baseline")
     arguments = parser.parse_args()
     geography = load_geography(EUROPE)
     days = arguments.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}"
     init_days = days_of_each_month(2022)[:: arguments.every]
     simulate_days(geography, days, _test_periods(init_days), progress=_report("simulated days"))
     source = WorldSource(geography, days)
+    damped = _damped(source, days / "damped.pickle")
+    if arguments.prepare:
+        return
     device = choose_device("auto")
     checkpoint = load_checkpoint(arguments.checkpoint, device)
-    damped = _damped(source, days / "damped.npz")
 
     def today(init: np.datetime64) -> np.ndarray:
         return source.pm2p5(init, *EVERYWHERE)
@@ -89,13 +92,13 @@ def _test_periods(init_days: list[np.datetime64]) -> list[tuple[str, int]]:
 
 
 def _damped(source: WorldSource, path: Path):
-    """Fitted on four training days in a row out of every ten, read at full size."""
+    """Fitted on four training days in a row out of every twenty, read at full size."""
     import pickle
 
     if path.exists():
         return pickle.loads(path.read_bytes())
     train = [day for day in source.days if day < np.datetime64("2021-01-01")]
-    chosen = [day for index, day in enumerate(train) if index % 10 < 4]
+    chosen = [day for index, day in enumerate(train) if index % 20 < 4]
     print(f"fitting damped persistence on {len(chosen)} training days", flush=True)
     damped = fit_damped(lambda day: source.pm2p5(day, *EVERYWHERE), chosen)
     path.write_bytes(pickle.dumps(damped))
