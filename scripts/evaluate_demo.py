@@ -115,7 +115,7 @@ def _markdown(rows: list[dict], days: int) -> str:
         "",
         f"{days} init days of 2022 (held out), land, reference: the testbed's GHAP-like product. RMSE in ug m-3,",
         "pooled over cells and days; skill = 1 - RMSE / RMSE of damped persistence, with a 95 % interval (bootstrap",
-        "over blocks of four init days). Made by `scripts/evaluate_demo.py`.",
+        "over blocks of three init days). Made by `scripts/evaluate_demo.py`.",
         "**Simulated: not comparable with scores on real data.**",
         "",
         "| method | grid | " + " | ".join(f"T+{n} RMSE | T+{n} skill" for n in LEAD_DAYS) + " |",

@@ -16,8 +16,8 @@ COARSE_CELLS = 25
 
 GRIDS = ("1 km", "25 km")
 
-BLOCK_DAYS = 4
-"""Init days drawn together for intervals: a month of `days_of_each_month`."""
+BLOCK_DAYS = 3
+"""Init days drawn together for intervals: most of a month of `days_of_each_month`, a season of a quick look."""
 
 Maps = Mapping[int, np.ndarray]
 """Lead time [days] to map (H, W) [ug m-3]."""

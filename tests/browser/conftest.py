@@ -60,6 +60,8 @@ class Tab(Page):
 def tab(chromium: Browser) -> Iterator[Page]:
     """A fresh page of 1280 x 720 that refuses to talk to anything but this machine; ``problems`` collects errors."""
     context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(60_000)
+    context.set_default_navigation_timeout(90_000)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"error: {error}"))
