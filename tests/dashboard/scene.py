@@ -15,7 +15,9 @@ from cranpm.data.store import DatasetWriter
 from cranpm.domain import DAY_CHANNELS, Domain, Statistics, domain_from_corner, get_domain
 
 FIRST_DAY = np.datetime64("2022-01-10")
-SMALL = domain_from_corner("corner", "Corner of the Alps", north=48.0, west=6.0, coarse_rows=28, coarse_cols=28)
+SMALL = domain_from_corner(
+    "corner", "Corner of the Alps", north=48.0, west=6.0, coarse_rows=28, coarse_cols=28
+)
 """688 x 688 cells in 4 tiles: a forecast of it takes a few seconds."""
 
 MILAN = (45.4642, 9.19)
