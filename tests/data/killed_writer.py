@@ -20,11 +20,15 @@ from cranpm.data.store import Dataset, DatasetWriter
 FIRST = np.datetime64("2022-01-01")
 
 
-def append_for_ever(root: Path) -> None:
+def append_one(root: Path) -> None:
     with DatasetWriter.open(root) as writer:
-        while True:
-            day = FIRST + len(writer.days)
-            writer.append_day(day, **mini.fields(day))
+        day = FIRST + len(writer.days)
+        writer.append_day(day, **mini.fields(day))
+
+
+def append_for_ever(root: Path) -> None:
+    while True:
+        append_one(root)
 
 
 def check(root: Path) -> int:
@@ -67,9 +71,12 @@ def main(root: Path, kills: int) -> None:
     draw = random.Random(5)
     child = forked(lambda: mini.create(root).close())
     assert os.waitpid(child, 0)[1] == 0
+    started = time.perf_counter()
+    assert os.waitpid(forked(append_one, root), 0)[1] == 0
+    pace = time.perf_counter() - started  # of one day on this machine, as busy as it is now
     for _ in range(kills):
         writer, reader = forked(append_for_ever, root), forked(look_until_told, root)
-        time.sleep(draw.uniform(0.05, 0.6))
+        time.sleep(draw.uniform(0.2, 4) * pace)
         os.kill(writer, signal.SIGKILL)
         killed = os.waitstatus_to_exitcode(os.waitpid(writer, 0)[1])
         assert killed == -signal.SIGKILL, f"the writer ended by itself: {killed}"
