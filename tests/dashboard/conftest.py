@@ -41,6 +41,7 @@ def machine(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("CRANPM_DATA", str(data_folder))
     monkeypatch.setenv("CRANPM_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.setenv("CRANPM_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("cranpm.paths.assets_dir", lambda: tmp_path / "assets")
     monkeypatch.delenv("CRANPM_REAL_DATA", raising=False)
     return tmp_path
 
