@@ -227,7 +227,11 @@ def train(
         loaders["val_dataloaders"] = _FixedBatches(
             TrainingDays(source, judge, statistics, days_per_step=1), len(chosen)
         )
-    averaging = [] if recipe.average_decay is None else [EMAWeightAveraging(decay=recipe.average_decay)]
+    averaging: list[Callback] = []
+    if recipe.average_decay is not None:
+        # not before the map stage: until then the decoder is what it was drawn to be, and would weigh in the average
+        first = recipe.token_steps + 1
+        averaging.append(EMAWeightAveraging(decay=recipe.average_decay, update_starting_at_step=first))
     trainer = L.Trainer(
         max_steps=recipe.steps,
         max_time=None if max_seconds is None else {"seconds": int(max_seconds)},
