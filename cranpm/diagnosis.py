@@ -131,7 +131,7 @@ def _device() -> str:
 
 def _check_torch() -> Finding:
     found = _version("torch")
-    return Finding(what="torch", ok=found is not None, detail=found or "not installed", mend="make setup")
+    return Finding(what="torch", ok=found is not None, detail=found or "not installed", mend="make install")
 
 
 def _check_geography() -> Finding:
@@ -144,7 +144,7 @@ def _check_geography() -> Finding:
         detail=f"missing: {', '.join(missing)}"
         if missing
         else "land mask, terrain, coastlines and towns are installed",
-        mend="make setup",
+        mend="make install",
     )
 
 

@@ -39,7 +39,7 @@ def _position_entries(config: ModelConfig, coarse: tuple[int, int] = (168, 280),
     )
 
 
-def parameter_groups(network: CranPM, weight_decay: float) -> list[dict]:
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict]:
     """Groups for AdamW: decay for matrices and kernels; none for biases, norms, tables, embeddings, alpha, beta."""
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []

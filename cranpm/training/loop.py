@@ -20,6 +20,7 @@ from cranpm.domain import PM_SCALE, Statistics
 from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM
 from cranpm.model.decoder import apply_growth
+from cranpm.model.parameters import parameter_groups as decay_groups
 from cranpm.training.batches import TrainingBatch, TrainingDays
 from cranpm.training.losses import focal_frequency_loss, land_mse, token_mse
 from cranpm.training.recipes import Recipe
@@ -114,19 +115,12 @@ class Training(L.LightningModule):
 
 def parameter_groups(network: torch.nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """Weights with decay; biases, norms and tables without; alpha and beta without and at their own rate."""
-    decayed, free, priors = [], [], []
-    for name, parameter in network.named_parameters():
-        if is_prior(name):
-            priors.append(parameter)
-        elif parameter.ndim < 2 or "table" in name or "lead" in name:
-            free.append(parameter)
-        else:
-            decayed.append(parameter)
-    return [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": free, "weight_decay": 0.0},
-        {"params": priors, "weight_decay": 0.0, "lr": recipe.learning_rate * recipe.prior_rate},
-    ]
+    priors = [p for name, p in network.named_parameters() if is_prior(name)]
+    own_rate = {id(p) for p in priors}
+    decayed, free = decay_groups(network, recipe.weight_decay)
+    free["params"] = [p for p in free["params"] if id(p) not in own_rate]
+    rate = recipe.learning_rate * recipe.prior_rate
+    return [decayed, free, {"params": priors, "weight_decay": 0.0, "lr": rate}]
 
 
 def is_prior(name: str) -> bool:
