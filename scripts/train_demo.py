@@ -23,11 +23,12 @@ from cranpm.model.checkpoint import save_checkpoint
 from cranpm.testbed.geography import load_geography
 from cranpm.testbed.source import WorldSource, simulate_days
 from cranpm.testbed.world import DEFAULT_SEED, WORLD_VERSION
+from cranpm.training.heads import CoarseHead
 from cranpm.training.loop import train
 from cranpm.training.pretrain import pretrain_global
-from cranpm.training.recipes import small
+from cranpm.training.recipes import Recipe, small
 
-TRAIN_PERIODS = (("2017-01-01", 365), ("2018-01-01", 180))
+TRAIN_PERIODS = (("2017-01-01", 730),)
 VALIDATION_PERIODS = (("2021-01-10", 20), ("2021-04-10", 20), ("2021-07-10", 20), ("2021-10-10", 20))
 
 
@@ -59,20 +60,10 @@ def main() -> None:
         token_steps=arguments.token_steps,
         global_epochs=arguments.global_epochs,
     )
-    statistics = _statistics(source, recipe, days / "statistics.json")
+    statistics = _statistics(source, recipe, days / "statistics-2017-2018.json")
     simulated, started = time.time() - started, time.time()
     torch.manual_seed(recipe.seed)
-    network = CranPM(recipe.model)
-    pretrain_global(
-        network,
-        source,
-        statistics,
-        init_times(source, "train", recipe.splits, recipe.leads),
-        validation_days=init_times(source, "validation", recipe.splits, recipe.leads)[::6],
-        epochs=recipe.global_epochs,
-        days_per_step=4,
-        autocast=recipe.precision == "bf16-mixed",
-    )
+    network, head = _pretrained(recipe, source, statistics, arguments.work / "pretrained.pt")
     pretrained = (time.time() - started) / 60
     network = train(
         recipe,
@@ -80,6 +71,9 @@ def main() -> None:
         statistics,
         arguments.work / "logs",
         network=network,
+        coarse_head=head,
+        validate_every=500,
+        validation_days=16,
         workers=arguments.workers,
         max_seconds=None if arguments.minutes is None else 60 * arguments.minutes,
     )
@@ -104,10 +98,38 @@ def main() -> None:
     print(f"Saved {arguments.out}; now score it with scripts/evaluate_demo.py")
 
 
-def _statistics(source: WorldSource, recipe: object, path: Path) -> Statistics:
+def _pretrained(
+    recipe: Recipe, source: WorldSource, statistics: Statistics, kept: Path
+) -> tuple[CranPM, CoarseHead]:
+    """The network after the lesson of its global branch; a lesson already given is read from disk."""
+    network = CranPM(recipe.model)
+    if kept.exists():
+        state = torch.load(kept, weights_only=True)
+        head = CoarseHead(recipe.model.local_width, recipe.model.global_patch, len(recipe.leads))
+        network.load_state_dict(state["network"])
+        head.load_state_dict(state["head"])
+        print(f"Goes on from {kept} (delete it to begin anew).")
+        return network, head
+    head = pretrain_global(
+        network,
+        source,
+        statistics,
+        init_times(source, "train", recipe.splits, recipe.leads),
+        validation_days=init_times(source, "validation", recipe.splits, recipe.leads)[::6],
+        epochs=recipe.global_epochs,
+        days_per_step=4,
+        bias_every=recipe.bias_every,
+        autocast=recipe.precision == "bf16-mixed",
+        report=lambda line: print(line, flush=True),
+    )
+    torch.save({"network": network.state_dict(), "head": head.state_dict()}, kept)
+    return network, head
+
+
+def _statistics(source: WorldSource, recipe: Recipe, path: Path) -> Statistics:
     if path.exists():
         return Statistics.from_dict(json.loads(path.read_text()))
-    days = init_times(source, "train", recipe.splits, recipe.leads)  # type: ignore[attr-defined]
+    days = init_times(source, "train", recipe.splits, recipe.leads)
     statistics = source_statistics(source, days)
     path.write_text(json.dumps(statistics.to_dict()))
     return statistics

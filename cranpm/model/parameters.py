@@ -50,6 +50,21 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict]:
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
 
 
+BIAS_PARAMETERS = ("raw_alpha", "beta", "raw_reach", "relative_table")
+"""Parameters that attention biases are made of."""
+
+
+def learn_biases(network: nn.Module, learn: bool) -> None:
+    """Let the next steps learn attention biases, or hold them.
+
+    A bias that is held lets PyTorch use its fused attention, whose backward pass costs about half on a CPU; biases are
+    few and move slowly, so that a step in four is enough for them.
+    """
+    for name, parameter in network.named_parameters():
+        if name.rsplit(".", 1)[-1] in BIAS_PARAMETERS:
+            parameter.requires_grad_(learn)
+
+
 def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = (168, 280)) -> dict[str, int]:
     """Floating-point operations of a forward pass, matrix products and convolutions only, 2 per multiply-add.
 

@@ -181,10 +181,10 @@ def _interpolate(fields: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor) -
     """Bilinear values on a block of fine cells, (..., U, W) -> (..., h, w)."""
     r0, fr = _position(rows)
     c0, fc = _position(cols)
-    first, last = int(c0[0]), int(c0[-1]) + 2
-    fields = fields[..., first:last]
+    top, bottom, first, last = int(r0[0]), int(r0[-1]) + 2, int(c0[0]), int(c0[-1]) + 2
+    fields = fields[..., top:bottom, first:last].float()  # day files hold half precision
+    r0, c0 = r0 - top, c0 - first
     strip = torch.lerp(fields.index_select(-2, r0), fields.index_select(-2, r0 + 1), fr[:, None])
-    c0 = c0 - first
     return torch.lerp(strip.index_select(-1, c0), strip.index_select(-1, c0 + 1), fc)
 
 

@@ -6,6 +6,8 @@ Needs only torch, NumPy and an exported geography file.
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,8 +21,8 @@ from cranpm.testbed.instruments import cams_like, retrieval
 from cranpm.testbed.noise import day_number
 from cranpm.testbed.world import DEFAULT_SEED, SOURCE, World
 
-_KEPT_DAYS = 24
-"""Prepared days kept in memory by a source (about 20 MB each)."""
+_OPEN_DAYS = 1024
+"""Day files a source keeps mapped; only the windows that are read come into memory."""
 
 
 class WorldSource:
@@ -48,10 +50,10 @@ class WorldSource:
     def _day(self, day: np.datetime64) -> dict[str, Any]:
         key = str(np.datetime64(day, "D"))
         if key not in self._kept:
-            with np.load(self._folder / f"{key}.npz") as arrays:
-                fields = torch.from_numpy(arrays["fields"].astype(np.float32))
-                self._kept[key] = {"coarse": arrays["coarse"], "fields": fields, "seed": int(arrays["seed"])}
-            while len(self._kept) > _KEPT_DAYS:
+            arrays = _map_arrays(self._folder / f"{key}.npz")
+            fields = torch.from_numpy(arrays["fields"])
+            self._kept[key] = {"coarse": arrays["coarse"], "fields": fields, "seed": int(arrays["seed"])}
+            while len(self._kept) > _OPEN_DAYS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
@@ -63,6 +65,23 @@ class WorldSource:
         held = self._day(day)
         truth = self._scaler.window(held["fields"], rows, cols)
         return retrieval(self._scaler, held["seed"]).window(truth, day_number(day), rows, cols).numpy()
+
+
+def _map_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of an uncompressed .npz file, mapped from disk (``np.load`` maps .npy files only)."""
+    arrays = {}
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        for member in archive.infolist():
+            file.seek(member.header_offset + 26)  # lengths of name and extra field, then both, then the data
+            name, extra = struct.unpack("<HH", file.read(4))
+            file.seek(member.header_offset + 30 + name + extra)
+            np.lib.format.read_magic(file)
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            # "c": PyTorch wants writable memory; what would be written stays in this process
+            arrays[member.filename.removesuffix(".npy")] = np.memmap(
+                path, dtype, "c", file.tell(), shape or (1,), "F" if fortran else "C"
+            ).reshape(shape)
+    return arrays
 
 
 def simulate_days(

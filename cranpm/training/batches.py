@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset
 from cranpm.data.sampler import DayGroup, TileSampler
 from cranpm.data.samples import CoarseSample, coarse_sample, local_fields, wind_at_tokens
 from cranpm.data.source import DaySource
-from cranpm.domain import Statistics
+from cranpm.domain import PM_SCALE, Statistics, channel_index
 from cranpm.model import GlobalInputs, LocalInputs
 
 
@@ -31,6 +31,10 @@ class TrainingBatch:
     today: torch.Tensor
     target: torch.Tensor
     mask: torch.Tensor
+    coarse_amounts: torch.Tensor | None = None
+    """(D, 2, Hc, Wc) coarse PM2.5 of days t and t-1, in network units; None where not asked for."""
+    coarse_change: torch.Tensor | None = None
+    """(D, leads, Hc, Wc) its change by each lead, in network units, NaN where unknown."""
     groups: tuple[DayGroup, ...]
 
     def to(self, device: Any) -> TrainingBatch:
@@ -47,9 +51,14 @@ def _move(value: Any, device: Any) -> Any:
 
 
 def make_batch(
-    source: DaySource, groups: tuple[DayGroup, ...], statistics: Statistics, tile_size: int
+    source: DaySource,
+    groups: tuple[DayGroup, ...],
+    statistics: Statistics,
+    tile_size: int,
+    coarse: CoarseChange | None = None,
 ) -> TrainingBatch:
-    """Read the tiles of some day groups."""
+    """Read the tiles of some day groups, and where asked for the coarse change of their days."""
+    amounts, change = (None, None) if coarse is None else coarse.read([g.init_time for g in groups])
     samples = [_coarse(source, group.init_time, statistics) for group in groups]
     tiles = [(d, tile) for d, group in enumerate(groups) for tile in group.tiles]
     day = np.timedelta64(1, "D")
@@ -81,8 +90,43 @@ def make_batch(
         today=now,
         target=then,
         mask=torch.isfinite(now) & torch.isfinite(then),
+        coarse_amounts=amounts,
+        coarse_change=change,
         groups=groups,
     )
+
+
+def read_global(
+    source: DaySource, init_times: Sequence[np.datetime64], statistics: Statistics
+) -> GlobalInputs:
+    """Coarse inputs of some init days."""
+    return _global_inputs([_coarse(source, day, statistics) for day in init_times])
+
+
+class CoarseChange:
+    """PM2.5 of the coarse product, and how it changes by each lead; fields read once are kept (0.2 MB a day)."""
+
+    def __init__(self, source: DaySource, leads: Sequence[int]) -> None:
+        self._source, self._leads = source, tuple(leads)
+        self._channel = channel_index("pm2p5")
+        self._kept: dict[np.datetime64, torch.Tensor] = {}
+
+    def read(self, init_times: Sequence[np.datetime64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Amounts (D, 2, Hc, Wc) on days t and t-1, gaps 0, and changes (D, leads, Hc, Wc), NaN in gaps."""
+        one = np.timedelta64(1, "D")
+        amounts = [torch.stack([self._day(day), self._day(day - one)]) for day in init_times]
+        changes = [
+            torch.stack([self._day(day + lead * one) - self._day(day) for lead in self._leads])
+            for day in init_times
+        ]
+        return torch.nan_to_num(torch.stack(amounts)), torch.stack(changes)
+
+    def _day(self, day: np.datetime64) -> torch.Tensor:
+        if day not in self._kept:
+            rows, cols = self._source.domain.coarse.shape
+            field = self._source.coarse(day)[self._channel, :rows, :cols]
+            self._kept[day] = torch.from_numpy((field / PM_SCALE).astype(np.float32))
+        return self._kept[day]
 
 
 def _coarse(source: DaySource, init_time: np.datetime64, statistics: Statistics) -> CoarseSample:
@@ -116,11 +160,13 @@ class TrainingDays(IterableDataset):
         days_per_step: int,
         first_step: int = 0,
         share: tuple[int, int] = (0, 1),
+        coarse_change: bool = False,
     ) -> None:
         self.source, self.sampler, self.statistics = source, sampler, statistics
         self.days_per_step, self.first_step = days_per_step, first_step
         self.share = share
         """(rank, world size): each process takes every world-size-th day group."""
+        self._coarse = CoarseChange(source, sampler.leads) if coarse_change else None
 
     def groups(self, step: int) -> tuple[DayGroup, ...]:
         """The day groups of one step on this process."""
@@ -134,5 +180,7 @@ class TrainingDays(IterableDataset):
         offset, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
         step = self.first_step + offset
         while True:
-            yield make_batch(self.source, self.groups(step), self.statistics, self.sampler.tile_size)
+            yield make_batch(
+                self.source, self.groups(step), self.statistics, self.sampler.tile_size, self._coarse
+            )
             step += stride

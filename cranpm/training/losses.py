@@ -28,6 +28,13 @@ def land_mse(forecast: Tensor, target: Tensor, mask: Tensor, weight: Tensor | No
     return (squared * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
+def known_mse(forecast: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error where the target is known (finite)."""
+    known = torch.isfinite(target)
+    error = torch.where(known, forecast - torch.where(known, target, 0), 0)
+    return error.square().sum() / known.sum().clamp(min=1)
+
+
 def token_mse(change: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Squared error of patch means, each patch weighted by its share of cells with support.
 

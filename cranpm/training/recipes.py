@@ -28,6 +28,10 @@ class Recipe:
     least_learning_rate: float = 1e-6
     prior_rate: float = 1.0
     """Learning rate of alpha and beta, relative to the others."""
+    global_rate: float = 1.0
+    """Learning rate of the global branch, relative to the others (below 1 where it was trained before)."""
+    bias_every: int = 1
+    """Attention biases learn in every so many-th step; the steps between cost about half on a CPU."""
     weight_decay: float = 0.05
     gradient_clip: float = 1.0
     frequency_weight: float = 0.1
@@ -36,6 +40,9 @@ class Recipe:
     """Passes over the training days that teach the global branch alone (`pretrain_global`; not in the paper)."""
     token_steps: int = 0
     """First steps that learn patch means from the fused tokens, without the decoder (not in the paper)."""
+    coarse_weight: float = 0.0
+    """Weight of the coarse product's change, read from the global tokens (not in the paper): every node of the
+    continent teaches the global branch in every step, where tiles alone are few and noisy."""
     average_decay: float | None = None
     """Decay of the exponential average of weights that is saved; None saves the last weights."""
     precision: str = "bf16-mixed"
@@ -55,17 +62,21 @@ def small() -> Recipe:
     return Recipe(
         model=get_preset("small"),
         tile_size=256,
-        global_epochs=10,
+        global_epochs=12,
         token_steps=500,
         days_per_step=4,
         tiles_per_day=4,
         hotspot_ratio=0.2,
-        steps=1_500,
+        steps=2_000,
         warmup_steps=50,
         learning_rate=1e-3,
         least_learning_rate=1e-5,
+        global_rate=0.3,
+        prior_rate=5.0,
+        bias_every=4,
         weight_decay=0.02,
         station_weight=0.0,
+        coarse_weight=0.5,
         average_decay=0.99,
         precision="bf16-mixed",
     )

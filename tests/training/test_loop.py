@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 
 from cranpm.data.source import init_times, source_statistics
 from cranpm.domain import domain_from_corner
 from cranpm.domain.splits import Splits
 from cranpm.model import CranPM
-from cranpm.training.loop import Training, parameter_groups, rate_factor, train
+from cranpm.training.loop import train
+from cranpm.training.module import Training, parameter_groups, rate_factor
 from cranpm.training.pretrain import pretrain_global
 from cranpm.training.recipes import tiny
 
@@ -96,10 +99,31 @@ def test_every_parameter_is_optimised_once_and_priors_do_not_decay(recipe):
     groups = parameter_groups(module, recipe)
     ids = [id(p) for group in groups for p in group["params"]]
     assert len(ids) == len(set(ids)) == len(list(module.parameters()))
-    decayed = {id(p) for p in groups[0]["params"]}
+    decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
     for name, parameter in module.named_parameters():
         if any(part in name for part in ("beta", "raw_alpha", "norm", "table", "bias")):
-            assert id(parameter) not in decayed
+            assert decays[id(parameter)] == 0.0, name
+        if name.endswith(("beta", "raw_alpha", "raw_reach")):
+            assert rates[id(parameter)] == recipe.learning_rate * recipe.prior_rate
+        elif "global_branch" in name:
+            assert rates[id(parameter)] == recipe.learning_rate * recipe.global_rate
+        elif "local_branch" in name:
+            assert rates[id(parameter)] == recipe.learning_rate
+
+
+def test_biases_held_between_their_steps_learn_in_them(world, recipe, statistics, tmp_path):
+    seen = []
+
+    class Watch(Callback):
+        def on_train_batch_end(self, trainer, module, *_):
+            seen.append(module.network.bridge.layers[0].beta.detach().clone())
+
+    torch.manual_seed(0)
+    slow = replace(recipe, bias_every=4, steps=8, token_steps=9, average_decay=None)
+    train(slow, world, statistics, tmp_path, workers=0, callbacks=[Watch()])
+    moved = [not torch.equal(a, b) for a, b in itertools.pairwise([torch.ones(4), *seen])]
+    assert moved == [False, False, False, True] * 2
 
 
 def test_the_rate_warms_up_and_falls_to_its_floor(recipe):

@@ -1,0 +1,134 @@
+"""The network with its losses, optimiser and schedule, as PyTorch Lightning wants it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning as L
+import torch
+
+from cranpm.domain import PM_SCALE
+from cranpm.domain.normalise import normalise_pm2p5
+from cranpm.model import CranPM
+from cranpm.model.parameters import learn_biases
+from cranpm.model.parameters import parameter_groups as decay_groups
+from cranpm.training.batches import TrainingBatch
+from cranpm.training.heads import CoarseHead, TokenHead
+from cranpm.training.losses import focal_frequency_loss, known_mse, land_mse, token_mse
+from cranpm.training.recipes import Recipe
+
+
+class Training(L.LightningModule):
+    """CRAN-PM with its loss, optimiser and schedule."""
+
+    def __init__(
+        self, recipe: Recipe, network: CranPM | None = None, coarse_head: CoarseHead | None = None
+    ) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network = CranPM(recipe.model) if network is None else network
+        model = recipe.model
+        self.token_head = TokenHead(model.local_width, model.local_patch, model.growth_channels)
+        if coarse_head is None and recipe.coarse_weight:
+            coarse_head = CoarseHead(model.local_width, model.global_patch, len(recipe.leads))
+        self.coarse_head = coarse_head if recipe.coarse_weight else None
+
+    def losses(self, batch: TrainingBatch) -> dict[str, torch.Tensor]:
+        """Each term of eq. 6 on one batch, in network units, and the RMSE of the batch in ug m-3.
+
+        While the token stage lasts, only the mean change of each local patch is learned, straight from the fused
+        tokens: the decoder, most of the cost, waits until there is something to draw.
+        """
+        context = self.network.encode_global(batch.global_inputs)
+        today, target = torch.nan_to_num(normalise_pm2p5(batch.today)), normalise_pm2p5(batch.target)
+        terms: dict[str, torch.Tensor] = {}
+        extra: torch.Tensor | float = 0.0
+        if self.training and self.coarse_head is not None:
+            if batch.coarse_amounts is None or batch.coarse_change is None:
+                raise ValueError(
+                    "coarse_weight needs batches with the coarse change (TrainingDays(coarse_change=True))."
+                )
+            predicted = self.coarse_head(context.tokens, context.grid, batch.coarse_amounts)
+            terms["coarse"] = known_mse(predicted.float(), batch.coarse_change)
+            extra = self.recipe.coarse_weight * terms["coarse"]
+        if self.training and self.global_step < self.recipe.token_steps:
+            tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
+            terms["token"] = token_mse(
+                self.token_head(tokens, batch.local_inputs.fields), target - today, batch.mask
+            )
+            terms["loss"] = terms["token"] + extra
+            terms["rmse"] = PM_SCALE * terms["token"].detach().sqrt()
+            still = token_mse(torch.zeros_like(tokens[..., 0]), target - today, batch.mask)
+            terms["persistence"] = PM_SCALE * still.detach().sqrt()
+            return terms
+        delta = self.network.forecast_delta(batch.local_inputs, context, batch.day_index).float()
+        forecast = today + delta
+        pixel = land_mse(forecast, target, batch.mask)
+        terms["persistence"] = PM_SCALE * land_mse(today, target, batch.mask).detach().sqrt()
+        terms |= {"pixel": pixel, "rmse": PM_SCALE * pixel.detach().sqrt(), "loss": pixel + extra}
+        if self.recipe.frequency_weight:
+            terms["frequency"] = focal_frequency_loss(forecast, target, batch.mask)
+            terms["loss"] = terms["loss"] + self.recipe.frequency_weight * terms["frequency"]
+        return terms
+
+    def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
+        if self.recipe.bias_every > 1:
+            # the last of the group: in the very first step the heads are zero and teach nothing behind them
+            learn_biases(self, (self.global_step + 1) % self.recipe.bias_every == 0)
+
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> torch.Tensor:
+        terms = self.losses(batch)
+        self.log_dict({f"train/{k}": v.detach() for k, v in terms.items()}, prog_bar=False, batch_size=1)
+        self.log("rmse", terms["rmse"], prog_bar=True, logger=False, batch_size=1)
+        return terms["loss"]
+
+    def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
+        terms = self.losses(batch)
+        # squared, so that the epoch's mean pools cells instead of averaging per-batch errors
+        squares = {"squared": terms["rmse"].square(), "squared_persistence": terms["persistence"].square()}
+        self.log_dict({f"validation/{k}": v for k, v in squares.items()}, on_epoch=True, batch_size=1)
+
+    def on_validation_epoch_end(self) -> None:
+        values = self.trainer.callback_metrics
+        ratio = values["validation/squared"] / values["validation/squared_persistence"]
+        self.log("validation/skill", 1 - ratio.sqrt(), prog_bar=True)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        recipe = self.recipe
+        optimiser = torch.optim.AdamW(
+            parameter_groups(self, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98)
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(step, recipe))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch.to(device)
+
+
+def parameter_groups(network: torch.nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Weights with decay, the rest without; the global branch and the priors at their own rates."""
+    own = {id(p): recipe.prior_rate for name, p in network.named_parameters() if is_prior(name)}
+    for name, p in network.named_parameters():
+        if "global_branch." in name or name.startswith("coarse_head."):
+            own.setdefault(id(p), recipe.global_rate)
+    groups = []
+    for group in decay_groups(network, recipe.weight_decay):
+        for rate in sorted({own.get(id(p), 1.0) for p in group["params"]}, reverse=True):
+            members = [p for p in group["params"] if own.get(id(p), 1.0) == rate]
+            groups.append({**group, "params": members, "lr": recipe.learning_rate * rate})
+    return groups
+
+
+def is_prior(name: str) -> bool:
+    """Whether a parameter is the strength of a physical prior."""
+    return name.rsplit(".", 1)[-1] in ("raw_alpha", "beta", "raw_reach")
+
+
+def rate_factor(step: int, recipe: Recipe) -> float:
+    """Learning rate relative to its peak: linear warm-up, then cosine."""
+    if step < recipe.warmup_steps:
+        return (step + 1) / recipe.warmup_steps
+    progress = min(1.0, (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps))
+    floor = recipe.least_learning_rate / recipe.learning_rate
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
