@@ -7,13 +7,21 @@ through the seasons: some minutes.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import os
+import pickle
+import platform
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from cranpm import paths
+from cranpm.allocator import keep_freed_memory
 from cranpm.baselines.damped import fit_damped
 from cranpm.baselines.persistence import blurred_persistence, persistence
 from cranpm.domain import EUROPE, LEAD_DAYS
@@ -23,7 +31,7 @@ from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.geography import load_geography
 from cranpm.testbed.source import WorldSource, simulate_days
 from cranpm.testbed.world import DEFAULT_SEED, WORLD_VERSION
-from cranpm.verification.evaluate import days_of_each_month, evaluate
+from cranpm.verification.evaluate import Scorecard, days_of_each_month, evaluate
 
 QUICK_DAYS = [
     np.datetime64(day)
@@ -33,6 +41,7 @@ QUICK_DAYS = [
 ONE_DAY = np.timedelta64(1, "D")
 EVERYWHERE = slice(None), slice(None)
 BLUR_CELLS = 3.0
+DAMPED = "damped-2017-2018.pickle"
 
 
 def main() -> None:
@@ -42,49 +51,26 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--quick", action="store_true", help="6 init days of 2021 and fewer baselines")
     parser.add_argument("--prepare", action="store_true", help="only simulate days and fit the baseline")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
+    keep_freed_memory()
     geography = load_geography(EUROPE)
     days = arguments.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}"
     init_days = QUICK_DAYS if arguments.quick else days_of_each_month(2022)
     simulate_days(geography, days, _test_periods(init_days), progress=_report("simulated days"))
     source = WorldSource(geography, days)
-    damped = _damped(source, days / "damped.pickle")
+    _fit_damped(source, days / DAMPED)
     if arguments.prepare:
         return
-    device = choose_device("auto")
-    checkpoint = load_checkpoint(arguments.checkpoint, device)
-
-    def today(init: np.datetime64) -> np.ndarray:
-        return source.pm2p5(init, *EVERYWHERE)
-
-    def ours(init: np.datetime64) -> dict[int, np.ndarray]:
-        return run_forecast(checkpoint.network, load_day(source, init, checkpoint.statistics, device)).fields
-
-    methods = {
-        "persistence": lambda init: dict.fromkeys(LEAD_DAYS, persistence(today(init))),
-        "blurred persistence": lambda init: dict.fromkeys(
-            LEAD_DAYS, blurred_persistence(today(init), BLUR_CELLS)
-        ),
-        "climatology": lambda init: {n: _usual(damped, init + n * ONE_DAY) for n in LEAD_DAYS},
-        "damped persistence": lambda init: {n: damped.forecast(today(init), init, n) for n in LEAD_DAYS},
-        "CRAN-PM demo": ours,
-    }
-    if arguments.quick:
-        methods = {name: methods[name] for name in ("persistence", "damped persistence", "CRAN-PM demo")}
-    card = evaluate(
-        init_days,
-        methods,
-        lambda init: {n: today(init + n * ONE_DAY) for n in LEAD_DAYS},
-        source.land,
-        progress=_report("scored days"),
-    )
+    checkpoint = load_checkpoint(arguments.checkpoint)
+    card = _score(arguments, days, init_days)
     rows = card.table("damped persistence")
     arguments.out.mkdir(parents=True, exist_ok=True)
     facts = {
         "what": "testbed (simulated): pooled over land cells; reference: GHAP-like product of the testbed",
         "world": WORLD_VERSION,
         "checkpoint": checkpoint.hash,
-        "machine": f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else str(device),
+        "machine": f"{arguments.processes} processes on {os.cpu_count()} CPU cores, {platform.machine()}",
         "init_days": [str(day) for day in init_days],
         "rows": rows,
     }
@@ -95,22 +81,74 @@ def main() -> None:
     print(table)
 
 
+def _score(arguments: argparse.Namespace, days: Path, init_days: list[np.datetime64]) -> Scorecard:
+    """Days shared out to processes in runs, so that their order stays."""
+    if arguments.processes == 1:
+        return _score_days(arguments.checkpoint, days, init_days, arguments.quick)
+    parts = np.array_split(init_days, 4 * arguments.processes)
+    card = Scorecard()
+    started = time.perf_counter()
+    with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
+        jobs = [
+            pool.submit(_score_days, arguments.checkpoint, days, list(part), arguments.quick, 1)
+            for part in parts
+            if len(part)
+        ]
+        for job in jobs:
+            card.add(job.result())
+            seconds = time.perf_counter() - started
+            left = seconds / len(card.days) * (len(init_days) - len(card.days))
+            print(f"scored {len(card.days)} of {len(init_days)} days, {left / 60:.0f} min left", flush=True)
+    return card
+
+
+def _score_days(
+    folder: Path, days: Path, init_days: list[np.datetime64], quick: bool, threads: int | None = None
+) -> Scorecard:
+    keep_freed_memory()
+    if threads:
+        torch.set_num_threads(threads)
+    device = choose_device("auto")
+    checkpoint = load_checkpoint(folder, device)
+    source = WorldSource(load_geography(EUROPE), days)
+    damped = pickle.loads((days / DAMPED).read_bytes())
+
+    @functools.lru_cache(maxsize=4)
+    def product(day: np.datetime64) -> np.ndarray:
+        return source.pm2p5(day, *EVERYWHERE)
+
+    def ours(init: np.datetime64) -> dict[int, np.ndarray]:
+        return run_forecast(checkpoint.network, load_day(source, init, checkpoint.statistics, device)).fields
+
+    methods = {
+        "persistence": lambda init: dict.fromkeys(LEAD_DAYS, persistence(product(init))),
+        "blurred persistence": lambda init: dict.fromkeys(
+            LEAD_DAYS, blurred_persistence(product(init), BLUR_CELLS)
+        ),
+        "climatology": lambda init: {n: _usual(damped, init + n * ONE_DAY) for n in LEAD_DAYS},
+        "damped persistence": lambda init: {n: damped.forecast(product(init), init, n) for n in LEAD_DAYS},
+        "CRAN-PM demo": ours,
+    }
+    if quick:
+        methods = {name: methods[name] for name in ("persistence", "damped persistence", "CRAN-PM demo")}
+    return evaluate(
+        init_days, methods, lambda init: {n: product(init + n * ONE_DAY) for n in LEAD_DAYS}, source.land
+    )
+
+
 def _test_periods(init_days: list[np.datetime64]) -> list[tuple[str, int]]:
     return [(str(day - ONE_DAY), 2 + max(LEAD_DAYS)) for day in init_days]
 
 
-def _damped(source: WorldSource, path: Path):
+def _fit_damped(source: WorldSource, path: Path) -> None:
     """Fitted on four training days in a row out of every twenty, read at full size."""
-    import pickle
-
     if path.exists():
-        return pickle.loads(path.read_bytes())
+        return
     train = [day for day in source.days if day < np.datetime64("2021-01-01")]
     chosen = [day for index, day in enumerate(train) if index % 20 < 4]
     print(f"fitting damped persistence on {len(chosen)} training days", flush=True)
     damped = fit_damped(lambda day: source.pm2p5(day, *EVERYWHERE), chosen)
     path.write_bytes(pickle.dumps(damped))
-    return damped
 
 
 def _usual(damped, day: np.datetime64) -> np.ndarray:

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from cranpm import __version__, paths
+from cranpm.allocator import keep_freed_memory
 from cranpm.data.source import init_times, source_statistics
 from cranpm.domain import EUROPE, Statistics
 from cranpm.model import CranPM
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
+    keep_freed_memory()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     geography = load_geography(EUROPE)

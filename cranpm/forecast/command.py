@@ -12,6 +12,7 @@ import torch
 import xarray as xr
 
 from cranpm import catalog
+from cranpm.allocator import keep_freed_memory
 from cranpm.data.source import DatasetSource
 from cranpm.data.store import Dataset
 from cranpm.domain import LEAD_DAYS
@@ -94,6 +95,7 @@ def forecast_to_file(out: Path, *, overwrite: bool = False, **request: Any) -> l
         raise FileExistsError(f"{out} exists; nothing was overwritten. Remove it or pass --overwrite.")
     if out.suffix not in (".zarr", ".nc"):
         raise ValueError(f"Forecasts are written as .zarr or .nc, got {out.name!r}.")
+    keep_freed_memory()
     labelled = forecast(**request)
     write_forecast(labelled, out, overwrite=overwrite)
     facts = labelled.attrs

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from cranpm.data.samples import (
     wind_at_tokens,
 )
 from cranpm.data.source import DaySource
-from cranpm.domain import Domain, Statistics, Tile
+from cranpm.domain import LOCAL_CHANNELS, Domain, Statistics, Tile, channel_index
 from cranpm.model import GlobalInputs, LocalInputs
 
 
@@ -36,6 +37,9 @@ class ForecastDay:
     elevation: torch.Tensor
     missing_land: float
     device: torch.device
+    channel_maps: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """Local channels by name as normalised (H, W) maps, where they are not what the other fields say: only in a
+    counterfactual (`cranpm.forecast.interventions`), where priors and channels may differ."""
 
     def global_inputs(self) -> GlobalInputs:
         """Inputs of the global branch, batch of one."""
@@ -69,6 +73,10 @@ class ForecastDay:
             latitude,
             longitude,
         )
+        for name, values in self.channel_maps.items():
+            fields[:, channel_index(name, LOCAL_CHANNELS)] = torch.stack(
+                [values[t.rows, t.cols] for t in tiles]
+            )
         return LocalInputs(
             fields=fields,
             elevation=elevation,

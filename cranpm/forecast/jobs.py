@@ -18,6 +18,7 @@ import numpy as np
 
 from cranpm import paths
 from cranpm.domain import LEAD_DAYS
+from cranpm.forecast.intervention_names import parse_steps
 from cranpm.forecast.run_folder import FINISHED, RunFolder, RunRequest, RunStatus, prune_runs
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class Run:
             checkpoint_name=Path(self.request.checkpoint).name,
             checkpoint_hash=self.request.checkpoint_hash,
             negative={int(lead): n for lead, n in (status.negative_cells or {}).items()},
+            attributes=_changes(self.request),
         )
 
 
@@ -246,6 +248,7 @@ class ForecastService:
     ) -> RunRequest:
         dataset, checkpoint = str(Path(dataset_root).resolve()), str(Path(checkpoint_folder).resolve())
         init = str(np.datetime64(init_time, "D"))
+        parse_steps(interventions)  # refused here, not in the worker
         return RunRequest(
             dataset=dataset,
             dataset_hash=_dataset_hash(dataset),
@@ -296,6 +299,12 @@ def _connect(address: str | None) -> Client:
         silence_logs=40,
     )
     return Client(cluster)
+
+
+def _changes(request: RunRequest) -> dict[str, Any]:
+    """Attribute that tells a counterfactual from a forecast; nothing for a forecast."""
+    steps = ", ".join(f"{name}={value:g}" for name, value in request.interventions)
+    return {"interventions": steps} if steps else {}
 
 
 def _dataset_hash(root: str) -> str:

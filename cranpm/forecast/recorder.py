@@ -7,6 +7,7 @@ the keys, the strength of the wind bias, which coarse tokens were masked, and th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +76,24 @@ class LookRecorder:
                 kept[name] = trace[name].cpu().numpy()
         np.savez(self.folder / "look_day.npz", **kept)
 
-    def record(self, lead: int, tiles: list[Tile], trace: Trace) -> None:
-        """Keep one batch of tiles."""
+    def record(self, leads: Sequence[int], tiles: list[Tile], trace: Trace) -> None:
+        """Keep one pass: a batch of tiles at one lead time, or one tile at several."""
         if "bridge_queries" not in trace:
             return
-        queries = trace["bridge_queries"]  # (L, B, h, Nl, dh)
-        if lead not in self._queries:
-            layers, _, heads, tokens, features = queries.shape
-            shape = (self.plan.num_tiles, layers, heads, tokens, features)
-            path = self.folder / f"look_queries_T{lead}.npy"
-            self._queries[lead] = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-            self._recorded[lead] = np.zeros(self.plan.num_tiles, dtype=bool)
-            self._record_strengths(trace)
-        values = queries.transpose(0, 1).half().cpu().numpy()
-        for position, tile in enumerate(tiles):
-            self._queries[lead][tile.index] = values[position]
+        values = trace["bridge_queries"].transpose(0, 1).half().cpu().numpy()  # (B, L, h, Nl, dh)
+        maps = [(lead, tile) for lead in leads for tile in tiles]
+        for (lead, tile), queries in zip(maps, values, strict=True):
+            if lead not in self._queries:
+                self._open(lead, queries.shape)
+                self._record_strengths(trace)
+            self._queries[lead][tile.index] = queries
             self._recorded[lead][tile.index] = True
+
+    def _open(self, lead: int, shape: tuple[int, ...]) -> None:
+        path = self.folder / f"look_queries_T{lead}.npy"
+        shape = (self.plan.num_tiles, *shape)
+        self._queries[lead] = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+        self._recorded[lead] = np.zeros(self.plan.num_tiles, dtype=bool)
 
     def _record_strengths(self, trace: Trace) -> None:
         kept = {name: trace[name].float().cpu().numpy() for name in STRENGTHS if name in trace}

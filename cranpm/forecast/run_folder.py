@@ -38,7 +38,7 @@ class RunRequest:
     """What a run computes; equal requests have equal ids and share one folder.
 
     ``dataset_hash`` and ``checkpoint_hash`` identify content, the two paths say where it lies.
-    ``interventions`` are (name, value) pairs understood by `cranpm.forecast.interventions`.
+    ``interventions`` are (name, value) pairs understood by `cranpm.forecast.intervention_names`.
     """
 
     dataset: str

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from cranpm.allocator import keep_freed_memory
 from cranpm.data.source import DatasetSource
 from cranpm.data.store import Dataset
 from cranpm.domain import plan_tiles
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import ForecastCancelledError, Progress, choose_device, run_forecast
+from cranpm.forecast.interventions import intervene, switched
 from cranpm.forecast.recorder import LookRecorder, read_look
 from cranpm.forecast.run_folder import RunFolder, RunRequest, RunStatus
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
@@ -67,12 +69,14 @@ def forecast_into_folder(root: str, request_values: dict[str, Any]) -> str:
 
 
 def _forecast(folder: RunFolder, request: RunRequest) -> None:
+    keep_freed_memory()
     device = choose_device(request.device)
     folder.write_status(RunStatus(state="running", device=str(device), message="Loading model and inputs"))
     checkpoint = _checkpoint(request.checkpoint, request.checkpoint_hash, str(device))
     dataset = _dataset(request.dataset)
     dataset.refresh()
     day = load_day(DatasetSource(dataset), request.init_time, checkpoint.statistics, device)
+    day = intervene(day, request.interventions, checkpoint.statistics)
     plan = plan_tiles(day.domain.fine.shape)
     maps = {lead: folder.create_map(lead, plan.shape) for lead in request.leads}
     recorder = LookRecorder(folder.path, plan, day)
@@ -92,18 +96,19 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
             )
         )
 
-    result = run_forecast(
-        checkpoint.network,
-        day,
-        request.leads,
-        plan=plan,
-        tiles=request.tiles,
-        first=request.first,
-        out=maps,
-        on_progress=report,
-        cancelled=folder.cancel_asked,
-        recorder=recorder,
-    )
+    with switched(checkpoint.network, request.interventions) as network:
+        result = run_forecast(
+            network,
+            day,
+            request.leads,
+            plan=plan,
+            tiles=request.tiles,
+            first=request.first,
+            out=maps,
+            on_progress=report,
+            cancelled=folder.cancel_asked,
+            recorder=recorder,
+        )
     recorder.close()
     for values in maps.values():
         if isinstance(values, np.memmap):

@@ -48,7 +48,8 @@ class LocalInputs:
     longitude: Tensor
     """(B, S) [degrees]."""
     lead: Tensor
-    """(B,) int, lead time 1..3 [days]."""
+    """(B,) int, lead time 1..3 [days]; of one tile (B = 1) also several, which then share all that does not depend on
+    the lead, the biases above all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +147,7 @@ def check_local(inputs: LocalInputs, config: ModelConfig) -> None:
     _shape("LocalInputs.wind", inputs.wind, (batch, 2, tokens, tokens))
     _shape("LocalInputs.latitude", inputs.latitude, (batch, size))
     _shape("LocalInputs.longitude", inputs.longitude, (batch, size))
-    _shape("LocalInputs.lead", inputs.lead, (batch,))
+    _shape("LocalInputs.lead", inputs.lead, (batch,), *([tuple(inputs.lead.shape[:1])] if batch == 1 else []))
     outside = (inputs.lead < 1) | (inputs.lead > config.num_leads)
     if outside.any():
         raise ModelInputError(

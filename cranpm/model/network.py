@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from .attention import init_weights
@@ -122,19 +123,27 @@ class CranPM(nn.Module):
         Returns
         -------
         Tensor, shape (B, S, S)
-            Normalised residual: the forecast is ``add_residual(today, delta)``.
+            Normalised residual: the forecast is ``add_residual(today, delta)``. Of one tile at several lead times,
+            one map for each.
         """
         tokens, patches = self.fuse(inputs, context, day_index, trace)
-        fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
-        delta = self.decoder(
-            tokens, patches, (inputs.wind.shape[-2], inputs.wind.shape[-1]), fine, self._amounts(inputs)
-        )
+        delta = self._decode(inputs, tokens, patches)
         # an absolute head gives the map itself; we return its change from today's
         if self.config.output == "absolute":
             delta = delta - inputs.fields[:, 0]
         if trace is not None:
             trace.record("delta", delta)
         return delta
+
+    def _decode(self, inputs: LocalInputs, tokens: Tensor, patches: Tensor) -> Tensor:
+        grid = (inputs.wind.shape[-2], inputs.wind.shape[-1])
+        fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
+        amounts = self._amounts(inputs)
+        if len(tokens) == len(inputs.fields):
+            return self.decoder(tokens, patches, grid, fine, amounts)
+        # several leads of one tile: one map at a time stays in a CPU's cache
+        one_by_one = zip(tokens.split(1), patches.split(1), strict=True)
+        return torch.cat([self.decoder(t, p, grid, fine, amounts) for t, p in one_by_one])
 
     def _amounts(self, inputs: LocalInputs) -> Tensor | None:
         """Normalised PM2.5 (B, 2, S, S) of days t and t-1, for a head that gives factors of them."""
@@ -163,7 +172,7 @@ class CranPM(nn.Module):
             latitude, longitude = token_centres(inputs.latitude, inputs.longitude, self.config.local_patch)
             days = context.of_tiles(day_index, len(tokens))
             tokens = self.bridge(tokens, days, latitude, longitude, inputs.wind.flatten(2), trace)
-        return tokens, patches
+        return tokens, patches.expand_as(tokens)
 
     def _place(self, inputs: LocalInputs, context: GlobalContext) -> tuple[Tensor, Tensor] | None:
         """Rows and columns (B, n) of local tokens on the coarse token grid, where positions are by domain."""

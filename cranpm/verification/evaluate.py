@@ -60,6 +60,14 @@ class Scorecard:
                     sums = PairSums.of(values[grid], reference[grid])
                     self.sums.setdefault((method, lead, grid), []).append(sums)
 
+    def add(self, later: Scorecard) -> None:
+        """Append the days of another scorecard of the same methods."""
+        if self.days and later.sums.keys() != self.sums.keys():
+            raise ValueError("Scorecards of different methods, lead times or grids cannot be joined.")
+        self.days += later.days
+        for key, parts in later.sums.items():
+            self.sums.setdefault(key, []).extend(parts)
+
     def methods(self) -> list[str]:
         return list(dict.fromkeys(method for method, _, _ in self.sums))
 

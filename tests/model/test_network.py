@@ -108,6 +108,13 @@ def test_lead_times_have_their_own_embedding(build, coarse, tiles, run):
     assert relative(deltas[1], deltas[2]) > 1e-3
 
 
+def test_leads_of_one_tile_asked_together_are_those_asked_alone(build, coarse, tiles, run):
+    network, inputs = build(), tiles(1)
+    together = run(network, coarse(), dataclasses.replace(inputs, lead=torch.tensor([1, 2, 3])))
+    alone = [run(network, coarse(), dataclasses.replace(inputs, lead=torch.tensor([n]))) for n in (1, 2, 3)]
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
 def test_an_absolute_network_returns_the_change_from_today(build, coarse, tiles, run):
     inputs = tiles()
     map_itself = run(build(), coarse(), inputs)  # the same weights, read as a change
