@@ -11,10 +11,10 @@ import torch
 from cranpm.allocator import keep_freed_memory
 kept = keep_freed_memory() if sys.argv[1] == "keep" else False
 torch.set_num_threads(1)
-for _ in range(3):
+for _ in range(12):
     torch.ones(10_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20):
+for _ in range(40):
     torch.ones(10_000_000)
 print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
