@@ -125,3 +125,24 @@ def test_old_runs_are_pruned_and_running_ones_kept(tmp_path):
         time.sleep(0.01)
     prune_runs(tmp_path, keep=2)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run0", "run3", "run4"]
+
+
+def test_a_counterfactual_is_a_run_of_its_own_and_says_so(service, folder, checkpoint):
+    plain = service.submit(folder, checkpoint, INIT, (1,), tiles=(2,))
+    calm = service.submit(
+        folder,
+        checkpoint,
+        INIT,
+        (1,),
+        tiles=(2,),
+        interventions=[("wind_scale/priors", 0), ("scan_raster", 1)],
+    )
+    assert plain.id != calm.id
+    assert (plain.wait(120).state, calm.wait(120).state) == ("done", "done")
+    before, after = plain.field(1), calm.field(1)
+    assert np.array_equal(np.isnan(before), np.isnan(after))
+    assert np.nanmax(abs(before - after)) > 0
+    assert calm.dataset().attrs["interventions"] == "wind_scale/priors=0, scan_raster=1"
+    assert "interventions" not in plain.dataset().attrs
+    with pytest.raises(ValueError, match="Unknown intervention 'wind_of_change'"):
+        service.submit(folder, checkpoint, INIT, (1,), interventions=[("wind_of_change", 1)])
