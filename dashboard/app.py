@@ -1,8 +1,7 @@
-"""One page: state, store and views put together."""
+"""The map page of one browser tab: state, store and views put together."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import panel as pn
@@ -11,25 +10,22 @@ import panel_material_ui as pmui
 from cranpm.domain.regions import REGIONS
 from cranpm.plot.style import ColourScale, scale_for
 
+from .fields import FieldKey, FieldUnavailableError
 from .forecasts import Forecasts, tiles_in_view
+from .page_run import NEEDS_RUN, PageRun
 from .places import station_day
 from .state import LEADS, MOVED, State
-from .store import FieldKey, FieldUnavailableError, Store, get_store
+from .store import Store
 from .theme import CARD, NOTICE, PAGE_SX, STAGE, THEME
 from .views.controls import DayControls, LayerControls, RegionControls, StationControls
-from .views.first_run import COMMAND, first_run_pane, shared_build
 from .views.header import BRAND, badge, title_html
 from .views.legend import legend_html
 from .views.map import MapView
 from .views.model import ModelControls
-from .views.problem import problem_pane, without_paths
+from .views.problem import without_paths
 from .views.share import Share
 
-log = logging.getLogger(__name__)
-
-POLL_MILLISECONDS = 350
 INSPECTOR_WIDTH = 430
-NEEDS_RUN = ("forecast", "change", "error")
 
 
 class Explorer:
@@ -39,18 +35,19 @@ class Explorer:
         self.state, self.store = state, store
         self.dataset = store.dataset(state.dataset)
         self.domain_extent = self.dataset.domain.fine.extent
-        self.forecasts = Forecasts(store)
-        self.run: Any = None
         self._shown: tuple[str, str] = ("", "")
         self._stations_shown: tuple[Any, ...] = ()
-        self._starting = self._asked_itself = self._cancel_at_start = False
-        self._own_run = ""
-        self._poll: Any = None
-        self._document = pn.state.curdoc
         self._settle_state(notices)
         self._build(notices)
+        self.run = PageRun(
+            state,
+            Forecasts(store),
+            self.model,
+            first_tiles=self._tiles_in_view,
+            on_change=self._picture_changed,
+        )
         self._watch()
-        self._question_changed()
+        self.run.question_changed()
         self._extras_changed()
 
     # -- the state, made possible --------------------------------------------------------------------------------
@@ -88,7 +85,10 @@ class Explorer:
         self.days = DayControls(state, self.store.days(state.dataset))
         self.layers = LayerControls(state)
         self.model = ModelControls(
-            state, list(self.store.checkpoints()), on_run=self._run_asked, on_cancel=self._cancel_asked
+            state,
+            list(self.store.checkpoints()),
+            on_run=lambda: self.run.ask(),
+            on_cancel=lambda: self.run.cancel(),
         )
         self.regions = RegionControls(state)
         self.station_controls = StationControls(state, list(self.store.station_files()))
@@ -135,101 +135,13 @@ class Explorer:
 
     def _watch(self) -> None:
         watch = self.state.param.watch
-        watch(lambda *_: self._question_changed(), ["init_time", "checkpoint"])
-        watch(lambda *_: self._layer_changed(), ["layer"])
+        watch(lambda *_: self.run.question_changed(), ["init_time", "checkpoint"])
+        watch(lambda *_: self.run.layer_changed(), ["layer"])
         watch(lambda *_: self._picture_changed(), ["lead_time", "scale", "station_file", "stations"])
         watch(lambda *_: self._extras_changed(), ["station_types", "place"])
         watch(lambda *_: self._region_changed(), ["region"])
         watch(lambda *_: self._link_changed(), list(State.param))
         self.page.param.watch(self._theme_changed, "dark_theme")
-
-    # -- forecasts -----------------------------------------------------------------------------------------------
-
-    def _question_changed(self) -> None:
-        """Another day or checkpoint: show the run that answers it, or start one if the layer needs it."""
-        state = self.state
-        if self.run is not None and self.run.id == self._own_run and self.run.state in ("queued", "running"):
-            self.run.cancel()  # nobody waits for it any more; tiles of another day would only delay this one
-        self._own_run = ""
-        self.run = (
-            self.forecasts.find(state.dataset, state.checkpoint, state.init_time)
-            if state.checkpoint
-            else None
-        )
-        self._asked_itself = False
-        self.model.show(self.run)
-        self._keep_polling()
-        self._layer_changed()
-
-    def _layer_changed(self) -> None:
-        """The first layer of a question that needs a forecast starts it; never twice, so a cancelled run stays so."""
-        if (
-            self.run is None
-            and self.state.layer in NEEDS_RUN
-            and self.state.checkpoint
-            and not self._asked_itself
-        ):
-            self._asked_itself = True
-            self._run_asked()
-        self._picture_changed()
-
-    def _run_asked(self) -> None:
-        state = self.state
-        if self._starting or not state.checkpoint:
-            return
-        self._starting = True
-        self.model.show(None, starting=True)
-        grid = self.dataset.domain.fine
-        first = tiles_in_view(grid.shape, grid, state.extent or self._region_extent(state.region))
-        asked = state.init_time, state.checkpoint
-
-        def then(run: Any, error: BaseException | None) -> None:
-            self._in_page(lambda: self._started(asked, run, error))
-
-        self.forecasts.submit(state.dataset, state.checkpoint, state.init_time, first=first, then=then)
-
-    def _started(self, asked: tuple[Any, str], run: Any, error: BaseException | None) -> None:
-        self._starting = False
-        if run is not None and self._cancel_at_start:
-            run.cancel()
-        self._cancel_at_start = False
-        if asked != (self.state.init_time, self.state.checkpoint):
-            self._question_changed()
-            return
-        if error is not None:
-            self.model.failed(str(error) or type(error).__name__)
-            return
-        self.run = run
-        self._own_run = run.id
-        self.model.show(run)
-        self._keep_polling()
-        self._picture_changed()
-
-    def _cancel_asked(self) -> None:
-        """Stop the run; one whose worker is still starting stops as soon as it exists."""
-        self._cancel_at_start = self._starting
-        if self.run is not None:
-            self.run.cancel()
-
-    def _keep_polling(self) -> None:
-        unfinished = self.run is not None and self.run.state in ("queued", "running")
-        if unfinished and self._poll is None:
-            self._poll = pn.state.add_periodic_callback(self._look_at_run, period=POLL_MILLISECONDS)
-        elif not unfinished and self._poll is not None:
-            self._poll.stop()
-            self._poll = None
-
-    def _look_at_run(self) -> None:
-        self.model.show(self.run, position=getattr(self.run, "position", 0) if self.run is not None else 0)
-        self._picture_changed()
-        self._keep_polling()
-
-    def _in_page(self, action: Any) -> None:
-        """Run something from another thread under the page's lock."""
-        if self._document is None or self._document.session_context is None:
-            action()
-        else:
-            self._document.add_next_tick_callback(action)
 
     # -- the picture ---------------------------------------------------------------------------------------------
 
@@ -238,24 +150,27 @@ class Explorer:
         return scale_for(self.state.layer, self.state.scale)
 
     def field_key(self) -> FieldKey:
-        state = self.state
-        needs_run = state.layer in NEEDS_RUN
+        state, run = self.state, self._needed_run()
         return FieldKey(
             dataset=state.dataset,
             layer=state.layer,
             init_time=state.init_time,
             lead_time=0 if state.layer == "today" else int(state.lead_time),
-            run=self.run.id if needs_run and self.run is not None else "",
+            run="" if run is None else run.id,
         )
+
+    def _needed_run(self) -> Any:
+        """The run that the layer is made from; None where it needs none, or there is none yet."""
+        return self.run.current if self.state.layer in NEEDS_RUN else None
 
     def _picture_changed(self) -> None:
         state, note = self.state, ""
-        needs_run = state.layer in NEEDS_RUN
+        run = self._needed_run()
         try:
-            if needs_run and self.run is not None and self.run.state == "queued":
+            if run is not None and run.state == "queued":
                 raise FieldUnavailableError("The forecast has not started yet.")
-            field_id = self.store.announce(self.field_key(), self.run if needs_run else None)
-            version = str(self.run.version) if needs_run and self.run is not None else "0"
+            field_id = self.store.fields.announce(self.field_key(), run)
+            version = "0" if run is None else str(run.version)
             self.map.show(field_id, version, self.scale)
             self._shown = field_id, version
         except FieldUnavailableError as error:
@@ -305,7 +220,7 @@ class Explorer:
         def close() -> None:
             self.state.place = None
 
-        self.inspector = Inspector(self.state, self.store, run=lambda: self.run, close=close)
+        self.inspector = Inspector(self.state, self.store, run=lambda: self.run.current, close=close)
         self.drawer[:] = [self.inspector.root]
 
     def _stations_changed(self) -> None:
@@ -336,6 +251,10 @@ class Explorer:
             region = REGIONS[name]
             return region.west, region.south, region.east, region.north
         return self.domain_extent
+
+    def _tiles_in_view(self) -> list[int]:
+        grid = self.dataset.domain.fine
+        return tiles_in_view(grid.shape, grid, self.state.extent or self._region_extent(self.state.region))
 
     def _region_changed(self) -> None:
         if self.state.region != MOVED:
@@ -392,45 +311,3 @@ def _shows(view: tuple[float, ...], box: tuple[float, ...]) -> bool:
     sizes = (view[2] - view[0]) / (box[2] - box[0]), (view[3] - view[1]) / (box[3] - box[1])
     close = centres[0] < 0.06 * (view[2] - view[0]) and centres[1] < 0.12 * (view[3] - view[1])
     return close and 0.9 < min(sizes) < 1.2
-
-
-def build() -> pmui.Page:
-    """The page for this request: the map, the first-run page, or a page that says what is wrong."""
-    try:
-        return _build()
-    except Exception as error:
-        log.exception("The page could not be built")
-        message = str(error) or type(error).__name__
-        return plain_page(problem_pane("The map cannot be shown", message, "cranpm doctor"))
-
-
-def _build() -> pmui.Page:
-    state, notices = State.from_query(pn.state.session_args or {})
-    store = get_store()
-    folders = store.dataset_folders()
-    if not folders or shared_build().state == "running":
-        return plain_page(first_run_pane(open_map))
-    if state.dataset not in folders:
-        if state.dataset:
-            notices.append(f"There is no dataset “{state.dataset}” on this machine.")
-        state.dataset = "testbed" if "testbed" in folders else next(iter(folders), "")
-    store.refresh(state.dataset)
-    if not store.days(state.dataset):
-        message = f"The dataset “{state.dataset}” holds no days yet; its build was probably interrupted."
-        return plain_page(problem_pane("Nothing to show yet", message, COMMAND))
-    return Explorer(state, store, notices).page
-
-
-def plain_page(*content: Any) -> pmui.Page:
-    """A page without controls."""
-    return pmui.Page(
-        title="", main=list(content), theme_config=THEME, sx=PAGE_SX, theme_toggle=False, busy_indicator=None
-    )
-
-
-def open_map() -> None:
-    """Load this page anew, now that there is something to show."""
-    location = pn.state.location
-    if location is not None:
-        location.reload = True
-        location.search = "?dataset=testbed&layer=" + ("forecast" if get_store().checkpoints() else "today")

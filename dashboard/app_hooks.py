@@ -11,7 +11,7 @@ import bokeh.server.server
 from bokeh.server.urls import toplevel_patterns
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 
-from . import app  # noqa: F401  imported here, so that the first visitor does not wait for it
+from . import pages  # noqa: F401  imported here, so that the first visitor does not wait for it
 from .routes import ROUTES, set_security_headers
 
 log = logging.getLogger("cranpm.dashboard")

@@ -1,3 +1,3 @@
-from .app import build
+from .pages import build
 
 build().servable(title="CRAN-PM Explorer")

@@ -89,7 +89,7 @@ class TileHandler(_Handler):
             raise HTTPError(404)
 
         def draw() -> bytes:
-            field = get_store().field(field_id)
+            field = get_store().fields.field(field_id)
             field.refresh()
             land = get_store().land(field.key.dataset)
             return render_tile(field.pyramid, scale, *place, land=land, land_colours=colours)
@@ -132,9 +132,8 @@ class CellHandler(_Handler):
             x, y = (float(self.get_query_argument(name)) for name in "xy")
             if not (math.isfinite(x) and math.isfinite(y)):
                 raise ValueError
-            field = get_store().peek(
-                field_id
-            )  # a cell never waits for a field to be read: its tiles come first
+            # a cell never waits for a field to be read: its tiles come first
+            field = get_store().fields.peek(field_id)
         except ValueError:
             raise HTTPError(400) from None
         if field is None:

@@ -18,6 +18,7 @@ def warm_up() -> threading.Thread:
 def _warm() -> None:
     try:
         from . import outlines
+        from .forecasts import service
         from .store import get_store
 
         outlines.town_labels()
@@ -29,6 +30,9 @@ def _warm() -> None:
             store.elevation(name)
         from .views import inspector
 
+        checkpoints = store.checkpoints()
+        if checkpoints and store.dataset_folders():
+            service().warm(checkpoints.get("demo", next(iter(checkpoints.values()))))
         log.info("Read ahead, up to %s", inspector.__name__)
     except Exception as error:  # the page meets the same error and says it to the user
         log.warning("Reading ahead stopped: %s", error)

@@ -155,6 +155,15 @@ class ForecastService:
                 self._client = _connect(self._address)
             return self._client
 
+    def warm(self, checkpoint_folder: Path | str, device: str = "auto") -> None:
+        """Start the worker and let it load a checkpoint ahead of the first forecast; failures wait for that one."""
+        from distributed import fire_and_forget
+
+        from cranpm.forecast.tasks import warm_up
+
+        folder = str(checkpoint_folder)
+        fire_and_forget(self.client().submit(warm_up, folder, _checkpoint_hash(folder), device, pure=False))
+
     def submit(
         self,
         dataset_root: Path | str,

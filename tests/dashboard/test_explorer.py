@@ -13,7 +13,7 @@ import panel as pn
 import pytest
 
 from cranpm.domain import get_domain, plan_tiles
-from dashboard import app
+from dashboard import pages
 from dashboard.app import Explorer
 from dashboard.forecasts import Forecasts, tiles_in_view
 from dashboard.state import State
@@ -139,11 +139,11 @@ def test_opening_starts_the_forecast_and_the_map_fills_in(checkpoint: str, runs:
     (run,) = runs
     assert "Waiting" in page.model.text.object
     run.finish_tiles(2)
-    page._look_at_run()
+    page.run.look()
     assert "<b>2 of 9</b> tiles · 3 s left · cpu" in page.model.text.object
     assert "_T1_feedfacefeedface/2/" in address_of(page)
     run.finish_tiles(9)
-    page._look_at_run()
+    page.run.look()
     assert "/1000009/" in address_of(page)
     assert not page.model.cancel.visible
     assert "9 tiles" in page.model.text.object
@@ -152,10 +152,10 @@ def test_opening_starts_the_forecast_and_the_map_fills_in(checkpoint: str, runs:
 def test_cancel_reaches_the_run(checkpoint: str, runs: list[FakeRun]):
     page = explorer()
     assert page.model.cancel.visible
-    page._cancel_asked()
+    page.run.cancel()
     assert runs[0].cancelled
     runs[0].status.state = "cancelled"
-    page._look_at_run()
+    page.run.look()
     assert "Cancelled after 0 of 9 tiles" in page.model.text.object
     assert page.model.run.visible
 
@@ -164,7 +164,7 @@ def test_a_failed_run_says_why_without_folders(checkpoint: str, runs: list[FakeR
     page = explorer()
     runs[0].status.state = "failed"
     runs[0].status.message = "Weights at /home/someone/secret/model.safetensors are damaged."
-    page._look_at_run()
+    page.run.look()
     assert "are damaged" in page.model.text.object
     assert "/home" not in page.model.text.object
 
@@ -172,7 +172,7 @@ def test_a_failed_run_says_why_without_folders(checkpoint: str, runs: list[FakeR
 def test_layer_lead_and_scale_change_the_picture_and_the_legend(checkpoint: str, runs: list[FakeRun]):
     page = explorer()
     runs[0].finish_tiles(9)
-    page._look_at_run()
+    page.run.look()
     page.state.lead_time = 2
     # 12 + 2 days is not in the dataset of four days: the forecast is there, the target is not
     assert "_T2_feedface" in address_of(page)
@@ -219,7 +219,7 @@ def test_picking_a_place_opens_its_series_and_its_look(
 ):
     page = explorer()
     runs[0].finish_tiles(9)
-    page._look_at_run()
+    page.run.look()
     assert page.inspector is None  # built only when wanted
     page._picked(*scene.MILAN)
     assert page.page.contextbar_open
@@ -294,8 +294,8 @@ def test_anything_that_breaks_becomes_a_page_that_explains(machine: Path, monkey
     def broken(*_: Any) -> None:
         raise RuntimeError("half a store at /srv/data/testbed: <b>coarse.zarr</b> is missing")
 
-    monkeypatch.setattr(app, "Explorer", broken)
-    text = app.build().main[0].object
+    monkeypatch.setattr(pages, "Explorer", broken)
+    text = pages.build().main[0].object
     assert "coarse.zarr" in text
     assert "/srv" not in text
     assert "<b>coarse" not in text
@@ -306,6 +306,6 @@ def test_an_empty_machine_gets_the_first_run_page(
     machine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setenv("CRANPM_DATA", str(tmp_path / "nothing"))
-    app.get_store.cache_clear()
-    page = app.build()
+    pages.get_store.cache_clear()
+    page = pages.build()
     assert "first-run" in " ".join(page.main[0].css_classes)

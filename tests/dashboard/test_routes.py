@@ -19,7 +19,8 @@ from tornado.web import Application
 from cranpm.domain import get_domain
 from cranpm.plot.mercator import tile_of, to_mercator
 from dashboard import routes
-from dashboard.store import FieldKey, Store
+from dashboard.fields import FieldKey
+from dashboard.store import Store
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def ask(store: Store, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def today(store: Store) -> str:
-    return store.announce(FieldKey(dataset="testbed", layer="today", init_time=dt.date(2022, 1, 10)))
+    return store.fields.announce(FieldKey(dataset="testbed", layer="today", init_time=dt.date(2022, 1, 10)))
 
 
 def test_a_tile_is_a_picture_that_may_be_kept_for_ever(ask, today: str, scene: ModuleType):
@@ -87,7 +88,7 @@ def test_anything_else_is_not_found_and_says_nothing_more(ask, today: str, addre
 
 
 def test_the_pointer_reads_the_array_not_the_picture(ask, store: Store, today: str, scene: ModuleType):
-    store.field(today)
+    store.fields.field(today)
     domain = get_domain("alps")
     field = scene.pm2p5_of(0, domain)
     rng = np.random.default_rng(2)
@@ -108,7 +109,7 @@ def test_the_pointer_reads_the_array_not_the_picture(ask, store: Store, today: s
 
 
 def test_outside_the_domain_is_said(ask, store: Store, today: str):
-    store.field(today)
+    store.fields.field(today)
     x, y = to_mercator(10.0, 0.0)
     (answer,) = ask(f"/cell/{today}?x={float(x)}&y={float(y)}")
     assert json.loads(answer.body)["inside"] is False
@@ -116,7 +117,7 @@ def test_outside_the_domain_is_said(ask, store: Store, today: str):
 
 @pytest.mark.parametrize("query", ["", "?x=1", "?x=nan&y=0", "?x=a&y=b", "?x=1e400&y=0"])
 def test_a_place_that_is_none_is_refused(ask, store: Store, today: str, query: str):
-    store.field(today)
+    store.fields.field(today)
     (answer,) = ask(f"/cell/{today}{query}")
     assert answer.code == 400
 

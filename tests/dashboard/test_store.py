@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cranpm.domain import get_domain, plan_tiles
-from dashboard.store import Field, FieldKey, FieldUnavailableError, Store
+from dashboard.fields import Field, FieldKey, FieldUnavailableError
+from dashboard.store import Store
 
 FIRST = dt.date(2022, 1, 10)
 
@@ -36,7 +37,7 @@ def key(layer: str, lead: int = 0, run: str = "", init: dt.date = FIRST) -> Fiel
 
 
 def test_today_is_the_stored_day_cell_by_cell(store: Store, scene: ModuleType):
-    field = store.field(store.announce(key("today")))
+    field = store.fields.field(store.fields.announce(key("today")))
     domain = get_domain("alps")
     expected = scene.pm2p5_of(0, domain)
     shown = field.pyramid.read(slice(None), slice(None))
@@ -47,7 +48,7 @@ def test_today_is_the_stored_day_cell_by_cell(store: Store, scene: ModuleType):
 
 
 def test_the_target_is_the_day_after_the_lead_time(store: Store, scene: ModuleType):
-    field = store.field(store.announce(key("target", lead=2)))
+    field = store.fields.field(store.fields.announce(key("target", lead=2)))
     row, col = get_domain("alps").fine.index_of(*scene.MILAN)
     assert field.pyramid.value(row, col) == pytest.approx(
         float(scene.pm2p5_of(2, get_domain("alps"))[row, col]), abs=0.051
@@ -60,7 +61,7 @@ def test_change_and_error_are_differences_and_gaps_stay_gaps(store: Store, scene
     run.values[:] = 30.0
     today, target = scene.pm2p5_of(0, domain), scene.pm2p5_of(1, domain)
     for layer, reference in (("change", today), ("error", target)):
-        field = store.field(store.announce(key(layer, lead=1, run=run.id), run))
+        field = store.fields.field(store.fields.announce(key(layer, lead=1, run=run.id), run))
         np.testing.assert_allclose(
             field.pyramid.read(slice(None), slice(None)), 30.0 - reference, atol=0.051, equal_nan=True
         )
@@ -68,9 +69,9 @@ def test_change_and_error_are_differences_and_gaps_stay_gaps(store: Store, scene
 
 def test_only_announced_fields_are_served(store: Store):
     with pytest.raises(KeyError):
-        store.field("testbed_today_2022-01-10_T0")
+        store.fields.field("testbed_today_2022-01-10_T0")
     with pytest.raises(KeyError):
-        store.field("../../etc/passwd")
+        store.fields.field("../../etc/passwd")
 
 
 @pytest.mark.parametrize(
@@ -86,13 +87,13 @@ def test_only_announced_fields_are_served(store: Store):
 )
 def test_what_cannot_be_shown_says_why(store: Store, asked: FieldKey, message: str):
     with pytest.raises(FieldUnavailableError, match=message):
-        store.announce(asked)
+        store.fields.announce(asked)
 
 
 def test_a_filling_forecast_shows_its_tiles_as_they_arrive(store: Store):
     shape = get_domain("alps").fine.shape
     run = FillingRun(shape)
-    field = store.field(store.announce(key("forecast", lead=1, run=run.id), run))
+    field = store.fields.field(store.fields.announce(key("forecast", lead=1, run=run.id), run))
     assert np.isnan(field.pyramid.levels[-1]).all()
     tile = plan_tiles(shape).tiles[4]
     run.values[tile.rows, tile.cols] = 20.0
@@ -105,11 +106,11 @@ def test_a_filling_forecast_shows_its_tiles_as_they_arrive(store: Store):
 
 def test_old_fields_make_room_and_come_back(machine: Path):
     small = Store(cache_bytes=8 * 2**20)
-    ids = [small.announce(key("today", init=FIRST + dt.timedelta(days=d))) for d in range(3)]
-    fields = [small.field(name) for name in ids]
+    ids = [small.fields.announce(key("today", init=FIRST + dt.timedelta(days=d))) for d in range(3)]
+    fields = [small.fields.field(name) for name in ids]
     assert all(isinstance(field, Field) for field in fields)
-    assert small.peek(ids[0]) is None
-    assert small.field(ids[0]).pyramid.value(800, 700) == fields[0].pyramid.value(800, 700)
+    assert small.fields.peek(ids[0]) is None
+    assert small.fields.field(ids[0]).pyramid.value(800, 700) == fields[0].pyramid.value(800, 700)
 
 
 def test_checkpoints_are_folders_with_config_and_weights(machine: Path):
