@@ -65,8 +65,8 @@ def main() -> None:
     statistics = _statistics(source, recipe, days / "statistics-2017-2018.json")
     simulated, started = time.time() - started, time.time()
     torch.manual_seed(recipe.seed)
-    network, head = _pretrained(recipe, source, statistics, arguments.work / "pretrained.pt")
-    pretrained = (time.time() - started) / 60
+    network, head, pretrained = _pretrained(recipe, source, statistics, arguments.work / "pretrained.pt")
+    started = time.time()
     network = train(
         recipe,
         source,
@@ -102,8 +102,8 @@ def main() -> None:
 
 def _pretrained(
     recipe: Recipe, source: WorldSource, statistics: Statistics, kept: Path
-) -> tuple[CranPM, CoarseHead]:
-    """The network after the lesson of its global branch; a lesson already given is read from disk."""
+) -> tuple[CranPM, CoarseHead, float]:
+    """The network after the lesson of its global branch, and its minutes; a lesson given before is read from disk."""
     network = CranPM(recipe.model)
     if kept.exists():
         state = torch.load(kept, weights_only=True)
@@ -111,7 +111,8 @@ def _pretrained(
         network.load_state_dict(state["network"])
         head.load_state_dict(state["head"])
         print(f"Goes on from {kept} (delete it to begin anew).")
-        return network, head
+        return network, head, state["minutes"]
+    started = time.time()
     head = pretrain_global(
         network,
         source,
@@ -124,8 +125,9 @@ def _pretrained(
         autocast=recipe.precision == "bf16-mixed",
         report=lambda line: print(line, flush=True),
     )
-    torch.save({"network": network.state_dict(), "head": head.state_dict()}, kept)
-    return network, head
+    minutes = (time.time() - started) / 60
+    torch.save({"network": network.state_dict(), "head": head.state_dict(), "minutes": minutes}, kept)
+    return network, head, minutes
 
 
 def _statistics(source: WorldSource, recipe: Recipe, path: Path) -> Statistics:
