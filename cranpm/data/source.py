@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from cranpm.data.encoding import decode_pm2p5
+from cranpm.data.station_days import StationDays
 from cranpm.domain import Domain, Statistics
 from cranpm.domain.normalise import compute_statistics
 from cranpm.domain.splits import Splits
@@ -52,6 +54,11 @@ class DatasetSource:
 
     def pm2p5(self, day: np.datetime64, rows: slice, cols: slice) -> np.ndarray:
         return decode_pm2p5(self._dataset.pm2p5_raw(day, rows, cols))
+
+    @cached_property
+    def stations(self) -> StationDays:
+        """What stations observed; raises ``StoreError`` where the dataset has no station tables."""
+        return StationDays.from_dataset(self._dataset)
 
 
 def init_times(source: DaySource, split: str, splits: Splits, leads: Sequence[int]) -> list[np.datetime64]:

@@ -11,10 +11,24 @@ import torch
 from torch.utils.data import IterableDataset
 
 from cranpm.data.sampler import DayGroup, TileSampler
-from cranpm.data.samples import CoarseSample, coarse_sample, local_fields, wind_at_tokens
+from cranpm.data.samples import (
+    CoarseSample,
+    MissingInputError,
+    coarse_sample,
+    local_fields,
+    wind_at_tokens,
+)
 from cranpm.data.source import DaySource
 from cranpm.domain import PM_SCALE, Statistics, channel_index
 from cranpm.model import GlobalInputs, LocalInputs
+from cranpm.training.station_points import StationPoints, StationReader
+
+SUBSTITUTES = 20
+"""Steps looked at for a batch that stands in for one that cannot be used."""
+
+
+class BadSampleError(ValueError):
+    """A sample that holds infinite values; the message names it."""
 
 
 @dataclass(kw_only=True)
@@ -35,7 +49,11 @@ class TrainingBatch:
     """(D, 2, Hc, Wc) coarse PM2.5 of days t and t-1, in network units; None where not asked for."""
     coarse_change: torch.Tensor | None = None
     """(D, leads, Hc, Wc) its change by each lead, in network units, NaN where unknown."""
+    stations: StationPoints | None = None
+    """Station values in the tiles; None where not asked for."""
     groups: tuple[DayGroup, ...]
+    faults: tuple[str, ...] = ()
+    """Why the step's own samples cannot be learned from; this batch then stands in for them and teaches nothing."""
 
     def to(self, device: Any) -> TrainingBatch:
         """The batch on another device."""
@@ -45,6 +63,8 @@ class TrainingBatch:
 def _move(value: Any, device: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value.to(device, non_blocking=True)
+    if isinstance(value, StationPoints):
+        return value.to(device)
     if isinstance(value, (GlobalInputs, LocalInputs)):
         return type(value)(**{f.name: _move(getattr(value, f.name), device) for f in fields(value)})
     return value
@@ -56,8 +76,15 @@ def make_batch(
     statistics: Statistics,
     tile_size: int,
     coarse: CoarseChange | None = None,
+    stations: StationReader | None = None,
 ) -> TrainingBatch:
-    """Read the tiles of some day groups, and where asked for the coarse change of their days."""
+    """Read the tiles of some day groups, and where asked for the coarse change of their days and station values.
+
+    Raises
+    ------
+    BadSampleError, MissingInputError
+        If a day or a tile holds infinite values or lacks too much; the message names it.
+    """
     amounts, change = (None, None) if coarse is None else coarse.read([g.init_time for g in groups])
     samples = [_coarse(source, group.init_time, statistics) for group in groups]
     tiles = [(d, tile) for d, group in enumerate(groups) for tile in group.tiles]
@@ -66,9 +93,14 @@ def make_batch(
     today, before, target, elevation, wind, latitude, longitude = [], [], [], [], [], [], []
     for d, tile in tiles:
         rows, cols = slice(tile.row, tile.row + tile_size), slice(tile.col, tile.col + tile_size)
-        today.append(source.pm2p5(tile.init_time, rows, cols))
-        before.append(source.pm2p5(tile.init_time - day, rows, cols))
-        target.append(source.pm2p5(tile.init_time + tile.lead * day, rows, cols))
+        for parts, offset in ((today, 0), (before, -1), (target, tile.lead)):
+            field = source.pm2p5(tile.init_time + offset * day, rows, cols)
+            _refuse_infinite(
+                field,
+                f"init day {tile.init_time}, lead {tile.lead}, tile at row {tile.row}, "
+                f"col {tile.col}: PM2.5 of {tile.init_time + offset * day}",
+            )
+            parts.append(field)
         elevation.append(source.elevation[rows, cols])
         wind.append(wind_at_tokens(samples[d].wind_box, tile.row, tile.col, tile_size))
         latitude.append(fine.lat[rows])
@@ -92,8 +124,17 @@ def make_batch(
         mask=torch.isfinite(now) & torch.isfinite(then),
         coarse_amounts=amounts,
         coarse_change=change,
+        stations=None if stations is None else stations.read([tile for _, tile in tiles], tile_size),
         groups=groups,
     )
+
+
+def _refuse_infinite(values: np.ndarray, what: str) -> None:
+    infinite = int(np.isinf(values).sum())
+    if infinite:
+        raise BadSampleError(
+            f"{what} holds {infinite} infinite value(s); expected finite ones, or NaN for gaps."
+        )
 
 
 def read_global(
@@ -130,9 +171,13 @@ class CoarseChange:
 
 
 def _coarse(source: DaySource, init_time: np.datetime64, statistics: Statistics) -> CoarseSample:
+    days = init_time, init_time - np.timedelta64(1, "D")
+    today, yesterday = (source.coarse(day) for day in days)
+    for day, fields_of_day in zip(days, (today, yesterday)):
+        _refuse_infinite(fields_of_day, f"init day {init_time}: coarse fields of {day}")
     return coarse_sample(
-        source.coarse(init_time),
-        source.coarse(init_time - np.timedelta64(1, "D")),
+        today,
+        yesterday,
         source.coarse_elevation,
         domain=source.domain,
         statistics=statistics,
@@ -161,11 +206,13 @@ class TrainingDays(IterableDataset):
         first_step: int = 0,
         share: tuple[int, int] = (0, 1),
         coarse_change: bool = False,
+        stations: StationReader | None = None,
     ) -> None:
         self.source, self.sampler, self.statistics = source, sampler, statistics
         self.days_per_step, self.first_step = days_per_step, first_step
         self.share = share
         """(rank, world size): each process takes every world-size-th day group."""
+        self.stations = stations
         self._coarse = CoarseChange(source, sampler.leads) if coarse_change else None
 
     def groups(self, step: int) -> tuple[DayGroup, ...]:
@@ -175,12 +222,30 @@ class TrainingDays(IterableDataset):
         indices = [(step * self.days_per_step + k) * size + rank for k in range(self.days_per_step)]
         return tuple(self.sampler.group(i // length, i % length) for i in indices)
 
+    def batch(self, step: int) -> TrainingBatch:
+        """The batch of one step on this process, or a later one that stands in for it and says why."""
+        faults: list[str] = []
+        for ahead in range(SUBSTITUTES):
+            try:
+                batch = make_batch(
+                    self.source,
+                    self.groups(step + ahead),
+                    self.statistics,
+                    self.sampler.tile_size,
+                    self._coarse,
+                    self.stations,
+                )
+            except (BadSampleError, MissingInputError) as error:
+                faults.append(str(error))
+                continue
+            batch.faults = tuple(faults[:1])
+            return batch
+        raise BadSampleError(f"{SUBSTITUTES} steps in a row cannot be used; the first: {faults[0]}")
+
     def __iter__(self) -> Iterator[TrainingBatch]:
         worker = torch.utils.data.get_worker_info()
         offset, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
         step = self.first_step + offset
         while True:
-            yield make_batch(
-                self.source, self.groups(step), self.statistics, self.sampler.tile_size, self._coarse
-            )
+            yield self.batch(step)
             step += stride

@@ -1,51 +1,39 @@
-"""The training loop on PyTorch Lightning: residual in, loss out, schedule, averages, export."""
+"""The training loop on PyTorch Lightning: data, callbacks, and what happens at each step, in one place."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, TQDMProgressBar
+import torch
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from cranpm.data.sampler import TileSampler
 from cranpm.data.source import DaySource, init_times
 from cranpm.domain import Statistics
 from cranpm.model import CranPM
+from cranpm.training.average import WeightAverage
 from cranpm.training.batches import TrainingBatch, TrainingDays
+from cranpm.training.cost import matmul_rate
 from cranpm.training.heads import CoarseHead
+from cranpm.training.health import HealthWatch
 from cranpm.training.module import Training
+from cranpm.training.progress import Bar, Pace
 from cranpm.training.recipes import Recipe
+from cranpm.training.saving import Position, StateIO, StateSaver
+from cranpm.training.state import SavedState, TrainStates
+from cranpm.training.station_points import StationReader
+from cranpm.training.stopping import StopRequest, ignore_signals_in_worker
 
-
-class Pace(Callback):
-    """Logs samples per second and the share of time spent waiting for data."""
-
-    def __init__(self) -> None:
-        self._ended = time.perf_counter()
-        self._waited = self._worked = 0.0
-        self._samples = 0
-
-    def on_train_batch_start(self, trainer: Any, module: Any, batch: TrainingBatch, batch_idx: int) -> None:
-        self._begun = time.perf_counter()
-        self._waited += self._begun - self._ended
-
-    def on_train_batch_end(
-        self, trainer: Any, module: Any, outputs: Any, batch: TrainingBatch, batch_idx: int
-    ) -> None:
-        self._ended = time.perf_counter()
-        self._worked += self._ended - self._begun
-        self._samples += len(batch.today)
-        if (batch_idx + 1) % 20 == 0:
-            total = self._waited + self._worked
-            module.log("pace/samples_per_second", self._samples / total, batch_size=1)
-            module.log("pace/waiting_share", self._waited / total, batch_size=1)
-            self._waited = self._worked = 0.0
-            self._samples = 0
+SAVE_EVERY = 100
+"""Steps between saved states."""
 
 
 def train(
@@ -61,6 +49,13 @@ def train(
     workers: int = 1,
     max_seconds: float | None = None,
     callbacks: list[Callback] | None = None,
+    states: TrainStates | None = None,
+    saved: SavedState | None = None,
+    save_every: int = SAVE_EVERY,
+    stop: StopRequest | None = None,
+    devices: int = 1,
+    nodes: int = 1,
+    launcher: str = "popen",
 ) -> CranPM:
     """Train a network.
 
@@ -72,13 +67,23 @@ def train(
     statistics : Statistics
         Of the training days.
     out : Path
-        Logs (TensorBoard and CSV) and training state.
+        Logs (TensorBoard and CSV).
     network : CranPM, optional
         Go on from this one, for instance after `pretrain_global`; a new one by default.
     coarse_head : CoarseHead, optional
         Its readout, where the recipe goes on teaching the coarse change.
     max_seconds : float, optional
         Stop after this long; the schedule does not know of it.
+    states : TrainStates, optional
+        Where the run's state is kept; without it nothing can be resumed.
+    saved : SavedState, optional
+        Go on from this state, exactly.
+    stop : StopRequest, optional
+        Asked for a stop, the state is saved and `TrainingStopped` raised.
+    devices, nodes : int
+        Processes of one machine, and machines; each process takes every so many-th day group.
+    launcher : str
+        "popen" starts the command again for each further process (any device); "fork" clones this one (CPU only).
 
     Returns
     -------
@@ -86,12 +91,59 @@ def train(
         In eval mode; the averaged weights if the recipe averages.
     """
     L.seed_everything(recipe.seed, workers=True, verbose=False)
-    out = Path(out)
-    days = init_times(source, "train", recipe.splits, recipe.leads)
     module = Training(recipe, network, coarse_head)
-    settings = {"tile_size": recipe.tile_size, "seed": recipe.seed, "leads": recipe.leads}
+    batches, judged = _batches(recipe, source, statistics, validation_days)
+    loaders: dict[str, Any] = {"train_dataloaders": _loader(batches, workers)}
+    if judged is not None:
+        loaders["val_dataloaders"] = judged
+    stop = stop or StopRequest()
+    pace = Pace(recipe, matmul_rate(_device(), recipe.precision, seconds=0.1))
+    first_step, seconds = (saved.step, saved.document.get("seconds", 0.0)) if saved else (0, 0.0)
+    trainer = L.Trainer(
+        max_steps=recipe.steps,
+        precision=recipe.precision,  # type: ignore[arg-type]
+        gradient_clip_val=recipe.gradient_clip,
+        val_check_interval=validate_every if judged is not None else None,
+        check_val_every_n_epoch=None,
+        limit_val_batches=None if judged is not None else 0,
+        num_sanity_val_steps=0,
+        logger=_loggers(Path(out)),
+        enable_checkpointing=True,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        log_every_n_steps=10,
+        plugins=[] if states is None else [StateIO(states, saved)],
+        callbacks=[
+            Position(first_step, batches, *([] if judged is None else [judged.batches])),
+            LearningRateMonitor(),
+            pace,
+            Bar(pace),
+            HealthWatch(),
+            *_averaging(recipe),
+            *(callbacks or []),
+            StateSaver(
+                states,
+                every=save_every,
+                validate_every=validate_every if judged is not None else recipe.steps,
+                stop=stop,
+                max_seconds=max_seconds,
+                seconds_before=seconds,
+            ),
+        ],
+        **_processes(devices, nodes, launcher),
+    )
+    with stop:
+        trainer.fit(module, **loaders, ckpt_path=None if saved is None else str(saved.folder))
+    return module.network.eval()
+
+
+def _batches(
+    recipe: Recipe, source: DaySource, statistics: Statistics, validation_days: int
+) -> tuple[TrainingDays, _FixedBatches | None]:
+    """Endless training batches, and the same validation batches every time (None where no day is held out)."""
+    settings: dict[str, Any] = {"tile_size": recipe.tile_size, "seed": recipe.seed, "leads": recipe.leads}
     sampler = TileSampler(
-        days,
+        init_times(source, "train", recipe.splits, recipe.leads),
         source.land,
         source.domain.fine,
         tiles_per_day=recipe.tiles_per_day,
@@ -104,60 +156,80 @@ def train(
         statistics,
         days_per_step=recipe.days_per_step,
         coarse_change=recipe.coarse_weight > 0,
+        stations=station_reader(recipe, source),
     )
-    loaders: dict[str, Any] = {"train_dataloaders": _loader(batches, workers)}
     held = init_times(source, "validation", recipe.splits, recipe.leads)
-    if held:
-        chosen = [held[i] for i in np.linspace(0, len(held) - 1, min(validation_days, len(held))).astype(int)]
-        judge = TileSampler(
-            chosen, source.land, source.domain.fine, tiles_per_day=6, hotspot_ratio=0.0, **settings
-        )
-        loaders["val_dataloaders"] = _FixedBatches(
-            TrainingDays(source, judge, statistics, days_per_step=1), len(chosen)
-        )
-    averaging: list[Callback] = []
-    if recipe.average_decay is not None:
-        # not before the map stage: until then the decoder is what it was drawn to be, and would weigh in the average
-        first = recipe.token_steps + 1
-        averaging.append(EMAWeightAveraging(decay=recipe.average_decay, update_starting_at_step=first))
-    trainer = L.Trainer(
-        max_steps=recipe.steps,
-        max_time=None if max_seconds is None else {"seconds": int(max_seconds)},
-        precision=recipe.precision,  # type: ignore[arg-type]
-        gradient_clip_val=recipe.gradient_clip,
-        val_check_interval=validate_every if held else None,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        logger=[CSVLogger(out, name="csv"), TensorBoardLogger(out, name="tensorboard")],
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        log_every_n_steps=10,
-        callbacks=[
-            TQDMProgressBar(refresh_rate=10),
-            LearningRateMonitor(),
-            Pace(),
-            *averaging,
-            *(callbacks or []),
-        ],
+    if not held:
+        return batches, None
+    chosen = [held[i] for i in np.linspace(0, len(held) - 1, min(validation_days, len(held))).astype(int)]
+    judge = TileSampler(
+        chosen, source.land, source.domain.fine, tiles_per_day=6, hotspot_ratio=0.0, **settings
     )
-    trainer.fit(module, **loaders)
-    return module.network.eval()
+    reader = station_reader(recipe, source, with_held_out=True)
+    return batches, _FixedBatches(
+        TrainingDays(source, judge, statistics, days_per_step=1, stations=reader), len(chosen)
+    )
+
+
+def station_reader(recipe: Recipe, source: DaySource, *, with_held_out: bool = False) -> StationReader | None:
+    """Station values for the loss; None where the recipe does not ask for them."""
+    if not recipe.station_weight:
+        return None
+    stations = getattr(source, "stations", None)
+    if stations is None:
+        raise ValueError(
+            f"The recipe weighs stations ({recipe.station_weight}), but {source.name!r} has none. "
+            "Train on a dataset with stations, or set station_weight=0."
+        )
+    return StationReader(stations, source.domain.fine, with_held_out=with_held_out)
+
+
+def _averaging(recipe: Recipe) -> list[Callback]:
+    if recipe.average_decay is None:
+        return []
+    # not before the map stage: until then the decoder is what it was drawn to be, and would weigh in the average
+    return [WeightAverage(decay=recipe.average_decay, update_starting_at_step=recipe.token_steps + 1)]
+
+
+def _loggers(out: Path) -> list[Any]:
+    loggers: list[Any] = [CSVLogger(out, name="csv")]
+    try:
+        loggers.append(TensorBoardLogger(out, name="tensorboard"))
+    except ModuleNotFoundError:
+        print("TensorBoard is not installed; curves go to CSV only.")  # noqa: T201
+    return loggers
+
+
+def _processes(devices: int, nodes: int, launcher: str) -> dict[str, Any]:
+    if devices * nodes == 1:
+        return {"accelerator": "auto", "devices": 1}
+    strategy = DDPStrategy(
+        start_method=launcher,  # type: ignore[arg-type]
+        # the token stage leaves out the decoder, and held biases take no part in most steps
+        find_unused_parameters=True,
+        timeout=timedelta(hours=2),  # others wait while the first process gives the first lesson
+    )
+    return {"accelerator": "auto", "devices": devices, "num_nodes": nodes, "strategy": strategy}
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class _FixedBatches:
-    """The same validation batches every time, read once."""
+    """The same validation batches every time, read once; shared out where there are several processes."""
 
     def __init__(self, batches: TrainingDays, number: int) -> None:
-        self._batches, self._number = batches, number
+        self.batches, self._number = batches, number
         self._kept: list[TrainingBatch] = []
 
     def __len__(self) -> int:
-        return self._number
+        return -(-self._number // self.batches.share[1])
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[TrainingBatch]:
         if not self._kept:
-            stream = iter(self._batches)
-            self._kept = [next(stream) for _ in range(self._number)]
+            stream = iter(self.batches)
+            self._kept = [next(stream) for _ in range(len(self))]
         return iter(self._kept)
 
 
@@ -168,4 +240,7 @@ def _loader(batches: TrainingDays, workers: int) -> DataLoader:
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         persistent_workers=workers > 0,
+        worker_init_fn=ignore_signals_in_worker if workers else None,
+        # a stream of its own: starting workers draws a seed, and must not move the network's dropout
+        generator=torch.Generator().manual_seed(batches.sampler.seed),
     )

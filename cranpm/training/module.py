@@ -10,13 +10,22 @@ import torch
 
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
-from cranpm.model import CranPM
+from cranpm.model import CranPM, GlobalContext
 from cranpm.model.parameters import learn_biases
 from cranpm.model.parameters import parameter_groups as decay_groups
 from cranpm.training.batches import TrainingBatch
 from cranpm.training.heads import CoarseHead, TokenHead
-from cranpm.training.losses import focal_frequency_loss, known_mse, land_mse, token_mse
+from cranpm.training.health import Health
+from cranpm.training.losses import (
+    focal_frequency_loss,
+    hotspot_weight,
+    known_mse,
+    land_mse,
+    station_loss,
+    token_mse,
+)
 from cranpm.training.recipes import Recipe
+from cranpm.training.station_points import StationPoints
 
 
 class Training(L.LightningModule):
@@ -33,6 +42,9 @@ class Training(L.LightningModule):
         if coarse_head is None and recipe.coarse_weight:
             coarse_head = CoarseHead(model.local_width, model.global_patch, len(recipe.leads))
         self.coarse_head = coarse_head if recipe.coarse_weight else None
+        self.health = Health(recipe.most_skipped)
+        self.latest: dict[str, torch.Tensor] = {}
+        """Loss and RMSE [ug m-3] of the last training step, for progress and for messages."""
 
     def losses(self, batch: TrainingBatch) -> dict[str, torch.Tensor]:
         """Each term of eq. 6 on one batch, in network units, and the RMSE of the batch in ug m-3.
@@ -41,36 +53,73 @@ class Training(L.LightningModule):
         tokens: the decoder, most of the cost, waits until there is something to draw.
         """
         context = self.network.encode_global(batch.global_inputs)
+        terms = self._coarse_terms(batch, context) if self.training and self.coarse_head is not None else {}
+        extra: torch.Tensor | float = self.recipe.coarse_weight * terms["coarse"] if terms else 0.0
         today, target = torch.nan_to_num(normalise_pm2p5(batch.today)), normalise_pm2p5(batch.target)
-        terms: dict[str, torch.Tensor] = {}
-        extra: torch.Tensor | float = 0.0
-        if self.training and self.coarse_head is not None:
-            if batch.coarse_amounts is None or batch.coarse_change is None:
-                raise ValueError(
-                    "coarse_weight needs batches with the coarse change (TrainingDays(coarse_change=True))."
-                )
-            predicted = self.coarse_head(context.tokens, context.grid, batch.coarse_amounts)
-            terms["coarse"] = known_mse(predicted.float(), batch.coarse_change)
-            extra = self.recipe.coarse_weight * terms["coarse"]
         if self.training and self.global_step < self.recipe.token_steps:
             tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
-            terms["token"] = token_mse(
-                self.token_head(tokens, batch.local_inputs.fields), target - today, batch.mask
-            )
+            change = self.token_head(tokens, batch.local_inputs.fields)
+            terms["token"] = token_mse(change, target - today, batch.mask, self._pool)
             terms["loss"] = terms["token"] + extra
             terms["rmse"] = PM_SCALE * terms["token"].detach().sqrt()
-            still = token_mse(torch.zeros_like(tokens[..., 0]), target - today, batch.mask)
+            still = token_mse(torch.zeros_like(tokens[..., 0]), target - today, batch.mask, self._pool)
             terms["persistence"] = PM_SCALE * still.detach().sqrt()
             return terms
         delta = self.network.forecast_delta(batch.local_inputs, context, batch.day_index).float()
         forecast = today + delta
-        pixel = land_mse(forecast, target, batch.mask)
-        terms["persistence"] = PM_SCALE * land_mse(today, target, batch.mask).detach().sqrt()
-        terms |= {"pixel": pixel, "rmse": PM_SCALE * pixel.detach().sqrt(), "loss": pixel + extra}
-        if self.recipe.frequency_weight:
+        return terms | self._map_terms(batch, forecast, today, target, extra)
+
+    def _coarse_terms(self, batch: TrainingBatch, context: GlobalContext) -> dict[str, torch.Tensor]:
+        if batch.coarse_amounts is None or batch.coarse_change is None:
+            raise ValueError(
+                "coarse_weight needs batches with the coarse change (TrainingDays(coarse_change=True))."
+            )
+        predicted = self.coarse_head(context.tokens, context.grid, batch.coarse_amounts)  # type: ignore[misc]
+        return {"coarse": known_mse(predicted.float(), batch.coarse_change, self._pool)}
+
+    def _map_terms(
+        self,
+        batch: TrainingBatch,
+        forecast: torch.Tensor,
+        today: torch.Tensor,
+        target: torch.Tensor,
+        extra: torch.Tensor | float,
+    ) -> dict[str, torch.Tensor]:
+        recipe = self.recipe
+        plain = land_mse(forecast, target, batch.mask, pool=self._pool)
+        pixel = plain
+        if recipe.hotspot_weight and self.training:
+            weight = hotspot_weight(batch.target, recipe.hotspot_weight)
+            pixel = land_mse(forecast, target, batch.mask, weight, pool=self._pool)
+        still = land_mse(today, target, batch.mask, pool=self._pool)
+        terms = {
+            "persistence": PM_SCALE * still.detach().sqrt(),
+            "pixel": pixel,
+            "rmse": PM_SCALE * plain.detach().sqrt(),
+            "loss": pixel + extra,
+        }
+        if recipe.frequency_weight:
             terms["frequency"] = focal_frequency_loss(forecast, target, batch.mask)
-            terms["loss"] = terms["loss"] + self.recipe.frequency_weight * terms["frequency"]
+            terms["loss"] = terms["loss"] + recipe.frequency_weight * terms["frequency"]
+        if recipe.station_weight and batch.stations is not None:
+            terms["station"] = self._station_error(forecast, batch.stations, held=False)
+            terms["loss"] = terms["loss"] + recipe.station_weight * terms["station"]
+            if not self.training:
+                terms["station_held_out"] = self._station_error(forecast, batch.stations, held=True)
         return terms
+
+    def _station_error(self, forecast: torch.Tensor, points: StationPoints, held: bool) -> torch.Tensor:
+        """Squared error at the stations of one group, in network units."""
+        observed = torch.where(points.held == held, normalise_pm2p5(points.observed), torch.nan)
+        return station_loss(forecast, points.rows, points.cols, observed, points.tile, self._pool)
+
+    def _pool(self, weight: torch.Tensor) -> torch.Tensor:
+        """Mean over processes (`losses.Pool`)."""
+        if not self.training or self._trainer is None or self.trainer.world_size == 1:
+            return weight
+        weight = weight.detach().clone()
+        torch.distributed.all_reduce(weight)
+        return weight / self.trainer.world_size
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         if self.recipe.bias_every > 1:
@@ -80,14 +129,31 @@ class Training(L.LightningModule):
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> torch.Tensor:
         terms = self.losses(batch)
         self.log_dict({f"train/{k}": v.detach() for k, v in terms.items()}, prog_bar=False, batch_size=1)
-        self.log("rmse", terms["rmse"], prog_bar=True, logger=False, batch_size=1)
-        return terms["loss"]
+        self.latest = {"loss": terms["loss"].detach(), "rmse": terms["rmse"]}
+        # a stand-in must not teach: its loss makes every gradient, on every process, one that is left out
+        return terms["loss"] * torch.nan if batch.faults else terms["loss"]
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by the norm over all weights; a step whose norm is not finite moves nothing (`health.Health`)."""
+        members = [p for group in optimizer.param_groups for p in group["params"]]
+        limit = gradient_clip_val or torch.inf
+        self.health.judge(torch.nn.utils.clip_grad_norm_(members, limit), members)
 
     def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         terms = self.losses(batch)
         # squared, so that the epoch's mean pools cells instead of averaging per-batch errors
         squares = {"squared": terms["rmse"].square(), "squared_persistence": terms["persistence"].square()}
-        self.log_dict({f"validation/{k}": v for k, v in squares.items()}, on_epoch=True, batch_size=1)
+        for name in ("station", "station_held_out"):
+            if name in terms:
+                squares[f"squared_{name}"] = PM_SCALE**2 * terms[name]
+        self.log_dict(
+            {f"validation/{k}": v for k, v in squares.items()}, on_epoch=True, batch_size=1, sync_dist=True
+        )
 
     def on_validation_epoch_end(self) -> None:
         values = self.trainer.callback_metrics

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from cranpm.domain.splits import Splits
 from cranpm.model.config import ModelConfig, get_preset
+
+PRECISIONS = ("32-true", "bf16-mixed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,11 @@ class Recipe:
     gradient_clip: float = 1.0
     frequency_weight: float = 0.1
     station_weight: float = 0.1
+    """Weight of the error at stations outside the held-out blocks; needs a source with stations."""
+    hotspot_weight: float = 0.0
+    """How much more a cell at 50 ug m-3 weighs than a clean one in the pixel loss; 0 weighs all alike."""
+    most_skipped: int = 5
+    """Steps in a row that may be left out because their loss or gradient is not finite; one more ends the run."""
     global_epochs: int = 0
     """Passes over the training days that teach the global branch alone (`pretrain_global`; not in the paper)."""
     token_steps: int = 0
@@ -48,8 +55,45 @@ class Recipe:
     precision: str = "bf16-mixed"
     seed: int = 1
 
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"Recipe.precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}."
+            )
+        for name in ("steps", "days_per_step", "tiles_per_day", "bias_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Recipe.{name} is {getattr(self, name)}; expected at least 1.")
+        if not self.learning_rate > 0:
+            raise ValueError(f"Recipe.learning_rate is {self.learning_rate}; expected more than 0.")
+        if not 0 <= self.hotspot_ratio <= 1:
+            raise ValueError(f"Recipe.hotspot_ratio is {self.hotspot_ratio}; expected 0..1.")
+        if self.tile_size % self.model.local_multiple:
+            raise ValueError(
+                f"Recipe.tile_size is {self.tile_size}; expected a multiple of {self.model.local_multiple} "
+                "(local patch x window)."
+            )
+        if not self.leads or not set(self.leads) <= set(range(1, self.model.num_leads + 1)):
+            raise ValueError(
+                f"Recipe.leads is {self.leads}; expected some of 1..{self.model.num_leads} days."
+            )
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """Inverse of `to_dict`, also after JSON; an unknown field is refused, a missing one takes its default."""
+        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+        if unknown:
+            raise ValueError(
+                f"Unknown recipe field(s) {', '.join(unknown)}. Update cranpm, or check the spelling."
+            )
+        values = dict(values, model=ModelConfig.from_dict(values["model"]))
+        if "splits" in values:
+            values["splits"] = Splits(**{name: tuple(days) for name, days in values["splits"].items()})
+        if "leads" in values:
+            values["leads"] = tuple(int(lead) for lead in values["leads"])
+        return cls(**values)
 
 
 def paper() -> Recipe:
@@ -90,9 +134,18 @@ def tiny() -> Recipe:
         tile_size=256,
         days_per_step=2,
         tiles_per_day=4,
-        steps=100,
+        steps=150,
+        token_steps=40,
         warmup_steps=10,
+        average_decay=0.95,
     )
 
 
 RECIPES = {"paper": paper, "small": small, "tiny": tiny}
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe of that name, or an error that lists the known ones."""
+    if name not in RECIPES:
+        raise ValueError(f"Unknown recipe {name!r}; expected one of {', '.join(RECIPES)}.")
+    return RECIPES[name]()

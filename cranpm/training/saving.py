@@ -1,0 +1,170 @@
+"""When a run's state is saved, and how it comes back: Lightning's own checkpoint, through `state.TrainStates`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.plugins.io import CheckpointIO
+
+from cranpm.training.health import refuse_non_finite
+from cranpm.training.randomness import random_state, restore_random_state
+from cranpm.training.state import SavedState, TrainStates
+from cranpm.training.stopping import StopRequest, TrainingStopped
+
+
+class StateIO(CheckpointIO):
+    """Lightning's door to the disk: states are written whole or not at all, and verified before they are read."""
+
+    def __init__(self, states: TrainStates, saved: SavedState | None) -> None:
+        self._states, self._saved = states, saved
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        for part in ("state_dict", "current_model_state"):
+            refuse_non_finite(checkpoint.get(part, {}).items(), f"Step {checkpoint['global_step']}")
+        facts = checkpoint.pop("facts", {})
+        self._states.save(checkpoint, int(checkpoint["global_step"]), **facts)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        if self._saved is None:
+            raise ValueError(f"No saved state to read at {path}.")
+        return self._saved.load()
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """States are removed by `TrainStates` itself."""
+
+
+class StateSaver(Checkpoint):
+    """Saves every so many steps, before each validation, when asked to stop, and at the end.
+
+    A ``Checkpoint`` callback, so that Lightning runs it after all others: averages are up to date when it saves.
+
+    Parameters
+    ----------
+    states : TrainStates or None
+        None saves nothing; asking for a stop then just ends the run.
+    every, validate_every : int
+        Steps between saves, and between validations.
+    stop : StopRequest
+    max_seconds : float, optional
+        Ends the run properly (validation, average, export) after this long.
+    """
+
+    def __init__(
+        self,
+        states: TrainStates | None,
+        *,
+        every: int,
+        validate_every: int,
+        stop: StopRequest,
+        max_seconds: float | None = None,
+        seconds_before: float = 0.0,
+    ) -> None:
+        self._states, self._every, self._validate_every = states, every, validate_every
+        self._stop, self._max_seconds = stop, max_seconds
+        self._seconds_before = seconds_before
+        self._begun = time.monotonic()
+        self._restored: dict[str, Any] | None = None
+        self._saved_step = -1
+
+    @property
+    def seconds(self) -> float:
+        """Seconds trained, earlier starts included."""
+        return self._seconds_before + time.monotonic() - self._begun
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        self._begun = time.monotonic()
+        self._stop.listen()
+        self._saved_step = trainer.global_step  # what was just loaded is on disk already
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if self._restored is not None:  # as late as can be: nothing may draw between this and the step
+            restore_random_state(self._restored)
+            self._restored = None
+
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step = trainer.global_step
+        asked, late = self._agree(trainer)
+        due = step % self._every == 0 or step % self._validate_every == 0
+        if asked or late or due or step >= trainer.max_steps:
+            self._save(trainer)
+        if asked:
+            raise TrainingStopped(self._message(trainer))
+        if late:
+            trainer.should_stop = True
+
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        self._random = random_state()
+
+    def on_validation_batch_start(self, trainer: Any, *_: Any, **__: Any) -> None:
+        if self._stop.asked and trainer.training is False and self._saved_step >= 0:
+            raise TrainingStopped(self._message(trainer))  # this very step was saved before validation began
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        restore_random_state(self._random)
+
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        streams: list[Any] = [random_state()]
+        if trainer.world_size > 1:
+            streams = [None] * trainer.world_size
+            torch.distributed.all_gather_object(streams, random_state())
+        checkpoint["random"] = streams
+        checkpoint["health"] = pl_module.health.state_dict()
+        checkpoint["facts"] = {"seconds": round(self.seconds, 1), "scores": _scores(trainer)}
+
+    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        self._restored = checkpoint["random"][trainer.global_rank]
+        pl_module.health.load_state_dict(checkpoint["health"])
+
+    def _agree(self, trainer: Any) -> tuple[bool, bool]:
+        """Whether to stop and whether time is up, the same on every process."""
+        asked = self._stop.asked is not None
+        late = self._max_seconds is not None and time.monotonic() - self._begun > self._max_seconds
+        if trainer.world_size == 1:
+            return asked, late
+        flags = torch.tensor([asked, late], dtype=torch.float32, device=trainer.strategy.root_device)
+        torch.distributed.all_reduce(flags)
+        return bool(flags[0] > 0), bool(flags[1] > 0)
+
+    def _save(self, trainer: Any) -> None:
+        if self._states is not None and trainer.global_step != self._saved_step:
+            trainer.save_checkpoint(Path(self._states.folder) / f"step-{trainer.global_step}")
+            self._saved_step = trainer.global_step
+            self._stop.message = f"State of step {trainer.global_step} saved."
+
+    def _message(self, trainer: Any) -> str:
+        if self._states is None:
+            return f"Stopped at step {trainer.global_step}; this run keeps no state."
+        return f"Stopped at step {trainer.global_step}; its state is in {self._states.folder}. Go on with --resume."
+
+
+class Position(Callback):
+    """Tells the data where to begin and which share is this process's, once Lightning knows."""
+
+    def __init__(self, first_step: int, *batches: Any) -> None:
+        self._first_step, self._batches = first_step, batches
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        for batches in self._batches:
+            batches.share = (trainer.global_rank, trainer.world_size)
+        self._batches[0].first_step = self._first_step
+
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.global_rank:  # the same weights everywhere, but not the same dropout
+            torch.manual_seed(pl_module.recipe.seed + 1_000_003 * trainer.global_rank)
+
+
+def _scores(trainer: Any) -> dict[str, float]:
+    """The last validation's figures."""
+    return {
+        name.removeprefix("validation/"): round(float(value), 6)
+        for name, value in trainer.callback_metrics.items()
+        if name.startswith("validation/")
+    }

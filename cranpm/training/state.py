@@ -1,0 +1,229 @@
+"""What a run needs to go on exactly where it was: written whole or not at all, checked when read.
+
+A state is a folder ``train_state/step-00000120``: ``state.pt`` (weights, optimiser, schedule, average, random streams,
+loop counters; read with PyTorch's weights-only loader, so nothing in it is executed) and ``state.json`` (step, recipe,
+statistics, fingerprint of the data, sha256). The last two are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cranpm import __version__
+
+FORMAT = 1
+KIND = "cranpm-train-state"
+PAYLOAD, DOCUMENT = "state.pt", "state.json"
+KEPT = 2
+
+
+class TrainStateError(RuntimeError):
+    """A saved state that cannot be used, or cannot be written; the message says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedState:
+    """One state on disk, verified."""
+
+    folder: Path
+    document: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        return int(self.document["step"])
+
+    @property
+    def stage(self) -> str:
+        return str(self.document["stage"])
+
+    def load(self) -> dict[str, Any]:
+        """The tensors, on the CPU."""
+        return torch.load(self.folder / PAYLOAD, map_location="cpu", weights_only=True)
+
+
+class TrainStates:
+    """The states of one run.
+
+    Parameters
+    ----------
+    folder : Path
+        ``OUT/train_state``.
+    identity : dict
+        What a state must have been made with to go on from it: JSON values under "recipe", "statistics", "data",
+        "processes".
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.identity: dict[str, Any] = json.loads(json.dumps(identity))  # as it will be read back
+
+    def save(self, payload: dict[str, Any], step: int, stage: str = "tiles", **facts: Any) -> SavedState:
+        """Write a state; older ones beyond the last two go once it stands.
+
+        Raises
+        ------
+        TrainStateError
+            If it cannot be written; earlier states are as they were.
+        """
+        final = self.folder / f"step-{_order(stage)}{step:08d}"
+        fresh = self.folder / f".{final.name}.new"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir()
+            content = _to_bytes(payload)
+            document = {
+                "kind": KIND,
+                "format": FORMAT,
+                "step": step,
+                "stage": stage,
+                "bytes": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "version": __version__,
+                **facts,
+                **self.identity,
+            }
+            _write(fresh / PAYLOAD, content)
+            _write(fresh / DOCUMENT, (json.dumps(document, indent=1) + "\n").encode())
+            _sync_folder(fresh)
+            if final.exists():  # damaged before, or saved again after a stop
+                aside = final.with_name(f".{final.name}.old.new")
+                os.replace(final, aside)
+            os.replace(fresh, final)
+            _sync_folder(self.folder)
+            self.clean()
+            for old in self._folders()[:-KEPT]:
+                shutil.rmtree(old, ignore_errors=True)
+        except OSError as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise TrainStateError(
+                f"Cannot save the training state of step {step} in {self.folder} ({error.strerror or error}). "
+                f"{self._what_stands()} Make room or give permission there, then resume."
+            ) from error
+        return SavedState(folder=final, document=document)
+
+    def newest(self) -> SavedState | None:
+        """The newest state that is whole; a damaged one is left out with a warning.
+
+        Raises
+        ------
+        TrainStateError
+            If there are states, but none of them whole, or one comes from a newer format.
+        """
+        folders = self._folders()
+        for folder in reversed(folders):
+            try:
+                return SavedState(folder=folder, document=_verified(folder))
+            except _DamagedError as error:
+                warnings.warn(f"{error} It is left out.", stacklevel=2)
+        if folders:
+            raise TrainStateError(
+                f"None of the {len(folders)} states in {self.folder} is whole; begin anew in another folder."
+            )
+        return None
+
+    def refuse_other_run(self, state: SavedState) -> None:
+        """Raise unless a state was made with this recipe, these statistics, these data and as many processes."""
+        for part, ours in self.identity.items():
+            theirs = state.document.get(part)
+            if theirs != ours:
+                raise TrainStateError(
+                    f"{state.folder} was made with another {_PARTS.get(part, part)}: {_differences(theirs, ours)}. "
+                    "Resume with what it was started with, or begin anew in another folder."
+                )
+
+    def clean(self) -> None:
+        """Remove what an interrupted write left (call with the run's lock held)."""
+        for left in self.folder.glob(".step-*.new"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _folders(self) -> list[Path]:
+        return sorted(p for p in self.folder.glob("step-*") if p.is_dir())
+
+    def _what_stands(self) -> str:
+        folders = self._folders()
+        return f"The state {folders[-1].name} stands." if folders else "No earlier state exists."
+
+
+_PARTS = {"statistics": "set of statistics", "data": "data set", "processes": "number of processes"}
+
+
+class _DamagedError(Exception):
+    pass
+
+
+def _order(stage: str) -> int:
+    """States of the first lesson sort before those of the tiles."""
+    return {"global": 0, "tiles": 1}[stage]
+
+
+def _verified(folder: Path) -> dict[str, Any]:
+    try:
+        document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _DamagedError(f"{folder}/{DOCUMENT} cannot be read ({error}).") from error
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise _DamagedError(f"{folder}/{DOCUMENT} does not describe a training state.")
+    if not isinstance(document.get("format"), int) or document["format"] > FORMAT:
+        raise TrainStateError(
+            f"{folder} has state format {document.get('format')}; this cranpm reads up to {FORMAT}. Update cranpm."
+        )
+    digest, size = hashlib.sha256(), 0
+    try:
+        with (folder / PAYLOAD).open("rb") as file:
+            while block := file.read(1 << 22):
+                digest.update(block)
+                size += len(block)
+    except OSError as error:
+        raise _DamagedError(f"{folder}/{PAYLOAD} cannot be read ({error}).") from error
+    if size != document.get("bytes") or digest.hexdigest() != document.get("sha256"):
+        raise _DamagedError(f"{folder}/{PAYLOAD} is damaged: its sha256 is not the one in {DOCUMENT}.")
+    return document
+
+
+def _to_bytes(payload: dict[str, Any]) -> memoryview:
+    buffer = io.BytesIO()
+    torch.save(payload, buffer)
+    return buffer.getbuffer()
+
+
+def _write(path: Path, content: bytes | memoryview) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _differences(theirs: Any, ours: Any, name: str = "") -> str:
+    """The fields that differ, in words; the first few."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        parts = [
+            _differences(theirs.get(key), ours.get(key), f"{name}.{key}" if name else key)
+            for key in sorted(set(theirs) | set(ours))
+            if theirs.get(key) != ours.get(key)
+        ]
+        return ", ".join(parts[:6]) + (f" and {len(parts) - 6} more" if len(parts) > 6 else "")
+    return f"{name or 'it'} was {_short(theirs)}, is {_short(ours)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,82 @@
+"""Ending a run from outside: SIGTERM and SIGINT ask for a stop, the state is saved, the exit code says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+STOPPED_EXIT_CODE = 75
+"""Exit code of a run that was asked to stop and saved its state (EX_TEMPFAIL: try again, here with --resume)."""
+
+PATIENCE = 25.0
+"""Seconds a stop may wait for the step at hand; then the last saved state has to do."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class TrainingStopped(Exception):
+    """The run was asked to stop; what was saved is in ``message``."""
+
+
+class StopRequest:
+    """Remembers that somebody asked for a stop; a context manager round the whole run.
+
+    The first signal lets the step end and the state be saved; a second one interrupts at once. If the step takes
+    longer than `PATIENCE`, the process leaves with the same exit code and the last saved state.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self.asked: signal.Signals | None = None
+        self.message = ""
+        self._patience = patience
+        self._before: dict[signal.Signals, Any] = {}
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.listen()
+        return self
+
+    def listen(self) -> None:
+        """Take the signals (again: Lightning puts its own handlers in place when fitting begins)."""
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                signal.signal(number, self._receive)
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def ask(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ask for a stop from within."""
+        self.asked = self.asked or number
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.asked is not None:
+            raise TrainingStopped(f"Stopped at once by a second signal. {self.message}".strip())
+        self.asked = signal.Signals(number)
+        print(f"{self.asked.name}: saving after this step ...", file=sys.stderr, flush=True)  # noqa: T201
+        self._timer = threading.Timer(self._patience, self._leave)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _leave(self) -> None:
+        print(  # noqa: T201
+            f"The step takes longer than {self._patience:.0f} s; leaving with the last saved state. {self.message}",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(STOPPED_EXIT_CODE)
+
+
+def ignore_signals_in_worker(_: int = 0) -> None:
+    """For data workers: a Ctrl-C or a batch system's SIGTERM reaches them too, and they must outlive the last step."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
