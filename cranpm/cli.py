@@ -10,12 +10,16 @@ import typer
 
 from cranpm import __version__
 from cranpm.cli_console import bar, console, plain_errors
+from cranpm.cli_data import data_app
+from cranpm.cli_physics import physics
 from cranpm.cli_testbed import testbed_app
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="CRAN-PM Explorer: PM2.5 over Europe at 1 km."
 )
 app.add_typer(testbed_app, name="testbed")
+app.command()(physics)
+app.add_typer(data_app, name="data")
 
 
 class _ManyLeads(typer.core.TyperCommand):

@@ -51,7 +51,7 @@ class BarProgress:
         self._task = progress.add_task(title, total=None, left="")
 
     def __call__(self, done: int, total: int, seconds_left: float | None, title: str | None = None) -> None:
-        left = "" if seconds_left is None else f"{_duration(seconds_left)} left"
+        left = "" if seconds_left is None else f"{duration(seconds_left)} left"
         description = title or self._title
         self._progress.update(self._task, completed=done, total=total, left=left, description=description)
 
@@ -75,7 +75,8 @@ def bar(title: str, *, unit: str) -> Iterator[BarProgress]:
         yield BarProgress(progress, title)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = seconds / 60

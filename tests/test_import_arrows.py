@@ -20,6 +20,8 @@ NO_BASE = {"cranpm", "cranpm.domain", "cranpm.model", "cranpm.paths"}
 FRONT = {
     "cranpm.cli",
     "cranpm.cli_console",
+    "cranpm.cli_physics",
+    "cranpm.cli_data",
     "cranpm.cli_tables",
     "cranpm.cli_testbed",
     "cranpm.diagnosis",

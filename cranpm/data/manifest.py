@@ -36,7 +36,7 @@ class Provider(_Entry):
 class Access(_Entry):
     """How to get them; ``auth`` says where a key comes from, never the key."""
 
-    kind: Literal["package", "zenodo", "http", "ecmwf-datastores", "eea-download-service"]
+    kind: Literal["package", "zenodo", "http", "ecmwf-datastores", "eea-download-service", "openaq"]
     auth: Text
     client: str | None = None
     package: str | None = None
@@ -133,6 +133,7 @@ class Source(_Entry):
                 "baseline",
                 "testbed-geography",
                 "map-lines",
+                "live",
             ],
             ...,
         ],

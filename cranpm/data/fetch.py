@@ -1,0 +1,282 @@
+"""Bring a source to this machine: what is complete is skipped, what broke off goes on, nothing is half there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import requests
+
+from cranpm.data.copernicus import Cost, DataStore, RequestRefusedError
+from cranpm.data.download import AccessRefusedError, NotThereError, download
+from cranpm.data.endpoints import endpoint, polite_session
+from cranpm.data.manifest import Manifest, ManifestError, Source
+from cranpm.data.openers import sniff
+from cranpm.data.providers import copernicus_file, folder_of, list_files
+from cranpm.data.raw import RawFile, Receipt, days_covered, read_receipt, receipts, write_receipt
+from cranpm.data.request_templates import halves, with_period
+from cranpm.domain import Domain
+
+log = logging.getLogger(__name__)
+
+NEEDED = (
+    "ghap-pm25-d1k",
+    "era5-single-levels",
+    "era5-pressure-levels",
+    "cams-global-forecasts",
+    "elevation-etopo-2022",
+    "eea-measurements",
+    "eea-stations",
+)
+"""Sources that preparing a European dataset like the paper's needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchProgress:
+    """Where a fetch stands. ``seconds_left`` is None until a file has been seen to move."""
+
+    file: str
+    state: str
+    files_done: int
+    files: int
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchPlan:
+    """What a fetch would do."""
+
+    source: Source
+    present: list[RawFile]
+    missing: list[RawFile]
+    costs: dict[str, Cost]
+
+    @property
+    def known_bytes(self) -> int:
+        return sum(file.size or 0 for file in self.missing)
+
+
+def choose_sources(manifest: Manifest, name: str) -> list[Source]:
+    """Sources by id, by the beginning of an id ("era5"), or "needed" for all that preparing needs.
+
+    Raises
+    ------
+    ManifestError
+        If none has that name.
+    """
+    if name == "needed":
+        return [manifest.source(source_id) for source_id in NEEDED]
+    exact = [source for source in manifest.sources if source.id == name]
+    found = exact or [source for source in manifest.sources if source.id.startswith(name)]
+    found = exact or [source for source in found if source.access.kind != "package"]
+    if not found:
+        known = ", ".join(s.id for s in manifest.sources if s.access.kind != "package")
+        raise ManifestError(f"No source {name!r} to fetch; known: needed, {known}.")
+    return found
+
+
+def make_plan(
+    source: Source,
+    first: np.datetime64,
+    last: np.datetime64,
+    *,
+    domain: Domain,
+    root: Path,
+    countries: Sequence[str] = (),
+    session: requests.Session | None = None,
+    estimate: bool = True,
+) -> FetchPlan:
+    """What is there, what is missing, and what the missing costs; nothing is requested or downloaded yet."""
+    session = session or polite_session()
+    files = list_files(source, first, last, domain=domain, root=root, session=session, countries=countries)
+    have = receipts(root, source.id, folder_of(source, domain, root).name if _is_cut(source) else None)
+    missing = [file for file in files if not _is_there(file, have)]
+    costs: dict[str, Cost] = {}
+    if estimate and missing and source.access.kind == "ecmwf-datastores":
+        store = DataStore(source.access.store)  # type: ignore[arg-type]
+        costs = {f.path.name: store.estimate(str(source.access.dataset), f.request) for f in missing}
+    present = [file for file in files if file not in missing]
+    return FetchPlan(source=source, present=present, missing=missing, costs=costs)
+
+
+def _is_cut(source: Source) -> bool:
+    return source.access.kind in ("ecmwf-datastores", "openaq")
+
+
+def _is_there(file: RawFile, have: Sequence[Receipt]) -> bool:
+    if read_receipt(file.path) is not None:
+        return True
+    if file.first is None or file.last is None or not file.request:
+        return False
+    # a wider file of the same request answers too, so asking for fewer days downloads nothing
+    wanted = set(np.arange(file.first, file.last + np.timedelta64(1, "D")))
+    same_place = [receipt for receipt in have if receipt.request.get("area") == file.request.get("area")]
+    return any(
+        wanted <= days_covered(same_place, part)
+        for part in (file.part, file.part.removesuffix("-end"))
+    )  # fmt: skip
+
+
+def fetch(
+    plan: FetchPlan,
+    *,
+    progress: Callable[[FetchProgress], None] | None = None,
+    session: requests.Session | None = None,
+    patience: float = 60.0,
+) -> list[Receipt]:
+    """Download what a plan lacks, one file after another.
+
+    Parameters
+    ----------
+    patience : float
+        Longest pause [s] between two looks at a request that waits in a store's queue.
+
+    Raises
+    ------
+    DownloadError
+        Or one of its kinds. What is complete stays; running again goes on from there.
+    """
+    session = session or polite_session()
+    tell = _Teller(progress, len(plan.missing), plan.known_bytes)
+    done: list[Receipt] = []
+    store = None
+    waiting = list(plan.missing)
+    while waiting:
+        file = waiting.pop(0)
+        tell.begin(file)
+        if plan.source.access.kind == "ecmwf-datastores":
+            store = store or DataStore(plan.source.access.store, patience=patience)  # type: ignore[arg-type]
+            dataset = str(plan.source.access.dataset)
+            cost = plan.costs.get(file.path.name) or store.estimate(dataset, file.request)
+            if cost.too_much:
+                waiting = [*_halved(plan.source, file, cost), *waiting]
+                tell.more(1)
+                continue
+            done.append(_from_store(store, plan.source, file, session, tell))
+        else:
+            done.append(_from_address(plan.source, file, endpoint(str(file.url)), session, tell))
+        tell.finish(done[-1])
+    return done
+
+
+def _from_address(
+    source: Source, file: RawFile, url: str, session: requests.Session, tell: _Teller
+) -> Receipt:
+    may_be_absent = "{lat}" in str(source.resources[0].path if source.resources else "") or (
+        source.access.kind == "openaq"
+    )
+    receipt: list[Receipt] = []
+
+    def accept(part: Path) -> None:
+        sniff(part)  # a web page or an error message is no data
+        receipt.append(write_receipt(file, part, url, source))
+
+    try:
+        download(
+            url,
+            file.path,
+            session=session,
+            hash=file.hash,
+            size=file.size,
+            accept=accept,
+            progress=tell.bytes,
+        )
+    except NotThereError:
+        if not may_be_absent:
+            raise
+        return write_receipt(
+            file, file.path, url, source, absent=True
+        )  # a tile of the sea, a day without data
+    return receipt[-1]
+
+
+def _from_store(
+    store: DataStore, source: Source, file: RawFile, session: requests.Session, tell: _Teller
+) -> Receipt:
+    ticket = file.path.with_name(f".{file.path.name}.request.json")
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    for attempt in (1, 2):
+        tell.state("waiting for the store")
+        asset = store.result(str(source.access.dataset), file.request, ticket)
+        try:
+            tell.state("downloading")
+            receipt = _from_address(source, replace(file, size=asset.size), asset.url, session, tell)
+            break
+        except (NotThereError, AccessRefusedError):
+            ticket.unlink(missing_ok=True)  # results are kept for some days only: ask for it anew
+            if attempt == 2:
+                raise
+    ticket.unlink(missing_ok=True)
+    return receipt
+
+
+def _halved(source: Source, file: RawFile, cost: Cost) -> list[RawFile]:
+    assert file.first is not None
+    assert file.last is not None
+    parts = halves((file.first, file.last))
+    if parts is None:
+        raise RequestRefusedError(f"{file.label}: even one day is too much for the store ({cost}).")
+    log.warning("%s: %s; asked for in two parts.", file.label, cost)
+    return [
+        copernicus_file(source, file.part, period, with_period(file.request, period), file.path.parent)
+        for period in parts
+    ]
+
+
+class _Teller:
+    """Turns bytes into progress with the time left."""
+
+    def __init__(self, call: Callable[[FetchProgress], None] | None, files: int, total: int) -> None:
+        self._call, self._files, self._total = call, files, total
+        self._done, self._before, self._moved, self._since = 0, 0, 0, time.monotonic()
+        self._file = self._state = ""
+
+    def more(self, files: int) -> None:
+        self._files += files
+
+    def begin(self, file: RawFile) -> None:
+        self._file, self._state, self._last = file.label, "asking", -1
+        self._send(0, file.size)
+
+    def state(self, state: str) -> None:
+        self._state = state
+        self._send(0, None)
+
+    def bytes(self, done: int, total: int | None) -> None:
+        self._moved += max(done - self._last, 0) if self._last >= 0 else 0
+        self._last = done
+        self._state = "downloading"
+        self._send(done, total)
+
+    def finish(self, receipt: Receipt) -> None:
+        self._done += 1
+        self._before += receipt.bytes
+        self._state = "complete"
+        self._send(receipt.bytes, receipt.bytes)
+
+    def _send(self, done: int, total: int | None) -> None:
+        if self._call is None:
+            return
+        elapsed = time.monotonic() - self._since
+        left = None
+        if self._total and self._moved:
+            left = max(self._total - self._before - done, 0) * elapsed / self._moved
+        elif self._done:
+            left = (self._files - self._done) * elapsed / self._done
+        self._call(
+            FetchProgress(
+                file=self._file,
+                state=self._state,
+                files_done=self._done,
+                files=self._files,
+                bytes_done=done,
+                bytes_total=total,
+                seconds_left=left,
+            )
+        )

@@ -1,0 +1,122 @@
+"""Domains that a user describes in a small file, beside the named ones.
+
+::
+
+    name: india
+    title: India and its neighbours
+    north: 36.0        # outer edge of the first fine row, and latitude of the first coarse node
+    west: 62.0
+    coarse_rows: 112   # steps of 0.25 degrees; multiples of 56 need no padding in the network
+    coarse_cols: 168
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cranpm import paths
+from cranpm.domain import DOMAINS, Domain, domain_from_corner
+
+_QUARTERS = 4
+"""Coarse nodes of a degree: corners must lie on them, as ERA5's do."""
+
+
+class RegionError(ValueError):
+    """A region that cannot be prepared; the message says what to change."""
+
+
+class RegionFile(BaseModel):
+    """What a region file holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: Annotated[str, Field(min_length=1)]
+    north: Annotated[float, Field(ge=-89, le=90)]
+    west: Annotated[float, Field(ge=-180, lt=180)]
+    coarse_rows: Annotated[int, Field(ge=8)]
+    coarse_cols: Annotated[int, Field(ge=8)]
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _fits(self) -> RegionFile:
+        for key in ("north", "west"):
+            if round(getattr(self, key) * _QUARTERS, 9) % 1:
+                raise ValueError(f"{key} must be a multiple of 0.25 degrees, where ERA5's nodes lie")
+        if self.north - self.coarse_rows / _QUARTERS < -90:
+            raise ValueError("the region reaches beyond the South Pole")
+        if self.west + self.coarse_cols / _QUARTERS > 180:
+            raise ValueError("the region crosses 180 degrees east; end it there")
+        return self
+
+    def domain(self) -> Domain:
+        """The grids."""
+        return domain_from_corner(
+            self.name,
+            self.title,
+            north=self.north,
+            west=self.west,
+            coarse_rows=self.coarse_rows,
+            coarse_cols=self.coarse_cols,
+        )
+
+
+def example_regions() -> dict[str, Path]:
+    """Region files that ship with the package: those of the paper's tests beyond Europe."""
+    return {path.stem: path for path in sorted((paths.assets_dir() / "regions").glob("*.yaml"))}
+
+
+def read_region(path: str | Path) -> Domain:
+    """The domain of a region file (YAML, or JSON, which is YAML too).
+
+    Raises
+    ------
+    RegionError
+        Naming the entry that is wrong.
+    """
+    path = Path(path)
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        region = RegionFile.model_validate(raw)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RegionError(f"{path.name} cannot be read as a region file: {error}.") from error
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'region'}: {re.sub('^Value error, ', '', e['msg'])}"
+            for e in error.errors()
+        )
+        raise RegionError(f"{path.name}: {wrong}.") from error
+    if region.name in DOMAINS and region.domain() != DOMAINS[region.name]:
+        raise RegionError(f"{path.name}: {region.name!r} is the name of another domain; choose a new one.")
+    return region.domain()
+
+
+def find_domain(name: str | Path) -> Domain:
+    """A domain by its name, the name of a shipped region, or the path of a region file.
+
+    Examples
+    --------
+    >>> find_domain("india").fine.name
+    'india-fine'
+
+    Raises
+    ------
+    RegionError
+        Naming the known ones.
+    """
+    if str(name) in DOMAINS:
+        return DOMAINS[str(name)]
+    examples = example_regions()
+    if str(name) in examples:
+        return read_region(examples[str(name)])
+    if Path(name).is_file():
+        return read_region(name)
+    known = ", ".join([*DOMAINS, *examples])
+    raise RegionError(
+        f"No region {str(name)!r}; known: {known}, or the path of a region file (see docs/data.md)."
+    )

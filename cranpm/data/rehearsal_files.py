@@ -1,0 +1,270 @@
+"""Files as the providers would send them, for a rehearsal without internet: the real layouts, invented values.
+
+Every value is a plane over latitude and longitude plus a rhythm of days, so that tests can derive what must come out.
+Nothing here says anything about real air.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xarray as xr
+
+from cranpm.domain import Grid
+
+NOON_EXTRA = 3.0
+"""Every hourly temperature is this much higher at 12 UTC than the day's other hours [K]."""
+
+RAIN_OF_AN_HOUR = 1e-4
+"""Precipitation of every hour of odd days [m]; even days are dry."""
+
+SEA_LEVEL_LATITUDE = 1.0
+"""Degrees of the northern edge of each domain that are sea."""
+
+_TYPICAL = {
+    "u10": (2.0, "m s**-1"), "v10": (-1.0, "m s**-1"), "t2m": (280.0, "K"), "sp": (95e3, "Pa"),
+    "t": (270.0, "K"), "u": (8.0, "m s**-1"), "v": (1.0, "m s**-1"), "q": (2e-3, "kg kg**-1"),
+    "z": (15e3, "m**2 s**-2"), "pm2p5": (12e-9, "kg m**-3"), "pm10": (20e-9, "kg m**-3"),
+    "no2": (8e-9, "kg kg**-1"), "go3": (60e-9, "kg kg**-1"), "co": (150e-9, "kg kg**-1"),
+}  # fmt: skip
+_SHORT = {
+    "10m_u_component_of_wind": "u10", "10m_v_component_of_wind": "v10", "2m_temperature": "t2m",
+    "surface_pressure": "sp", "total_precipitation": "tp", "temperature": "t", "u_component_of_wind": "u",
+    "v_component_of_wind": "v", "specific_humidity": "q", "geopotential": "z",
+    "particulate_matter_2.5um": "pm2p5", "particulate_matter_10um": "pm10", "nitrogen_dioxide": "no2",
+    "ozone": "go3", "carbon_monoxide": "co",
+}  # fmt: skip
+
+
+def plane(latitude: np.ndarray, longitude: np.ndarray, day: np.ndarray | float) -> np.ndarray:
+    """1 + a slope north and east + a rhythm of five days; about 0.7 to 1.3."""
+    number = np.asarray(day, dtype=float)
+    return (
+        1.0
+        + 0.01 * (latitude - 50.0)[..., :, None]
+        + 0.004 * (longitude - 10.0)[..., None, :]
+        + 0.05 * np.sin(2 * np.pi * number / 5.0)
+    )
+
+
+def era5_file(request: dict[str, Any]) -> bytes:
+    """What the Climate Data Store sends: new layout, float32, ``valid_time``, ``expver`` by time."""
+    days = [f"{request['year'][0]}-{request['month'][0]}-{day}" for day in request["day"]]
+    times = np.array([f"{day}T{hour}" for day in days for hour in request["time"]], dtype="datetime64[s]")
+    lat, lon = _axes(request["area"], 0.25)
+    levels = [int(level) for level in request.get("pressure_level", [])]
+    day = times.astype("datetime64[D]").astype(int)
+    field = plane(lat, lon, day[:, None, None])
+    coords: dict[str, Any] = {
+        "valid_time": times.astype("datetime64[ns]"), "latitude": lat, "longitude": lon, "number": 0,
+        "expver": ("valid_time", np.full(times.size, "0001")),
+    }  # fmt: skip
+    arrays: dict[str, Any] = {}
+    for name in (_SHORT[long] for long in request["variable"]):
+        if name == "tp":
+            belongs = (times - np.timedelta64(1, "h")).astype("datetime64[D]").astype(int)
+            values = np.where(belongs[:, None, None] % 2, RAIN_OF_AN_HOUR, 0.0) * np.ones_like(field)
+            units = "m"
+        else:
+            typical, units = _TYPICAL[name]
+            values = typical * field
+            if name == "t2m":
+                noon = times.astype("datetime64[h]").astype(int) % 24 == 12
+                values = values + np.where(noon, NOON_EXTRA, 0.0)[:, None, None]
+        dims: tuple[str, ...] = ("valid_time", "latitude", "longitude")
+        if levels:
+            values = values[:, None] * (np.array(levels)[None, :, None, None] / 850.0) ** 0.05
+            dims, coords["pressure_level"] = (
+                ("valid_time", "pressure_level", *dims[1:]),
+                np.array(levels, float),
+            )
+        arrays[name] = (dims, values.astype(np.float32), {"units": units})
+    return _netcdf(xr.Dataset(arrays, coords, {"Conventions": "CF-1.7"}))
+
+
+def cams_file(request: dict[str, Any]) -> bytes:
+    """What the Atmosphere Data Store sends: a zip of ``data_sfc.nc`` or ``data_mlev.nc``, runs and steps apart."""
+    first, last = request["date"][0].split("/")
+    days = np.arange(first, np.datetime64(last) + 1, dtype="datetime64[D]")
+    hours = [np.timedelta64(int(text[:2]), "h") for text in request["time"]]
+    runs = np.array([day + hour for day in days for hour in hours], dtype="datetime64[ns]")
+    steps = np.array([float(step) for step in request["leadtime_hour"]])
+    lat, lon = _axes(request["area"], 0.4)
+    valid = runs[None, :] + (steps[:, None] * 3600).astype("timedelta64[s]")
+    day = valid.astype("datetime64[D]").astype(int)
+    field = plane(lat, lon, day[:, :, None, None])
+    on_level = "model_level" in request
+    dims = (
+        "forecast_period",
+        "forecast_reference_time",
+        *(("model_level",) if on_level else ()),
+        "latitude",
+        "longitude",
+    )
+    coords = {
+        "forecast_period": ("forecast_period", steps, {"units": "hours", "standard_name": "forecast_period"}),
+        "forecast_reference_time": runs,
+        "latitude": lat,
+        "longitude": lon % 360 if lon.min() >= 0 else lon,
+        "valid_time": (("forecast_period", "forecast_reference_time"), valid),
+        **({"model_level": [float(request["model_level"][0])]} if on_level else {}),
+    }
+    arrays = {}
+    for name in (_SHORT[long] for long in request["variable"]):
+        typical, units = _TYPICAL[name]
+        values = (typical * field).astype(np.float32)
+        arrays[name] = (dims, values[:, :, None] if on_level else values, {"units": units})
+    member = "data_mlev.nc" if on_level else "data_sfc.nc"
+    return _zip({member: _netcdf(xr.Dataset(arrays, coords))})
+
+
+def ghap_month(month: str, grid: Grid, days: list[int]) -> bytes:
+    """A month of the satellite product: a zip of daily global files, filled inside the grid only.
+
+    Parameters
+    ----------
+    month : str
+        ``yyyymm``.
+    days : list of int
+        Days of the month to make; the real archive has all of them.
+    """
+    members = {}
+    for day in days:
+        stamp = f"{month}{day:02d}"
+        date = np.datetime64(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:]}")
+        values = np.rint(120 * plane(grid.lat, grid.lon, date.astype(int))).astype(np.uint16)
+        values[grid.lat > grid.lat_edges[0] - SEA_LEVEL_LATITUDE] = 65535
+        members[f"GHAP_PM2.5_D1K_{month}_V1/GHAP_PM2.5_D1K_{stamp}_V1.nc"] = _global_file(grid, values)
+    return _zip(members)
+
+
+def _global_file(grid: Grid, values: np.ndarray) -> bytes:
+    rows, cols = round(180 / grid.step), round(360 / grid.step)
+    row, col = round((90 - grid.north) / grid.step), round((grid.west + 180) / grid.step)
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        _scale(file, "lat", 90 - (np.arange(rows) + 0.5) * grid.step, "degrees_north")
+        _scale(file, "lon", -180 + (np.arange(cols) + 0.5) * grid.step, "degrees_east")
+        data = file.create_dataset(
+            "PM2.5", (rows, cols), "uint16", chunks=(500, 1000), compression="gzip", compression_opts=1,
+            fillvalue=65535,
+        )  # fmt: skip
+        data[row : row + grid.rows, col : col + grid.cols] = values
+        data.attrs.update({"scale_factor": 0.1, "_FillValue": np.uint16(65535), "units": "ug/m3"})
+        data.dims[0].attach_scale(file["lat"])
+        data.dims[1].attach_scale(file["lon"])
+    return buffer.getvalue()
+
+
+def _scale(file: Any, name: str, values: np.ndarray, units: str) -> None:
+    file[name] = values.astype(np.float32)  # as many publishers do, though 1e-5 degrees get lost
+    file[name].attrs["units"] = units
+    file[name].make_scale(name)
+
+
+def elevation_of(latitude: np.ndarray, longitude: np.ndarray, north: float) -> np.ndarray:
+    """Metres: sea along the northern edge, then a ramp of 200 m a degree to the south [m]."""
+    ramp = 200.0 * (north - SEA_LEVEL_LATITUDE - latitude)
+    return np.where(ramp > 0, ramp, -50.0)[:, None] + 0 * longitude[None, :]
+
+
+def etopo_file(grid: Grid, per_degree: int = 120) -> bytes:
+    """Global elevation at 30 arc seconds, written around the grid only, -99999 elsewhere."""
+    rows, cols = 180 * per_degree, 360 * per_degree
+    lat, lon = 90 - (np.arange(rows) + 0.5) / per_degree, -180 + (np.arange(cols) + 0.5) / per_degree
+    west, south, east, north = grid.extent
+    inside_rows = np.flatnonzero((lat < north + 0.5) & (lat > south - 0.5))
+    inside_cols = np.flatnonzero((lon < east + 0.5) & (lon > west - 0.5))
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for name, values, units in (("lat", lat, "degrees_north"), ("lon", lon, "degrees_east")):
+            file[name] = values
+            file[name].attrs["units"] = units
+            file[name].make_scale(name)
+        data = file.create_dataset(
+            "z", (rows, cols), "float32", chunks=(600, 1200), compression="gzip", compression_opts=1,
+            fillvalue=-99999.0,
+        )  # fmt: skip
+        block = elevation_of(lat[inside_rows], lon[inside_cols], north)
+        data[inside_rows[0] : inside_rows[-1] + 1, inside_cols[0] : inside_cols[-1] + 1] = block
+        data.attrs.update({"units": "meters", "_FillValue": np.float32(-99999.0)})
+        data.dims[0].attach_scale(file["lat"])
+        data.dims[1].attach_scale(file["lon"])
+    return buffer.getvalue()
+
+
+def station_file(point: str, first: np.datetime64, last: np.datetime64, level: float) -> bytes:
+    """Parquet of one sampling point: hourly, naive UTC+1 stamps, 128-bit decimals, one invalid hour a day."""
+    begin = pd.date_range(str(first), f"{last} 23:00", freq="h") + pd.Timedelta(hours=1)
+    invalid = begin.hour == 5
+    frame = pd.DataFrame(
+        {
+            "Samplingpoint": f"XX/{point}", "Pollutant": np.int32(6001), "Start": begin,
+            "End": begin + pd.Timedelta(hours=1), "Value": np.where(invalid, -5009.0, level + begin.hour % 2),
+            "Unit": "ug.m-3", "AggType": "hour", "Validity": np.where(invalid, -1, 1).astype("int32"),
+            "Verification": np.int32(1),
+        }
+    )  # fmt: skip
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    value = table["Value"].cast(pa.decimal128(38, 18))
+    buffer = io.BytesIO()
+    pq.write_table(table.set_column(table.column_names.index("Value"), "Value", value), buffer)
+    return buffer.getvalue()
+
+
+def station_table(points: dict[str, tuple[float, float, float]]) -> bytes:
+    """The EEA's ``DataExtract.csv`` in its zip, for (latitude, longitude, altitude) of sampling points."""
+    columns = (
+        "Country", "Air Quality Station EoI Code", "Air Quality Station Name", "Sampling Point Id",
+        "Air Pollutant", "Longitude", "Latitude", "Altitude", "Air Quality Station Area", "Air Quality Station Type",
+    )  # fmt: skip
+    rows = [
+        ("Rehearsia", f"XX{number:04d}A", f"Rehearsal {number}", point, "PM2.5", lon, lat, altitude)
+        + ("urban", "background")
+        for number, (point, (lat, lon, altitude)) in enumerate(points.items())
+    ]  # fmt: skip
+    text = pd.DataFrame(rows, columns=list(columns)).to_csv(index=False)
+    return _zip({"DataExtract.csv": text.encode("utf-8-sig")})
+
+
+def _axes(area: list[float], step: float) -> tuple[np.ndarray, np.ndarray]:
+    north, west, south, east = area
+    lat = north - step * np.arange(round((north - south) / step) + 1)
+    return lat, west + step * np.arange(round((east - west) / step) + 1)
+
+
+def _netcdf(dataset: xr.Dataset) -> bytes:
+    encoding = {
+        name: {"zlib": True, "complevel": 1, "_FillValue": np.float32("nan")} for name in dataset.data_vars
+    }
+    buffer = dataset.to_netcdf(engine="h5netcdf", encoding=encoding)
+    return bytes(buffer)
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+Maker = Callable[[], bytes]
+
+
+def remembered(folder: Path, name: str, make: Maker) -> bytes:
+    """A made file, kept so that a resumed transfer meets the same bytes."""
+    path = folder / name
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(make())
+    return path.read_bytes()
