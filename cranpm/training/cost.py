@@ -17,8 +17,8 @@ from cranpm.model import CranPM, GlobalInputs, LocalInputs, count_flops, describ
 from cranpm.training.recipes import Recipe
 
 EXPECTED_SHARE = {"cpu": 0.35, "cuda": 0.40}
-"""Share of the matmul rate that training is expected to reach; measured for recipe `small` on two CPU cores, the goal on
-a GPU. The measured share of a run is logged as ``pace/matmul_share``."""
+"""Share of the matmul rate that training is expected to reach: the goal on a GPU. What a run reaches is logged as
+``pace/matmul_share``."""
 
 VALIDATION_TILES = 6
 
@@ -64,8 +64,8 @@ class Cost:
         return [
             f"{self.parameters:,} parameters; checkpoint {self.checkpoint_bytes / 1e6:.1f} MB, state on disk "
             f"{self.state_bytes / 1e6:.0f} MB (two are kept)",
-            f"{self.samples:,} samples; {self.flops_per_step / 1e12:.2f} TFLOP a step, {self.flops / 1e15:.3f} PFLOP in "
-            f"all; {self.read_bytes_per_step / 1e6:.0f} MB of inputs a step",
+            f"{self.samples:,} samples; {self.flops_per_step / 1e12:.2f} TFLOP a step, {self.flops / 1e15:.3f} PFLOP "
+            f"in all; {self.read_bytes_per_step / 1e6:.0f} MB of inputs a step",
             f"{self.processes} x {self.device}: {self.matmul_rate / 1e12:.2f} TFLOP/s of plain matmul, of which "
             f"{self.expected_share:.0%} expected: about {_duration(self.seconds)}"
             + (

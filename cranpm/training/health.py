@@ -68,7 +68,8 @@ class HealthWatch(Callback):
                 "lower the learning rate; then resume from the last saved state."
             )
         warnings.warn(
-            f"Step {trainer.global_step} left out, {health.in_row} in a row (at most {health.most}): loss {loss:g}: {what}",
+            f"Step {trainer.global_step} left out, {health.in_row} in a row (at most {health.most}), loss {loss:g}: "
+            f"{what}",
             stacklevel=1,
         )
         module.log("train/skipped", float(health.total), batch_size=1)

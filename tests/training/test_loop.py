@@ -3,66 +3,16 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from cranpm.data.source import init_times, source_statistics
-from cranpm.domain import domain_from_corner
+from cranpm.data.source import init_times
 from cranpm.domain.splits import Splits
 from cranpm.model import CranPM
 from cranpm.training.loop import train
 from cranpm.training.module import Training, parameter_groups, rate_factor
 from cranpm.training.pretrain import pretrain_global
-from cranpm.training.recipes import tiny
-
-
-class DecayingWorld:
-    """Twelve days in which PM2.5 falls by a fifth each day: what tomorrow brings can be learned from today."""
-
-    name = "test"
-    domain = domain_from_corner("corner", "Corner", north=48.0, west=6.0, coarse_rows=28, coarse_cols=28)
-    days = np.arange(np.datetime64("2017-01-01"), np.datetime64("2017-01-13"))
-
-    def __init__(self):
-        self._pattern = np.random.default_rng(0).uniform(10, 90, self.domain.fine.shape).astype(np.float32)
-        self._coarse = (
-            np.random.default_rng(1).normal(0, 1, (35, *self.domain.coarse_box.shape)).astype(np.float32)
-        )
-        self._coarse[4] = np.abs(self._coarse[4])
-        self.land = np.ones(self.domain.fine.shape, dtype=bool)
-        self.elevation = np.zeros(self.domain.fine.shape, dtype=np.float32)
-        self.coarse_elevation = np.zeros(self.domain.coarse_box.shape, dtype=np.float32)
-
-    def _left(self, day):
-        return np.float32(0.8 ** int((day - self.days[0]) / np.timedelta64(1, "D")))
-
-    def coarse(self, day):
-        fields = self._coarse.copy()
-        fields[30] = 40 * self._left(day)
-        return fields
-
-    def pm2p5(self, day, rows, cols):
-        return self._pattern[rows, cols] * self._left(day)
-
-
-@pytest.fixture(scope="module")
-def world():
-    return DecayingWorld()
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    return replace(
-        tiny(), steps=6, token_steps=3, warmup_steps=2, days_per_step=1, tiles_per_day=1, precision="32-true"
-    )
-
-
-@pytest.fixture(scope="module")
-def statistics(world):
-    with np.errstate(all="ignore"):
-        return source_statistics(world, world.days)
 
 
 def test_training_runs_through_its_stages_and_moves_the_map(world, recipe, statistics, tmp_path):
