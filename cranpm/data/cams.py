@@ -16,6 +16,7 @@ import xarray as xr
 
 from cranpm.data.coarse import choose, daily_channels
 from cranpm.data.daily import join_times
+from cranpm.data.density import to_concentration
 from cranpm.data.layout import standardise
 from cranpm.data.openers import NotThisProductError, TimeAxisError, UnitsError, open_lazily
 from cranpm.data.units import MASS_CONCENTRATION
@@ -31,8 +32,18 @@ _RANGES = {"pm2p5": (0, 5e3), "pm10": (0, 2e4), "no2": (0, 1e3), "o3": (0, 1e3),
 """Daily values that can be true [ug m-3]; desert dust makes thousands of PM10."""
 
 
-def open_cams(path: str | Path) -> xr.Dataset:
+def open_cams(
+    path: str | Path, *, weather: xr.Dataset | None = None, day: np.datetime64 | None = None
+) -> xr.Dataset:
     """Surface concentrations of one file or archive in ug m-3; fill values become missing, which reads the values.
+
+    Parameters
+    ----------
+    weather : Dataset, optional
+        ``sp`` [Pa] and ``t2m`` [K] of the same days (from :func:`cranpm.data.era5.open_era5`), for the density of air
+        that mixing ratios need; without it they are refused.
+    day : datetime64, optional
+        Read the times of this UTC day only; a month's file is long.
 
     Returns
     -------
@@ -44,8 +55,34 @@ def open_cams(path: str | Path) -> xr.Dataset:
     DataFileError
         Or one of its kinds, saying what was expected, what was found and what to do.
     """
-    name = Path(path).name
-    members = [_open_member(dataset, name) for dataset in open_lazily(path)]
+    return _merged(open_lazily(path), Path(path).name, weather, day)
+
+
+def open_cams_run(path: str | Path, start: np.datetime64) -> xr.Dataset:
+    """As :func:`open_cams`, the steps of one forecast run only: runs of successive days overlap in time.
+
+    Raises
+    ------
+    TimeAxisError
+        If the file holds no run that started at ``start``.
+    """
+    name, chosen = Path(path).name, []
+    for dataset in open_lazily(path):
+        if "forecast_reference_time" not in dataset.dims:
+            got = tuple(map(str, dataset.sizes))
+            raise TimeAxisError(f"{name}: expected runs (forecast_reference_time), got dimensions {got}.")
+        (found,) = np.nonzero(dataset["forecast_reference_time"].values == start.astype("datetime64[ns]"))
+        if not found.size:
+            runs = dataset["forecast_reference_time"].values.astype("datetime64[h]")
+            raise TimeAxisError(f"{name}: expected a run of {start}, it has {runs.min()} to {runs.max()}.")
+        chosen.append(dataset.isel(forecast_reference_time=found[:1]))
+    return _merged(chosen, name, None, None)
+
+
+def _merged(
+    opened: Sequence[xr.Dataset], name: str, weather: xr.Dataset | None, day: np.datetime64 | None
+) -> xr.Dataset:
+    members = [_open_member(dataset, name, weather, day) for dataset in opened]
     members = [member for member in members if member.data_vars]
     if not members:
         expected = ", ".join(channel.name for channel in CAMS_CHANNELS)
@@ -55,7 +92,9 @@ def open_cams(path: str | Path) -> xr.Dataset:
     return xr.merge(members, compat="no_conflicts", join="exact", combine_attrs="drop_conflicts")
 
 
-def _open_member(dataset: xr.Dataset, name: str) -> xr.Dataset:
+def _open_member(
+    dataset: xr.Dataset, name: str, weather: xr.Dataset | None, day: np.datetime64 | None
+) -> xr.Dataset:
     dataset = dataset.rename({old: new for old, new in _NAMES.items() if old in dataset.data_vars})
     columns = [str(v) for v in dataset.data_vars if _COLUMNS.match(str(v))]
     species = [channel.name for channel in CAMS_CHANNELS if channel.name in dataset.data_vars]
@@ -66,7 +105,11 @@ def _open_member(dataset: xr.Dataset, name: str) -> xr.Dataset:
         )
         raise NotThisProductError(msg)
     dataset = _one_surface(standardise(_dated(dataset, name), name=name), name)
-    return xr.Dataset({v: _concentration(dataset[v], name) for v in species if v in dataset})
+    if day is not None:
+        dataset = dataset.isel(time=np.flatnonzero(dataset["time"].values.astype("datetime64[D]") == day))
+        if not dataset.sizes["time"]:
+            raise TimeAxisError(f"{name}: expected times of {day}, it has none.")
+    return xr.Dataset({v: _concentration(dataset[v], name, weather) for v in species if v in dataset})
 
 
 def _dated(dataset: xr.Dataset, name: str) -> xr.Dataset:
@@ -93,8 +136,10 @@ def _one_surface(dataset: xr.Dataset, name: str) -> xr.Dataset:
     return dataset
 
 
-def _concentration(field: xr.DataArray, name: str) -> xr.DataArray:
+def _concentration(field: xr.DataArray, name: str, weather: xr.Dataset | None) -> xr.DataArray:
     units = str(field.attrs.get("units", ""))
+    if units in ("kg kg**-1", "kg kg-1") and weather is not None:
+        return to_concentration(field, weather["sp"], weather["t2m"])
     if units in ("kg kg**-1", "kg kg-1"):
         msg = (
             f"{name}: {field.name} is a mixing ratio ({units}). Multiply by the density of air, sp / (287.05 t2m "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Literal
 
@@ -31,8 +32,10 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
 ZIP_BUDGET = 64 * 2**30
 """Bytes that one archive may unpack to; a month of CDS or Zenodo data needs less."""
 
-_unpacked: list[tempfile.TemporaryDirectory] = []
-# members of archives are read lazily, so their folders live as long as the process and are removed at its end
+_unpacked: OrderedDict[tuple[str, int, int], tuple[tempfile.TemporaryDirectory, list[Path]]] = OrderedDict()
+# members of archives are read lazily and more than once (a month's file, day by day): the last few stay unpacked until
+# the process ends
+_KEPT_ARCHIVES = 8
 
 
 class DataFileError(ValueError):
@@ -124,6 +127,23 @@ def open_lazily(path: str | Path, *, decode_times: bool = True) -> list[xr.Datas
     return [dataset]
 
 
+def open_archive_member(path: str | Path, suffix: str) -> Path:
+    """The one member of an archive that ends like this, unpacked; a file that is no archive is itself.
+
+    Raises
+    ------
+    NotThisProductError
+        If there is none, or more than one.
+    """
+    path = Path(path)
+    if sniff(path) != "zip":
+        return path
+    members = [member for member in _unpack(path) if member.name.lower().endswith(suffix)]
+    if len(members) != 1:
+        raise NotThisProductError(f"{path.name}: expected one member *{suffix}, got {len(members)}.")
+    return members[0]
+
+
 def _check_length(path: Path) -> None:
     """A classic NetCDF file is uncompressed: a shorter one is cut off, and the library would invent the rest."""
     with path.open("rb") as file:
@@ -161,6 +181,11 @@ def _open_grib(path: Path) -> list[xr.Dataset]:
 
 def _unpack(path: Path) -> list[Path]:
     """Members of an archive in a temporary folder, under names of our own so that none can leave it."""
+    state = path.stat()
+    key = (str(path.resolve()), state.st_mtime_ns, state.st_size)
+    if key in _unpacked:
+        _unpacked.move_to_end(key)
+        return _unpacked[key][1]
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
@@ -171,7 +196,6 @@ def _unpack(path: Path) -> list[Path]:
                 msg = f"{path.name} unpacks to {declared / 2**30:.0f} GiB, more than {ZIP_BUDGET / 2**30:.0f} allowed."
                 raise DataFileError(msg)
             folder = tempfile.TemporaryDirectory(prefix="cranpm-")
-            _unpacked.append(folder)
             paths = []
             for index, info in enumerate(members):
                 target = Path(folder.name) / f"{index:03d}_{Path(info.filename).name}"
@@ -179,6 +203,9 @@ def _unpack(path: Path) -> list[Path]:
                     while block := source.read(2**20):
                         out.write(block)
                 paths.append(target)
+            _unpacked[key] = folder, paths
+            while len(_unpacked) > _KEPT_ARCHIVES:
+                _unpacked.popitem(last=False)[1][0].cleanup()
             return paths
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise DataFileError(f"{path.name} is a damaged archive ({error}). Download it again.") from error

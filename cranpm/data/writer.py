@@ -198,16 +198,14 @@ class DatasetWriter:
         SchemaError
             If something does not fit the layout.
         """
-        if cams_forecast is None:
-            cams_forecast = np.full(self._coarse[2].shape, np.nan, np.float32)
-        values = {"pm2p5": encode_pm2p5(pm2p5, self.domain.fine)}
-        for spec, field in zip(self._coarse, (era5, cams, cams_forecast), strict=True):
-            values[spec.name] = check_coarse(spec.name, field, spec.shape)
-        specs = {spec.name: spec for spec in (self._pm2p5, *self._coarse)}
-        return EncodedDay(
-            day=as_day(day),
-            files={name: (specs[name], encode(specs[name], field)) for name, field in values.items()},
-            observations=None if observations is None else check_observations(observations),
+        return encode_day(
+            self.domain,
+            day,
+            pm2p5=pm2p5,
+            era5=era5,
+            cams=cams,
+            cams_forecast=cams_forecast,
+            observations=observations,
         )
 
     def append_day(self, day: Day, **fields: Any) -> bool:
@@ -309,6 +307,31 @@ class DatasetWriter:
             before = before[~before["time"].isin(observations["time"].unique())]
             observations = pd.concat([before, observations], ignore_index=True)
         _write_parquet(path, observations)
+
+
+def encode_day(
+    domain: Domain,
+    day: Day,
+    *,
+    pm2p5: np.ndarray,
+    era5: np.ndarray,
+    cams: np.ndarray,
+    cams_forecast: np.ndarray | None = None,
+    observations: pd.DataFrame | None = None,
+) -> EncodedDay:
+    """As `DatasetWriter.encode_day`, without a writer: workers encode days that another process appends."""
+    fine, coarse = pm2p5_spec(domain), coarse_specs(domain)
+    if cams_forecast is None:
+        cams_forecast = np.full(coarse[2].shape, np.nan, np.float32)
+    values = {"pm2p5": encode_pm2p5(pm2p5, domain.fine)}
+    for spec, field in zip(coarse, (era5, cams, cams_forecast), strict=True):
+        values[spec.name] = check_coarse(spec.name, field, spec.shape)
+    specs = {spec.name: spec for spec in (fine, *coarse)}
+    return EncodedDay(
+        day=as_day(day),
+        files={name: (specs[name], encode(specs[name], field)) for name, field in values.items()},
+        observations=None if observations is None else check_observations(observations),
+    )
 
 
 def _write_parquet(path: Path, frame: pd.DataFrame) -> None:

@@ -1,0 +1,86 @@
+"""Station tables of a dataset from the EEA's downloads."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cranpm.data.eea import read_measurements, read_metadata
+from cranpm.data.openers import DataFileError, NotThisProductError, open_archive_member
+from cranpm.data.raw import receipts
+from cranpm.data.stations import daily_means, join_stations
+from cranpm.data.store import Dataset
+from cranpm.data.tables import AREAS, STATION_TYPES
+from cranpm.data.writer import DatasetWriter
+from cranpm.domain import Domain
+
+log = logging.getLogger(__name__)
+
+MEASUREMENTS = ("eea-measurements", "eea-up-to-date", "eea-historical")
+"""Verified values first: of two values of a station and day, the earlier source's wins."""
+
+
+def write_observations(writer: DatasetWriter, raw: Path, domain: Domain) -> list[str]:
+    """Station and observation tables for the days that a dataset holds, made anew from all that was fetched.
+
+    Returns
+    -------
+    list of str
+        What was written, or why nothing was.
+    """
+    files = {source: [r.path for r in receipts(raw, source)] for source in MEASUREMENTS}
+    tables = [r.path for r in receipts(raw, "eea-stations")]
+    if not any(files.values()) or not tables:
+        return ["No station tables: fetch eea-measurements and eea-stations, then prepare again."]
+    metadata = read_metadata(open_archive_member(tables[0], ".csv"))
+    inside = domain.fine.contains(metadata["latitude"], metadata["longitude"])
+    metadata = metadata[inside]
+    daily = _daily(files, set(metadata["sampling_point"]), writer.days)
+    if daily.empty:
+        return ["No station tables: no measurement falls on the dataset's days and region."]
+    stations, observations = join_stations(daily, metadata)
+    stations = _tidy(stations)
+    stations["terrain_complexity"] = _complexity(stations, writer.root, domain)
+    writer.write_stations(stations, observations)
+    return [f"{len(stations)} stations with {len(observations)} daily means."]
+
+
+def _daily(files: dict[str, list[Path]], points: set[str], days: np.ndarray) -> pd.DataFrame:
+    """Daily means of the wanted sampling points and days; files that hold something else are left out by name."""
+    wanted = set(pd.DatetimeIndex(days.astype("datetime64[ns]"))) if days.size else set()
+    parts = []
+    for source in MEASUREMENTS:
+        for path in files[source]:
+            try:
+                daily = daily_means(read_measurements(path))
+            except NotThisProductError as error:
+                log.warning("%s is left out: %s", path.name, error)
+                continue
+            parts.append(daily[daily["sampling_point"].isin(points) & daily["time"].isin(wanted)])
+    if not parts:
+        return pd.DataFrame(columns=["sampling_point", "time", "pm2p5", "hours"])
+    return pd.concat(parts).drop_duplicates(["sampling_point", "time"], keep="first")
+
+
+def _tidy(stations: pd.DataFrame) -> pd.DataFrame:
+    """Types and areas in the words of the layout; what is none of them becomes unknown, not another word."""
+    stations = stations.copy()
+    for column, known in (("station_type", STATION_TYPES), ("area", AREAS)):
+        words = stations[column].astype("object").str.lower()
+        strange = sorted(set(words.dropna()) - set(known))
+        if strange:
+            log.warning("stations: %s %s are taken as unknown.", column, ", ".join(strange))
+        stations[column] = words.where(words.isin(known), None)
+    return stations
+
+
+def _complexity(stations: pd.DataFrame, root: Path, domain: Domain) -> list[float]:
+    if not (root / "static.zarr").exists():
+        raise DataFileError("Terrain is missing: write the static fields before the stations.")
+    field = Dataset.open(root).static["terrain_complexity"]
+    values = np.asarray(field)
+    places = [domain.fine.index_of(lat, lon) for lat, lon in zip(stations["latitude"], stations["longitude"])]
+    return [float(values[row, col]) for row, col in places]

@@ -1,0 +1,233 @@
+"""From downloads to a dataset: missing days in parallel, appended one by one, statistics from training days only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cranpm.data.elevation import static_fields
+from cranpm.data.ingredients import MissingSourceError, Recipe, make_day
+from cranpm.data.manifest import load_manifest
+from cranpm.data.observed import write_observations
+from cranpm.data.raw import Receipt
+from cranpm.data.source import DatasetSource, source_statistics
+from cranpm.data.store import Dataset, DatasetWriter
+from cranpm.data.writer import EncodedDay
+from cranpm.data.zarr_files import write_atomically
+from cranpm.domain.splits import Splits
+
+log = logging.getLogger(__name__)
+
+VERSION = "1"
+"""Edition of the preparation; raise it when the same downloads would give other values."""
+
+Progress = Callable[[int, int, float | None], None]
+"""Called with days done, days to do, and seconds left."""
+
+
+def prepare(
+    recipe: Recipe,
+    start: str,
+    end: str,
+    out: str | Path,
+    *,
+    workers: int = 2,
+    scheduler: str | None = None,
+    statistics_of: str | Path | None = None,
+    splits: Splits | None = None,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Make a dataset, or add the days of a period to it; days that it holds are left alone.
+
+    Parameters
+    ----------
+    workers : int
+        Processes of a local Dask cluster; 0 works in this process.
+    scheduler : str, optional
+        Address of a Dask scheduler to use instead; its workers need the same downloads at the same path.
+    statistics_of : path, optional
+        A dataset whose channel statistics are taken over, for periods or regions that nothing is trained on.
+    splits : Splits
+        Which days may be trained on; statistics see no others.
+
+    Returns
+    -------
+    list of str
+        What was done, in sentences.
+
+    Raises
+    ------
+    MissingSourceError
+        If downloads are missing, saying which and how to get them; nothing is written then.
+    """
+    out, splits = Path(out), splits or Splits()
+    days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + 1)
+    if not days.size:
+        raise ValueError(f"The period {start} to {end} has no day.")
+    with _writer(recipe, out) as writer:
+        missing = [day for day in days if day not in writer.days]
+        _refuse_missing(recipe, missing)
+        if not (out / "static.zarr").exists():
+            writer.write_static(**static_fields(recipe.domain, _elevation_files(recipe)))
+        began = time.monotonic()
+        for count, encoded in enumerate(_encoded(recipe, missing, workers, scheduler), start=1):
+            writer.append_encoded(encoded)
+            if progress:
+                left = (time.monotonic() - began) / count * (len(missing) - count)
+                progress(count, len(missing), left)
+        summary = [f"{len(missing)} days prepared, {len(days) - len(missing)} were there: {out}"]
+        summary += write_observations(writer, recipe.raw, recipe.domain)
+        summary += _statistics(writer, out, splits, statistics_of)
+        _write_provenance(recipe, out, missing)
+    return summary
+
+
+def _writer(recipe: Recipe, out: Path) -> DatasetWriter:
+    if (out / "dataset.json").exists():
+        writer = DatasetWriter.open(out)
+        digest = _digest(recipe)
+        if writer.meta["hash"] != digest:
+            writer.close()
+            msg = (
+                f"{out} was prepared from other sources, for another region or by another edition. "
+                "Choose another folder."
+            )
+            raise ValueError(msg)
+        return writer
+    manifest, rehearsed = load_manifest(), _is_rehearsal(recipe)
+    years = sorted({str(r.first)[:4] for r in recipe.found[recipe.target]} or {"0000"})
+    names = tuple(dict.fromkeys((*recipe.sources, "eea-measurements", "geography-land-mask")))
+    title = f"{recipe.domain.title}: {manifest.source(recipe.target).title}"
+    return DatasetWriter.create(
+        out,
+        recipe.domain,
+        name=out.name,
+        title=f"Rehearsal (simulated): {recipe.domain.title}" if rehearsed else title,
+        source="rehearsal (simulated)" if rehearsed else "GHAP, ERA5, CAMS, EEA",
+        simulated=rehearsed,
+        version=VERSION,
+        hash=_digest(recipe),
+        attribution=" ".join(manifest.attributions(names, int(years[-1]))),
+        sources=list(recipe.sources),
+    )
+
+
+def _is_rehearsal(recipe: Recipe) -> bool:
+    return any(receipt.rehearsed for found in recipe.found.values() for receipt in found)
+
+
+def _digest(recipe: Recipe) -> str:
+    facts = [VERSION, recipe.domain.to_dict(), recipe.sources, _is_rehearsal(recipe)]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _refuse_missing(recipe: Recipe, days: list[np.datetime64]) -> None:
+    lacking = recipe.missing(days)
+    if not lacking:
+        return
+    lines = []
+    for name, without in lacking.items():
+        source = name.split(" ")[0]
+        span = f" for {len(without)} days, {min(without)} to {max(without)}" if without else ""
+        period = (
+            f" --start {min(without)} --end {max(without)}"
+            if without
+            else f" --start {days[0]} --end {days[-1]}"
+        )
+        region = "" if recipe.domain.name == "europe" else f" --region {recipe.domain.name}"
+        lines.append(f"{name}{span}: cranpm data fetch {source}{period}{region}")
+    raise MissingSourceError("Downloads are missing. " + "; ".join(lines))
+
+
+def _elevation_files(recipe: Recipe) -> list[Path]:
+    return [receipt.path for receipt in recipe.found[recipe.elevation]]
+
+
+def _encoded(
+    recipe: Recipe, days: list[np.datetime64], workers: int, scheduler: str | None
+) -> Iterator[EncodedDay]:
+    """Days in order; a few are worked on ahead, never all, so that memory stays small."""
+    if scheduler is None and (workers == 0 or len(days) < 2):
+        yield from (make_day(recipe, day) for day in days)
+        return
+    import dask
+    from distributed import Client, LocalCluster
+
+    dask.config.set({"distributed.worker.daemon": False})
+    if scheduler is None:
+        place: Any = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+        )
+    else:
+        place = scheduler
+    with Client(place) as client:
+        ahead = 2 * max(len(client.scheduler_info()["workers"]), 1)
+        waiting: list[tuple[np.datetime64, Future]] = []
+        left = list(days)
+        while left or waiting:
+            while left and len(waiting) < ahead:
+                day = left.pop(0)
+                waiting.append((day, client.submit(make_day, recipe, day, pure=False)))
+            yield waiting.pop(0)[1].result()
+    if scheduler is None:
+        place.close()
+
+
+def _statistics(
+    writer: DatasetWriter, out: Path, splits: Splits, statistics_of: str | Path | None
+) -> list[str]:
+    """Channel statistics: of the training days, or another dataset's; never of days that scores are taken on."""
+    if statistics_of is not None:
+        found = Dataset.open(statistics_of).statistics
+        if found is None:
+            raise ValueError(f"{statistics_of} has no statistics to take over.")
+        writer.write_statistics(found)
+        return [f"Statistics taken over from {statistics_of} ({found.period})."]
+    source = DatasetSource(Dataset.open(out))
+    training = training_days(source.days, splits)
+    if not training:
+        held = "" if not source.days.size else f" ({source.days[0]} to {source.days[-1]})"
+        return [
+            f"No statistics: no day{held} lies in the training years. Take them over with --statistics-of."
+        ]
+    writer.write_statistics(source_statistics(source, training))
+    return [f"Statistics from {len(training)} training days, {training[0]} to {training[-1]}."]
+
+
+def training_days(days: np.ndarray, splits: Splits) -> list[np.datetime64]:
+    """Days that statistics may be computed from."""
+    first, last = (np.datetime64(day, "D") for day in splits.train)
+    return [day for day in days if first <= day <= last]
+
+
+def _write_provenance(recipe: Recipe, out: Path, days: list[np.datetime64]) -> None:
+    """``provenance.json``: the receipt of every download that any day was made of."""
+    path = out / "provenance.json"
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    for source, found in recipe.found.items():
+        for receipt in found:
+            if receipt.first is None or any(receipt.covers(day) for day in days):
+                kept[f"{source}/{receipt.path.name}"] = _describe(receipt)
+    write_atomically(path, json.dumps(kept, indent=1, sort_keys=True).encode())
+
+
+def _describe(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "url": receipt.url,
+        "sha256": receipt.sha256,
+        "bytes": receipt.bytes,
+        "fetched": receipt.fetched,
+        "request": receipt.request,
+    }
