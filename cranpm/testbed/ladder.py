@@ -101,7 +101,7 @@ def run_ladder(
     for name in ROWS[4:]:
         maps[name] = _blend(maps[name], maps["damped persistence"], truth, land)
     scores = _score(maps, truth, land, "25 km, land")
-    near = land & (_highest_barrier(geography) > BARRIER)
+    near = land & (highest_barrier(geography) > BARRIER)
     if near.any():
         scores += _score(maps, truth, near, f"25 km, land near barriers > {BARRIER:.0f} m")
     if fine:
@@ -115,7 +115,7 @@ def run_ladder(
     return Ladder(scores=tuple(scores), meta=meta)
 
 
-def _highest_barrier(geography: Any) -> np.ndarray:
+def highest_barrier(geography: Any) -> np.ndarray:
     """Highest face barrier within one node, shape (R, C)."""
     east, north = np.nan_to_num(geography.coarse_barrier_east), np.nan_to_num(geography.coarse_barrier_north)
     highest = np.maximum(east, north)

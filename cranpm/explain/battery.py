@@ -1,0 +1,296 @@
+"""The physics battery: the same days and tiles under every intervention, change of forecast and of RMSE with intervals.
+
+Tiles stand for themselves (not blended), so that a battery costs what its tiles cost; the global branch runs once a day
+and change. Today's errors and changes are kept as sums, one a day, and intervals come from redrawn blocks of days.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cranpm.data.source import DaySource
+from cranpm.domain import Statistics, Tile
+from cranpm.explain.direction import DirectionProbe, displacement_score
+from cranpm.explain.interventions import CATALOGUE, Intervention
+from cranpm.explain.tiles import block_days, encode, forecasts_if
+from cranpm.forecast.day import ForecastDay, load_day
+from cranpm.forecast.interventions import intervene
+from cranpm.model import CranPM
+from cranpm.verification.bootstrap import Interval, block_bootstrap
+from cranpm.verification.sums import PairSums
+
+Progress = Callable[[int, int, float], None]
+"""Done, total, seconds left."""
+
+BASE = "none"
+LAND, NEAR_BARRIERS = "land", "near barriers > 700 m"
+WIND_TURNS = ("wind flip", "wind rotate 90")
+"""Interventions that the direction of the change is tested for."""
+
+
+@dataclass(kw_only=True)
+class Battery:
+    """Sums of a battery. Keys are (label, region, lead); each list holds one entry a day.
+
+    ``errors`` pairs forecasts with targets, ``changes`` changed forecasts with unchanged ones, ``largest`` is the
+    largest change of a cell [ug m-3]; ``direction`` pairs changes with PM2.5 upwind and downwind of the new wind.
+    """
+
+    days: list[np.datetime64] = field(default_factory=list)
+    leads: tuple[int, ...] = ()
+    interventions: tuple[Intervention, ...] = ()
+    tiles: dict[str, list[int]] = field(default_factory=dict)
+    errors: dict[tuple[str, str, int], list[PairSums]] = field(default_factory=dict)
+    changes: dict[tuple[str, str, int], list[PairSums]] = field(default_factory=dict)
+    largest: dict[tuple[str, str, int], float] = field(default_factory=dict)
+    direction: dict[tuple[str, int], list[tuple[PairSums, PairSums]]] = field(default_factory=dict)
+
+    def rmse_change(self, label: str, region: str, lead: int) -> Interval:
+        """Change of RMSE against the targets [per cent]; positive: the intervention hurts."""
+        changed, base = (PairSums.stack(self.errors[name, region, lead]) for name in (label, BASE))
+        return self._interval(lambda a, b: 100 * (float(a.rmse / b.rmse) - 1), changed, base)
+
+    def displacement(self, label: str, lead: int) -> Interval:
+        """`displacement_score` over all days."""
+        upwind, downwind = zip(*self.direction[label, lead])
+        return self._interval(
+            displacement_score, PairSums.stack(list(upwind)), PairSums.stack(list(downwind))
+        )
+
+    def _interval(self, statistic: Callable[..., float], *daily: PairSums) -> Interval:
+        if len(self.days) < 2:  # one day has no spread to draw from
+            estimate = float(statistic(*(part.pooled() for part in daily)))
+            return Interval(estimate=estimate, low=np.nan, high=np.nan, level=0.95, days=1, block_days=1)
+        return block_bootstrap(statistic, *daily, block_days=block_days(self.days))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row an intervention, region and lead."""
+        rows = []
+        for intervention in self.interventions:
+            for (label, region, lead), parts in self.changes.items():
+                if label != intervention.label:
+                    continue
+                change = PairSums.stack(parts).pooled()
+                base = PairSums.stack(self.errors[BASE, region, lead]).pooled()
+                if not change.count:
+                    continue
+                interval = self.rmse_change(label, region, lead)
+                rows.append(
+                    {
+                        "intervention": intervention.name,
+                        "form": intervention.form,
+                        "region": region,
+                        "lead_days": lead,
+                        "rmse_change_pct": interval.estimate,
+                        "ci_low": interval.low,
+                        "ci_high": interval.high,
+                        "rmse": float(base.rmse) * (1 + interval.estimate / 100),
+                        "base_rmse": float(base.rmse),
+                        "forecast_change_rms": float(change.rmse),
+                        "forecast_change_max": self.largest[label, region, lead],
+                        "pairs": int(change.count),
+                        "days": len(self.days),
+                    }
+                )
+        return rows
+
+    def direction_rows(self) -> list[dict[str, Any]]:
+        """One row a wind turn, form and lead: positive when the change lies downwind of the new wind."""
+        rows = []
+        for intervention in self.interventions:
+            for lead in self.leads:
+                if (intervention.label, lead) in self.direction:
+                    found = self.displacement(intervention.label, lead)
+                    rows.append(
+                        {
+                            "intervention": intervention.name,
+                            "form": intervention.form,
+                            "lead_days": lead,
+                            "score": found.estimate,
+                            "ci_low": found.low,
+                            "ci_high": found.high,
+                        }
+                    )
+        return rows
+
+
+def run_battery(
+    network: CranPM,
+    statistics: Statistics,
+    source: DaySource,
+    days: Sequence[np.datetime64],
+    tiles: Sequence[Tile],
+    *,
+    leads: Sequence[int] = (1,),
+    interventions: Sequence[Intervention] = CATALOGUE,
+    mountain_tiles: Sequence[Tile] = (),
+    barriers: np.ndarray | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Battery:
+    """Run every intervention on the same days and tiles.
+
+    Parameters
+    ----------
+    tiles : sequence of Tile
+        Scored as "land"; see `cranpm.explain.tiles.choose_tiles`.
+    mountain_tiles : sequence of Tile
+        Further tiles on which only regional interventions (terrain) are run; scored near barriers alone.
+    barriers : ndarray of bool, shape (H, W), optional
+        Cells near barriers higher than 700 m.
+    """
+    battery = Battery(leads=tuple(leads), interventions=tuple(interventions))
+    extra = [tile for tile in mountain_tiles if tile not in tiles]
+    battery.tiles = {"land": [t.index for t in tiles], "mountains": [t.index for t in extra]}
+    clock = _Clock(_cost(interventions, tiles, extra) * len(days), progress)
+    for init in days:
+        day = load_day(source, init, statistics, device)
+        battery.days.append(np.datetime64(init, "D"))
+        masks = (
+            {LAND: source.land}
+            if barriers is None
+            else {LAND: source.land, NEAR_BARRIERS: barriers & source.land}
+        )
+        one = _OneDay(battery, network, statistics, day, source, masks, clock)
+        one.run(list(tiles), extra)
+    return battery
+
+
+def _cost(interventions: Sequence[Intervention], tiles: Sequence[Tile], extra: Sequence[Tile]) -> int:
+    regional = sum(i.regional for i in interventions)
+    return len(tiles) * (1 + len(interventions)) + len(extra) * (1 + regional)
+
+
+class _Clock:
+    """Counts tiles and tells how long the rest will take."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self.total, self.progress, self.done = total, progress, 0
+        self.started = time.perf_counter()
+
+    def tick(self) -> None:
+        self.done += 1
+        if self.progress is not None:
+            left = (time.perf_counter() - self.started) / self.done * (self.total - self.done)
+            self.progress(self.done, self.total, left)
+
+
+class _OneDay:
+    """All interventions of one day."""
+
+    def __init__(
+        self,
+        battery: Battery,
+        network: CranPM,
+        statistics: Statistics,
+        day: ForecastDay,
+        source: DaySource,
+        masks: Mapping[str, np.ndarray],
+        clock: _Clock,
+    ) -> None:
+        self.battery, self.network, self.statistics, self.day = battery, network, statistics, day
+        self.source, self.masks, self.clock = source, masks, clock
+        self.context = encode(network, day)
+        self.base: dict[tuple[int, int], np.ndarray] = {}
+        self.targets: dict[tuple[int, int], list[np.ndarray]] = {}
+
+    def run(self, tiles: list[Tile], extra: list[Tile]) -> None:
+        self._unchanged(tiles, extra)
+        for intervention in self.battery.interventions:
+            self._changed(intervention, tiles, extra if intervention.regional else [])
+
+    def _unchanged(self, tiles: list[Tile], extra: list[Tile]) -> None:
+        sums = _Sums()
+        with forecasts_if(
+            self.network, self.day, self.statistics, leads=self.battery.leads, context=self.context
+        ) as at:
+            for tile in (*tiles, *extra):
+                self.base[_place(tile)] = at(tile)
+                self.targets[_place(tile)] = [
+                    self.source.pm2p5(self.day.init_time + np.timedelta64(lead, "D"), tile.rows, tile.cols)
+                    for lead in self.battery.leads
+                ]
+                for region, lead, where in self._regions(tile, in_land=tile not in extra):
+                    sums.add((BASE, region, lead), self._errors(tile, lead, self.base[_place(tile)], where))
+                self.clock.tick()
+        sums.into(self.battery.errors)
+
+    def _changed(self, intervention: Intervention, tiles: list[Tile], extra: list[Tile]) -> None:
+        errors, changes, label = _Sums(), _Sums(), intervention.label
+        probe = self._probe(intervention)
+        ways: dict[tuple[str, int], tuple[PairSums, PairSums]] = {}
+        with forecasts_if(
+            self.network,
+            self.day,
+            self.statistics,
+            intervention.steps,
+            leads=self.battery.leads,
+            context=self.context,
+        ) as at:
+            for tile in (*tiles, *extra):
+                forecast = at(tile)
+                difference = forecast - self.base[_place(tile)]
+                for region, lead, where in self._regions(tile, in_land=tile not in extra):
+                    if region == NEAR_BARRIERS and not intervention.regional:
+                        continue
+                    position, key = self.battery.leads.index(lead), (label, region, lead)
+                    errors.add(key, self._errors(tile, lead, forecast, where))
+                    changes.add(
+                        key, PairSums.of(forecast[position][where], self.base[_place(tile)][position][where])
+                    )
+                    change = np.abs(difference[position][where])
+                    largest = float(np.nanmax(change)) if np.isfinite(change).any() else 0.0
+                    self.battery.largest[key] = max(self.battery.largest.get(key, 0.0), largest)
+                for position, lead in enumerate(self.battery.leads if probe else ()):
+                    assert probe is not None
+                    found = probe.of(tile, difference[position], lead)
+                    before = ways.get((label, lead))
+                    ways[label, lead] = (
+                        found if before is None else (before[0] + found[0], before[1] + found[1])
+                    )
+                self.clock.tick()
+        errors.into(self.battery.errors)
+        changes.into(self.battery.changes)
+        for key, pair in ways.items():
+            self.battery.direction.setdefault(key, []).append(pair)
+
+    def _probe(self, intervention: Intervention) -> DirectionProbe | None:
+        if intervention.name not in WIND_TURNS:
+            return None
+        name, value = intervention.steps[0]
+        turned = intervene(self.day, [(f"{name.split('/')[0]}/priors", value)], self.statistics)
+        return DirectionProbe(self.day, turned.coarse.wind_box)
+
+    def _regions(self, tile: Tile, in_land: bool):
+        for region, mask in self.masks.items():
+            where = mask[tile.rows, tile.cols]
+            if (region != LAND or in_land) and where.any():
+                for lead in self.battery.leads:
+                    yield region, lead, where
+
+    def _errors(self, tile: Tile, lead: int, forecast: np.ndarray, where: np.ndarray) -> PairSums:
+        position = self.battery.leads.index(lead)
+        return PairSums.of(forecast[position][where], self.targets[_place(tile)][position][where])
+
+
+def _place(tile: Tile) -> tuple[int, int]:
+    return tile.rows.start, tile.cols.start
+
+
+class _Sums:
+    """Adds up tiles of one day."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, str, int], PairSums] = {}
+
+    def add(self, key: tuple[str, str, int], part: PairSums) -> None:
+        self._parts[key] = part if key not in self._parts else self._parts[key] + part
+
+    def into(self, store: dict[tuple[str, str, int], list[PairSums]]) -> None:
+        for key, part in self._parts.items():
+            store.setdefault(key, []).append(part)

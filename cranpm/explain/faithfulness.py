@@ -1,0 +1,266 @@
+"""How far attention can be trusted: hide coarse patches at the input and see whether the forecast minds.
+
+Of a place (one local token) the k most-attended coarse patches are hidden, against the k nearest, and against patches
+elsewhere that hold as much attention together. If attention tells what matters, hiding the first changes the forecast
+most. Patch by patch, the change must also rank like the attention. Attention is not source apportionment: this says how
+much of a picture of attention may be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from cranpm.data.source import DaySource
+from cranpm.domain import Statistics, Tile
+from cranpm.explain.direction import token_means
+from cranpm.explain.resampling import bootstrap_by_day
+from cranpm.explain.tiles import forecast_tile
+from cranpm.forecast.day import ForecastDay, load_day
+from cranpm.model import CranPM, GlobalContext, Trace
+from cranpm.model.bias import squared_distance
+
+HIDDEN = 4
+"""Coarse patches hidden together (each 2 x 2 degrees)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceFaith:
+    """What hiding did at one place, as absolute change of its token's mean forecast [ug m-3].
+
+    ``rank_correlation`` is Spearman's between attention and leave-one-out change over the patches that were tried.
+    """
+
+    init_time: np.datetime64
+    tile: int
+    token: int
+    most_attended: float
+    nearest: float
+    equal_mass_elsewhere: float
+    mass: float
+    mass_elsewhere: float
+    shared: int
+    rank_correlation: float
+    rank_distance: float
+
+
+def hide_patches(day: ForecastDay, patches: Sequence[int], patch: int) -> ForecastDay:
+    """The day without some coarse patches: filled with the mean and marked as not valid; ``day`` is not changed.
+
+    Parameters
+    ----------
+    patches : sequence of int
+        Numbers of coarse tokens, row-major on the padded token grid; those in the padding are skipped.
+    patch : int
+        Coarse nodes along the side of one.
+    """
+    fields, valid = day.coarse.fields.clone(), day.coarse.valid.clone()
+    columns = _token_columns(day, patch)
+    for number in patches:
+        row, col = divmod(int(number), columns)
+        place = slice(row * patch, (row + 1) * patch), slice(col * patch, (col + 1) * patch)
+        fields[:, place[0], place[1]] = 0.0
+        valid[place] = False
+    return replace(day, coarse=replace(day.coarse, fields=fields, valid=valid))
+
+
+def _token_columns(day: ForecastDay, patch: int, window: int = 7) -> int:
+    """Columns of coarse tokens, padding to whole windows included."""
+    return -(-day.coarse.fields.shape[-1] // (patch * window)) * window
+
+
+def attention_of(network: CranPM, day: ForecastDay, context: GlobalContext, tile: Tile) -> np.ndarray:
+    """Attention of a tile's tokens at T+1, mean over layers and heads, (tokens, coarse tokens)."""
+    trace = Trace("bridge_attention")
+    network.forecast_delta(day.local_inputs([tile]), context, trace=trace)
+    return trace["bridge_attention"][:, 0].mean((0, 1)).float().cpu().numpy()
+
+
+def equal_mass(
+    attention: np.ndarray, mass: float, left_out: set[int], generator: np.random.Generator
+) -> list[int]:
+    """Random patches outside a set that together hold as much attention, or all there are if they cannot."""
+    chosen: list[int] = []
+    total = 0.0
+    for number in generator.permutation(len(attention)):
+        if int(number) in left_out or attention[number] <= 0:
+            continue
+        if total >= mass:
+            break
+        chosen.append(int(number))
+        total += float(attention[number])
+    return chosen
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's; NaN where either has no spread.
+
+    Examples
+    --------
+    >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 90.0]))
+    1.0
+    """
+    ranks = [_ranks(np.asarray(x, dtype=float)) for x in (a, b)]
+    if min(r.std() for r in ranks) == 0:
+        return float("nan")
+    return float(np.round(np.corrcoef(*ranks)[0, 1], 12))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks, ties sharing their mean."""
+    order = np.unique(values, return_inverse=True, return_counts=True)
+    last = order[2].cumsum()
+    return (last - (order[2] - 1) / 2)[order[1]]
+
+
+class TileFaith:
+    """Hides coarse patches from one tile of a day."""
+
+    def __init__(self, network: CranPM, day: ForecastDay, tile: Tile, context: GlobalContext) -> None:
+        self.network, self.day, self.tile = network, day, tile
+        self.patch = network.config.global_patch
+        self.attention = attention_of(network, day, context, tile)
+        self.valid = np.ones(self.attention.shape[1], bool)
+        if context.valid is not None:
+            self.valid = context.valid[0].cpu().numpy()
+        self.distance = np.sqrt(self._squared_distance(context))
+        self.before = token_means(forecast_tile(network, day, context, tile, (1,))[0]).ravel()
+
+    def _squared_distance(self, context: GlobalContext) -> np.ndarray:
+        fine, n = self.day.domain.fine, int(np.sqrt(len(self.attention)))
+        lat = fine.lat[self.tile.rows].reshape(n, -1).mean(1)
+        lon = fine.lon[self.tile.cols].reshape(n, -1).mean(1)
+        here = [
+            torch.from_numpy(np.ravel(x).astype(np.float32))[None]
+            for x in np.meshgrid(lat, lon, indexing="ij")
+        ]
+        return squared_distance(here[0], here[1], context.latitude.cpu(), context.longitude.cpu())[0].numpy()
+
+    def change(self, patches: Sequence[int]) -> np.ndarray:
+        """Absolute change of each token's mean forecast at T+1 without these patches [ug m-3]; NaN without support."""
+        hidden = hide_patches(self.day, patches, self.patch)
+        context = self.network.encode_global(hidden.global_inputs())
+        return np.abs(
+            token_means(forecast_tile(self.network, hidden, context, self.tile, (1,))[0]).ravel()
+            - self.before
+        )
+
+    def tried_alone(self, near: int, far: int, generator: np.random.Generator) -> list[int]:
+        """Patches for leave-one-out: the nearest to the tile's middle, and some drawn from the rest."""
+        order = [i for i in np.argsort(self.distance.mean(0)) if self.valid[i]]
+        rest = order[near:]
+        drawn = generator.choice(len(rest), min(far, len(rest)), replace=False) if rest else []
+        return [int(i) for i in order[:near]] + [int(rest[i]) for i in drawn]
+
+    def places(self, count: int) -> list[int]:
+        """Tokens with support, evenly over the tile."""
+        seen = np.flatnonzero(np.isfinite(self.before))
+        return [int(seen[int((i + 0.5) * len(seen) / count)]) for i in range(count)] if len(seen) else []
+
+
+@torch.inference_mode()
+def run_faithfulness(
+    network: CranPM,
+    statistics: Statistics,
+    source: DaySource,
+    days: Sequence[np.datetime64],
+    tiles: Sequence[Tile],
+    *,
+    places: int = 2,
+    hidden: int = HIDDEN,
+    near: int = 12,
+    far: int = 6,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> list[PlaceFaith]:
+    """Hide patches from places of every tile and day.
+
+    Parameters
+    ----------
+    places : int
+        Places of a tile.
+    hidden : int
+        k, patches hidden together.
+    near, far : int
+        Patches tried one by one for the rank correlation, shared by the places of a tile.
+    """
+    found: list[PlaceFaith] = []
+    generator = np.random.default_rng(seed)
+    for number, init in enumerate(days):
+        day = load_day(source, init, statistics, device)
+        context = network.encode_global(day.global_inputs())
+        for position, tile in enumerate(tiles):
+            faith = TileFaith(network, day, tile, context)
+            alone = faith.tried_alone(near, far, generator)
+            effects = np.stack([faith.change([patch]) for patch in alone])  # (patches, tokens)
+            for token in faith.places(places):
+                found.append(_ask(faith, token, alone, effects[:, token], hidden, generator))
+            if progress is not None:
+                progress(number * len(tiles) + position + 1, len(days) * len(tiles))
+    return found
+
+
+def _ask(
+    faith: TileFaith,
+    token: int,
+    alone: list[int],
+    effects: np.ndarray,
+    hidden: int,
+    generator: np.random.Generator,
+) -> PlaceFaith:
+    attention = np.where(faith.valid, faith.attention[token], -1.0)
+    distance = np.where(faith.valid, faith.distance[token], np.inf)
+    most = [int(i) for i in np.argsort(-attention)[:hidden]]
+    nearest = [int(i) for i in np.argsort(distance)[:hidden]]
+    mass = float(attention[most].sum())
+    elsewhere = equal_mass(attention, mass, set(most), generator)
+    return PlaceFaith(
+        init_time=faith.day.init_time,
+        tile=faith.tile.index,
+        token=token,
+        most_attended=float(faith.change(most)[token]),
+        nearest=float(faith.change(nearest)[token]),
+        equal_mass_elsewhere=float(faith.change(elsewhere)[token]),
+        mass=mass,
+        mass_elsewhere=float(attention[elsewhere].sum()),
+        shared=len(set(most) & set(nearest)),
+        rank_correlation=rank_correlation(attention[alone], effects),
+        rank_distance=rank_correlation(-distance[alone], effects),
+    )
+
+
+_AVERAGED = (
+    "most_attended",
+    "nearest",
+    "equal_mass_elsewhere",
+    "rank_correlation",
+    "rank_distance",
+    "mass",
+    "mass_elsewhere",
+)
+
+
+def summarise(places: Sequence[PlaceFaith]) -> dict[str, Any]:
+    """Means with intervals over init days, and ratios of the first set's effect to the others'."""
+    days = [p.init_time for p in places]
+    columns = {name: np.array([getattr(p, name) for p in places]) for name in _AVERAGED}
+    summary: dict[str, Any] = {"places": len(places), "days": len(set(days)), "hidden": HIDDEN}
+    for name, values in columns.items():
+        found = bootstrap_by_day(np.mean, values, days=days)
+        summary[name] = {"mean": found.estimate, "ci_low": found.low, "ci_high": found.high}
+    for other in ("nearest", "equal_mass_elsewhere"):
+        found = bootstrap_by_day(
+            lambda a, b: a.mean() / b.mean() if b.mean() > 0 else np.nan,
+            columns["most_attended"],
+            columns[other],
+            days=days,
+        )
+        summary[f"most_attended_over_{other}"] = {
+            "ratio": found.estimate, "ci_low": found.low, "ci_high": found.high,
+        }  # fmt: skip
+    return summary

@@ -1,0 +1,136 @@
+"""All of it for one checkpoint: battery, direction, puffs, faithfulness, and how strong the priors have become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+
+from cranpm.data.source import DaySource
+from cranpm.domain import plan_tiles
+from cranpm.explain import faithfulness, puff
+from cranpm.explain.battery import run_battery
+from cranpm.explain.interventions import CATALOGUE, Intervention
+from cranpm.explain.tiles import block_days, choose_days, choose_mountain_tiles, choose_tiles
+from cranpm.model import CranPM
+from cranpm.model.branches import ElevationBlock
+from cranpm.model.bridge import BridgeLayer
+from cranpm.model.checkpoint import Checkpoint
+
+Report = Callable[[str, int, int, float | None], None]
+"""Stage, done, total, seconds left (None where it is not known)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhysicsPlan:
+    """How much is asked; cost grows with days x tiles x interventions."""
+
+    days: int = 12
+    """Init days, spread over the held-out ones."""
+    tiles: int = 8
+    """Tiles of the land: every k-th one."""
+    mountain_tiles: int = 4
+    """Further tiles near barriers, for terrain."""
+    leads: tuple[int, ...] = (1,)
+    """Lead times [days]."""
+    puffs: int = 3
+    """Puffs a day (each is nine tiles, with and without, under three winds); 0 for none."""
+    places: int = 2
+    """Places a tile for the faithfulness of attention (two tiles a day, up to six days); 0 for none."""
+    interventions: tuple[Intervention, ...] = CATALOGUE
+    """What the battery does."""
+    tile_size: int = 512
+    """Cells along the side of a tile."""
+    seed: int = 0
+    """Of tiles, places and patches."""
+
+
+def run_physics(
+    checkpoint: Checkpoint,
+    source: DaySource,
+    plan: PhysicsPlan,
+    *,
+    barriers: np.ndarray | None = None,
+    days: Sequence[np.datetime64] | None = None,
+    device: str = "cpu",
+    report: Report | None = None,
+) -> dict[str, Any]:
+    """Run what the plan asks for.
+
+    Parameters
+    ----------
+    barriers : ndarray of bool, shape (H, W), optional
+        Cells near barriers higher than 700 m; without it terrain is scored on all land only.
+    days : sequence of datetime64, optional
+        Init days, instead of those that `choose_days` picks.
+
+    Returns
+    -------
+    dict
+        Plain values for JSON: ``rows`` (battery), ``direction``, ``puff``, ``faithfulness``, ``priors``, and what they
+        were measured on.
+    """
+    say = report or (lambda stage, done, total, left: None)
+    network, statistics = checkpoint.network, checkpoint.statistics
+    chosen, split = choose_days(source, plan.days, plan.leads) if days is None else (list(days), "given")
+    tiling = plan_tiles(source.domain.fine.shape, plan.tile_size)
+    tiles = choose_tiles(tiling, source.land, plan.tiles, plan.seed)
+    mountains = (
+        [] if barriers is None else choose_mountain_tiles(tiling, barriers, plan.mountain_tiles, plan.seed)
+    )
+    battery = run_battery(
+        network, statistics, source, chosen, tiles,
+        leads=plan.leads, interventions=plan.interventions, mountain_tiles=mountains, barriers=barriers,
+        device=device, progress=lambda done, total, left: say("interventions", done, total, left),
+    )  # fmt: skip
+    results: dict[str, Any] = {
+        "what": "change of forecasts and of RMSE under interventions; reference: the GHAP-like product",
+        "source": source.name,
+        "simulated": "simulated" in source.name,
+        "checkpoint": {
+            "name": checkpoint.folder.name,
+            "hash": checkpoint.hash,
+            "preset": checkpoint.config.name,
+        },
+        "init_days": [str(day) for day in battery.days],
+        "split": split,
+        "block_days": block_days(battery.days),
+        "leads": list(plan.leads),
+        "seed": plan.seed,
+        "tiles": battery.tiles,
+        "rows": battery.rows(),
+        "direction": battery.direction_rows(),
+        "priors": strength_of_priors(network),
+    }
+    if plan.puffs:
+        found = puff.run_puffs(
+            network, statistics, source, chosen,
+            places=plan.puffs, leads=plan.leads, seed=plan.seed, tile_size=plan.tile_size, device=device,
+            progress=lambda done, total: say("puffs, days", done, total, None),
+        )  # fmt: skip
+        results["puff"] = puff.summarise(found) if found else []
+    if plan.places and network.config.fusion == "cross":
+        asked = faithfulness.run_faithfulness(
+            network, statistics, source, chosen[:: max(1, len(chosen) // 6)], tiles[:: max(1, len(tiles) // 2)][:2],
+            places=plan.places, seed=plan.seed, device=device,
+            progress=lambda done, total: say("attention, tiles", done, total, None),
+        )  # fmt: skip
+        results["faithfulness"] = faithfulness.summarise(asked) if asked else None
+    return results
+
+
+def strength_of_priors(network: CranPM) -> dict[str, list[float]]:
+    """alpha of the elevation blocks, beta and reach [km] of the bridge's heads; alpha starts at 2, beta at 1."""
+    found: dict[str, list[float]] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, ElevationBlock) and module.raw_alpha is not None:
+            found[f"{name}.alpha"] = [round(float(F.softplus(module.raw_alpha)), 4)]
+        if isinstance(module, BridgeLayer):
+            if module.beta is not None:
+                found[f"{name}.beta"] = [round(float(b), 4) for b in module.beta]
+            if module.reach is not None:
+                found[f"{name}.reach"] = [round(float(r), 1) for r in module.reach]
+    return found

@@ -1,0 +1,67 @@
+"""Pictures of the battery and of puffs (matplotlib figures; no file is written here)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
+    """Change of RMSE under every intervention as points with intervals (a matplotlib figure)."""
+    from matplotlib.figure import Figure
+
+    rows = [r for r in results["rows"] if r["lead_days"] == lead][::-1]
+    figure = Figure(figsize=(8.0, 0.6 + 0.2 * max(len(rows), 3)), layout="constrained")
+    axes = figure.subplots()
+    colours = {"priors": "#b3400a", "channels": "#2b6ca3", "both": "#333333", "network": "#7a3e9d"}
+    for height, row in enumerate(rows):
+        low, high = (
+            row[key] if np.isfinite(row[key]) else row["rmse_change_pct"] for key in ("ci_low", "ci_high")
+        )
+        axes.plot([low, high], [height, height], color=colours[row["form"]], lw=2)
+        axes.plot(row["rmse_change_pct"], height, "o", color=colours[row["form"]], ms=4)
+    near = [" (near barriers)" if r["region"].startswith("near") else "" for r in rows]
+    axes.set_yticks(
+        range(len(rows)), [f"{r['intervention']}, {r['form']}{n}" for r, n in zip(rows, near)], fontsize=7
+    )
+    axes.axvline(0, color="grey", lw=0.8)
+    axes.set_xscale("symlog", linthresh=1.0)
+    axes.set_xlabel(f"change of T+{lead} RMSE [%], 95 % interval (symmetric log scale)")
+    where = " (simulated)" if results.get("simulated") else ""
+    axes.set_title(f"What the forecast minds{where}", fontsize=10)
+    return figure
+
+
+def puff_figure(responses: Sequence[Any]) -> Any:
+    """Responses to puffs as maps, with the wind as an arrow from the place (a matplotlib figure).
+
+    Parameters
+    ----------
+    responses : sequence of PuffResponse
+        Made with ``keep=True``.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * len(responses), 4.2), layout="constrained")
+    for axes, r in zip(np.atleast_1d(figure.subplots(1, len(responses))), responses):
+        extent = (r.longitude[0], r.longitude[-1], r.latitude[-1], r.latitude[0])
+        top = max(float(np.nanmax(np.abs(r.response))), 1e-6)
+        step = max(r.response.shape[0] // 400, 1)
+        picture = axes.imshow(
+            r.response[::step, ::step], extent=extent, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto"
+        )
+        shrink = np.cos(np.deg2rad(r.lat))
+        way = r.wind * 86.4 * r.lead_days / 111.2  # degrees
+        axes.annotate(
+            "",
+            (r.lon + way[0] / shrink, r.lat + way[1]),
+            (r.lon, r.lat),
+            arrowprops={"arrowstyle": "->", "lw": 2},
+        )
+        moved = r.moved / 111.2
+        axes.plot([r.lon, r.lon + moved[0] / shrink], [r.lat, r.lat + moved[1]], "k:", lw=2)
+        axes.set_title(f"{r.init_time} T+{r.lead_days}, {r.under}: cosine {r.cosine:.2f}", fontsize=9)
+        figure.colorbar(picture, ax=axes, label="response [ug m-3]", shrink=0.8)
+    return figure

@@ -1,0 +1,245 @@
+"""An inserted puff: PM2.5 added to a patch of today's inputs must come out downwind in the forecast.
+
+The puff enters where a real one would be seen: the fine PM2.5 of day t and the coarse CAMS PM2.5 of day t, by the same
+amount. Day t-1 is left alone. The response is the forecast with the puff minus the forecast without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from cranpm.data.source import DaySource
+from cranpm.domain import COARSE_CHANNELS, Statistics, channel_index
+from cranpm.explain.places import KM_PER_DEGREE, choose_places, gaussian, wind_over
+from cranpm.explain.resampling import bootstrap_by_day
+from cranpm.explain.tiles import Steps, forecasts_if, neighbourhood
+from cranpm.forecast.day import ForecastDay, load_day
+from cranpm.model import CranPM
+
+AMOUNT, RADIUS = 30.0, 60.0
+"""Peak [ug m-3] and standard deviation [km] of the puff."""
+FAINT = 0.1
+"""Share of the largest response below which a cell is not counted: a wide faint background would pull the centroid."""
+
+AS_IT_WAS = "as it was"
+WINDS: dict[str, tuple[tuple[str, float], ...]] = {
+    AS_IT_WAS: (),
+    "wind flip, both": (("wind_turn/both", 180.0),),
+    "wind flip, priors": (("wind_turn/priors", 180.0),),
+}
+"""Winds under which the response is looked at; displacements are always measured against the true wind."""
+
+
+def add_puff(
+    day: ForecastDay,
+    lat: float,
+    lon: float,
+    statistics: Statistics,
+    *,
+    amount: float = AMOUNT,
+    radius: float = RADIUS,
+) -> ForecastDay:
+    """The day with PM2.5 added round a place, in the fine and the coarse inputs of day t; ``day`` is not changed."""
+    fine, coarse = day.domain.fine, day.domain.coarse
+    bump = torch.from_numpy(gaussian(fine.lat, fine.lon, lat, lon, radius)).to(day.device)
+    fields = day.coarse.fields.clone()
+    added = amount / statistics.std["pm2p5"] * gaussian(coarse.lat, coarse.lon, lat, lon, radius)
+    fields[channel_index("pm2p5@t", COARSE_CHANNELS)] += torch.from_numpy(added.astype(np.float32))
+    return replace(day, pm2p5=day.pm2p5 + amount * bump, coarse=replace(day.coarse, fields=fields))
+
+
+def centroid(weights: np.ndarray, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Centre of non-negative weights (rows, cols), (latitude, longitude) [degrees]; NaN where there are none.
+
+    Examples
+    --------
+    >>> centroid(np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([46.0, 45.0]), np.array([8.0, 9.0])).tolist()
+    [45.5, 9.0]
+    """
+    total = weights.sum(dtype=np.float64)
+    if not total > 0:
+        return np.array([np.nan, np.nan])
+    rows, cols = weights.sum(1, dtype=np.float64), weights.sum(0, dtype=np.float64)
+    return np.array([(rows * latitude).sum(), (cols * longitude).sum()]) / total
+
+
+def displacement(
+    response: np.ndarray, puff: np.ndarray, latitude: np.ndarray, longitude: np.ndarray
+) -> np.ndarray:
+    """How far the response's centre lies from the puff's, (towards east, towards north) [km].
+
+    Only the positive part of either above `FAINT` of its peak counts, and of the puff only cells that have a forecast,
+    so that a coast shifts neither against the other.
+    """
+    known = np.isfinite(response)
+    there, here = (centroid(_core(np.where(known, w, 0.0)), latitude, longitude) for w in (response, puff))
+    north, east = (there - here) * KM_PER_DEGREE
+    return np.array([east * np.cos(np.deg2rad(here[0])), north])
+
+
+def _core(values: np.ndarray) -> np.ndarray:
+    """Values above a share of the largest; nothing where nothing is positive."""
+    least = FAINT * max(float(values.max(initial=0.0)), np.finfo(np.float32).tiny)
+    return np.where(values >= least, values, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PuffResponse:
+    """The answer to one puff.
+
+    ``response`` (rows, cols) [ug m-3] on ``latitude`` and ``longitude``; ``moved`` towards east and north [km];
+    ``wind`` at the place on day t, towards east and north [m s-1].
+    """
+
+    init_time: np.datetime64
+    lat: float
+    lon: float
+    lead_days: int
+    under: str
+    wind: np.ndarray
+    moved: np.ndarray
+    peak: float
+    response: np.ndarray | None = None
+    latitude: np.ndarray | None = None
+    longitude: np.ndarray | None = None
+
+    @property
+    def cosine(self) -> float:
+        """Of the angle between displacement and wind; NaN when nothing moved."""
+        return cosine_between(self.moved, self.wind)
+
+    @property
+    def path(self) -> float:
+        """Wind times lead [km]."""
+        return float(np.linalg.norm(self.wind)) * 86.4 * self.lead_days
+
+    @property
+    def along(self) -> float:
+        """Displacement along the wind [km]."""
+        return float(self.moved @ self.wind / np.linalg.norm(self.wind))
+
+
+def cosine_between(a: np.ndarray, b: np.ndarray) -> float:
+    length = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / length if length > 0 else float("nan")
+
+
+def puff_responses(
+    network: CranPM,
+    day: ForecastDay,
+    statistics: Statistics,
+    lat: float,
+    lon: float,
+    *,
+    leads: Sequence[int],
+    under: str = AS_IT_WAS,
+    steps: Steps = (),
+    tile_size: int = 512,
+    keep: bool = False,
+    **puff: float,
+) -> list[PuffResponse]:
+    """Insert a puff and see where it comes out, over 3 x 3 tiles round the place, one response a lead.
+
+    Parameters
+    ----------
+    steps : iterable of (name, value)
+        Interventions under which both forecasts are made.
+    keep : bool
+        Also return the response as a map.
+    """
+    domain = day.domain
+    tiles = neighbourhood(domain, lat, lon, tile_size)
+    with_puff = add_puff(day, lat, lon, statistics, **puff)
+    maps = []
+    for inputs in (day, with_puff):
+        with forecasts_if(network, inputs, statistics, steps, leads=leads) as at:
+            maps.append(_mosaic(tiles, at))
+    rows = slice(tiles[0].rows.start, tiles[-1].rows.stop)
+    cols = slice(tiles[0].cols.start, tiles[-1].cols.stop)
+    latitude, longitude = domain.fine.lat[rows], domain.fine.lon[cols]
+    bump = gaussian(latitude, longitude, lat, lon, puff.get("radius", RADIUS))
+    found = []
+    for lead, response in zip(leads, maps[1] - maps[0], strict=True):
+        moved = displacement(response, bump, latitude, longitude)
+        found.append(
+            PuffResponse(
+                init_time=day.init_time, lat=lat, lon=lon, lead_days=lead, under=under,
+                wind=wind_over(day, lat, lon, puff.get("radius", RADIUS)), moved=moved, peak=float(np.nanmax(response)),
+                response=response if keep else None,
+                latitude=latitude if keep else None, longitude=longitude if keep else None,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _mosaic(tiles: Sequence[Any], at: Callable[[Any], np.ndarray]) -> np.ndarray:
+    """(leads, rows, cols) of tiles edge to edge."""
+    columns = tiles[-1].col + 1
+    values = [at(tile) for tile in tiles]
+    return np.concatenate(
+        [np.concatenate(values[i : i + columns], axis=-1) for i in range(0, len(values), columns)], axis=-2
+    )
+
+
+def run_puffs(
+    network: CranPM,
+    statistics: Statistics,
+    source: DaySource,
+    days: Sequence[np.datetime64],
+    *,
+    places: int,
+    leads: Sequence[int] = (1,),
+    winds: Sequence[str] = tuple(WINDS),
+    seed: int = 0,
+    tile_size: int = 512,
+    margin: float = 4.0,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> list[PuffResponse]:
+    """Puffs at ``places`` places of each day, under the true wind and under reversed ones."""
+    found: list[PuffResponse] = []
+    for number, init in enumerate(days, start=1):
+        day = load_day(source, init, statistics, device)
+        for lat, lon in choose_places(day, source.land, places, seed, margin=margin):
+            for under in winds:
+                found += puff_responses(
+                    network,
+                    day,
+                    statistics,
+                    lat,
+                    lon,
+                    leads=leads,
+                    under=under,
+                    steps=WINDS[under],
+                    tile_size=tile_size,
+                )
+        if progress is not None:
+            progress(number, len(days))
+    return found
+
+
+def summarise(responses: Sequence[PuffResponse]) -> list[dict[str, Any]]:
+    """Mean cosine and displacement over wind x lead with intervals, one row a wind and lead."""
+    rows = []
+    for under in dict.fromkeys(r.under for r in responses):
+        for lead in sorted({r.lead_days for r in responses}):
+            group = [r for r in responses if (r.under, r.lead_days) == (under, lead)]
+            days = [r.init_time for r in group]
+            cosine = bootstrap_by_day(np.mean, np.array([r.cosine for r in group]), days=days)
+            along, path = np.array([r.along for r in group]), np.array([r.path for r in group])
+            ratio = bootstrap_by_day(lambda a, b: a.mean() / b.mean(), along, path, days=days)
+            rows.append(
+                {
+                    "wind": under, "lead_days": lead, "puffs": len(group), "days": len(set(days)),
+                    "cosine": cosine.estimate, "cosine_low": cosine.low, "cosine_high": cosine.high,
+                    "ratio": ratio.estimate, "ratio_low": ratio.low, "ratio_high": ratio.high,
+                    "mean_displacement_km": float(np.nanmean(along)), "mean_path_km": float(path.mean()),
+                    "mean_peak": float(np.mean([r.peak for r in group])),
+                }
+            )  # fmt: skip
+    return rows
