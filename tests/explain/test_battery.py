@@ -60,10 +60,12 @@ def test_a_change_that_comes_from_upwind_scores_downwind(advection, backwards, s
     days = source.days[2:6]
     right = run_battery(advection, statistics, source, days, MIDDLE, interventions=flips)
     wrong = run_battery(backwards, statistics, source, days, MIDDLE, interventions=flips)
+    # after a reversal new and old way are opposite; after a quarter turn they lie across, and share some of the waves
+    least = {"wind flip": 0.3, "wind rotate 90": 0.0}
     for row in right.direction_rows():
-        assert row["ci_low"] > 0.3, row
+        assert row["ci_low"] > least[row["intervention"]], row
     for row in wrong.direction_rows():
-        assert row["ci_high"] < -0.3, row
+        assert row["ci_high"] < -least[row["intervention"]], row
 
 
 def test_reversing_the_wind_in_the_channels_alone_does_not_move_a_rule_that_reads_the_priors(
