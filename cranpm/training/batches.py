@@ -57,16 +57,17 @@ class TrainingBatch:
 
     def to(self, device: Any) -> TrainingBatch:
         """The batch on another device."""
-        return TrainingBatch(**{f.name: _move(getattr(self, f.name), device) for f in fields(self)})
+        return TrainingBatch(**{f.name: to_device(getattr(self, f.name), device) for f in fields(self)})
 
 
-def _move(value: Any, device: Any) -> Any:
+def to_device(value: Any, device: Any) -> Any:
+    """Tensors, and bundles of them, on another device; anything else as it is."""
     if isinstance(value, torch.Tensor):
         return value.to(device, non_blocking=True)
     if isinstance(value, StationPoints):
         return value.to(device)
     if isinstance(value, (GlobalInputs, LocalInputs)):
-        return type(value)(**{f.name: _move(getattr(value, f.name), device) for f in fields(value)})
+        return type(value)(**{f.name: to_device(getattr(value, f.name), device) for f in fields(value)})
     return value
 
 

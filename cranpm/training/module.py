@@ -25,6 +25,7 @@ from cranpm.training.losses import (
     token_mse,
 )
 from cranpm.training.recipes import Recipe
+from cranpm.training.scores import skill_interval
 from cranpm.training.station_points import StationPoints
 
 
@@ -128,7 +129,8 @@ class Training(L.LightningModule):
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> torch.Tensor:
         terms = self.losses(batch)
-        self.log_dict({f"train/{k}": v.detach() for k, v in terms.items()}, prog_bar=False, batch_size=1)
+        self.log_dict({f"train/{k}": v.detach() for k, v in terms.items() if k != "loss"}, batch_size=1)
+        self.log("train/loss", terms["loss"].detach(), batch_size=1, sync_dist=self.trainer.world_size > 1)
         self.latest = {"loss": terms["loss"].detach(), "rmse": terms["rmse"]}
         # a stand-in must not teach: its loss makes every gradient, on every process, one that is left out
         return terms["loss"] * torch.nan if batch.faults else terms["loss"]
@@ -144,21 +146,32 @@ class Training(L.LightningModule):
         limit = gradient_clip_val or torch.inf
         self.health.judge(torch.nn.utils.clip_grad_norm_(members, limit), members)
 
+    def on_validation_epoch_start(self) -> None:
+        self._judged: list[list[float]] = []
+
     def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         terms = self.losses(batch)
-        # squared, so that the epoch's mean pools cells instead of averaging per-batch errors
-        squares = {"squared": terms["rmse"].square(), "squared_persistence": terms["persistence"].square()}
-        for name in ("station", "station_held_out"):
-            if name in terms:
-                squares[f"squared_{name}"] = PM_SCALE**2 * terms[name]
-        self.log_dict(
-            {f"validation/{k}": v for k, v in squares.items()}, on_epoch=True, batch_size=1, sync_dist=True
-        )
+        # squared, so that the mean over days pools cells instead of averaging per-batch errors
+        squares = [terms["rmse"].square(), terms["persistence"].square()]
+        squares += [PM_SCALE**2 * terms[name] for name in ("station", "station_held_out") if name in terms]
+        self._judged.append([float(value) for value in squares])
 
     def on_validation_epoch_end(self) -> None:
-        values = self.trainer.callback_metrics
-        ratio = values["validation/squared"] / values["validation/squared_persistence"]
-        self.log("validation/skill", 1 - ratio.sqrt(), prog_bar=True)
+        judged = self._judged
+        if self.trainer.world_size > 1:
+            parts: list[Any] = [None] * self.trainer.world_size
+            torch.distributed.all_gather_object(parts, judged)
+            judged = [row for part in parts for row in part]
+        ours, still, *stations = zip(*judged)
+        skill, low, high = skill_interval(ours, still)
+        scores = {
+            "rmse": math.sqrt(sum(ours) / len(ours)),
+            "rmse_persistence": math.sqrt(sum(still) / len(still)),
+        }
+        scores |= {"skill": skill, "skill_low": low, "skill_high": high, "days": float(len(judged))}
+        for name, values in zip(("rmse_station", "rmse_station_held_out"), stations):
+            scores[name] = math.sqrt(sum(values) / len(values))
+        self.log_dict({f"validation/{name}": value for name, value in scores.items()})
 
     def configure_optimizers(self) -> dict[str, Any]:
         recipe = self.recipe

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +19,16 @@ from cranpm.data.source import DaySource
 from cranpm.domain import Statistics
 from cranpm.model import CranPM
 from cranpm.model.parameters import learn_biases, parameter_groups
-from cranpm.training.batches import CoarseChange, read_global
+from cranpm.training.batches import CoarseChange, read_global, to_device
 from cranpm.training.heads import CoarseHead
+from cranpm.training.health import NonFiniteError, refuse_non_finite
 from cranpm.training.losses import known_mse
+from cranpm.training.randomness import random_state, restore_random_state
+from cranpm.training.state import SavedState, TrainStates
+from cranpm.training.stopping import StopRequest, TrainingStopped
+
+MOST_SKIPPED = 5
+"""Steps in a row that may be left out because their gradient is not finite."""
 
 
 def pretrain_global(
@@ -38,9 +46,21 @@ def pretrain_global(
     bias_every: int = 1,
     seed: int = 1,
     autocast: bool = False,
+    device: str | torch.device = "cpu",
     report: Callable[[str], None] = print,
+    states: TrainStates | None = None,
+    saved: SavedState | None = None,
+    save_every: int = 100,
+    stop: StopRequest | None = None,
 ) -> CoarseHead:
     """Train the global branch and the bridge's projection in place.
+
+    Parameters
+    ----------
+    states, saved : optional
+        Where the state of the lesson is kept, and the one to go on from, exactly.
+    stop : StopRequest, optional
+        Asked for a stop, the state is saved and `TrainingStopped` raised.
 
     Returns
     -------
@@ -50,36 +70,87 @@ def pretrain_global(
     torch.manual_seed(seed)
     if network.global_branch is None or network.bridge is None:
         raise ValueError('Nothing to teach: this network has no global branch (fusion="none").')
-    days_of = _Days(source, statistics, leads, autocast)
+    days_of = _Days(source, statistics, leads, autocast, torch.device(device))
     head = CoarseHead(network.config.local_width, network.config.global_patch, len(leads))
-    taught = nn.ModuleList([network.global_branch, _projection(network), head])
+    taught = nn.ModuleList([network.global_branch, _projection(network), head]).to(device)
     optimiser = torch.optim.AdamW(parameter_groups(taught, weight_decay), lr=learning_rate, betas=(0.9, 0.98))
     steps_per_epoch = max(1, len(init_days) // days_per_step)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, learning_rate, total_steps=epochs * steps_per_epoch, pct_start=0.1, cycle_momentum=False
     )
+    lesson = _Lesson(network, head, optimiser, schedule)
+    if saved is not None:
+        lesson.restore(saved.load())
     generator = np.random.default_rng(seed)
+    orders = [generator.permutation(len(init_days)) for _ in range(epochs)]
     started = time.perf_counter()
-    for epoch in range(epochs):
-        network.train()
-        order = generator.permutation(len(init_days))
-        errors = np.zeros(2)
-        for step in range(steps_per_epoch):
-            days = [init_days[i] for i in order[step * days_per_step : (step + 1) * days_per_step]]
-            learn_biases(taught, step % bias_every == 0)
-            loss, still = days_of.loss(network, head, days)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(taught.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            errors += float(loss.detach()), float(still)
-        line = f"global branch, epoch {epoch + 1} of {epochs}: RMSE {_skill(errors):+.1%} against persistence"
-        if len(validation_days):
-            line += f", {_validate(network, head, days_of, validation_days):+.1%} on validation days"
-        report(f"{line}, {time.perf_counter() - started:.0f} s")
+    network.train()
+    for number in range(lesson.step, epochs * steps_per_epoch):
+        epoch, step = divmod(number, steps_per_epoch)
+        days = [init_days[i] for i in orders[epoch][step * days_per_step : (step + 1) * days_per_step]]
+        learn_biases(taught, step % bias_every == 0)
+        lesson.learn(taught, *days_of.loss(network, head, days))
+        ends = step + 1 == steps_per_epoch
+        if ends:
+            line = f"global branch, epoch {epoch + 1} of {epochs}: "
+            line += f"RMSE {_skill(lesson.errors):+.1%} against persistence"
+            if len(validation_days):
+                line += f", {_validate(network, head, days_of, validation_days):+.1%} on validation days"
+                network.train()
+            report(f"{line}, {time.perf_counter() - started:.0f} s")
+            lesson.errors = np.zeros(2)
+        asked = stop is not None and stop.asked is not None
+        if states is not None and (ends or asked or lesson.step % save_every == 0):
+            refuse_non_finite(network.state_dict().items(), f"Step {lesson.step} of the global branch")
+            states.save(lesson.state(), lesson.step, "global")
+        if asked:
+            raise TrainingStopped(f"Stopped at step {lesson.step} of the global branch. Go on with --resume.")
     learn_biases(taught, True)
     return head
+
+
+class _Lesson:
+    """What changes while the global branch learns, and how it is kept."""
+
+    def __init__(
+        self,
+        network: CranPM,
+        head: CoarseHead,
+        optimiser: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+    ) -> None:
+        self._parts = {"network": network, "head": head, "optimiser": optimiser, "schedule": schedule}
+        self._optimiser, self._schedule = optimiser, schedule
+        self.step = self.skipped = 0
+        self.errors = np.zeros(2)
+
+    def learn(self, taught: nn.Module, loss: torch.Tensor, still: torch.Tensor) -> None:
+        """One step; left out if its gradient is not finite."""
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(taught.parameters(), 1.0)
+        finite = bool(torch.isfinite(norm))
+        if finite:
+            self._optimiser.step()
+            self.errors += float(loss.detach()), float(still)
+        self.skipped = 0 if finite else self.skipped + 1
+        if self.skipped > MOST_SKIPPED:
+            raise NonFiniteError(
+                f"{self.skipped} steps in a row of the global branch had a gradient that is not finite, the last at "
+                f"step {self.step}. Lower the learning rate, or look for damaged days in the source."
+            )
+        self._schedule.step()
+        self.step += 1
+
+    def state(self) -> dict[str, Any]:
+        parts = {name: part.state_dict() for name, part in self._parts.items()}
+        return parts | {"step": self.step, "errors": self.errors.tolist(), "random": random_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        self.step, self.errors = int(state["step"]), np.array(state["errors"])
+        restore_random_state(state["random"])
 
 
 def _projection(network: CranPM) -> nn.Module:
@@ -91,18 +162,24 @@ class _Days:
     """Loss of the coarse readout on days of a source."""
 
     def __init__(
-        self, source: DaySource, statistics: Statistics, leads: Sequence[int], autocast: bool
+        self,
+        source: DaySource,
+        statistics: Statistics,
+        leads: Sequence[int],
+        autocast: bool,
+        device: torch.device,
     ) -> None:
         self._source, self._statistics, self._autocast = source, statistics, autocast
+        self._device = device
         self._changes = CoarseChange(source, leads)
 
     def loss(
         self, network: CranPM, head: CoarseHead, days: Sequence[np.datetime64]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared error of the readout, and of persistence."""
-        inputs = read_global(self._source, days, self._statistics)
-        amounts, change = self._changes.read(days)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._autocast):
+        inputs = to_device(read_global(self._source, days, self._statistics), self._device)
+        amounts, change = (part.to(self._device) for part in self._changes.read(days))
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._autocast):
             context = network.encode_global(inputs)
             predicted = head(context.tokens, context.grid, amounts)
         return known_mse(predicted.float(), change), known_mse(torch.zeros_like(change), change)

@@ -90,10 +90,11 @@ class TrainStates:
                 "bytes": len(content),
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "version": __version__,
-                **facts,
+                **json.loads(json.dumps(facts)),
                 **self.identity,
             }
             _write(fresh / PAYLOAD, content)
+            document["seal"] = _seal(document)
             _write(fresh / DOCUMENT, (json.dumps(document, indent=1) + "\n").encode())
             _sync_folder(fresh)
             if final.exists():  # damaged before, or saved again after a stop
@@ -178,6 +179,8 @@ def _verified(folder: Path) -> dict[str, Any]:
         raise TrainStateError(
             f"{folder} has state format {document.get('format')}; this cranpm reads up to {FORMAT}. Update cranpm."
         )
+    if document.get("seal") != _seal(document):
+        raise _DamagedError(f"{folder}/{DOCUMENT} is damaged: its seal does not fit its content.")
     digest, size = hashlib.sha256(), 0
     try:
         with (folder / PAYLOAD).open("rb") as file:
@@ -189,6 +192,12 @@ def _verified(folder: Path) -> dict[str, Any]:
     if size != document.get("bytes") or digest.hexdigest() != document.get("sha256"):
         raise _DamagedError(f"{folder}/{PAYLOAD} is damaged: its sha256 is not the one in {DOCUMENT}.")
     return document
+
+
+def _seal(document: dict[str, Any]) -> str:
+    """sha256 over everything else in the document."""
+    rest = {key: value for key, value in document.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _to_bytes(payload: dict[str, Any]) -> memoryview:

@@ -23,8 +23,12 @@ class DecayingWorld:
     domain = domain_from_corner("corner", "Corner", north=48.0, west=6.0, coarse_rows=28, coarse_cols=28)
 
     def __init__(self, *, validation: bool = False, land_east: bool = True):
-        later = np.arange(np.datetime64("2021-01-01"), np.datetime64("2021-01-07" if validation else "2021-01-01"))
-        self.days = np.concatenate([np.arange(np.datetime64("2017-01-01"), np.datetime64("2017-01-13")), later])
+        later = np.arange(
+            np.datetime64("2021-01-01"), np.datetime64("2021-01-07" if validation else "2021-01-01")
+        )
+        self.days = np.concatenate(
+            [np.arange(np.datetime64("2017-01-01"), np.datetime64("2017-01-13")), later]
+        )
         self._pattern = np.random.default_rng(0).uniform(10, 90, self.domain.fine.shape).astype(np.float32)
         self._coarse = (
             np.random.default_rng(1).normal(0, 1, (35, *self.domain.coarse_box.shape)).astype(np.float32)

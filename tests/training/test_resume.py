@@ -72,7 +72,14 @@ def test_a_resumed_run_ends_in_the_very_state_of_one_that_never_stopped(
     one, two = straight.load(), resumed.load()
     assert straight.step == resumed.step == 6
     assert set(one) >= {"state_dict", "current_model_state", "optimizer_states", "lr_schedulers", "random"}
-    for part in ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers", "random"):
+    for part in (
+        "state_dict",
+        "current_model_state",
+        "averaging_state",
+        "optimizer_states",
+        "lr_schedulers",
+        "random",
+    ):
         assert differences(one[part], two[part], part) == []
     assert one["global_step"] == two["global_step"] == 6
 
@@ -124,7 +131,7 @@ def small_state(tmp_path, steps=(1, 2)):
 def test_a_state_of_a_newer_format_is_refused(tmp_path):
     states = small_state(tmp_path)
     path = states.newest().folder / "state.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))  # before its seal is looked at
     with pytest.raises(TrainStateError, match="state format 2; this cranpm reads up to 1. Update"):
         states.newest()
 
@@ -136,8 +143,6 @@ def test_a_damaged_state_gives_way_to_the_one_before(tmp_path, name):
     whole = path.read_bytes()
     for damage in (whole[: len(whole) // 2], b"", whole[:20] + bytes([whole[20] ^ 1]) + whole[21:]):
         path.write_bytes(damage)
-        if name == "state.json" and len(damage) == len(whole):
-            continue  # a changed digit of the document is looked for where states are compared
         with pytest.warns(UserWarning, match="left out"):
             assert states.newest().step == 1
 
