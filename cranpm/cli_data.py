@@ -181,9 +181,9 @@ def check(
     report: Annotated[
         Path | None, typer.Option(help="Folder of the report; default: beside the data.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Every 16th cell; checksums of those only.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One day of eight only.")] = False,
 ) -> None:
-    """Audit a dataset: units, ranges, gaps, doubled days, empty or constant fields, checksums. Exit code 1 if it fails."""
+    """Audit a dataset: units, ranges, gaps, doubled days, empty fields, checksums, stations. Exit code 1 if it fails."""
     with plain_errors():
         from cranpm import catalog
         from cranpm.data.audit import audit

@@ -53,7 +53,10 @@ def to_concentration(ratio: xr.DataArray, pressure: xr.DataArray, temperature: x
     if wanted.min() < held.min() - np.timedelta64(3, "h") or wanted.max() > held.max() + np.timedelta64(
         6, "h"
     ):
-        msg = f"Air density is needed from {wanted.min()} to {wanted.max()}, the weather has {held.min()} to {held.max()}."
+        msg = (
+            f"Air density is needed from {wanted.min()} to {wanted.max()}, "
+            f"the weather has {held.min()} to {held.max()}."
+        )
         raise DataFileError(msg)
     times = np.clip(wanted, held.min(), held.max())
     there = density.interp(time=times).assign_coords(time=wanted)

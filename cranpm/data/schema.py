@@ -224,7 +224,7 @@ CRS_ATTRS: dict[str, Any] = {
 }
 
 
-_PLAUSIBLE = {
+PLAUSIBLE = {
     "u10": (-100, 100),
     "v10": (-100, 100),
     "t2m": (180, 340),
@@ -251,7 +251,7 @@ def check_coarse(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.nd
     check_shape(name, values, shape)
     for index, layer in enumerate(values):
         if name == "era5":
-            label, (low, high) = ERA5_CHANNELS[index].name, _PLAUSIBLE[ERA5_CHANNELS[index].variable]
+            label, (low, high) = ERA5_CHANNELS[index].name, PLAUSIBLE[ERA5_CHANNELS[index].variable]
         else:
             label = CAMS_CHANNELS[index].name if name == "cams" else f"{name} day {LEAD_DAYS[index]}"
             low, high = 0, 1e5

@@ -109,8 +109,8 @@ class Dataset:
 
     def refresh(self) -> None:
         """Look again which days there are."""
-        listed = self._read_json("days.json")["days"]
-        self._slots = {as_day(day): slot for slot, day in enumerate(listed)}
+        self.listed_days = [as_day(day) for day in self._read_json("days.json")["days"]]
+        self._slots = {day: slot for slot, day in enumerate(self.listed_days)}
         self._sorted_days = np.sort(np.array(list(self._slots), dtype="datetime64[D]"))
         self._groups: dict[str, zarr.Group] = {}
 
