@@ -13,11 +13,13 @@ from cranpm.cli_console import bar, console, plain_errors
 from cranpm.cli_data import data_app
 from cranpm.cli_physics import physics
 from cranpm.cli_testbed import testbed_app
+from cranpm.cli_train import train
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="CRAN-PM Explorer: PM2.5 over Europe at 1 km."
 )
 app.add_typer(testbed_app, name="testbed")
+app.command()(train)
 app.command()(physics)
 app.add_typer(data_app, name="data")
 

@@ -24,6 +24,7 @@ FRONT = {
     "cranpm.cli_data",
     "cranpm.cli_tables",
     "cranpm.cli_testbed",
+    "cranpm.cli_train",
     "cranpm.diagnosis",
     "cranpm.__main__",
 }

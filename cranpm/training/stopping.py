@@ -35,8 +35,12 @@ class StopRequest:
         self._patience = patience
         self._before: dict[signal.Signals, Any] = {}
         self._timer: threading.Timer | None = None
+        self._entered = 0
 
     def __enter__(self) -> StopRequest:
+        self._entered += 1
+        if self._entered > 1:
+            return self
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.getsignal(number) for number in _SIGNALS}
         self.listen()
@@ -49,6 +53,9 @@ class StopRequest:
                 signal.signal(number, self._receive)
 
     def __exit__(self, *_: object) -> None:
+        self._entered -= 1
+        if self._entered:
+            return
         if self._timer is not None:
             self._timer.cancel()
         for number, handler in self._before.items():

@@ -1,0 +1,133 @@
+"""``cranpm train`` without its command line, for scripts and bare machines too (no Typer, no Rich here)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cranpm.data.source import init_times
+from cranpm.training.ablations import ablation
+from cranpm.training.cost import Cost, estimate_cost
+from cranpm.training.job import STATE_FOLDER, Machine, export, is_first_process, run_job
+from cranpm.training.overrides import override
+from cranpm.training.recipes import Recipe, get_recipe
+from cranpm.training.source import Periods, TrainingData, open_dataset, open_world
+from cranpm.training.state import TrainStateError, TrainStates
+from cranpm.training.stopping import STOPPED_EXIT_CODE, TrainingStopped
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCommand:
+    """What ``cranpm train`` was asked for; see its help for each field."""
+
+    out: Path
+    recipe: str | None = None
+    settings: tuple[str, ...] = ()
+    ablation: str | None = None
+    data: str | None = None
+    world: Path | None = None
+    geography: Path | None = None
+    region: str = "europe"
+    simulate: tuple[str, ...] = ()
+    resume: bool = False
+    export_only: bool = False
+    threads: int = 0
+    machine: Machine = field(default_factory=Machine)
+
+    def resolve_recipe(self) -> Recipe:
+        """The whole recipe; on resuming, what is not said again is taken from the run."""
+        kept = self.out / "recipe.json"
+        if self.recipe is None and (self.resume or self.export_only):
+            if not kept.is_file():
+                raise TrainStateError(f"Nothing to resume: {kept} does not exist. Start without --resume.")
+            return override(Recipe.from_dict(json.loads(kept.read_text())), self.settings)
+        recipe = get_recipe(self.recipe or "small")
+        if self.ablation:
+            recipe = ablation(self.ablation, recipe)
+        return override(recipe, self.settings)
+
+    def open_data(self, recipe: Recipe, progress: Callable[[int, int], None] | None = None) -> TrainingData:
+        """The dataset or world; further processes never simulate."""
+        if (self.data is None) == (self.world is None):
+            raise ValueError(
+                "Say what to train on: either --data DATASET (folder or address) or --world FOLDER."
+            )
+        if self.data is not None:
+            return open_dataset(self.data, recipe)
+        assert self.world is not None
+        return open_world(
+            self.world,
+            recipe,
+            geography_file=self.geography,
+            domain=self.region,
+            simulate=(_periods(self.simulate) or None) if is_first_process() else (),
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            progress=progress,
+        )
+
+    def price(self) -> Cost:
+        """What the run would cost here; opens the data only for the size of its grid."""
+        recipe = self.resolve_recipe()
+        self._limit_threads()
+        processes = self.machine.devices * self.machine.nodes
+        if self.data is None and self.world is None:
+            from cranpm.domain import get_domain
+
+            return estimate_cost(recipe, get_domain(self.region), processes=processes)
+        if self.world is not None and not any(self.world.glob("????-??-??.npz")):
+            raise ValueError(
+                f"{self.world} holds no days yet; without --world the cost is told for --region."
+            )
+        data = replace(self, simulate=()).open_data(recipe)
+        days = init_times(data.source, "train", recipe.splits, recipe.leads)
+        return estimate_cost(recipe, data.source.domain, init_days=len(days), processes=processes)
+
+    def run(
+        self,
+        report: Callable[[str], None] = print,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Train (or only export) and return the exit code: 0, or `STOPPED_EXIT_CODE` after a stop."""
+        self._limit_threads()
+        recipe = self.resolve_recipe()
+        data = self.open_data(recipe, progress)
+        if self.export_only:
+            info = export(recipe, data, self._states(recipe, data), self.out / "checkpoint")
+        else:
+            try:
+                found = run_job(
+                    recipe, data, self.out, machine=self.machine, resume=self.resume, report=report
+                )
+            except TrainingStopped as stopped:
+                # a further process that left with another code than 0 would take the first one down with it
+                report(str(stopped))
+                return STOPPED_EXIT_CODE if is_first_process() else 0
+            if found is None:
+                return 0
+            info = found
+        report(f"Checkpoint {info.short_hash}: {info.folder} (use it with --checkpoint {info.folder})")
+        return 0
+
+    def _states(self, recipe: Recipe, data: TrainingData) -> TrainStates:
+        identity: dict[str, Any] = {"recipe": recipe.to_dict(), "data": data.fingerprint}
+        return TrainStates(self.out / STATE_FOLDER, identity)
+
+    def _limit_threads(self) -> None:
+        if self.threads:
+            torch.set_num_threads(self.threads)
+
+
+def _periods(texts: tuple[str, ...]) -> Periods:
+    """``START:DAYS`` each."""
+    found = []
+    for text in texts:
+        start, colon, days = text.partition(":")
+        if not colon or not days.isdigit():
+            raise ValueError(f"Cannot read --simulate {text!r}; expected START:DAYS, such as 2017-01-01:730.")
+        found.append((start, int(days)))
+    return found

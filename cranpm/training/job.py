@@ -1,0 +1,250 @@
+"""A whole training run in one folder: first lesson, tiles, state, logs, curve, checkpoint.
+
+::
+
+    OUT/recipe.json            the resolved recipe
+    OUT/train_state/           for resuming only
+    OUT/csv/ tensorboard/      logs, one version for each start
+    OUT/learning_curve.svg
+    OUT/checkpoint/            safetensors, config.json, card.md: what forecasts open
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+
+from cranpm.data.source import init_times
+from cranpm.model import CranPM
+from cranpm.model.checkpoint import CheckpointInfo, save_checkpoint
+from cranpm.training.card import checkpoint_meta, write_card
+from cranpm.training.curve import draw_learning_curve
+from cranpm.training.heads import CoarseHead
+from cranpm.training.health import refuse_non_finite
+from cranpm.training.lock import RunLock
+from cranpm.training.loop import SAVE_EVERY, train
+from cranpm.training.pretrain import pretrain_global
+from cranpm.training.recipes import Recipe
+from cranpm.training.source import TrainingData, training_days
+from cranpm.training.state import SavedState, TrainStateError, TrainStates
+from cranpm.training.stopping import StopRequest
+
+STATE_FOLDER, CHECKPOINT_FOLDER = "train_state", "checkpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where and how a run is computed; nothing here changes what is learned, but the number of processes."""
+
+    devices: int = 1
+    nodes: int = 1
+    workers: int = 1
+    """Processes that read data, for each device."""
+    save_every: int = SAVE_EVERY
+    validate_every: int = 200
+    validation_days: int = 24
+    max_minutes: float | None = None
+    launcher: str = "popen"
+
+
+def run_job(
+    recipe: Recipe,
+    data: TrainingData,
+    out: Path,
+    *,
+    machine: Machine | None = None,
+    resume: bool = False,
+    report: Callable[[str], None] = print,
+) -> CheckpointInfo | None:
+    """Train into a folder and export a checkpoint.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : TrainingData
+    out : Path
+        New folder, or with ``resume`` that of an earlier start.
+    report : callable
+        Takes lines for people.
+
+    Returns
+    -------
+    CheckpointInfo or None
+        None on all processes but the first.
+
+    Raises
+    ------
+    RuntimeError
+        If another trainer holds the folder.
+    TrainStateError
+        If there is a run and ``resume`` is off, nothing to resume, or a state of another run.
+    TrainingStopped
+        If asked to stop; the state is saved.
+    """
+    machine = machine or Machine()
+    states = TrainStates(out / STATE_FOLDER, _identity(recipe, data, machine))
+    if rank_zero_only.rank:  # a further process: the first one holds the lock and writes
+        saved = states.newest() if resume else None
+        saved = None if saved is not None and saved.stage == "global" else saved
+        _fit(recipe, data, out, machine, states, saved, StopRequest(), None, None)
+        return None
+    with RunLock(out), StopRequest() as stop:
+        states.clean()
+        saved = _find(states, resume)
+        (out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
+        if saved is not None:
+            report(f"Goes on from step {saved.step} of stage '{saved.stage}'.")
+        if saved is None or saved.stage == "global":
+            network, head = _first_lesson(recipe, data, states, saved, stop, machine, report)
+            saved = None
+        else:
+            network, head = None, None
+        if saved is None or saved.step < recipe.steps:
+            _fit(recipe, data, out, machine, states, saved, stop, network, head)
+        if draw_learning_curve(out, out / "learning_curve.svg"):
+            report(f"Learning curve: {out / 'learning_curve.svg'}")
+        return export(recipe, data, states, out / CHECKPOINT_FOLDER)
+
+
+def export(recipe: Recipe, data: TrainingData, states: TrainStates, folder: Path) -> CheckpointInfo:
+    """The newest state's (averaged) weights as a checkpoint.
+
+    Raises
+    ------
+    TrainStateError
+        If there is no state of the tile stage.
+    NonFiniteError
+        If a weight is not finite; an earlier checkpoint stays.
+    """
+    saved = states.newest()
+    if saved is None or saved.stage != "tiles":
+        raise TrainStateError(f"{states.folder} holds no state of a network to export; train first.")
+    states.refuse_other_run(saved)
+    network = CranPM(recipe.model)
+    network.load_state_dict(_learned_weights(saved.load()))
+    refuse_non_finite(network.state_dict().items(), f"The checkpoint of step {saved.step}")
+    days = training_days(data.source, recipe)
+    meta = checkpoint_meta(
+        recipe, data.about, period=f"{days[0]}..{days[-1]}", init_days=len(days), facts=saved.document
+    )
+    parameters = sum(p.numel() for p in network.parameters())
+    return save_checkpoint(
+        folder, network, data.statistics, write_card(meta, parameters, recipe.model.name), meta
+    )
+
+
+def _learned_weights(payload: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The network's part of a state: averaged if an average has begun."""
+    averaged = int(payload.get("averaging_state", {}).get("n_averaged", 0)) > 0
+    part = "state_dict" if averaged or "current_model_state" not in payload else "current_model_state"
+    prefix = "network."
+    return {
+        name.removeprefix(prefix): tensor for name, tensor in payload[part].items() if name.startswith(prefix)
+    }
+
+
+def _identity(recipe: Recipe, data: TrainingData, machine: Machine) -> dict[str, Any]:
+    return {
+        "recipe": recipe.to_dict(),
+        "statistics": data.statistics.to_dict(),
+        "data": data.fingerprint,
+        "processes": machine.devices * machine.nodes,
+    }
+
+
+def _find(states: TrainStates, resume: bool) -> SavedState | None:
+    saved = states.newest()
+    if saved is not None and not resume:
+        raise TrainStateError(
+            f"{states.folder.parent} holds a run, at step {saved.step}. Go on with --resume, or name another folder."
+        )
+    if saved is None and resume:
+        raise TrainStateError(f"Nothing to resume: {states.folder} holds no state. Start without --resume.")
+    if saved is not None:
+        states.refuse_other_run(saved)
+    return saved
+
+
+def _first_lesson(
+    recipe: Recipe,
+    data: TrainingData,
+    states: TrainStates,
+    saved: SavedState | None,
+    stop: StopRequest,
+    machine: Machine,
+    report: Callable[[str], None],
+) -> tuple[CranPM, CoarseHead | None]:
+    """A network, its global branch taught where the recipe says so."""
+    torch.manual_seed(recipe.seed)
+    network = CranPM(recipe.model)
+    if not recipe.global_epochs:
+        return network, None
+    days = [init_times(data.source, split, recipe.splits, recipe.leads) for split in ("train", "validation")]
+    head = pretrain_global(
+        network,
+        data.source,
+        data.statistics,
+        days[0],
+        validation_days=days[1][::6],
+        leads=recipe.leads,
+        epochs=recipe.global_epochs,
+        days_per_step=4,
+        bias_every=recipe.bias_every,
+        autocast=recipe.precision == "bf16-mixed",
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        report=report,
+        states=states,
+        saved=saved,
+        save_every=machine.save_every,
+        stop=stop,
+    )
+    return network, head
+
+
+def _fit(
+    recipe: Recipe,
+    data: TrainingData,
+    out: Path,
+    machine: Machine,
+    states: TrainStates,
+    saved: SavedState | None,
+    stop: StopRequest,
+    network: CranPM | None,
+    head: CoarseHead | None,
+) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=".*(does not have many workers|no `val_dataloader`|LeafSpec).*"
+        )
+        train(
+            recipe,
+            data.source,
+            data.statistics,
+            out,
+            network=network,
+            coarse_head=head,
+            validate_every=machine.validate_every,
+            validation_days=machine.validation_days,
+            workers=machine.workers,
+            max_seconds=None if machine.max_minutes is None else 60 * machine.max_minutes,
+            states=states,
+            saved=saved,
+            save_every=machine.save_every,
+            stop=stop,
+            devices=machine.devices,
+            nodes=machine.nodes,
+            launcher=machine.launcher,
+        )
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks for the run (others are started by it, by torchrun or by a batch system)."""
+    return not rank_zero_only.rank and not int(os.environ.get("LOCAL_RANK", "0"))
