@@ -12,16 +12,17 @@ def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
     """Change of RMSE under every intervention as points with intervals (a matplotlib figure)."""
     from matplotlib.figure import Figure
 
-    rows = [r for r in results["rows"] if r["lead_days"] == lead][::-1]
+    rows = [r for r in results["rows"] if r["lead_days"] == lead and r["rmse_change_pct"] is not None][::-1]
     figure = Figure(figsize=(8.0, 0.6 + 0.2 * max(len(rows), 3)), layout="constrained")
     axes = figure.subplots()
     colours = {"priors": "#b3400a", "channels": "#2b6ca3", "both": "#333333", "network": "#7a3e9d"}
     for height, row in enumerate(rows):
+        value = row["rmse_change_pct"]
         low, high = (
-            row[key] if np.isfinite(row[key]) else row["rmse_change_pct"] for key in ("ci_low", "ci_high")
+            value if row[key] is None or np.isnan(row[key]) else row[key] for key in ("ci_low", "ci_high")
         )
         axes.plot([low, high], [height, height], color=colours[row["form"]], lw=2)
-        axes.plot(row["rmse_change_pct"], height, "o", color=colours[row["form"]], ms=4)
+        axes.plot(value, height, "o", color=colours[row["form"]], ms=4)
     near = [" (near barriers)" if r["region"].startswith("near") else "" for r in rows]
     axes.set_yticks(
         range(len(rows)), [f"{r['intervention']}, {r['form']}{n}" for r, n in zip(rows, near)], fontsize=7

@@ -40,10 +40,16 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
             "value": figures["cosine"],
             "ci_low": figures["cosine_low"],
             "ci_high": figures["cosine_high"],
-            "met": None if puff is None else bool(puff["cosine"] >= 0.7 and puff["cosine_low"] > 0.5),
+            "met": _puff_met(puff),
         }
     )
     return found
+
+
+def _puff_met(puff: dict[str, Any] | None) -> bool | None:
+    if puff is None or puff["cosine_low"] is None or np.isnan(puff["cosine_low"]):
+        return None
+    return bool(puff["cosine"] >= 0.7 and puff["cosine_low"] > 0.5)
 
 
 def _row(rows: Sequence[dict[str, Any]], name: str, form: str, region: str) -> dict[str, Any] | None:
@@ -56,13 +62,14 @@ def _row(rows: Sequence[dict[str, Any]], name: str, form: str, region: str) -> d
 def _goal(row: dict[str, Any] | None, text: str, least: float | None) -> dict[str, Any]:
     if row is None:
         return {"goal": text, "value": None, "ci_low": None, "ci_high": None, "met": None}
-    met = row["ci_low"] > 0 if least is None else row["rmse_change_pct"] >= least
+    wanted, least = (row["ci_low"], 0.0) if least is None else (row["rmse_change_pct"], least)
+    met = None if wanted is None or np.isnan(wanted) else wanted > 0 if least == 0 else wanted >= least
     return {
         "goal": text,
         "value": row["rmse_change_pct"],
         "ci_low": row["ci_low"],
         "ci_high": row["ci_high"],
-        "met": bool(met),
+        "met": None if met is None else bool(met),
     }
 
 
