@@ -17,7 +17,7 @@ from cranpm.data.samples import (
     wind_at_tokens,
 )
 from cranpm.data.source import DaySource
-from cranpm.domain import LOCAL_CHANNELS, Domain, Statistics, Tile, channel_index
+from cranpm.domain import LOCAL_CHANNELS, Domain, Statistics, Tile, channel_index, plan_tiles
 from cranpm.model import GlobalInputs, LocalInputs
 
 
@@ -85,6 +85,11 @@ class ForecastDay:
             longitude=longitude,
             lead=torch.full((len(tiles),), lead_days, dtype=torch.long, device=self.device),
         )
+
+    def fullest_tile(self) -> Tile:
+        """The tile of the default plan with most cells that have PM2.5 today: a good one to look at."""
+        tiles = plan_tiles(self.domain.fine.shape).tiles
+        return max(tiles, key=lambda t: int(torch.isfinite(self.pm2p5[t.rows, t.cols]).sum()))
 
     def has_support(self, tile: Tile) -> bool:
         """Whether any cell of the tile has PM2.5 today; a tile without makes no forecast."""

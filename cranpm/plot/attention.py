@@ -60,6 +60,36 @@ def mercator_mesh(field: xr.DataArray, value: hv.Dimension) -> hv.QuadMesh:
     return hv.QuadMesh((x, y, field.to_numpy()), ["x", "y"], value)
 
 
+def look_field(look: Mapping[str, Any], what: str, layer: int = -1, head: int = -1) -> xr.DataArray:
+    """One layer of a look as a field.
+
+    Parameters
+    ----------
+    look : mapping
+        From `cranpm.forecast.recorder.read_look`.
+    what : str
+        "attention" or "wind_bias" over the coarse tokens; "elevation_bias" over the tile's tokens.
+    layer, head : int
+        Of the bridge; -1 for the mean over them.
+    """
+    if what == "elevation_bias":
+        values, axes = look[what], ("tile_latitude", "tile_longitude")
+    else:
+        values, axes = look[what], ("latitude", "longitude")
+        values = values if layer < 0 else values[layer : layer + 1]
+        values = (values if head < 0 else values[:, head : head + 1]).mean(axis=(0, 1))
+    return xr.DataArray(
+        values, {"latitude": look[axes[0]], "longitude": look[axes[1]]}, ("latitude", "longitude")
+    )
+
+
+def look_mesh(look: Mapping[str, Any], what: str, layer: int = -1, head: int = -1) -> hv.QuadMesh:
+    """`look_field`, drawn as a footprint or a bias."""
+    field = look_field(look, what, layer, head)
+    names = {"wind_bias": "Wind bias", "elevation_bias": "Elevation bias"}
+    return footprint(field) if what == "attention" else bias_layer(field, name=names[what])
+
+
 def footprint(attention: xr.DataArray) -> hv.QuadMesh:
     """Share of a place's attention per coarse token.
 

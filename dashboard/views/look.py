@@ -11,7 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 import xarray as xr
 
-from cranpm.plot.attention import bias_layer, footprint, look_map, outline_path, wind_arrows
+from cranpm.plot.attention import look_field, look_map, look_mesh, outline_path, wind_arrows
 
 from ..forecasts import Forecasts
 from ..outlines import OutlinesMissingError, outline
@@ -110,13 +110,8 @@ class LookView:
         if what == "elevation_bias":
             self._draw_elevation(look)
             return
-        field = self._mean(look[what])
-        labelled = xr.DataArray(
-            field,
-            dims=("latitude", "longitude"),
-            coords={"latitude": look["latitude"], "longitude": look["longitude"]},
-        )
-        drawn = footprint(labelled) if what == "attention" else bias_layer(labelled, name="Wind bias")
+        layer, head = int(self.layer.value), int(self.head.value)
+        drawn = look_mesh(look, what, layer, head)
         place = float(look["token_latitude"]), float(look["token_longitude"])
         extent = self._store.dataset(self._state.dataset).domain.fine.extent
         self.figure.object = look_map(
@@ -127,18 +122,19 @@ class LookView:
             extent=extent,
             width=WIDTH,
         )
-        self._say(_sentence(look, labelled if what == "attention" else None) + self._provenance())
+        self._say(
+            _sentence(look, look_field(look, what, layer, head) if what == "attention" else None)
+            + self._provenance()
+        )
 
     def _draw_elevation(self, look: dict[str, Any]) -> None:
         if look.get("elevation_bias") is None:
             self.figure.object = None
             self._say("This network has no elevation bias.")
             return
-        coords = {"latitude": look["tile_latitude"], "longitude": look["tile_longitude"]}
-        labelled = xr.DataArray(look["elevation_bias"], dims=("latitude", "longitude"), coords=coords)
         place = float(look["token_latitude"]), float(look["token_longitude"])
         self.figure.object = look_map(
-            bias_layer(labelled, name="Elevation bias"), place=place, outlines=self._outlines(1), width=WIDTH
+            look_mesh(look, "elevation_bias"), place=place, outlines=self._outlines(1), width=WIDTH
         )
         alpha = look.get("alpha")
         strength = f" Learned strength α = {alpha:.2f}." if alpha is not None else ""
@@ -147,13 +143,6 @@ class LookView:
             + strength
             + self._provenance()
         )
-
-    def _mean(self, tensor: np.ndarray) -> np.ndarray:
-        """One layer and head of a (layers, heads, rows, cols) tensor, or the mean over them."""
-        layer, head = int(self.layer.value), int(self.head.value)
-        chosen = tensor if layer < 0 else tensor[layer : layer + 1]
-        chosen = chosen if head < 0 else chosen[:, head : head + 1]
-        return chosen.mean(axis=(0, 1))
 
     def _wind(self, look: dict[str, Any]) -> Any:
         """Wind of the init day at the coarse tokens, mean over each token's nodes."""
