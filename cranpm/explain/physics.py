@@ -40,6 +40,8 @@ class PhysicsPlan:
     """Puffs a day (each is nine tiles, with and without, under three winds); 0 for none."""
     places: int = 2
     """Places a tile for the faithfulness of attention (two tiles a day, up to six days); 0 for none."""
+    patches: int = 18
+    """Coarse patches hidden one by one for the rank correlation, a third of them far from the tile."""
     interventions: tuple[Intervention, ...] = CATALOGUE
     """What the battery does."""
     tile_size: int = 512
@@ -115,7 +117,7 @@ def run_physics(
     if plan.places and network.config.fusion == "cross":
         asked = faithfulness.run_faithfulness(
             network, statistics, source, chosen[:: max(1, len(chosen) // 6)], tiles[:: max(1, len(tiles) // 2)][:2],
-            places=plan.places, seed=plan.seed, device=device,
+            places=plan.places, near=plan.patches - plan.patches // 3, far=plan.patches // 3, seed=plan.seed, device=device,
             progress=lambda done, total: say("attention, tiles", done, total, None),
         )  # fmt: skip
         results["faithfulness"] = faithfulness.summarise(asked) if asked else None
