@@ -16,10 +16,12 @@ def block_sums(field: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
     valid = np.isfinite(field)
     rows, cols = np.arange(0, field.shape[0], block), np.arange(0, field.shape[1], block)
 
-    def total(values: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(np.add.reduceat(values, rows, axis=0, dtype=float), cols, axis=1)
+    def total(values: np.ndarray, dtype: type) -> np.ndarray:
+        return np.add.reduceat(np.add.reduceat(values, rows, axis=0, dtype=dtype), cols, axis=1)
 
-    return total(np.where(valid, field, 0)), total(valid)
+    # at most `block` values a column: their sums may stay in single precision, whole blocks not
+    columns = np.add.reduceat(np.where(valid, field, np.float32(0)), rows, axis=0)
+    return np.add.reduceat(columns, cols, axis=1, dtype=float), total(valid, np.int32).astype(float)
 
 
 def spread(blocks: np.ndarray, block: int, rows: slice, cols: slice) -> np.ndarray:

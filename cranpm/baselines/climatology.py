@@ -96,7 +96,7 @@ def fit_climatology(read: Read, days: Sequence[np.datetime64], *, block: int = 6
     for day in days:
         field, season = np.asarray(read(day), dtype=np.float32), season_of(day)
         valid = np.isfinite(field)
-        total[valid] += field[valid]
+        np.add(total, field, out=total, where=valid)
         count += valid
         for array, value in zip((sums, number), block_sums(field, block), strict=True):
             array[season] += value
