@@ -111,7 +111,7 @@ def train(
         enable_checkpointing=True,
         enable_model_summary=False,
         enable_progress_bar=False,
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, max(1, recipe.steps // 50)),
         plugins=[] if states is None else [StateIO(states, saved)],
         callbacks=[
             Position(first_step, batches, *([] if judged is None else [judged.batches])),
@@ -230,7 +230,7 @@ class _FixedBatches:
         if not self._kept:
             stream = iter(self.batches)
             self._kept = [next(stream) for _ in range(len(self))]
-        return iter(self._kept)
+        yield from self._kept  # a generator: Lightning asks for an iterator long before it reads
 
 
 def _loader(batches: TrainingDays, workers: int) -> DataLoader:

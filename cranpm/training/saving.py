@@ -95,6 +95,7 @@ class StateSaver(Checkpoint):
         due = step % self._every == 0 or step % self._validate_every == 0
         if asked or late or due or step >= trainer.max_steps:
             self._save(trainer)
+            asked, _ = self._agree(trainer)  # somebody may have asked while it was written
         if asked:
             raise TrainingStopped(self._message(trainer))
         if late:
@@ -135,7 +136,9 @@ class StateSaver(Checkpoint):
 
     def _save(self, trainer: Any) -> None:
         if self._states is not None and trainer.global_step != self._saved_step:
-            trainer.save_checkpoint(Path(self._states.folder) / f"step-{trainer.global_step}")
+            trainer.save_checkpoint(
+                Path(self._states.folder) / f"step-{trainer.global_step}", weights_only=False
+            )
             self._saved_step = trainer.global_step
             self._stop.message = f"State of step {trainer.global_step} saved."
 

@@ -97,10 +97,7 @@ class TrainStates:
             document["seal"] = _seal(document)
             _write(fresh / DOCUMENT, (json.dumps(document, indent=1) + "\n").encode())
             _sync_folder(fresh)
-            if final.exists():  # damaged before, or saved again after a stop
-                aside = final.with_name(f".{final.name}.old.new")
-                os.replace(final, aside)
-            os.replace(fresh, final)
+            _swap(fresh, final)
             _sync_folder(self.folder)
             self.clean()
             for old in self._folders()[:-KEPT]:
@@ -211,6 +208,20 @@ def _write(path: Path, content: bytes | memoryview) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _swap(fresh: Path, final: Path) -> None:
+    """Rename into place; a state of the same step (damaged, or saved again after a stop) is kept until then."""
+    aside = final.with_name(f".{final.name}.old.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    if final.exists():
+        os.replace(final, aside)
+    try:
+        os.replace(fresh, final)
+    except OSError:
+        if aside.exists():
+            aside.rename(final)
+        raise
 
 
 def _sync_folder(path: Path) -> None:
