@@ -6,6 +6,7 @@ another quantity and are refused; mixing ratios need the density of air, which t
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from cranpm.data.units import MASS_CONCENTRATION
 from cranpm.domain.channels import CAMS_CHANNELS
 from cranpm.domain.grid import COARSE_BOX, Grid
 
+log = logging.getLogger(__name__)
+
 _NAMES = {"go3": "o3", **{f"{channel.name}_conc": channel.name for channel in CAMS_CHANNELS}}
 _COLUMNS = re.compile(r"^(tc|gtc)")
 _FILL = -900.0
@@ -30,6 +33,9 @@ _FILL = -900.0
 
 _RANGES = {"pm2p5": (0, 5e3), "pm10": (0, 2e4), "no2": (0, 1e3), "o3": (0, 1e3), "co": (0, 5e4)}
 """Daily values that can be true [ug m-3]; desert dust makes thousands of PM10."""
+
+_FLOORS = {"pm2p5": 0.01, "pm10": 0.01, "no2": 1e-4, "o3": 0.1, "co": 1.0}
+"""What a day's median exceeds everywhere on Earth [ug m-3]; kg m-3 taken for ug m-3 lie a billion times lower."""
 
 
 def open_cams(
@@ -119,6 +125,7 @@ def _dated(dataset: xr.Dataset, name: str) -> xr.Dataset:
     start = re.search(r"time from (\d{4})(\d{2})(\d{2})", str(dataset["time"].attrs.get("long_name", "")))
     if start is None or dataset["time"].attrs.get("units") != "hours":
         raise TimeAxisError(f"{name}: its times are numbers without a date ({dataset['time'].attrs}).")
+    log.info("%s: times are counted from %s, as their long name says.", name, "-".join(start.groups()))
     hours = np.rint(dataset["time"].values.astype(float)).astype("timedelta64[h]")
     return dataset.assign_coords(
         time=(np.datetime64("-".join(start.groups())) + hours).astype("datetime64[ns]")
@@ -152,6 +159,11 @@ def _concentration(field: xr.DataArray, name: str, weather: xr.Dataset | None) -
         )
         raise UnitsError(msg)
     factor, _ = MASS_CONCENTRATION[units]
+    filled = int((field <= _FILL).sum())
+    if filled:
+        log.info("%s: %d fill values of %s are missing.", name, filled, field.name)
+    if factor != 1:
+        log.info("%s: %s converted from %s to ug m-3.", name, field.name, units)
     return (field.where(field > _FILL) * factor).assign_attrs(units="ug m-3")
 
 
@@ -201,6 +213,7 @@ def daily_coarse(
         fields,
         grid,
         ranges=_RANGES,
+        floors=_FLOORS,
         days=days,
         min_share=min_share,
         incomplete=incomplete,

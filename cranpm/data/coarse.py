@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -10,10 +11,12 @@ import xarray as xr
 
 from cranpm.data.daily import daily_values, whole_days
 from cranpm.data.gridding import overlap, place
-from cranpm.data.openers import DataFileError, NotThisProductError, TimeAxisError
+from cranpm.data.openers import DataFileError, NotThisProductError, TimeAxisError, UnitsError
 from cranpm.data.units import check_range, conversion
 from cranpm.domain.channels import Channel
 from cranpm.domain.grid import Grid
+
+log = logging.getLogger(__name__)
 
 AMOUNTS = ("tp",)
 """Variables that are summed over the day; all others are averaged."""
@@ -44,6 +47,7 @@ def daily_channels(
     grid: Grid,
     *,
     ranges: Mapping[str, tuple[float, float]],
+    floors: Mapping[str, float] | None = None,
     days: np.ndarray | None,
     min_share: float,
     incomplete: Literal["raise", "nan"],
@@ -57,7 +61,9 @@ def daily_channels(
     fields : mapping of Channel to DataArray
         Steps of each channel, dims (time, latitude, longitude), with their units as an attribute.
     ranges : mapping of variable to (low, high)
-        Daily values that can be true, in house units.
+        Daily values that can be true, in house units; a channel's name counts before its variable's.
+    floors : mapping of variable to float, optional
+        What a day's median must exceed: a concentration of 1e-8 is in range, but only in other units.
     days, min_share, incomplete, interpolate
         As :func:`cranpm.data.era5.daily_coarse` describes them.
 
@@ -71,6 +77,8 @@ def daily_channels(
     data = np.full((days.size, len(fields), *grid.shape), np.nan, dtype=np.float32)
     for position, (channel, field) in enumerate(fields.items()):
         factor, offset = conversion(field.attrs.get("units"), channel.units, name=channel.name)
+        if (factor, offset) != (1.0, 0.0):
+            log.info("%s: converted from %s to %s.", channel.name, field.attrs.get("units"), channel.units)
         accumulated = channel.variable in AMOUNTS
         values = daily_values(
             field,
@@ -80,7 +88,8 @@ def daily_channels(
             incomplete=incomplete,
             name=channel.name,
         )
-        values = _checked(values * factor + offset, channel, ranges[channel.variable])
+        expected = ranges.get(channel.name, ranges.get(channel.variable, (-np.inf, np.inf)))
+        values = _checked(values * factor + offset, channel, expected, floors or {})
         places = field["latitude"].values, field["longitude"].values
         data[:, position] = place(grid, values, *places, interpolate=interpolate, name=channel.name)
     coords = {
@@ -108,7 +117,9 @@ def _all_days(fields: Mapping[Channel, xr.DataArray]) -> np.ndarray:
     return days
 
 
-def _checked(values: np.ndarray, channel: Channel, expected: tuple[float, float]) -> np.ndarray:
+def _checked(
+    values: np.ndarray, channel: Channel, expected: tuple[float, float], floors: Mapping[str, float]
+) -> np.ndarray:
     """Values that can be true; the packing noise of a dry day (-1e-16 mm) becomes dry, a gap stays a gap."""
     if channel.variable in AMOUNTS:
         values = np.where((values < 0) & (values > _DRY), 0.0, values)
@@ -119,4 +130,11 @@ def _checked(values: np.ndarray, channel: Channel, expected: tuple[float, float]
             raise DataFileError(
                 f"{channel.name}: a whole day has the one value {finite[0]:g}; the file is damaged."
             )
+        floor = floors.get(channel.variable, -np.inf)
+        if finite.size and np.median(finite) < floor:
+            msg = (
+                f"{channel.name}: expected a day's median above {floor:g} {channel.units}, got {np.median(finite):g}. "
+                "The values are in other units than the file states; nothing was converted."
+            )
+            raise UnitsError(msg)
     return values

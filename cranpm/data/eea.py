@@ -28,6 +28,9 @@ VALID = (1, 2, 3)
 LOWEST = -10.0
 """Values below are codes, not measurements [ug m-3]; small negatives are noise around zero and stay."""
 
+_MOVED = 0.01
+"""Degrees between two entries of a sampling point that are a move and not a rounding."""
+
 _STAMPS_FROM_UTC = pd.Timedelta(hours=1)
 # all hourly stamps of the download service; "Etc/GMT+1" is UTC-1 and would move the wrong way
 
@@ -78,9 +81,15 @@ def read_measurements(path: str | Path) -> pd.DataFrame:
     table = _read_table(path)
     _only_pm25(table, path.name)
     table = _hours_and_days(table[table["Validity"].astype(int).isin(VALID)], path.name)
-    value = pd.to_numeric(table["Value"].astype(float), errors="raise")
+    try:
+        value = table["Value"].astype(float)
+    except (TypeError, ValueError) as error:
+        msg = f"{path.name}: expected numbers such as 12.5, got text ({error}). A decimal comma? Export it again."
+        raise DataFileError(msg) from error
     for units in table["Unit"].unique():
         factor, _ = conversion(units, "ug m-3", name=f"{path.name} PM2.5")
+        if factor != 1:
+            log.info("%s: converted from %s to ug m-3.", path.name, units)
         value = value.where(table["Unit"] != units, value * factor)
     frame = pd.DataFrame(
         {
@@ -91,6 +100,9 @@ def read_measurements(path: str | Path) -> pd.DataFrame:
             "verification": table["Verification"].astype(int),
         }
     )
+    codes = int((frame["pm2p5"] < LOWEST).sum())
+    if codes:
+        log.info("%s: %d values below %g are codes, not measurements; left out.", path.name, codes, LOWEST)
     return _without_doubles(frame[frame["pm2p5"] >= LOWEST], path.name)
 
 
@@ -104,7 +116,7 @@ def _read_table(path: Path) -> pd.DataFrame:
                 f"{path.name} cannot be read ({error}): cut off or damaged. Download it again."
             ) from error
     elif kind == "text":
-        table = pd.read_csv(path, encoding="utf-8-sig").rename(columns=_LEGACY)
+        table = _read_text(path).rename(columns=_LEGACY)
     else:
         raise NotThisProductError(
             f"{path.name} is {kind}; expected the EEA's Parquet or CSV of measurements."
@@ -114,6 +126,13 @@ def _read_table(path: Path) -> pd.DataFrame:
         have = ", ".join(map(str, table.columns[:12]))
         raise NotThisProductError(f"{path.name}: expected columns {', '.join(missing)}, got {have}.")
     return table
+
+
+def _read_text(path: Path) -> pd.DataFrame:
+    with path.open("rb") as file:
+        if file.read(3) == b"\xef\xbb\xbf":
+            log.info("%s: begins with a byte-order mark, which is skipped.", path.name)
+    return pd.read_csv(path, encoding="utf-8-sig")
 
 
 def _only_pm25(table: pd.DataFrame, name: str) -> None:
@@ -223,11 +242,16 @@ def read_metadata(path: str | Path) -> pd.DataFrame:
             f"{path.name}: expected columns {', '.join(missing)}, got {', '.join(raw.columns[:12])}."
         )
     table = pd.DataFrame({house: raw[column] for house, column in columns.items() if column})
-    table = table[table.pop("pollutant") == "PM2.5"].drop_duplicates("sampling_point", keep="last")
+    table = table[table.pop("pollutant") == "PM2.5"]
     if table.empty:
         raise NotThisProductError(f"{path.name} has no sampling point of PM2.5.")
     for column in ("latitude", "longitude", "altitude"):
-        table[column] = pd.to_numeric(table[column])
+        try:
+            table[column] = pd.to_numeric(table[column])
+        except (TypeError, ValueError) as error:
+            raise DataFileError(f"{path.name}: expected a number as {column}, got {error}.") from error
+    _say_what_moved(table, path.name)
+    table = table.drop_duplicates("sampling_point", keep="last")
     impossible = table[(table["latitude"].abs() > 90) | (table["longitude"].abs() > 180)]
     if len(impossible):
         raise DataFileError(
@@ -250,3 +274,18 @@ def read_metadata(path: str | Path) -> pd.DataFrame:
         "area",
     ]
     return table[order].reset_index(drop=True)
+
+
+def _say_what_moved(table: pd.DataFrame, name: str) -> None:
+    """Sampling points that stand at several places: the last one is kept, which is where they measure now."""
+    places = table.groupby("sampling_point")[["latitude", "longitude"]].agg(
+        lambda column: column.max() - column.min()
+    )
+    moved = places.index[(places > _MOVED).any(axis=1)]
+    if len(moved):
+        log.warning(
+            "%s: %d sampling points stand at several places, such as %s; the last is kept.",
+            name,
+            len(moved),
+            moved[0],
+        )

@@ -33,6 +33,8 @@ def encode_pm2p5(values: np.ndarray, grid: Grid) -> np.ndarray:
     if (encoded == PM2P5_FILL).all():
         msg = "pm2p5: the whole day has no value. Leave the day out instead of storing an empty map."
         raise SchemaError(msg)
+    if not encoded[encoded != PM2P5_FILL].any():
+        raise SchemaError("pm2p5: every value of the day is 0. Gaps must be missing, not clean air.")
     return encoded
 
 

@@ -44,6 +44,12 @@ _RANGES = {
     "v": (-150, 150),
     "q": (-1e-3, 0.05),
     "z": (-8_000, 75_000),
+    # by level, or a height in metres would pass for a geopotential
+    "z_1000": (-8_000, 10_000),
+    "z_925": (0, 17_000),
+    "z_850": (6_000, 22_000),
+    "z_700": (20_000, 38_000),
+    "z_500": (42_000, 65_000),
 }
 """Daily values that Europe and its surroundings can have, in house units."""
 

@@ -7,6 +7,7 @@ file by whoever wrote this, so each one is checked here and refused with its nam
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
 import zipfile
@@ -27,6 +28,8 @@ from cranpm.data.openers import (
 )
 from cranpm.data.units import MASS_CONCENTRATION
 from cranpm.domain import Grid
+
+log = logging.getLogger(__name__)
 
 _DAY = re.compile(r"D1K_(\d{8})_")
 _TOLERANCE = 0.3
@@ -83,6 +86,8 @@ def _read(path: Path, day: np.datetime64, grid: Grid, name: str) -> np.ndarray:
             field = dataset["PM2.5"].squeeze()
             rows, cols, flip = _window(dataset, field, grid, name)
             raw = field[rows, cols].values
+            if flip:
+                log.info("%s: rows run south to north; they are turned.", name)
             return _checked(raw[::-1] if flip else raw, field.attrs, name)
     except (OSError, RuntimeError) as error:
         if isinstance(error, DataFileError):
@@ -112,8 +117,9 @@ def _window(dataset: xr.Dataset, field: xr.DataArray, grid: Grid, name: str) -> 
     off = max(np.abs(inside_lat - grid.lat).max(), np.abs(lon[cols] - grid.lon).max()) / grid.step
     if off > _TOLERANCE:
         msg = (
-            f"{name}: expected cell centres such as {grid.lat[0]:.3f} N, {grid.lon[0]:.3f} E, got {inside_lat[0]:.4f} N, "
-            f"{lon[cols][0]:.4f} E, off by up to {off:.2f} cells. Its registration is another one than documented."
+            f"{name}: expected cell centres such as {grid.lat[0]:.3f} N, {grid.lon[0]:.3f} E, got "
+            f"{inside_lat[0]:.4f} N, {lon[cols][0]:.4f} E, off by up to {off:.2f} cells. Its registration is another "
+            "one than documented."
         )
         raise WrongGridError(msg)
     return rows, cols, bool(flip)
@@ -133,6 +139,7 @@ def _checked(raw: np.ndarray, attrs: dict, name: str) -> np.ndarray:
     if as_documented and fill is not None and int(fill) == PM2P5_FILL:
         tenths = np.array(raw)
     else:
+        log.info("%s: stored as %s x %g; converted to tenths of ug m-3.", name, raw.dtype, scale * factor)
         values = raw.astype(np.float64)
         missing = ~np.isfinite(values) if fill is None else (values == float(fill)) | ~np.isfinite(values)
         values = np.where(missing, np.nan, (values * scale + offset) * factor)

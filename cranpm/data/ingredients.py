@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 
 from cranpm.data import cams, era5
+from cranpm.data.alignment import check_coast, check_pressure
+from cranpm.data.encoding import PM2P5_FILL
 from cranpm.data.ghap import read_ghap_day
 from cranpm.data.manifest import load_manifest
 from cranpm.data.openers import DataFileError
@@ -98,19 +100,36 @@ class Recipe:
         return lacking
 
 
-def make_day(recipe: Recipe, day: np.datetime64) -> EncodedDay:
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """``coarse_elevation`` (Hc + 1, Wc + 1) [m] and ``land`` (H, W) bool."""
+
+    coarse_elevation: np.ndarray
+    land: np.ndarray
+
+
+def make_day(recipe: Recipe, day: np.datetime64, ground: Ground | None = None) -> EncodedDay:
     """All fields of a day, checked and compressed; runs in any process.
+
+    Parameters
+    ----------
+    ground : Ground, optional
+        Terrain and land that the fields are held against; without it nobody notices a field that is upside down.
 
     Raises
     ------
     DataFileError
         Or one of its kinds, naming the file and what is wrong with it.
     """
-    weather = _weather(recipe, day)
+    weather, target = _weather(recipe, day), _target(recipe, day)
+    if ground is not None:
+        pressure = weather[[channel.name for channel in ERA5_CHANNELS].index("sp")]
+        check_pressure(pressure, ground.coarse_elevation, name=f"ERA5 sp of {day}")
+        check_coast(target != PM2P5_FILL, ground.land, name=f"{recipe.target} of {day}")
     return encode_day(
         recipe.domain,
         day,
-        pm2p5=_target(recipe, day),
+        pm2p5=target,
         era5=weather,
         cams=_composition(recipe, day),
         cams_forecast=_forecast(recipe, day),

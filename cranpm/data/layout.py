@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from cranpm.data.openers import DataFileError, TimeAxisError, WrongGridError
+from cranpm.data.openers import DataFileError, TimeAxisError, UnitsError, WrongGridError
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,11 @@ def standardise(dataset: xr.Dataset, *, name: str = "data") -> xr.Dataset:
     TimeAxisError, WrongGridError, DataFileError
         For doubled, undecodable or impossible times, irregular or doubled coordinates, more than one member.
     """
-    dataset = dataset.rename(
-        {old: new for old, new in _NAMES.items() if old in dataset.variables or old in dataset.dims}
-    )
+    renamed = {old: new for old, new in _NAMES.items() if old in dataset.variables or old in dataset.dims}
+    if renamed:
+        log.info("%s: %s.", name, ", ".join(f"{old} is read as {new}" for old, new in renamed.items()))
+    dataset = dataset.rename(renamed)
+    _refuse_packed_floats(dataset, name)
     dataset = _one_version(_one_member(dataset, name))
     if "level" in dataset.coords and dataset["level"].ndim == 0:
         dataset = dataset.expand_dims("level")  # GRIB of one level
@@ -59,6 +61,19 @@ def standardise(dataset: xr.Dataset, *, name: str = "data") -> xr.Dataset:
     extra = [c for c in dataset.coords if c not in _DIMS]
     dims = [d for d in _DIMS if d in dataset.dims]
     return dataset.drop_vars(extra).transpose(*dims, ...)
+
+
+def _refuse_packed_floats(dataset: xr.Dataset, name: str) -> None:
+    """Whole numbers are packed; floats that state a packing were unpacked before, and are scaled twice on reading."""
+    for variable, array in dataset.data_vars.items():
+        scale, offset = array.encoding.get("scale_factor", 1.0), array.encoding.get("add_offset", 0.0)
+        kind = np.dtype(array.encoding.get("dtype", np.float32)).kind
+        if kind == "f" and (scale != 1 or offset != 0):
+            msg = (
+                f"{name}: {variable} is stored as floats and still states a packing ({scale:g}, {offset:g}), so it "
+                "would be scaled twice. Remove the attributes scale_factor and add_offset, or download it again."
+            )
+            raise UnitsError(msg)
 
 
 def _one_member(dataset: xr.Dataset, name: str) -> xr.Dataset:
@@ -135,7 +150,15 @@ def _sorted_places(dataset: xr.Dataset, name: str) -> xr.Dataset:
     if np.abs(latitude).max() > 90:
         msg = f"{name}: latitudes reach {np.abs(latitude).max():g}; latitude and longitude look swapped."
         raise WrongGridError(msg)
+    if longitude.max() > 180:
+        log.info(
+            "%s: longitudes up to %g degrees east are taken as west of Greenwich.", name, longitude.max()
+        )
     longitude = np.where(longitude > 180, longitude - 360, longitude)
+    if latitude.size > 1 and latitude[0] < latitude[-1]:
+        log.info("%s: rows run south to north; they are turned.", name)
+    if np.any(np.diff(longitude) < 0):
+        log.info("%s: columns are put in order from west to east.", name)
     dataset = dataset.assign_coords(latitude=latitude, longitude=longitude)
     dataset = dataset.isel(latitude=np.argsort(-latitude), longitude=np.argsort(longitude))
     for axis in ("latitude", "longitude"):
@@ -164,4 +187,6 @@ def _sorted_times(dataset: xr.Dataset, name: str) -> xr.Dataset:
     if times.min() < _FIRST_TIME or times.max() > tomorrow:
         msg = f"{name}: expected times from 1940 to now, got {times.min()} to {times.max()}. Look at the units of time."
         raise TimeAxisError(msg)
+    if np.any(np.diff(times) < np.timedelta64(0)):
+        log.info("%s: times are put in order.", name)
     return dataset.isel(time=np.argsort(times))

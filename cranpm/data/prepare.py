@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cranpm.data.elevation import static_fields
-from cranpm.data.ingredients import MissingSourceError, Recipe, make_day
+from cranpm.data.ingredients import Ground, MissingSourceError, Recipe, make_day
 from cranpm.data.manifest import load_manifest
 from cranpm.data.observed import write_observations
 from cranpm.data.raw import Receipt
@@ -77,8 +77,13 @@ def prepare(
         _refuse_missing(recipe, missing)
         if not (out / "static.zarr").exists():
             writer.write_static(**static_fields(recipe.domain, _elevation_files(recipe)))
+        static = Dataset.open(out).static
+        ground = Ground(
+            coarse_elevation=np.asarray(static["coarse_elevation"]),
+            land=np.asarray(static["land"]).astype(bool),
+        )
         began = time.monotonic()
-        for count, encoded in enumerate(_encoded(recipe, missing, workers, scheduler), start=1):
+        for count, encoded in enumerate(_encoded(recipe, missing, ground, workers, scheduler), start=1):
             writer.append_encoded(encoded)
             if progress:
                 left = (time.monotonic() - began) / count * (len(missing) - count)
@@ -152,11 +157,11 @@ def _elevation_files(recipe: Recipe) -> list[Path]:
 
 
 def _encoded(
-    recipe: Recipe, days: list[np.datetime64], workers: int, scheduler: str | None
+    recipe: Recipe, days: list[np.datetime64], ground: Ground, workers: int, scheduler: str | None
 ) -> Iterator[EncodedDay]:
     """Days in order; a few are worked on ahead, never all, so that memory stays small."""
     if scheduler is None and (workers == 0 or len(days) < 2):
-        yield from (make_day(recipe, day) for day in days)
+        yield from (make_day(recipe, day, ground) for day in days)
         return
     import dask
     from distributed import Client, LocalCluster
@@ -173,13 +178,14 @@ def _encoded(
     else:
         place = scheduler
     with Client(place) as client:
+        shared = client.scatter(ground, broadcast=True)
         ahead = 2 * max(len(client.scheduler_info()["workers"]), 1)
         waiting: list[tuple[np.datetime64, Future]] = []
         left = list(days)
         while left or waiting:
             while left and len(waiting) < ahead:
                 day = left.pop(0)
-                waiting.append((day, client.submit(make_day, recipe, day, pure=False)))
+                waiting.append((day, client.submit(make_day, recipe, day, shared, pure=False)))
             yield waiting.pop(0)[1].result()
     if scheduler is None:
         place.close()

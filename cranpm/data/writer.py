@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ from cranpm.data.zarr_files import (
     write_atomically,
 )
 from cranpm.domain import Domain, Statistics
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +220,7 @@ class DatasetWriter:
             Whether the day was written now.
         """
         if as_day(day) in self._days:
+            log.info("%s is in %s already and stays as it is.", as_day(day), self.root.name)
             return False
         return self.append_encoded(self.encode_day(day, **fields))
 

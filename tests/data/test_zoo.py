@@ -1,0 +1,25 @@
+"""Nothing in the corruption zoo passes in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import zoo
+
+ENTRIES = zoo.all_entries()
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.group}: {entry.name}")
+def test_a_corruption_is_refused_by_name_or_repaired_with_a_word(entry: zoo.Entry, tmp_path: Path) -> None:
+    verdict = zoo.judge(entry, tmp_path)
+    assert verdict.outcome in ("refused", "repaired"), verdict
+    assert len(verdict.said) > 20
+
+
+def test_the_zoo_is_large_and_its_table_is_current() -> None:
+    names = [(entry.group, entry.name) for entry in ENTRIES]
+    assert len(names) == len(set(names)) >= 40
+    table = (zoo.ROOT / "docs" / "results" / "zoo.md").read_text()
+    assert f"**{len(ENTRIES)} entries" in table and " 0 silent" in table
+    assert all(f"| {group} | {name} |" in table for group, name in names), "run python tests/data/zoo.py"
