@@ -78,6 +78,11 @@ CATALOGUE: tuple[Intervention, ...] = (
     *_in_three_forms(_WIND, regional=False),
     *_in_three_forms(_TERRAIN, regional=True),
     *_groups(),
+    Intervention(
+        name="all coarse channels zero",
+        form="channels",
+        steps=tuple((f"hide_{g}", 1.0) for g in HIDDEN_GROUPS),
+    ),
     Intervention(name="t-1 := t", form="channels", steps=(("previous_day", 1.0),)),
     Intervention(name="latitude, longitude random", form="channels", steps=(("place_random", float(SEED)),)),
     *(

@@ -114,10 +114,11 @@ def run_physics(
             progress=lambda done, total: say("puffs, days", done, total, None),
         )  # fmt: skip
         results["puff"] = puff.summarise(found) if found else []
+    far = plan.patches // 3
     if plan.places and network.config.fusion == "cross":
         asked = faithfulness.run_faithfulness(
             network, statistics, source, chosen[:: max(1, len(chosen) // 6)], tiles[:: max(1, len(tiles) // 2)][:2],
-            places=plan.places, near=plan.patches - plan.patches // 3, far=plan.patches // 3, seed=plan.seed, device=device,
+            places=plan.places, near=plan.patches - far, far=far, seed=plan.seed, device=device,
             progress=lambda done, total: say("attention, tiles", done, total, None),
         )  # fmt: skip
         results["faithfulness"] = faithfulness.summarise(asked) if asked else None
