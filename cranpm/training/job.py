@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -221,7 +220,6 @@ def _fit(
     network: CranPM | None,
     head: CoarseHead | None,
 ) -> None:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message=".*(does not have many workers|no `val_dataloader`|LeafSpec).*"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -90,6 +91,7 @@ def train(
     CranPM
         In eval mode; the averaged weights if the recipe averages.
     """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     module = Training(recipe, network, coarse_head)
     batches, judged = _batches(recipe, source, statistics, validation_days)

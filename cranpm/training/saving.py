@@ -23,6 +23,9 @@ class StateIO(CheckpointIO):
         self._states, self._saved = states, saved
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        if "loops" not in checkpoint:  # bare weights, on their way from a forked process to this one
+            torch.save(checkpoint, path)
+            return
         for part in ("state_dict", "current_model_state"):
             refuse_non_finite(checkpoint.get(part, {}).items(), f"Step {checkpoint['global_step']}")
         facts = checkpoint.pop("facts", {})
@@ -31,12 +34,13 @@ class StateIO(CheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        if self._saved is None:
-            raise ValueError(f"No saved state to read at {path}.")
-        return self._saved.load()
+        if self._saved is not None and Path(path) == self._saved.folder:
+            return self._saved.load()
+        return torch.load(path, map_location="cpu", weights_only=True)
 
     def remove_checkpoint(self, path: Any) -> None:
-        """States are removed by `TrainStates` itself."""
+        """Bare weights only; states are removed by `TrainStates` itself."""
+        Path(path).unlink(missing_ok=True)
 
 
 class StateSaver(Checkpoint):

@@ -151,5 +151,8 @@ def test_no_whole_state_is_an_error_and_not_a_new_beginning(tmp_path):
     states = small_state(tmp_path)
     for path in states.folder.glob("*/state.pt"):
         path.write_bytes(b"")
-    with pytest.warns(UserWarning), pytest.raises(TrainStateError, match="None of the 2 states"):
+    with (
+        pytest.warns(UserWarning, match="damaged"),
+        pytest.raises(TrainStateError, match="None of the 2 states"),
+    ):
         states.newest()
