@@ -141,6 +141,12 @@ def prepare(
     out: Annotated[Path, typer.Option(help="Dataset folder.")],
     region: Region = "europe",
     raw: Raw = None,
+    target: Annotated[
+        str,
+        typer.Option(
+            help="Source of the fine maps; cams-europe-forecasts makes a live dataset (shifted input)."
+        ),
+    ] = "ghap-pm25-d1k",
     elevation: Annotated[str, typer.Option(help="Source of elevation.")] = "elevation-etopo-2022",
     cams: Annotated[
         str, typer.Option(help="Source of composition: cams-global-forecasts or cams-eac4.")
@@ -159,7 +165,11 @@ def prepare(
         from cranpm.data.regions import find_domain
 
         recipe = Recipe(
-            raw=raw or raw_dir(), domain=find_domain(region), elevation=elevation, composition=cams
+            raw=raw or raw_dir(),
+            domain=find_domain(region),
+            target=target,
+            elevation=elevation,
+            composition=cams,
         )
         summary = prepare_days(
             recipe,

@@ -14,8 +14,10 @@ from cranpm.data import cams, era5
 from cranpm.data.alignment import check_coast, check_pressure
 from cranpm.data.encoding import PM2P5_FILL
 from cranpm.data.ghap import read_ghap_day
+from cranpm.data.live import LIVE_TARGET, live_map
 from cranpm.data.manifest import load_manifest
-from cranpm.data.openers import DataFileError
+from cranpm.data.observed import station_values
+from cranpm.data.openers import MissingSourceError
 from cranpm.data.providers import CUT_BY_PROVIDER
 from cranpm.data.raw import Receipt, receipts
 from cranpm.data.writer import EncodedDay, encode_day
@@ -23,10 +25,6 @@ from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain
 
 SURFACE, LEVELS = "era5-single-levels", "era5-pressure-levels"
 _DAY = np.timedelta64(1, "D")
-
-
-class MissingSourceError(DataFileError):
-    """Downloads that a day needs and that are not there; the message says what to fetch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +54,11 @@ class Recipe:
     def sources(self) -> tuple[str, ...]:
         return self.target, SURFACE, LEVELS, self.composition, self.elevation
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the fine maps come from a physical model and stations, see `cranpm.data.live`."""
+        return self.target == LIVE_TARGET
+
     @cached_property
     def found(self) -> dict[str, list[Receipt]]:
         """Complete downloads of each source."""
@@ -82,7 +85,7 @@ class Recipe:
     def missing(self, days: Iterable[np.datetime64]) -> dict[str, list[np.datetime64]]:
         """Source (and part) -> days without a download; empty if everything is there."""
         needed = {
-            self.target: ("file",),
+            self.target: ("analysis",) if self.is_live else ("file",),
             SURFACE: ("surface", "precipitation"),
             LEVELS: ("levels",),
             self.composition: ("aerosol", "gases"),
@@ -122,6 +125,10 @@ def make_day(recipe: Recipe, day: np.datetime64, ground: Ground | None = None) -
         Or one of its kinds, naming the file and what is wrong with it.
     """
     weather, target = _weather(recipe, day), _target(recipe, day)
+    if recipe.is_live and ground is not None:
+        target = np.where(
+            ground.land, target, np.uint16(PM2P5_FILL)
+        )  # the satellite product has no sea either
     if ground is not None:
         pressure = weather[[channel.name for channel in ERA5_CHANNELS].index("sp")]
         check_pressure(pressure, ground.coarse_elevation, name=f"ERA5 sp of {day}")
@@ -140,6 +147,8 @@ def _target(recipe: Recipe, day: np.datetime64) -> np.ndarray:
     paths = recipe.files(recipe.target, [day])
     if not paths:
         raise MissingSourceError(f"No download of {recipe.target} holds {day}. {_fetch(recipe.target, day)}")
+    if recipe.is_live:
+        return live_map(paths, day, recipe.domain, station_values(recipe.raw, recipe.domain, day))[0]
     return read_ghap_day(paths[0], day, recipe.domain.fine)
 
 

@@ -48,6 +48,18 @@ def write_observations(writer: DatasetWriter, raw: Path, domain: Domain) -> list
     return [f"{len(stations)} stations with {len(observations)} daily means."]
 
 
+def station_values(raw: Path, domain: Domain, day: np.datetime64) -> pd.DataFrame | None:
+    """``latitude, longitude, pm2p5`` of one day at the domain's stations, None where nothing was fetched."""
+    files = {source: [r.path for r in receipts(raw, source)] for source in MEASUREMENTS}
+    tables = [r.path for r in receipts(raw, "eea-stations")]
+    if not any(files.values()) or not tables:
+        return None
+    metadata = read_metadata(open_archive_member(tables[0], ".csv"))
+    metadata = metadata[np.asarray(domain.fine.contains(metadata["latitude"], metadata["longitude"]))]
+    daily = _daily(files, set(metadata["sampling_point"]), np.array([day]))
+    return daily.merge(metadata, on="sampling_point")[["latitude", "longitude", "pm2p5"]]
+
+
 def _daily(files: dict[str, list[Path]], points: set[str], days: np.ndarray) -> pd.DataFrame:
     """Daily means of the wanted sampling points and days; files that hold something else are left out by name."""
     wanted = set(pd.DatetimeIndex(days.astype("datetime64[ns]"))) if days.size else set()

@@ -62,6 +62,10 @@ class TimeAxisError(DataFileError):
     """Times that are missing, doubled, in another calendar, or not where they should be."""
 
 
+class MissingSourceError(DataFileError):
+    """Downloads that are needed and not there; the message says what to fetch."""
+
+
 def sniff(path: str | Path) -> Kind:
     """What a file is, from its first bytes.
 

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from cranpm.data.elevation import static_fields
-from cranpm.data.ingredients import Ground, MissingSourceError, Recipe, make_day
+from cranpm.data.ingredients import Ground, Recipe, make_day
+from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
 from cranpm.data.observed import write_observations
+from cranpm.data.openers import MissingSourceError
 from cranpm.data.raw import Receipt
 from cranpm.data.source import DatasetSource, source_statistics
 from cranpm.data.store import Dataset, DatasetWriter
@@ -116,13 +118,18 @@ def _writer(recipe: Recipe, out: Path) -> DatasetWriter:
         recipe.domain,
         name=out.name,
         title=f"Rehearsal (simulated): {recipe.domain.title}" if rehearsed else title,
-        source="rehearsal (simulated)" if rehearsed else "GHAP, ERA5, CAMS, EEA",
+        source="rehearsal (simulated)" if rehearsed else _label(recipe),
         simulated=rehearsed,
         version=VERSION,
         hash=_digest(recipe),
         attribution=" ".join(manifest.attributions(names, int(years[-1]))),
         sources=list(recipe.sources),
+        **({"shift": SHIFT} if recipe.is_live else {}),
     )
+
+
+def _label(recipe: Recipe) -> str:
+    return f"{LIVE_LABEL}; ERA5, CAMS" if recipe.is_live else "GHAP, ERA5, CAMS, EEA"
 
 
 def _is_rehearsal(recipe: Recipe) -> bool:

@@ -13,9 +13,9 @@ import xarray as xr
 
 from cranpm.data.density import air_density, to_concentration
 from cranpm.data.fetch import NEEDED, choose_sources, fetch, make_plan
-from cranpm.data.ingredients import MissingSourceError, Recipe
+from cranpm.data.ingredients import Recipe
 from cranpm.data.manifest import load_manifest
-from cranpm.data.openers import DataFileError, OutsideDomainError
+from cranpm.data.openers import DataFileError, MissingSourceError, OutsideDomainError
 from cranpm.data.prepare import prepare, training_days
 from cranpm.data.raw import receipt_path
 from cranpm.data.rehearsal import Rehearsal

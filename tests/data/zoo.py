@@ -87,8 +87,8 @@ def table(verdicts: list[Verdict]) -> str:
         "# Corruption zoo",
         "",
         "Each line is a way in which data can be wrong, and what the program makes of it. *Refused*: a named error "
-        "says what was expected, what was found and what to do. *Repaired*: the values are those of the undamaged data, and "
-        "a line in the log says what was done. *Silent* would be a bug. The damaged data are made, not real.",
+        "says what was expected, what was found and what to do. *Repaired*: the values are those of the undamaged "
+        "data, and a line in the log says what was done. *Silent* would be a bug. The damaged data are made, not real.",
         "",
         f"**{len(verdicts)} entries: {count['refused']} refused, {count['repaired']} repaired, "
         f"{count['silent']} silent.** "

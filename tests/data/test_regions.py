@@ -1,0 +1,91 @@
+"""Regions of users, and where Europe's numbers may stand."""
+
+from __future__ import annotations
+
+import io
+import json
+import tokenize
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cranpm.data.manifest import load_manifest
+from cranpm.data.regions import RegionError, example_regions, find_domain, read_region
+from cranpm.data.request_templates import monthly_requests
+from cranpm.domain import EUROPE
+
+ROOT = Path(__file__).parents[2]
+GOOD = {"name": "po", "title": "Po", "north": 47.0, "west": 7.0, "coarse_rows": 16, "coarse_cols": 24}
+
+
+def test_the_regions_of_the_papers_transfer_tests_ship_and_hold_their_places() -> None:
+    assert set(example_regions()) == {"india", "north-america"}
+    america, india = find_domain("north-america"), find_domain("india")
+    # Los Angeles, New York, Edmonton; Delhi, Patna, Chennai
+    for lat, lon in ((34.05, -118.24), (40.71, -74.01), (53.55, -113.49)):
+        assert america.fine.contains(lat, lon)
+    for lat, lon in ((28.61, 77.21), (25.59, 85.14), (13.08, 80.27)):
+        assert india.fine.contains(lat, lon)
+    assert america.coarse.shape == EUROPE.coarse.shape, "no padding, as in Europe"
+
+
+def test_requests_follow_the_region() -> None:
+    source, day = load_manifest().source("era5-single-levels"), np.datetime64("2022-03-17")
+    _, _, request = next(iter(monthly_requests(source, day, day, find_domain("india").coarse_box)))
+    # 36 N, 62 E, 112 x 168 steps of 0.25 degrees: down to 8 N, over to 104 E
+    assert request["area"] == [36.0, 62.0, 8.0, 104.0]
+
+
+def test_yaml_and_json_make_the_same_domain(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(GOOD))
+    (tmp_path / "a.yaml").write_text("\n".join(f"{key}: {value}" for key, value in GOOD.items()))
+    domain = read_region(tmp_path / "a.json")
+    assert domain == find_domain(tmp_path / "a.yaml")
+    # 16 * 25 = 400 rows, 24 * 25 = 600 -> 592 columns, whole patches of 16
+    assert domain.fine.shape == (400, 592)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"north": 47.1}, "multiple of 0.25"),
+        ({"north": -88.0}, "beyond the South Pole"),
+        ({"west": 179.0}, "crosses 180"),
+        ({"name": "Po Valley"}, "name: String should match"),
+        ({"name": "europe"}, "name of another domain"),
+        ({"coarse_rows": 2}, "coarse_rows: Input should be greater"),
+        ({"east": 12}, "east: Extra inputs are not permitted"),
+    ],
+)
+def test_regions_that_cannot_be_are_refused(tmp_path: Path, change: dict, match: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(GOOD | change))
+    with pytest.raises(RegionError, match=match):
+        read_region(tmp_path / "a.json")
+
+
+def test_unknown_names_list_the_known_ones() -> None:
+    with pytest.raises(RegionError, match="known: europe, alps, silesia, india, north-america"):
+        find_domain("atlantis")
+
+
+EUROPEAN = {"4192", "6992", "168", "280", "169", "281", "15500", "22491", "22492", "5991", "5992"}
+"""Europe's rows, columns and places in the satellite product's grid."""
+
+ALLOWED = {"domain/grid.py": "the Grid instance", "model/parameters.py": "counts for the paper's grid"}
+ALLOWED |= {"diagnosis.py": "counts for the paper's grid"}
+PIXELS = {"plot"}
+"""Packages whose whole numbers are sizes of figures."""
+
+
+def test_europes_numbers_stand_in_grid_instances_only() -> None:
+    found = {}
+    for path in sorted((ROOT / "cranpm").rglob("*.py")):
+        if path.relative_to(ROOT / "cranpm").parts[0] in PIXELS:
+            continue
+        tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+        held = {token.string for token in tokens if token.type == tokenize.NUMBER} & EUROPEAN
+        if held:
+            found[path.relative_to(ROOT / "cranpm").as_posix()] = held
+    assert set(found) <= set(ALLOWED), found
+    assert "domain/grid.py" in found, "the search finds what it should"
