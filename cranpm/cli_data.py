@@ -193,7 +193,7 @@ def check(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One day of eight only.")] = False,
 ) -> None:
-    """Audit a dataset: units, ranges, gaps, doubled days, empty fields, checksums, stations. Exit code 1 if it fails."""
+    """Audit a dataset: units, ranges, gaps, empty fields, checksums, stations. Exit code 1 if it fails."""
     with plain_errors():
         from cranpm import catalog
         from cranpm.data.audit import audit

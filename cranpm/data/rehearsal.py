@@ -95,6 +95,14 @@ class Rehearsal:
         if self._temporary:
             self._temporary.cleanup()
 
+    def start(self) -> Rehearsal:
+        """As entering the context, for notebooks."""
+        return self.__enter__()
+
+    def stop(self) -> None:
+        """As leaving the context."""
+        self.__exit__()
+
     def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         """Status, headers and body for one request."""
         host, _, rest = path.lstrip("/").partition("/")
