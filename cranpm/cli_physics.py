@@ -26,6 +26,7 @@ def physics(
     leads: Annotated[str, typer.Option(help='Lead times [days], such as "1 2 3".')] = "1",
     puffs: Annotated[int, typer.Option(min=0, help="Inserted puffs a day; 0 for none.")] = 3,
     places: Annotated[int, typer.Option(min=0, help="Places a tile to test attention at; 0 for none.")] = 2,
+    patches: Annotated[int, typer.Option(min=2, help="Coarse patches hidden one by one there.")] = 18,
     only: Annotated[
         list[str] | None, typer.Option(help='Only this intervention, such as "wind flip".')
     ] = None,
@@ -52,17 +53,23 @@ def physics(
             raise ValueError(f"Results are written as .json (with .md and .png beside), got {out.name!r}.")
         plan = PhysicsPlan(
             days=days, tiles=tiles, mountain_tiles=mountain_tiles, leads=_leads(leads), puffs=puffs,
-            places=places, seed=seed, interventions=select(only) if only else CATALOGUE,
+            places=places, patches=patches, seed=seed, interventions=select(only) if only else CATALOGUE,
         )  # fmt: skip
         chosen = choose_device(device)
         loaded = load_checkpoint(catalog.find_checkpoint(checkpoint).path, device=chosen)
         source, barriers = _open(data, world)
+
+        def keep(results: dict[str, Any]) -> None:
+            if out is not None:
+                plain = _finite(results | {"command": _command()})
+                _write(out, plain, markdown(plain))
+
         with _progress(as_json) as report:
-            results = run_physics(loaded, source, plan, barriers=barriers, device=str(chosen), report=report)
-        results["command"] = _command()
-        results = _finite(results)
-        if out is not None:
-            _write(out, results, markdown(results))
+            results = run_physics(
+                loaded, source, plan, barriers=barriers, device=str(chosen), report=report, keep=keep
+            )
+        keep(results)
+        results = _finite(results | {"command": _command()})
     if as_json:
         sys.stdout.write(json.dumps(results) + "\n")
         return

@@ -150,7 +150,7 @@ def run_battery(
     clock = _Clock(_cost(interventions, tiles, extra) * len(days), progress)
     for init in days:
         day = load_day(source, init, statistics, device)
-        battery.days.append(np.datetime64(init, "D"))
+        battery.days.append(day.init_time)
         masks = (
             {LAND: source.land}
             if barriers is None
@@ -256,8 +256,8 @@ class _OneDay:
                 self.clock.tick()
         errors.into(self.battery.errors)
         changes.into(self.battery.changes)
-        for key, pair in ways.items():
-            self.battery.direction.setdefault(key, []).append(pair)
+        for way, pair in ways.items():
+            self.battery.direction.setdefault(way, []).append(pair)
 
     def _probe(self, intervention: Intervention) -> DirectionProbe | None:
         if intervention.name not in WIND_TURNS:

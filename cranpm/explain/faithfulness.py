@@ -153,7 +153,7 @@ class TileFaith:
         """Patches for leave-one-out: the nearest to the tile's middle, and some drawn from the rest."""
         order = [i for i in np.argsort(self.distance.mean(0)) if self.valid[i]]
         rest = order[near:]
-        drawn = generator.choice(len(rest), min(far, len(rest)), replace=False) if rest else []
+        drawn = generator.permutation(len(rest))[:far]
         return [int(i) for i in order[:near]] + [int(rest[i]) for i in drawn]
 
     def places(self, count: int) -> list[int]:

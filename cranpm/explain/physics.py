@@ -59,6 +59,7 @@ def run_physics(
     days: Sequence[np.datetime64] | None = None,
     device: str = "cpu",
     report: Report | None = None,
+    keep: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Run what the plan asks for.
 
@@ -68,6 +69,8 @@ def run_physics(
         Cells near barriers higher than 700 m; without it terrain is scored on all land only.
     days : sequence of datetime64, optional
         Init days, instead of those that `choose_days` picks.
+    keep : callable, optional
+        Given the results so far after each part, so that a long run that is stopped leaves something.
 
     Returns
     -------
@@ -107,6 +110,8 @@ def run_physics(
         "direction": battery.direction_rows(),
         "priors": strength_of_priors(network),
     }
+    if keep is not None:
+        keep(results)
     if plan.puffs:
         found = puff.run_puffs(
             network, statistics, source, chosen,
@@ -114,6 +119,8 @@ def run_physics(
             progress=lambda done, total: say("puffs, days", done, total, None),
         )  # fmt: skip
         results["puff"] = puff.summarise(found) if found else []
+        if keep is not None:
+            keep(results)
     far = plan.patches // 3
     if plan.places and network.config.fusion == "cross":
         asked = faithfulness.run_faithfulness(
