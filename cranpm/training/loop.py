@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -195,10 +196,9 @@ def _averaging(recipe: Recipe) -> list[Callback]:
 
 def _loggers(out: Path) -> list[Any]:
     loggers: list[Any] = [CSVLogger(out, name="csv")]
-    try:
-        loggers.append(TensorBoardLogger(out, name="tensorboard"))
-    except ModuleNotFoundError:
-        print("TensorBoard is not installed; curves go to CSV only.")  # noqa: T201
+    if importlib.util.find_spec("tensorboard") is not None:
+        return [*loggers, TensorBoardLogger(out, name="tensorboard")]
+    print("TensorBoard is not installed; curves go to CSV only.")  # noqa: T201
     return loggers
 
 
