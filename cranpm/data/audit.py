@@ -50,11 +50,13 @@ class AuditResult:
     def add(self, level: Literal["ok", "warning", "error"], what: str, found: str) -> None:
         self.findings.append(Finding(level=level, what=what, found=found))
 
-    def judge(self, what: str, bad: Iterable[object], good: str, *, level: Literal["warning", "error"]) -> None:
+    def judge(
+        self, what: str, bad: Iterable[object], good: str, *, level: Literal["warning", "error"]
+    ) -> None:
         """One finding: fine, or the list of what is not."""
-        bad = [str(item) for item in bad]
-        more = f" ... ({len(bad)} in all)" if len(bad) > 4 else ""
-        self.add(level if bad else "ok", what, ", ".join(bad[:4]) + more if bad else good)
+        items = [str(item) for item in bad]
+        more = f" ... ({len(items)} in all)" if len(items) > 4 else ""
+        self.add(level if items else "ok", what, ", ".join(items[:4]) + more if items else good)
 
 
 def audit(
@@ -103,7 +105,9 @@ def _check_days(result: AuditResult, dataset: Dataset) -> None:
         return
     every = np.arange(days[0], days[-1] + 1)
     gaps = np.setdiff1d(every, days)
-    result.judge("gaps between days", gaps, f"{days.size} days, {days[0]} to {days[-1]}, none missing", level="warning")
+    result.judge(
+        "gaps between days", gaps, f"{days.size} days, {days[0]} to {days[-1]}, none missing", level="warning"
+    )
     listed = dataset.listed_days
     twice = [day for day in days if listed.count(day) > 1]
     result.judge("days listed twice", twice, "none", level="error")
@@ -121,7 +125,11 @@ def _check_grid_and_units(result: AuditResult, dataset: Dataset) -> None:
     result.judge("coordinates are the domain's", wrong, dataset.domain.title, level="error")
     fine = zarr.open_group(root / "pm2p5.zarr", mode="r")["pm2p5"].attrs
     expected_attrs = pm2p5_spec(dataset.domain).attrs
-    bad = [f"pm2p5 {k}: {fine.get(k)!r}" for k in ("units", "scale_factor", "_FillValue") if fine.get(k) != expected_attrs[k]]
+    bad = [
+        f"pm2p5 {k}: {fine.get(k)!r}"
+        for k in ("units", "scale_factor", "_FillValue")
+        if fine.get(k) != expected_attrs[k]
+    ]
     held_units = zarr.open_group(root / "coarse.zarr", mode="r")["era5"].attrs.get("channel_units")
     if held_units != [c.units for c in ERA5_CHANNELS]:
         bad.append("era5 channel_units")
@@ -203,7 +211,10 @@ def _check_fields(
         "highest PM2.5 [ug m-3]": fine["highest"],
         "land without PM2.5 [share]": fine["missing land"],
         **{f"{names[c]} [{DAY_CHANNELS[c].units}]": means[:, c] for c in (2, 4, 0, 1)},
-        **{f"CAMS {c.name} [{c.units}]": means[:, len(ERA5_CHANNELS) + k] for k, c in enumerate(CAMS_CHANNELS)},
+        **{
+            f"CAMS {c.name} [{c.units}]": means[:, len(ERA5_CHANNELS) + k]
+            for k, c in enumerate(CAMS_CHANNELS)
+        },
     }
     if total is not None and count is not None:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -226,7 +237,11 @@ _FAULTS: dict[str, tuple[str, Literal["warning", "error"]]] = {
 
 
 def _fine_faults(
-    faults: dict[str, list[str]], day: np.datetime64, raw: np.ndarray, known: np.ndarray, land: np.ndarray | None
+    faults: dict[str, list[str]],
+    day: np.datetime64,
+    raw: np.ndarray,
+    known: np.ndarray,
+    land: np.ndarray | None,
 ) -> None:
     values = raw[known]
     if not values.size:
@@ -255,7 +270,9 @@ def _coarse_faults(faults: dict[str, list[str]], day: np.datetime64, coarse: np.
             continue
         low, high = PLAUSIBLE.get(channel.variable, (0, 1e5))
         if values.min() < low or values.max() > high:
-            faults["coarse values beyond what can be"].append(f"{where}: {values.min():g} to {values.max():g}")
+            faults["coarse values beyond what can be"].append(
+                f"{where}: {values.min():g} to {values.max():g}"
+            )
         # a dry day is zero everywhere and fine
         if channel.variable != "tp" and values.min() == values.max():
             faults["coarse fields of one value"].append(f"{where}: {values[0]:g}")
@@ -286,7 +303,9 @@ def _check_statistics(result: AuditResult, dataset: Dataset) -> None:
         return
     first, _, last = statistics.period.partition("..")
     try:
-        outside = np.datetime64(first) < np.datetime64(training[0]) or np.datetime64(last) > np.datetime64(training[1])
+        outside = np.datetime64(first) < np.datetime64(training[0]) or np.datetime64(last) > np.datetime64(
+            training[1]
+        )
     except ValueError:
         result.add("warning", "statistics", f"their period {statistics.period!r} is no period")
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,9 @@ def _judge(what: str, bad: Iterable[object], level: Literal["warning", "error"])
 
 def _same_place(stations: pd.DataFrame) -> list[str]:
     order = stations.sort_values(["latitude", "longitude"])
-    near = (order["latitude"].diff().abs() < TWIN_DISTANCE) & (order["longitude"].diff().abs() < TWIN_DISTANCE)
+    near = (order["latitude"].diff().abs() < TWIN_DISTANCE) & (
+        order["longitude"].diff().abs() < TWIN_DISTANCE
+    )
     ids = order["station_id"].to_numpy()
     return [f"{ids[k - 1]} = {ids[k]}" for k in np.flatnonzero(near)]
 
@@ -90,7 +92,8 @@ def _off_ground(dataset: Dataset, stations: pd.DataFrame) -> list[str]:
     except StoreError:
         return []
     fine, off = dataset.domain.fine, []
-    for row in stations.itertuples():
+    rows: Any = stations.itertuples()
+    for row in rows:
         ground = elevation[fine.index_of(row.latitude, row.longitude)]
         if np.isfinite(row.altitude) and abs(row.altitude - ground) > _OFF_GROUND:
             off.append(f"{row.station_id} ({row.altitude:.0f} m on ground of {ground:.0f} m)")

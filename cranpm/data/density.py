@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -14,9 +16,7 @@ LIGHTER_VAPOUR = 0.608
 """What humidity adds to the virtual temperature, per kg kg-1."""
 
 
-def air_density(
-    pressure: np.ndarray, temperature: np.ndarray, humidity: np.ndarray | float = 0.0
-) -> np.ndarray:
+def air_density(pressure: Any, temperature: Any, humidity: Any = 0.0) -> Any:
     """Density of air [kg m-3] from pressure [Pa], temperature [K] and specific humidity [kg kg-1].
 
     Examples

@@ -278,10 +278,9 @@ def read_metadata(path: str | Path) -> pd.DataFrame:
 
 def _say_what_moved(table: pd.DataFrame, name: str) -> None:
     """Sampling points that stand at several places: the last one is kept, which is where they measure now."""
-    places = table.groupby("sampling_point")[["latitude", "longitude"]].agg(
-        lambda column: column.max() - column.min()
-    )
-    moved = places.index[(places > _MOVED).any(axis=1)]
+    places = table.groupby("sampling_point")[["latitude", "longitude"]]
+    spread = places.max() - places.min()
+    moved = spread.index[(spread > _MOVED).any(axis=1)]
     if len(moved):
         log.warning(
             "%s: %d sampling points stand at several places, such as %s; the last is kept.",

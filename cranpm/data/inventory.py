@@ -79,7 +79,7 @@ def _downloads(source: Source, found: list[Receipt], root: Path, domain: Domain)
     dated = [receipt for receipt in found if receipt.first is not None]
     if not dated:
         return text, unfinished.rstrip("; ")
-    days = {day for r in dated for day in np.arange(r.first, r.last + np.timedelta64(1, "D"))}
+    days = {day for receipt in dated for day in receipt.days}
     text += f", {len(days)} days {min(days)} ... {max(days)}"
     gaps = len(set(np.arange(min(days), max(days))) - days)
     return text, unfinished + (f"{gaps} days between" if gaps else "")

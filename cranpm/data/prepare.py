@@ -78,7 +78,8 @@ def prepare(
         missing = [day for day in days if day not in writer.days]
         _refuse_missing(recipe, missing)
         if not (out / "static.zarr").exists():
-            writer.write_static(**static_fields(recipe.domain, _elevation_files(recipe)))
+            terrain: dict[str, Any] = static_fields(recipe.domain, _elevation_files(recipe))
+            writer.write_static(**terrain)
         static = Dataset.open(out).static
         ground = Ground(
             coarse_elevation=np.asarray(static["coarse_elevation"]),

@@ -73,7 +73,14 @@ class Receipt:
         return is_rehearsal(self.url)
 
     def covers(self, day: np.datetime64) -> bool:
-        return self.first is None or (self.first <= day and day <= self.last)
+        return self.first is None or self.last is None or bool(self.first <= day <= self.last)
+
+    @property
+    def days(self) -> list[np.datetime64]:
+        """Days it covers, [] for what does not change with time."""
+        if self.first is None or self.last is None:
+            return []
+        return list(np.arange(self.first, self.last + np.timedelta64(1, "D")))
 
 
 def raw_dir() -> Path:
@@ -134,8 +141,8 @@ def days_covered(found: Iterable[Receipt], part: str) -> set[np.datetime64]:
     """Days that one part of a source covers."""
     days: set[np.datetime64] = set()
     for receipt in found:
-        if receipt.part == part and receipt.first is not None:
-            days.update(np.arange(receipt.first, receipt.last + np.timedelta64(1, "D")))
+        if receipt.part == part:
+            days.update(receipt.days)
     return days
 
 

@@ -266,7 +266,7 @@ def _fields(request: dict[str, Any]) -> int:
         number *= len(request.get(key, [1]))
     if "date" in request:
         first, last = request["date"][0].split("/")
-        number *= int((np.datetime64(last) - np.datetime64(first)).astype(int)) + 1
+        number *= len(np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1))
     return number
 
 
