@@ -63,10 +63,21 @@ def _pictures(result: AuditResult) -> list[tuple[str, str]]:
         figure = Figure(figsize=(9, 1.5 * len(known)), layout="constrained")
         axes = np.atleast_1d(figure.subplots(len(known), 1, sharex=True))
         for axis, (name, values) in zip(axes, known.items()):
-            axis.plot(result.days.astype("datetime64[D]").astype(object), values, ".-", color="#2b5f8a", markersize=4)
+            axis.plot(
+                result.days.astype("datetime64[D]").astype(object),
+                values,
+                ".-",
+                color="#2b5f8a",
+                markersize=4,
+            )
             axis.set_title(name, loc="left", fontsize=9)
             axis.grid(alpha=0.3)
-        made.append(("Means of every day; a step or a spike is a change of units, of system, or a fault.", _png(figure)))
+        made.append(
+            (
+                "Means of every day; a step or a spike is a change of units, of system, or a fault.",
+                _png(figure),
+            )
+        )
     for name, field in result.maps.items():
         figure = Figure(figsize=(9, 5.5), layout="constrained")
         axis = figure.subplots()
