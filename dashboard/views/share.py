@@ -30,7 +30,7 @@ def python_snippet(state: State) -> str:
         "",
         f'run = forecast("{state.init_time}", leads=[{state.lead_time}], checkpoint="{state.checkpoint}", '
         f'dataset="{state.dataset}")',
-        'pm2p5 = run["pm2p5"].isel(lead_time=0)',
+        'pm2p5 = run["pm2p5"].isel(forecast_period=0)',
     ]
     if state.layer in ("change", "error"):
         day = state.init_time if state.layer == "change" else state.valid_time
@@ -77,8 +77,8 @@ class Share:
             width=140,
             margin=(8, 10),
             sx={
-                # in an app bar buttons are white, here the bar is white
-                "color": "var(--mui-palette-text-primary) !important",
+                # in an app bar buttons are white, even those of a white bar
+                "color": "inherit !important",
                 "borderColor": "var(--mui-palette-divider) !important",
             },
         )
