@@ -133,7 +133,11 @@ def export(recipe: Recipe, data: TrainingData, states: TrainStates, folder: Path
     refuse_non_finite(network.state_dict().items(), f"The checkpoint of step {saved.step}")
     days = training_days(data.source, recipe)
     meta = checkpoint_meta(
-        recipe, data.about, period=f"{days[0]}..{days[-1]}", init_days=len(days), facts=saved.document
+        recipe,
+        data.about,
+        period=f"{days[0]}..{days[-1]}",
+        init_days=len(days),
+        facts=saved.document | {"scores": states.scores(saved.step)},
     )
     parameters = sum(p.numel() for p in network.parameters())
     return save_checkpoint(

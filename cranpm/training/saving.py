@@ -114,6 +114,10 @@ class StateSaver(Checkpoint):
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         restore_random_state(self._random)
+        if (
+            self._states is not None and trainer.is_global_zero
+        ):  # the state of this step is older than its scores
+            self._states.save_scores(trainer.global_step, _scores(trainer))
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         streams: list[Any] = [random_state()]
@@ -122,7 +126,7 @@ class StateSaver(Checkpoint):
             torch.distributed.all_gather_object(streams, random_state())
         checkpoint["random"] = streams
         checkpoint["health"] = pl_module.health.state_dict()
-        checkpoint["facts"] = {"seconds": round(self.seconds, 1), "scores": _scores(trainer)}
+        checkpoint["facts"] = {"seconds": round(self.seconds, 1), "skipped": pl_module.health.total}
 
     def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         self._restored = checkpoint["random"][trainer.global_rank]

@@ -23,7 +23,7 @@ from cranpm import __version__
 
 FORMAT = 1
 KIND = "cranpm-train-state"
-PAYLOAD, DOCUMENT = "state.pt", "state.json"
+PAYLOAD, DOCUMENT, SCORES = "state.pt", "state.json", "scores.json"
 KEPT = 2
 
 
@@ -139,6 +139,26 @@ class TrainStates:
                     f"{state.folder} was made with another {_PARTS.get(part, part)}: {_differences(theirs, ours)}. "
                     "Resume with what it was started with, or begin anew in another folder."
                 )
+
+    def save_scores(self, step: int, scores: dict[str, float]) -> None:
+        """Keep the last validation's figures beside the states."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            fresh = self.folder / f".{SCORES}.new"
+            _write(fresh, json.dumps({"step": step, "scores": scores}).encode())
+            os.replace(fresh, self.folder / SCORES)
+        except OSError as error:
+            raise TrainStateError(
+                f"Cannot write {self.folder / SCORES} ({error.strerror or error}). {self._what_stands()}"
+            ) from error
+
+    def scores(self, step: int) -> dict[str, float]:
+        """Figures of the last validation up to a step; empty if there is none."""
+        try:
+            document = json.loads((self.folder / SCORES).read_text())
+        except (OSError, ValueError):
+            return {}
+        return document["scores"] if document["step"] <= step else {}
 
     def clean(self) -> None:
         """Remove what an interrupted write left (call with the run's lock held)."""

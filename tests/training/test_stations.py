@@ -94,7 +94,7 @@ def test_both_groups_are_reported(make_world, statistics, quick, tmp_path):
     states = TrainStates(tmp_path / "train_state", {})
     recipe = replace(quick, steps=2, station_weight=0.1)
     train(recipe, world, statistics, tmp_path, states=states, workers=0, validate_every=1, save_every=1)
-    assert {"rmse_station", "rmse_station_held_out"} <= set(states.newest().document["scores"])
+    assert {"rmse_station", "rmse_station_held_out"} <= set(states.scores(2))
 
 
 def test_a_station_loss_without_stations_is_refused(world, quick):
