@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cranpm.data.eea import read_measurements, read_metadata
+from cranpm.data.openaq import read_openaq_files
 from cranpm.data.openers import DataFileError, NotThisProductError, open_archive_member
 from cranpm.data.raw import receipts
 from cranpm.data.stations import daily_means, join_stations
@@ -18,6 +19,9 @@ from cranpm.data.writer import DatasetWriter
 from cranpm.domain import Domain
 
 log = logging.getLogger(__name__)
+
+OPENAQ = "openaq-archive"
+"""Stations beyond Europe; looked at where no EEA table was fetched."""
 
 MEASUREMENTS = ("eea-measurements", "eea-up-to-date", "eea-historical")
 """Verified values first: of two values of a station and day, the earlier source's wins."""
@@ -33,12 +37,20 @@ def write_observations(writer: DatasetWriter, raw: Path, domain: Domain) -> list
     """
     files = {source: [r.path for r in receipts(raw, source)] for source in MEASUREMENTS}
     tables = [r.path for r in receipts(raw, "eea-stations")]
-    if not any(files.values()) or not tables:
-        return ["No station tables: fetch eea-measurements and eea-stations, then prepare again."]
-    metadata = read_metadata(open_archive_member(tables[0], ".csv"))
-    inside = domain.fine.contains(metadata["latitude"], metadata["longitude"])
-    metadata = metadata[inside]
-    daily = _daily(files, set(metadata["sampling_point"]), writer.days)
+    elsewhere = [r.path for r in receipts(raw, OPENAQ, domain.name) if not r.absent]
+    if elsewhere and not tables:
+        found = read_openaq_files(elsewhere)
+        if found is None:
+            return ["No station tables: no file of OpenAQ holds PM2.5."]
+        daily, metadata = _on_days(daily_means(found[0]), writer.days), found[1]
+        metadata = metadata[np.asarray(domain.fine.contains(metadata["latitude"], metadata["longitude"]))]
+        daily = daily[daily["sampling_point"].isin(metadata["sampling_point"])]
+    elif not any(files.values()) or not tables:
+        return ["No station tables: fetch eea-measurements and eea-stations (or openaq), then prepare again."]
+    else:
+        metadata = read_metadata(open_archive_member(tables[0], ".csv"))
+        metadata = metadata[np.asarray(domain.fine.contains(metadata["latitude"], metadata["longitude"]))]
+        daily = _daily(files, set(metadata["sampling_point"]), writer.days)
     if daily.empty:
         return ["No station tables: no measurement falls on the dataset's days and region."]
     stations, observations = join_stations(daily, metadata)
@@ -58,6 +70,10 @@ def station_values(raw: Path, domain: Domain, day: np.datetime64) -> pd.DataFram
     metadata = metadata[np.asarray(domain.fine.contains(metadata["latitude"], metadata["longitude"]))]
     daily = _daily(files, set(metadata["sampling_point"]), np.array([day]))
     return daily.merge(metadata, on="sampling_point")[["latitude", "longitude", "pm2p5"]]
+
+
+def _on_days(daily: pd.DataFrame, days: np.ndarray) -> pd.DataFrame:
+    return daily[daily["time"].isin(set(pd.DatetimeIndex(days.astype("datetime64[ns]"))))]
 
 
 def _daily(files: dict[str, list[Path]], points: set[str], days: np.ndarray) -> pd.DataFrame:

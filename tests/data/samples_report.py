@@ -72,7 +72,8 @@ def day(path: Path) -> str:
 def terrain(path: Path) -> str:
     window = FINE.window(slice(2492, 2540), slice(3465, 3515))
     field = read_elevation([path], window)
-    return f"{window.rows} x {window.cols} cells around Davos: {field.mean():.0f} ± {field.std():.0f} m, up to {field.max():.0f} m"
+    where = f"{window.rows} x {window.cols} cells around Davos"
+    return f"{where}: {field.mean():.0f} ± {field.std():.0f} m, up to {field.max():.0f} m"
 
 
 def reader(path: Path) -> Callable[[Path], str]:
@@ -95,8 +96,8 @@ def main() -> None:
     root = Path(os.environ["CRANPM_REAL_DATA"])
     lines = [
         "# Real sample files, as the readers see them", "",
-        "Means ± standard deviations over all values of a file, or the error that refuses it. Files are found by content, "
-        "not by name; the folder of samples is not part of the repository. Made by "
+        "Means ± standard deviations over all values of a file, or the error that refuses it. Files are read by "
+        "content, not by name; the folder of samples is not part of the repository. Made by "
         "`CRANPM_REAL_DATA=... .venv/bin/python tests/data/samples_report.py`.", "",
         "| file | content | read as |", "|---|---|---|",
     ]  # fmt: skip
