@@ -24,7 +24,7 @@ class StationDays:
 
     def on(self, day: np.datetime64) -> np.ndarray:
         """Values of one day (K,), all NaN if the network was silent."""
-        index = int(np.searchsorted(self.days, np.datetime64(day, "D")))
+        index = int(np.searchsorted(self.days, day.astype("datetime64[D]")))
         if index < len(self.days) and self.days[index] == day:
             return self.values[index]
         return np.full(len(self.station_id), np.nan, dtype=np.float32)

@@ -91,7 +91,10 @@ def make_batch(
     tiles = [(d, tile) for d, group in enumerate(groups) for tile in group.tiles]
     day = np.timedelta64(1, "D")
     fine = source.domain.fine
-    today, before, target, elevation, wind, latitude, longitude = [], [], [], [], [], [], []
+    today: list[np.ndarray] = []
+    before: list[np.ndarray] = []
+    target: list[np.ndarray] = []
+    elevation, wind, latitude, longitude = [], [], [], []
     for d, tile in tiles:
         rows, cols = slice(tile.row, tile.row + tile_size), slice(tile.col, tile.col + tile_size)
         for parts, offset in ((today, 0), (before, -1), (target, tile.lead)):

@@ -91,7 +91,7 @@ def run_job(
     """
     machine = machine or Machine()
     states = TrainStates(out / STATE_FOLDER, _identity(recipe, data, machine))
-    if rank_zero_only.rank:  # a further process: the first one holds the lock and writes
+    if not is_first_process():  # a further process: the first one holds the lock and writes
         saved = states.newest() if resume else None
         saved = None if saved is not None and saved.stage == "global" else saved
         _fit(recipe, data, out, machine, states, saved, StopRequest(), None, None)
@@ -251,4 +251,4 @@ def _fit(
 
 def is_first_process() -> bool:
     """Whether this process speaks for the run (others are started by it, by torchrun or by a batch system)."""
-    return not rank_zero_only.rank and not int(os.environ.get("LOCAL_RANK", "0"))
+    return not getattr(rank_zero_only, "rank", 0) and not int(os.environ.get("LOCAL_RANK", "0"))

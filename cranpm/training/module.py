@@ -171,10 +171,12 @@ class Training(L.LightningModule):
         scores |= {"skill": skill, "skill_low": low, "skill_high": high, "days": float(len(judged))}
         for name, values in zip(("rmse_station", "rmse_station_held_out"), stations):
             scores[name] = math.sqrt(sum(values) / len(values))
-        many = self.trainer.world_size > 1  # the same on all of them; asked for, so that Lightning does not warn
+        many = (
+            self.trainer.world_size > 1
+        )  # the same on all of them; asked for, so that Lightning does not warn
         self.log_dict({f"validation/{name}": value for name, value in scores.items()}, sync_dist=many)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         recipe = self.recipe
         optimiser = torch.optim.AdamW(
             parameter_groups(self, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98)

@@ -54,7 +54,7 @@ def _set(owner: Any, path: list[str], text: str, full: str) -> Any:
 def _value(text: str, current: Any, name: str, owner: Any, full: str) -> Any:
     """The text as the kind of value that stands there now."""
     try:
-        value = json.loads(text.lower() if text.lower() in ("true", "false", "null", "none") else text)
+        value: Any = json.loads(text.lower() if text.lower() in ("true", "false", "null", "none") else text)
     except ValueError:
         value = None if text.lower() == "none" else text
     if isinstance(value, list):
@@ -62,10 +62,14 @@ def _value(text: str, current: Any, name: str, owner: Any, full: str) -> Any:
     declared = str(next(f.type for f in fields(owner) if f.name == name))
     if value is None and "None" in declared:
         return None
-    wanted = {"bool": bool, "int": int, "float": (int, float), "str": str}.get(
-        declared.split("|")[0].strip(), tuple
-    )
+    kinds: dict[str, tuple[type, ...]] = {
+        "bool": (bool,),
+        "int": (int,),
+        "float": (int, float),
+        "str": (str,),
+    }
+    wanted = kinds.get(declared.split("|")[0].strip(), (tuple,))
     is_flag = isinstance(value, bool)
-    if not isinstance(value, wanted) or (is_flag and wanted is not bool):
+    if not isinstance(value, wanted) or (is_flag and wanted != (bool,)):
         raise ValueError(f"--set {full}={text}: expected {declared}, such as {current!r}.")
     return float(value) if declared.startswith("float") else value

@@ -119,7 +119,12 @@ class _Lesson:
         optimiser: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LRScheduler,
     ) -> None:
-        self._parts = {"network": network, "head": head, "optimiser": optimiser, "schedule": schedule}
+        self._parts: dict[str, Any] = {
+            "network": network,
+            "head": head,
+            "optimiser": optimiser,
+            "schedule": schedule,
+        }
         self._optimiser, self._schedule = optimiser, schedule
         self.step = self.skipped = 0
         self.errors = np.zeros(2)

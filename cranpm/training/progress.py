@@ -119,7 +119,7 @@ class Bar(Callback):
 def batch_flops(recipe: Recipe, batch: TrainingBatch, *, with_decoder: bool = True) -> float:
     """Floating-point operations of a training step on one batch: backward costs two forward passes."""
     fields = batch.global_inputs.fields
-    flops = count_flops(recipe.model, batch.today.shape[-1], tuple(fields.shape[-2:]))
+    flops = count_flops(recipe.model, batch.today.shape[-1], (fields.shape[-2], fields.shape[-1]))
     tile = flops["per_tile"] - (0 if with_decoder else flops["decoder"])
     return 3.0 * (len(fields) * (flops["global"] + flops["bridge_keys_values"]) + len(batch.today) * tile)
 
