@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -57,17 +57,23 @@ class TrainingBatch:
 
     def to(self, device: Any) -> TrainingBatch:
         """The batch on another device."""
-        return TrainingBatch(**{f.name: to_device(getattr(self, f.name), device) for f in fields(self)})
+        return to_device(self, device)
+
+    def pin_memory(self) -> TrainingBatch:
+        """The batch in memory that a GPU copies from while it computes (called by ``DataLoader``)."""
+        return _map_tensors(self, torch.Tensor.pin_memory)
 
 
 def to_device(value: Any, device: Any) -> Any:
     """Tensors, and bundles of them, on another device; anything else as it is."""
+    return _map_tensors(value, lambda tensor: tensor.to(device, non_blocking=True))
+
+
+def _map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor):
-        return value.to(device, non_blocking=True)
-    if isinstance(value, StationPoints):
-        return value.to(device)
-    if isinstance(value, (GlobalInputs, LocalInputs)):
-        return type(value)(**{f.name: to_device(getattr(value, f.name), device) for f in fields(value)})
+        return change(value)
+    if isinstance(value, (TrainingBatch, GlobalInputs, LocalInputs, StationPoints)):
+        return type(value)(**{f.name: _map_tensors(getattr(value, f.name), change) for f in fields(value)})
     return value
 
 

@@ -242,6 +242,7 @@ def _loader(batches: TrainingDays, workers: int) -> DataLoader:
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
         worker_init_fn=ignore_signals_in_worker if workers else None,
         # a stream of its own: starting workers draws a seed, and must not move the network's dropout
         generator=torch.Generator().manual_seed(batches.sampler.seed),

@@ -53,8 +53,9 @@ def _set(owner: Any, path: list[str], text: str, full: str) -> Any:
 
 def _value(text: str, current: Any, name: str, owner: Any, full: str) -> Any:
     """The text as the kind of value that stands there now."""
+    value: Any
     try:
-        value: Any = json.loads(text.lower() if text.lower() in ("true", "false", "null", "none") else text)
+        value = json.loads(text.lower() if text.lower() in ("true", "false", "null", "none") else text)
     except ValueError:
         value = None if text.lower() == "none" else text
     if isinstance(value, list):
@@ -72,4 +73,4 @@ def _value(text: str, current: Any, name: str, owner: Any, full: str) -> Any:
     is_flag = isinstance(value, bool)
     if not isinstance(value, wanted) or (is_flag and wanted != (bool,)):
         raise ValueError(f"--set {full}={text}: expected {declared}, such as {current!r}.")
-    return float(value) if declared.startswith("float") else value
+    return float(str(value)) if declared.startswith("float") else value

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,10 +28,6 @@ class StationPoints:
     observed: torch.Tensor
     tile: torch.Tensor
     held: torch.Tensor
-
-    def to(self, device: Any) -> StationPoints:
-        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
-        return StationPoints(**moved)
 
 
 class StationReader:

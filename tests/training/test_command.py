@@ -227,6 +227,23 @@ def test_a_store_too_short_or_without_honest_statistics_is_refused(dataset, tmp_
         open_dataset(str(dataset), tiny())
 
 
+def test_an_address_gives_the_same_samples_as_a_folder(dataset):
+    from cranpm.training.batches import make_batch
+
+    recipe = override(tiny(), [*TINY, "station_weight=0.1"])
+    batches = []
+    for address in (str(dataset), f"file://{dataset}"):
+        data = open_dataset(address, recipe)
+        days = source_module.training_days(data.source, recipe)
+        sampler = TileSampler(
+            days, data.source.land, DOMAIN.fine, tile_size=128, tiles_per_day=1, hotspot_ratio=0, seed=1
+        )
+        batches.append(make_batch(data.source, (sampler.group(0, 0),), data.statistics, 128))
+    one, two = batches
+    assert np.array_equal(one.target, two.target)
+    assert np.array_equal(one.global_inputs.fields, two.global_inputs.fields)
+
+
 def test_a_channel_without_statistics_is_refused(dataset):
     values = Dataset.open(dataset).statistics.to_dict()
     del values["mean"]["u10"]

@@ -9,9 +9,12 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from cranpm.model import CranPM
 from cranpm.training import saving
 from cranpm.training.loop import train
+from cranpm.training.pretrain import pretrain_global
 from cranpm.training.state import TrainStateError, TrainStates
+from cranpm.training.stopping import StopRequest, TrainingStopped
 
 
 def states_of(folder, recipe, **other):
@@ -119,6 +122,37 @@ def test_a_state_of_other_data_is_refused(straight, quick):
     states = TrainStates(straight.folder.parent, {"recipe": quick.to_dict(), "data": {"days": 13}})
     with pytest.raises(TrainStateError, match="another data set: days was 12, is 13"):
         states.refuse_other_run(states.newest())
+
+
+def first_lesson(world, statistics, recipe, folder, *, saved=None, stop=None):
+    torch.manual_seed(0)
+    states = states_of(folder, recipe)
+    days = list(world.days[1:9])
+    pretrain_global(
+        CranPM(recipe.model), world, statistics, days, epochs=3, days_per_step=2, bias_every=2, save_every=2,
+        states=states, saved=saved, stop=stop, report=lambda line: None,
+    )  # fmt: skip
+    return states.newest()
+
+
+def test_the_first_lesson_resumes_exactly_too(make_world, statistics, quick, tmp_path):
+    straight = first_lesson(make_world(), statistics, quick, tmp_path / "straight")
+    world, stop = make_world(), StopRequest()
+    plain, read = world.coarse, []
+
+    def coarse(day):
+        read.append(day)
+        if len(read) == 40:  # in the middle of the second pass
+            stop.ask()
+        return plain(day)
+
+    world.coarse = coarse
+    with pytest.raises(TrainingStopped, match="of the global branch. Go on with --resume"):
+        first_lesson(world, statistics, quick, tmp_path / "two", stop=stop)
+    saved = states_of(tmp_path / "two", quick).newest()
+    assert saved.stage == "global" and 0 < saved.step < straight.step == 12 and saved.step % 4
+    resumed = first_lesson(make_world(), statistics, quick, tmp_path / "two", saved=saved)
+    assert differences(straight.load(), resumed.load()) == []
 
 
 def small_state(tmp_path, steps=(1, 2)):
