@@ -5,13 +5,15 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # parameters of mallopt(3), glibc's malloc.h
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # parameters of mallopt(3), glibc's malloc.h
+_LARGEST_KEPT = 32 << 20
+"""The largest threshold glibc accepts. Whole maps are larger and go back: kept, they would leave holes of odd sizes."""
 
 
 def keep_freed_memory() -> bool:
-    """Stop glibc from handing large blocks back to the system after every use.
+    """Stop glibc from handing blocks of up to 32 MB back to the system after every use.
 
-    PyTorch asks for and frees the same tens of megabytes in every layer; each time the system maps fresh pages and
+    PyTorch asks for and frees the same megabytes in every layer; each time the system maps fresh pages and
     zeroes them, a tenth of a CPU's time in forecasts and training, more on virtual machines. To be called early in
     processes that do little else: their memory stays at its peak until they end.
 
@@ -26,6 +28,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # another C library
         return False
-    return bool(
-        mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, 2**31 - 1) and mallopt(_TOP_PAD, 256 << 20)
-    )
+    settings = {_MMAP_THRESHOLD: _LARGEST_KEPT, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 64 << 20}
+    return all(mallopt(parameter, value) for parameter, value in settings.items())

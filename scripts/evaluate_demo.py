@@ -53,7 +53,6 @@ def main() -> None:
     parser.add_argument("--prepare", action="store_true", help="only simulate days and fit the baseline")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
-    keep_freed_memory()
     geography = load_geography(EUROPE)
     days = arguments.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}"
     init_days = QUICK_DAYS if arguments.quick else days_of_each_month(2022)

@@ -11,11 +11,13 @@ import torch
 from cranpm.allocator import keep_freed_memory
 kept = keep_freed_memory() if sys.argv[1] == "keep" else False
 torch.set_num_threads(1)
-for _ in range(12):
-    torch.ones(10_000_000)
+for _ in range(4):
+    layer = [torch.ones(5_000_000) for _ in range(8)]
+    del layer
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(40):
-    torch.ones(10_000_000)
+for _ in range(5):
+    layer = [torch.ones(5_000_000) for _ in range(8)]
+    del layer
 print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
