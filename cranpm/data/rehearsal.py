@@ -8,6 +8,7 @@ For notebooks, tests, and trying out a region before downloading gigabytes. What
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -210,17 +211,19 @@ class _Handler(BaseHTTPRequestHandler):
         headers = dict(self.headers.items())
         rehearsal.log.append((self.command, self.path, headers))
         for text, faults in rehearsal.faults.items():
-            if (
-                text in self.path
-                and faults
-                and faults[0](self, rehearsal.answer(self.command, self.path, body, headers)[2])
-            ):
-                faults.pop(0)
-                return
+            if text in self.path and faults:
+                fault = faults[0]
+                faults.pop(0)  # before answering: the next question may come at once
+                if fault(self, rehearsal.answer(self.command, self.path, body, headers)[2]):
+                    return
         status, extra, content = rehearsal.answer(self.command, self.path, body, headers)
         self.reply(status, extra, content)
 
     do_GET = do_POST = _serve
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # the one who asked has gone
+            super().handle()
 
     def reply(
         self, status: int, extra: dict[str, str], content: bytes, *, stop_after: int | None = None
@@ -243,7 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
         }.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(part if stop_after is None else part[:stop_after])
+        with contextlib.suppress(ConnectionError):  # the one who asked has gone
+            self.wfile.write(part if stop_after is None else part[:stop_after])
         if stop_after is not None:
             self.wfile.flush()
             self.close_connection = True

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -185,49 +182,10 @@ def test_two_processes_do_not_write_one_file(server: Server, tmp_path: Path) -> 
     get(server, tmp_path / "f", accept=meanwhile)
 
 
-_CHILD = """
-import sys
-from cranpm.data.download import download
-from cranpm.data.endpoints import polite_session
-import cranpm.data.download as module
-module.BLOCK = 4096
-download(sys.argv[1], sys.argv[2], session=polite_session(), hash=sys.argv[3], first_wait=0.01)
-"""
-
-
-def test_killed_at_any_byte_it_goes_on_and_ends_with_the_right_file(server: Server, tmp_path: Path) -> None:
-    def slow(handler: Any, body: bytes) -> bool:
-        write = handler.wfile.write
-
-        def trickle(part: bytes) -> int:
-            for start in range(0, len(part), 4096):
-                write(part[start : start + 4096])
-                time.sleep(0.004)
-            return len(part)
-
-        handler.wfile.write = trickle
-        return False
-
-    class Always(list):
-        def pop(self, *_: Any) -> None:
-            return None
-
-    server.faults["file"] = Always([slow])
-    target, draw, kills = tmp_path / "f", np.random.default_rng(4), 0
-    for _ in range(40):
-        child = subprocess.Popen([sys.executable, "-c", _CHILD, server.url, str(target), MD5])
-        before = target.with_name(".f.part").stat().st_size if target.with_name(".f.part").exists() else 0
-        deadline = before + int(draw.integers(1, 120_000))
-        while child.poll() is None and not target.exists():
-            part = target.with_name(".f.part")
-            if kills < 4 and part.exists() and part.stat().st_size >= deadline:
-                os.kill(child.pid, signal.SIGKILL)
-                kills += 1
-                break
-            time.sleep(0.001)
-        child.wait()
-        if target.exists():
-            break
-    assert target.read_bytes() == CONTENT
-    assert kills >= 2
-    assert sum("Range" in headers for _, _, headers in server.log) >= kills
+def test_killed_at_any_byte_it_goes_on_and_ends_with_the_right_file() -> None:
+    script = Path(__file__).parent / "killed_download.py"
+    result = subprocess.run([sys.executable, str(script), "20"], capture_output=True, text=True, timeout=280)
+    assert result.returncode == 0, result.stderr[-2000:]
+    kills, files, resumed = (int(word) for word in result.stdout.split() if word.isdigit())
+    assert kills >= 20 and files >= 5
+    assert resumed >= 3, "what was there was used"

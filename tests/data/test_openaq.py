@@ -19,7 +19,8 @@ def rows(hours: int = 24, **changes: object) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "location_id": 17, "sensors_id": 42, "location": "R.K. Puram",
-            "datetime": end.strftime("%Y-%m-%dT%H:%M:%S") + "+05:30", "lat": 28.5633, "lon": 77.1869, "parameter": "pm25", "units": "µg/m³", "value": range(hours),
+            "datetime": end.strftime("%Y-%m-%dT%H:%M:%S") + "+05:30",
+            "lat": 28.5633, "lon": 77.1869, "parameter": "pm25", "units": "µg/m³", "value": range(hours),
         }
     )  # fmt: skip
     return frame.assign(**changes)
