@@ -70,6 +70,7 @@ def main() -> None:
         "world": WORLD_VERSION,
         "checkpoint": checkpoint.hash,
         "machine": f"{arguments.processes} processes on {os.cpu_count()} CPU cores, {platform.machine()}",
+        "damped_persistence_days": sum(pickle.loads((days / DAMPED).read_bytes()).climatology.days),
         "init_days": [str(day) for day in init_days],
         "rows": rows,
     }

@@ -6,31 +6,28 @@ import sys
 import pytest
 
 MEASURE = """
-import resource, sys
 import torch
 from cranpm.allocator import keep_freed_memory
-kept = keep_freed_memory() if sys.argv[1] == "keep" else False
-torch.set_num_threads(1)
-for _ in range(4):
-    layer = [torch.ones(5_000_000) for _ in range(8)]
-    del layer
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(5):
-    layer = [torch.ones(5_000_000) for _ in range(8)]
-    del layer
-print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+from pathlib import Path
+resident = lambda: int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+kept = keep_freed_memory()
+layer = [torch.ones(1_000_000) for _ in range(100)]  # 100 blocks of 4 MB
+full = resident()
+del layer
+blocks = resident()
+whole = torch.ones(100_000_000)  # one block of 400 MB
+more = resident()
+del whole
+print(kept, full - blocks, more - resident())
 """
 
 
-def _faults(how):
-    done = subprocess.run([sys.executable, "-c", MEASURE, how], capture_output=True, text=True, check=True)
-    kept, faults = done.stdout.split()
-    return kept == "True", int(faults)
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
-def test_memory_that_was_freed_is_not_fetched_again():
-    kept, faults = _faults("keep")
-    if not kept:
+def test_blocks_of_layers_are_kept_and_whole_maps_go_back():
+    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
+    kept, *given_back = done.stdout.split()
+    if kept != "True":
         pytest.skip("this system's C library is not glibc")
-    assert faults < 0.1 * _faults("plain")[1]
+    layers, whole = (int(megabytes) for megabytes in given_back)
+    assert layers < 40  # of 400
+    assert whole > 380
