@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-BASE = {"cranpm", "cranpm.paths", "cranpm.catalog"}
+BASE = {"cranpm", "cranpm.allocator", "cranpm.paths", "cranpm.catalog"}
 """Modules of the standard library's weight that packages may use."""
 
 NO_BASE = {"cranpm", "cranpm.domain", "cranpm.model", "cranpm.paths"}

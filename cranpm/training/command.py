@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from cranpm.allocator import keep_freed_memory
 from cranpm.data.source import init_times
 from cranpm.training.ablations import ablation
 from cranpm.training.cost import Cost, estimate_cost
@@ -73,7 +74,7 @@ class TrainCommand:
     def price(self) -> Cost:
         """What the run would cost here; opens the data only for the size of its grid."""
         recipe = self.resolve_recipe()
-        self._limit_threads()
+        self._prepare_process()
         processes = self.machine.devices * self.machine.nodes
         if self.data is None and self.world is None:
             from cranpm.domain import get_domain
@@ -93,7 +94,7 @@ class TrainCommand:
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """Train (or only export) and return the exit code: 0, or `STOPPED_EXIT_CODE` after a stop."""
-        self._limit_threads()
+        self._prepare_process()
         recipe = self.resolve_recipe()
         data = self.open_data(recipe, progress)
         if self.export_only:
@@ -117,7 +118,8 @@ class TrainCommand:
         identity: dict[str, Any] = {"recipe": recipe.to_dict(), "data": data.fingerprint}
         return TrainStates(self.out / STATE_FOLDER, identity)
 
-    def _limit_threads(self) -> None:
+    def _prepare_process(self) -> None:
+        keep_freed_memory()
         if self.threads:
             torch.set_num_threads(self.threads)
 
