@@ -71,7 +71,8 @@ def read_openaq(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     bad = frame["pm2p5"].isna() | (frame["pm2p5"] < _CODES_BELOW)
     if bad.any():
         log.info("%s: %d values are codes or no numbers; left out.", path.name, int(bad.sum()))
-    hourly = frame[~bad].groupby(["sampling_point", "start", "averaging"], as_index=False)["pm2p5"].mean()
+    keys = ["sampling_point", "start", "averaging"]
+    hourly = frame[~bad].groupby(keys, as_index=False).agg(pm2p5=("pm2p5", "mean"))
     return hourly, _points(table, point)
 
 

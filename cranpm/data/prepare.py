@@ -74,9 +74,11 @@ def prepare(
     days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + 1)
     if not days.size:
         raise ValueError(f"The period {start} to {end} has no day.")
+    exists = (out / "dataset.json").exists()
+    held = Dataset.open(out).days if exists else days[:0]
+    missing = [day for day in days if day not in held]
+    _refuse_missing(recipe, missing)  # before anything is created
     with _writer(recipe, out) as writer:
-        missing = [day for day in days if day not in writer.days]
-        _refuse_missing(recipe, missing)
         if not (out / "static.zarr").exists():
             terrain: dict[str, Any] = static_fields(recipe.domain, _elevation_files(recipe))
             writer.write_static(**terrain)
