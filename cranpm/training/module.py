@@ -44,6 +44,7 @@ class Training(L.LightningModule):
             coarse_head = CoarseHead(model.local_width, model.global_patch, len(recipe.leads))
         self.coarse_head = coarse_head if recipe.coarse_weight else None
         self.health = Health(recipe.most_skipped)
+        self.updating = False
         self.latest: dict[str, torch.Tensor] = {}
         """Loss and RMSE [ug m-3] of the last training step, for progress and for messages."""
 
@@ -145,6 +146,9 @@ class Training(L.LightningModule):
         members = [p for group in optimizer.param_groups for p in group["params"]]
         limit = gradient_clip_val or torch.inf
         self.health.judge(torch.nn.utils.clip_grad_norm_(members, limit), members)
+        self.updating = (
+            True  # until the step's last callback is done: weights, momenta and average belong together
+        )
 
     def on_validation_epoch_start(self) -> None:
         self._judged: list[list[float]] = []

@@ -75,6 +75,8 @@ class StateSaver(Checkpoint):
         self._begun = time.monotonic()
         self._restored: dict[str, Any] | None = None
         self._saved_step = -1
+        self._before_step: dict[str, Any] | None = None
+        """Random streams at the beginning of the step at hand; None between steps."""
 
     @property
     def seconds(self) -> float:
@@ -84,33 +86,43 @@ class StateSaver(Checkpoint):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         self._begun = time.monotonic()
         self._stop.listen()
+        self._stop.may_break_off = lambda: trainer.world_size == 1 and not pl_module.updating
         self._saved_step = trainer.global_step  # what was just loaded is on disk already
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         if self._restored is not None:  # as late as can be: nothing may draw between this and the step
             restore_random_state(self._restored)
             self._restored = None
+        self._before_step = random_state()
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        step = trainer.global_step
+        step, self._before_step = trainer.global_step, None
         asked, late = self._agree(trainer)
         due = step % self._every == 0 or step % self._validate_every == 0
         if asked or late or due or step >= trainer.max_steps:
             self._save(trainer)
             asked, _ = self._agree(trainer)  # somebody may have asked while it was written
+        pl_module.updating = False
         if asked:
-            raise TrainingStopped(self._message(trainer))
+            raise TrainingStopped("As asked.")
         if late:
             trainer.should_stop = True
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        if not isinstance(exception, TrainingStopped):
+            return
+        if trainer.world_size == 1 and not pl_module.updating:
+            self._save(trainer)  # a step was broken off: weights are those before it, and so are the streams
+        exception.args = (f"{exception} {self._message(trainer)}",)
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
         self._random = random_state()
 
     def on_validation_batch_start(self, trainer: Any, *_: Any, **__: Any) -> None:
         if self._stop.asked and trainer.training is False and self._saved_step >= 0:
-            raise TrainingStopped(self._message(trainer))  # this very step was saved before validation began
+            raise TrainingStopped("While validating.")  # this very step was saved before validation began
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         restore_random_state(self._random)
@@ -120,7 +132,7 @@ class StateSaver(Checkpoint):
             self._states.save_scores(trainer.global_step, _scores(trainer))
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        streams: list[Any] = [random_state()]
+        streams: list[Any] = [self._before_step or random_state()]
         if trainer.world_size > 1:
             streams = [None] * trainer.world_size
             torch.distributed.all_gather_object(streams, random_state())

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 STOPPED_EXIT_CODE = 75
 """Exit code of a run that was asked to stop and saved its state (EX_TEMPFAIL: try again, here with --resume)."""
 
-PATIENCE = 25.0
-"""Seconds a stop may wait for the step at hand; then the last saved state has to do."""
+PATIENCE = 12.0
+"""Seconds a stop may wait for the step at hand; then the step is broken off, and the state before it saved."""
+
+LAST_WAIT = 12.0
+"""Seconds more until the process leaves with the last saved state, should the step not let itself be broken off."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -25,14 +30,18 @@ class TrainingStopped(Exception):
 class StopRequest:
     """Remembers that somebody asked for a stop; a context manager round the whole run.
 
-    The first signal lets the step end and the state be saved; a second one interrupts at once. If the step takes
-    longer than `PATIENCE`, the process leaves with the same exit code and the last saved state.
+    The first signal lets the step end and the state be saved; a second one interrupts at once. A step that takes
+    longer than `PATIENCE` is broken off where ``may_break_off`` allows, and at last the process leaves with the
+    same exit code and the last saved state.
     """
 
-    def __init__(self, patience: float = PATIENCE) -> None:
+    def __init__(self, patience: float | None = None) -> None:
         self.asked: signal.Signals | None = None
         self.message = ""
-        self._patience = patience
+        self.may_break_off: Callable[[], bool] = lambda: False
+        """Whether nothing is half changed just now."""
+        self._patience = PATIENCE if patience is None else patience
+        self._impatient = False
         self._before: dict[signal.Signals, Any] = {}
         self._timer: threading.Timer | None = None
         self._entered = 0
@@ -56,8 +65,7 @@ class StopRequest:
         self._entered -= 1
         if self._entered:
             return
-        if self._timer is not None:
-            self._timer.cancel()
+        self._cancel()
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -66,17 +74,36 @@ class StopRequest:
         self.asked = self.asked or number
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self._impatient:
+            if self.may_break_off():
+                self._impatient = False
+                self._cancel()
+                raise TrainingStopped(f"The step took longer than {self._patience:.0f} s and was broken off.")
+            return  # it is about to end
         if self.asked is not None:
             raise TrainingStopped(f"Stopped at once by a second signal. {self.message}".strip())
         self.asked = signal.Signals(number)
         print(f"{self.asked.name}: saving after this step ...", file=sys.stderr, flush=True)  # noqa: T201
-        self._timer = threading.Timer(self._patience, self._leave)
+        self._wait(self._patience, self._break_off)
+
+    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
+        self._timer = threading.Timer(seconds, then)
         self._timer.daemon = True
         self._timer.start()
 
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _break_off(self) -> None:
+        """From the timer's thread: have the main thread run `_receive`."""
+        self._impatient = True
+        self._wait(LAST_WAIT, self._leave)
+        _thread.interrupt_main(signal.SIGTERM)
+
     def _leave(self) -> None:
         print(  # noqa: T201
-            f"The step takes longer than {self._patience:.0f} s; leaving with the last saved state. {self.message}",
+            f"The step does not end; leaving with the last saved state. {self.message}",
             file=sys.stderr,
             flush=True,
         )

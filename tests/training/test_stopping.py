@@ -13,11 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from cranpm.training import state as state_module
+from cranpm.training import stopping
 from cranpm.training.command import TrainCommand
 from cranpm.training.job import Machine
 from cranpm.training.lock import RunLock
+from cranpm.training.module import Training
 from cranpm.training.source import TrainingData
 from cranpm.training.state import TrainStates
 from cranpm.training.stopping import STOPPED_EXIT_CODE, StopRequest, TrainingStopped
@@ -25,7 +28,7 @@ from cranpm.training.stopping import STOPPED_EXIT_CODE, StopRequest, TrainingSto
 FORK = multiprocessing.get_context("fork")
 
 
-def start(folder, world, statistics, recipe, prepare=lambda: None):
+def start(folder, world, statistics, recipe, prepare=lambda: None, resume=False):
     """A run without end, in a process of its own that says when it is under way."""
 
     class Command(TrainCommand):
@@ -42,7 +45,7 @@ def start(folder, world, statistics, recipe, prepare=lambda: None):
             os.dup2(null.fileno(), 1)
         prepare()
         machine = Machine(workers=0, save_every=3, validate_every=4)
-        os._exit(Command(out=folder, machine=machine).run())
+        os._exit(Command(out=folder, machine=machine, resume=resume).run((folder.parent / "said").write_text))
 
     process = FORK.Process(target=child)
     process.start()
@@ -83,11 +86,16 @@ def marker(path, plain, seconds):
 
 
 def test_sigterm_in_a_step_saves_that_step(tmp_path, make_world, statistics, quick):
-    process = start(tmp_path, make_world(), statistics, replace(quick, steps=100_000, global_epochs=0))
-    wait_for(tmp_path / "train_state" / "step-100000003", process)
+    process = start(
+        tmp_path / "run", make_world(), statistics, replace(quick, steps=100_000, global_epochs=0)
+    )
+    folder = tmp_path / "run"
+    wait_for(folder / "train_state" / "step-100000003", process)
     time.sleep(0.3)
     stopped(process, signal.SIGTERM)
-    assert newest(tmp_path).step >= 3
+    step = newest(folder).step
+    assert step >= 3
+    assert f"As asked. Stopped at step {step}; its state is in" in (tmp_path / "said").read_text()
 
 
 def test_sigint_while_validating_keeps_the_step_before_it(tmp_path, make_world, statistics, quick):
@@ -129,6 +137,7 @@ def test_sigterm_in_the_first_lesson_saves_it(tmp_path, make_world, statistics, 
 
 def test_a_step_without_end_does_not_outlast_patience(tmp_path):
     def child():
+        stopping.LAST_WAIT = 0.2
         with StopRequest(patience=0.2):
             (tmp_path / "ready").touch()
             while True:
@@ -138,6 +147,37 @@ def test_a_step_without_end_does_not_outlast_patience(tmp_path):
     process.start()
     wait_for(tmp_path / "ready", process)
     stopped(process, signal.SIGTERM)
+
+
+def test_a_step_that_takes_too_long_is_broken_off_and_the_state_before_it_saved(
+    tmp_path, make_world, statistics, quick, monkeypatch
+):
+    recipe, mark = replace(quick, steps=4, global_epochs=0), tmp_path / "stuck"
+    plain = Training.losses
+
+    def stuck(module, batch):
+        terms = plain(module, batch)  # dropout has drawn
+        if module.global_step == 2:
+            mark.touch()
+            for _ in range(600):
+                time.sleep(0.05)
+        return terms
+
+    def prepare():
+        monkeypatch.setattr(stopping, "PATIENCE", 0.2)
+        monkeypatch.setattr(Training, "losses", stuck)
+
+    process = start(tmp_path / "run", make_world(), statistics, recipe, prepare)
+    wait_for(mark, process)
+    stopped(process, signal.SIGTERM)
+    assert newest(tmp_path / "run").step == 2  # not one of every three
+    resumed = start(tmp_path / "run", make_world(), statistics, recipe, resume=True)
+    straight = start(tmp_path / "straight", make_world(), statistics, recipe)
+    for process in (resumed, straight):
+        process.join(60)
+        assert process.exitcode == 0
+    one, two = (newest(tmp_path / name).load()["state_dict"] for name in ("run", "straight"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_a_second_signal_stops_at_once_and_handlers_return():
