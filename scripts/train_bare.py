@@ -19,7 +19,9 @@ from cranpm.training.job import Machine
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--recipe")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="NAME=VALUE")
