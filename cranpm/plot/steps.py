@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import holoviews as hv
 import numpy as np
@@ -162,3 +163,41 @@ def learning_curve(steps: np.ndarray, ratio: np.ndarray, *, title: str = "", wid
     return (
         curve.opts(color="#0b6180", line_width=2) * hv.HLine(1.0).opts(color=INK, line_dash="dashed")
     ).opts(hv.opts.Overlay(width=width, height=300, title=title, show_grid=True))
+
+
+def intervals(
+    table: Any,
+    name: str,
+    value: str,
+    *,
+    low: str = "low",
+    high: str = "high",
+    label: str = "",
+    title: str = "",
+    width: int = 620,
+) -> hv.Overlay:
+    """Values with their intervals, one line each; the dashed line is "no difference".
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``name``, ``value``, ``low`` and ``high``.
+    """
+    rows = table.iloc[::-1]
+    places = np.arange(len(rows))
+    bars = hv.Segments((rows[low], places, rows[high], places), ["low", "y", "high", "y1"])
+    points = hv.Points((rows[value], places), ["low", "y"])
+    return (
+        bars.opts(color="#0b6180", line_width=3)
+        * points.opts(color="#0b6180", size=9)
+        * hv.VLine(0.0).opts(color=INK, line_dash="dashed", line_width=1)
+    ).opts(
+        hv.opts.Overlay(
+            width=width,
+            height=80 + 30 * len(rows),
+            yticks=list(zip(places.tolist(), rows[name])),
+            ylabel="",
+            xlabel=label or value,
+            title=title,
+        )
+    )

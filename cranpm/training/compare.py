@@ -1,0 +1,163 @@
+"""Ablations side by side: the same days, tiles and seeds for every variant, differences in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cranpm.data.sampler import TileSampler
+from cranpm.data.source import init_times
+from cranpm.domain import PM_SCALE
+from cranpm.domain.normalise import normalise_pm2p5
+from cranpm.model import CranPM
+from cranpm.model.checkpoint import load_checkpoint
+from cranpm.training.ablations import ABLATIONS, ablation
+from cranpm.training.batches import TrainingDays
+from cranpm.training.curve import Curve, read_curves
+from cranpm.training.job import CHECKPOINT_FOLDER, Machine, run_job
+from cranpm.training.losses import land_mse
+from cranpm.training.recipes import Recipe
+from cranpm.training.source import TrainingData
+
+JUDGE_SEED = 20260101
+"""Draws the held-out tiles: the same for all variants and seeds."""
+
+
+@dataclass(kw_only=True)
+class Comparison:
+    """Held-out errors of variants.
+
+    ``squared[name]`` has shape (seeds, days): mean squared error of each held-out day's tiles [(ug m-3)^2];
+    ``persistence`` (days,) that of today's map; ``curves[name]`` the validation curve of each seed.
+    """
+
+    seeds: tuple[int, ...]
+    persistence: np.ndarray
+    squared: dict[str, np.ndarray] = field(default_factory=dict)
+    curves: dict[str, list[Curve]] = field(default_factory=dict)
+
+    def rows(self, reference: str = "full", *, draws: int = 2000) -> list[dict[str, Any]]:
+        """One row a variant, for a table.
+
+        Returns
+        -------
+        list of dict
+            ``variant``, ``meaning``, ``rmse`` [ug m-3], ``below_persistence_pct``, ``change_pct`` (of RMSE against
+            the reference, paired by seed and day; positive: worse without it) with ``low`` and ``high``, the 95 %
+            interval of a bootstrap over seeds and days.
+        """
+        generator = np.random.default_rng(1)
+        seeds, days = self.squared[reference].shape
+        pick_seeds = generator.integers(seeds, size=(draws, seeds, 1))
+        pick_days = generator.integers(days, size=(draws, 1, days))
+        result = []
+        for name, squared in self.squared.items():
+            change = 100 * (_rmse(squared) / _rmse(self.squared[reference]) - 1)
+            drawn = [
+                _rmse(part[pick_seeds, pick_days], axis=(1, 2)) for part in (squared, self.squared[reference])
+            ]
+            low, high = np.percentile(100 * (drawn[0] / drawn[1] - 1), [2.5, 97.5])
+            result.append(
+                {
+                    "variant": name,
+                    "meaning": ABLATIONS[name][0] if name in ABLATIONS else "",
+                    "rmse": float(_rmse(squared)),
+                    "below_persistence_pct": float(100 * (1 - _rmse(squared) / _rmse(self.persistence))),
+                    "change_pct": float(change),
+                    "low": float(low),
+                    "high": float(high),
+                }
+            )
+        return result
+
+
+def _rmse(squared: np.ndarray, axis: Any = None) -> np.ndarray:
+    return np.sqrt(squared.mean(axis=axis))
+
+
+def compare(
+    recipe: Recipe,
+    data: TrainingData,
+    names: Sequence[str],
+    out: Path,
+    *,
+    seeds: Sequence[int] = (1, 2, 3),
+    days: int = 12,
+    tiles_per_day: int = 6,
+    machine: Machine | None = None,
+    report: Callable[[str], None] = print,
+) -> Comparison:
+    """Train every variant with every seed and judge all on the same held-out tiles.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What parts are taken out of.
+    names : sequence of str
+        Keys of `cranpm.training.ablations.ABLATIONS`; "full" is added where it is missing.
+    out : Path
+        One run folder a variant and seed; a run that has its checkpoint is not trained again.
+    seeds : sequence of int
+        Of the weights and of the order of tiles, paired between variants.
+    days, tiles_per_day : int
+        Held-out days of the validation split, spread over it, and tiles of each.
+    """
+    names = list(dict.fromkeys(["full", *names]))
+    variants = {
+        name: ablation(name, recipe) for name in names
+    }  # unknown names are refused before hours are spent
+    held = init_times(data.source, "validation", recipe.splits, recipe.leads)
+    if not held:
+        raise ValueError("The source holds no day of the validation split, so variants cannot be judged.")
+    chosen = [held[i] for i in np.linspace(0, len(held) - 1, min(days, len(held))).astype(int)]
+    batches = _held_out(recipe, data, chosen, tiles_per_day)
+    result = Comparison(seeds=tuple(seeds), persistence=_judge(None, batches))
+    for name, variant in variants.items():
+        errors, curves = [], []
+        for number, seed in enumerate(seeds, start=1):
+            folder = out / f"{name}-seed{seed}"
+            if not (folder / CHECKPOINT_FOLDER / "config.json").exists():
+                run_job(replace(variant, seed=seed), data, folder, machine=machine, report=lambda _line: None)
+            errors.append(_judge(load_checkpoint(folder / CHECKPOINT_FOLDER).network, batches))
+            curves.append(read_curves(folder).get("validation/skill", []))
+            done = len(result.squared) * len(seeds) + number
+            report(
+                f"{done} of {len(variants) * len(seeds)}: {name}, seed {seed}, RMSE {_rmse(errors[-1]):.2f} ug/m3"
+            )
+        result.squared[name], result.curves[name] = np.stack(errors), curves
+    return result
+
+
+def _held_out(
+    recipe: Recipe, data: TrainingData, days: Sequence[np.datetime64], tiles_per_day: int
+) -> list[Any]:
+    sampler = TileSampler(
+        days,
+        data.source.land,
+        data.source.domain.fine,
+        tile_size=recipe.tile_size,
+        tiles_per_day=tiles_per_day,
+        hotspot_ratio=0.0,
+        seed=JUDGE_SEED,
+        leads=recipe.leads,
+    )
+    stream = iter(TrainingDays(data.source, sampler, data.statistics, days_per_step=1))
+    return [next(stream) for _ in days]
+
+
+@torch.inference_mode()
+def _judge(network: CranPM | None, batches: Sequence[Any]) -> np.ndarray:
+    """Mean squared error of each batch, of a network or (None) of persistence [(ug m-3)^2]."""
+    errors = []
+    for batch in batches:
+        forecast = torch.nan_to_num(normalise_pm2p5(batch.today))
+        if network is not None:
+            context = network.encode_global(batch.global_inputs)
+            forecast = forecast + network.forecast_delta(batch.local_inputs, context, batch.day_index)
+        errors.append(float(land_mse(forecast, normalise_pm2p5(batch.target), batch.mask)) * PM_SCALE**2)
+    return np.array(errors)
