@@ -27,6 +27,9 @@ def small_machine(tmp_path_factory):
         "CRANPM_DATA": str(folder / "data"),
         "CRANPM_CHECKPOINTS": str(folder / "checkpoints"),
         "CRANPM_RUNS": str(folder / "runs"),
+        "CRANPM_ABLATION_STEPS": "8",
+        "CRANPM_ABLATION_SEEDS": "1",
+        "CRANPM_ABLATION_VARIANTS": "R2",
     }
 
 
