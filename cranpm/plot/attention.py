@@ -12,9 +12,10 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 
+from .backend import load_bokeh
 from .mercator import to_mercator
 
-hv.extension("bokeh", logo=False)
+load_bokeh()
 
 FOOTPRINT_COLOURS = "YlOrRd"
 BIAS_COLOURS = "PuOr_r"

@@ -6,7 +6,9 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 
-hv.extension("bokeh", logo=False)
+from .backend import load_bokeh
+
+load_bokeh()
 
 LIMIT_LINES: tuple[tuple[str, float], ...] = (("WHO 24 h", 15.0), ("EU 2030 24 h", 25.0))
 """Daily values drawn as lines [ug m-3]; one day above them is no breach of either."""

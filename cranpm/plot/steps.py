@@ -9,7 +9,9 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 
-hv.extension("bokeh", logo=False)
+from .backend import load_bokeh
+
+load_bokeh()
 
 LEVEL_COLOURS = "viridis"
 SIGNED_COLOURS = "RdBu_r"

@@ -7,9 +7,10 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 
+from .backend import load_bokeh
 from .style import ColourScale, scale_for
 
-hv.extension("bokeh", logo=False)
+load_bokeh()
 
 
 def whole_map(
