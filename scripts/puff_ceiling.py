@@ -15,12 +15,12 @@ import torch
 from cranpm.domain import get_domain
 from cranpm.explain.places import CALM, STRONG
 from cranpm.explain.puff import AMOUNT, cosine_between, displacement
-from cranpm.explain.resampling import bootstrap_by_day
 from cranpm.testbed.chemistry import TracerState
 from cranpm.testbed.geography import load_geography
 from cranpm.testbed.history import History, simulate
 from cranpm.testbed.noise import EPOCH, day_number
 from cranpm.testbed.world import DEFAULT_SEED, World
+from cranpm.verification.bootstrap import bootstrap_by_day
 
 LEADS = (1, 2, 3)
 

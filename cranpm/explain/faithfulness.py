@@ -18,11 +18,11 @@ import torch
 from cranpm.data.source import DaySource
 from cranpm.domain import Statistics, Tile
 from cranpm.explain.direction import token_means
-from cranpm.explain.resampling import bootstrap_by_day
 from cranpm.explain.tiles import forecast_tile
 from cranpm.forecast.day import ForecastDay, load_day
 from cranpm.model import CranPM, GlobalContext, Trace
 from cranpm.model.bias import squared_distance
+from cranpm.verification.bootstrap import bootstrap_by_day
 
 HIDDEN = 4
 """Coarse patches hidden together (each 2 x 2 degrees)."""

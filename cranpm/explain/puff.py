@@ -16,10 +16,10 @@ import torch
 from cranpm.data.source import DaySource
 from cranpm.domain import COARSE_CHANNELS, Statistics, channel_index
 from cranpm.explain.places import KM_PER_DEGREE, choose_places, gaussian, wind_over
-from cranpm.explain.resampling import bootstrap_by_day
 from cranpm.explain.tiles import Steps, forecasts_if, neighbourhood
 from cranpm.forecast.day import ForecastDay, load_day
 from cranpm.model import CranPM
+from cranpm.verification.bootstrap import bootstrap_by_day
 
 AMOUNT, RADIUS = 30.0, 60.0
 """Peak [ug m-3] and standard deviation [km] of the puff."""

@@ -14,6 +14,7 @@ from cranpm.data.sampler import TileSampler
 from cranpm.data.source import init_times
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
+from cranpm.domain.resampling import central_interval, redraw
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.ablations import ABLATIONS, ablation
@@ -53,15 +54,15 @@ class Comparison:
         """
         generator = np.random.default_rng(1)
         seeds, days = self.squared[reference].shape
-        pick_seeds = generator.integers(seeds, size=(draws, seeds, 1))
-        pick_days = generator.integers(days, size=(draws, 1, days))
+        pick_seeds = redraw(seeds, draws, generator)[:, :, None]
+        pick_days = redraw(days, draws, generator)[:, None, :]
         result = []
         for name, squared in self.squared.items():
             change = 100 * (_rmse(squared) / _rmse(self.squared[reference]) - 1)
             drawn = [
                 _rmse(part[pick_seeds, pick_days], axis=(1, 2)) for part in (squared, self.squared[reference])
             ]
-            low, high = np.percentile(100 * (drawn[0] / drawn[1] - 1), [2.5, 97.5])
+            low, high = central_interval(100 * (drawn[0] / drawn[1] - 1))
             result.append(
                 {
                     "variant": name,
@@ -69,8 +70,8 @@ class Comparison:
                     "rmse": float(_rmse(squared)),
                     "below_persistence_pct": float(100 * (1 - _rmse(squared) / _rmse(self.persistence))),
                     "change_pct": float(change),
-                    "low": float(low),
-                    "high": float(high),
+                    "low": low,
+                    "high": high,
                 }
             )
         return result

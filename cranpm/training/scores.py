@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cranpm.domain.resampling import central_interval, redraw
+
 
 def skill_interval(
     squared: Sequence[float], persistence: Sequence[float], *, draws: int = 1000, seed: int = 1
@@ -27,9 +29,8 @@ def skill_interval(
     (0.5, 0.5, 0.5)
     """
     ours, still = np.asarray(squared, dtype=float), np.asarray(persistence, dtype=float)
-    chosen = np.random.default_rng(seed).integers(len(ours), size=(draws, len(ours)))
+    chosen = redraw(len(ours), draws, np.random.default_rng(seed))
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = 1 - np.sqrt(ours[chosen].sum(axis=1) / still[chosen].sum(axis=1))
         skill = 1 - np.sqrt(ours.sum() / still.sum())
-    low, high = np.nanpercentile(drawn, [2.5, 97.5]) if np.isfinite(drawn).any() else (np.nan, np.nan)
-    return float(skill), float(low), float(high)
+    return float(skill), *central_interval(drawn)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from cranpm.domain.resampling import central_interval, redraw
 from cranpm.verification.sums import PairSums
 
 
@@ -57,15 +58,51 @@ def block_bootstrap(
     (days,) = counts
     if days < 2 * block_days:
         raise ValueError(f"Expected at least {2 * block_days} days for blocks of {block_days}, got {days}.")
-    generator = np.random.default_rng(seed)
-    starts = generator.integers(0, days, size=(repeats, -(-days // block_days)))
-    index = (starts[:, :, None] + np.arange(block_days)) % days
     drawn = [
         float(statistic(*(part.take(choice).pooled() for part in daily)))
-        for choice in index.reshape(repeats, -1)[:, :days]
+        for choice in redraw(days, repeats, np.random.default_rng(seed), block=block_days)
     ]
-    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     estimate = float(statistic(*(part.pooled() for part in daily)))
-    return Interval(
-        estimate=estimate, low=float(low), high=float(high), level=level, days=days, block_days=block_days
-    )
+    low, high = central_interval(drawn, level)
+    return Interval(estimate=estimate, low=low, high=high, level=level, days=days, block_days=block_days)
+
+
+def bootstrap_by_day(
+    statistic: Callable[..., float],
+    *values: np.ndarray,
+    days: Sequence[np.datetime64],
+    repeats: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Interval of a statistic of values that belong to days: places of one day share its weather.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes the arrays in the order given.
+    values : ndarray, shape (N,)
+        NaN entries are left out, in all arrays alike.
+    days : sequence of datetime64, length N
+        Day of each entry; whole days are drawn.
+
+    Examples
+    --------
+    >>> days = np.array(["2021-01-01", "2021-01-01", "2021-01-08"], dtype="datetime64[D]")
+    >>> bootstrap_by_day(np.mean, np.array([1.0, 1.0, 1.0]), days=days).low
+    1.0
+    """
+    names = np.asarray(days, dtype="datetime64[D]")
+    known = np.isfinite(np.stack(values)).all(0)
+    kept, names = [value[known] for value in values], names[known]
+    unique = np.unique(names)
+    estimate = float(statistic(*kept)) if len(unique) else np.nan
+    low = high = np.nan
+    if len(unique) >= 2:
+        members = [np.flatnonzero(names == day) for day in unique]
+        drawn = []
+        for choice in redraw(len(unique), repeats, np.random.default_rng(seed)):
+            index = np.concatenate([members[i] for i in choice])
+            drawn.append(float(statistic(*(value[index] for value in kept))))
+        low, high = central_interval(drawn, level)
+    return Interval(estimate=estimate, low=low, high=high, level=level, days=len(unique), block_days=1)

@@ -6,7 +6,7 @@ import torch
 
 from cranpm.explain.places import choose_places, gaussian, wind_over
 from cranpm.explain.puff import WINDS, add_puff, displacement, puff_responses, run_puffs, summarise
-from cranpm.explain.resampling import bootstrap_by_day
+from cranpm.verification.bootstrap import bootstrap_by_day
 
 PLACE = (46.9, 11.2)
 SMALL = {"tile_size": 224, "leads": (1,), "radius": 30.0}

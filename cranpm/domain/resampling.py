@@ -1,0 +1,42 @@
+"""Uncertainty from redrawn days: which days each redraw takes, and the interval that its statistics span.
+
+Cells of one day share their weather, so whole days are redrawn, in blocks where days follow each other. NumPy only:
+training and verification, which must not import each other, both draw here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def redraw(count: int, repeats: int, generator: np.random.Generator, *, block: int = 1) -> np.ndarray:
+    """Entries that each redraw takes, with replacement.
+
+    Parameters
+    ----------
+    count : int
+        Entries (days, or seeds) there are.
+    block : int
+        Successive entries drawn together; blocks wrap around the end, so that every entry is equally likely.
+
+    Returns
+    -------
+    ndarray of int, shape (repeats, count)
+
+    Examples
+    --------
+    >>> redraw(6, 1, np.random.default_rng(3), block=3)
+    array([[4, 5, 0, 0, 1, 2]])
+    """
+    starts = generator.integers(0, count, size=(repeats, -(-count // block)))
+    return ((starts[:, :, None] + np.arange(block)) % count).reshape(repeats, -1)[:, :count]
+
+
+def central_interval(statistics: npt.ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Low and high end of what holds ``level`` of the redraws' statistics; NaN where none of them is finite."""
+    values = np.asarray(statistics, dtype=float)
+    if not np.isfinite(values).any():
+        return float("nan"), float("nan")
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
