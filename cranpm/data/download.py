@@ -35,6 +35,9 @@ LONGEST_WAIT = 300.0
 FIRST_WAIT = 2.0
 """Seconds before a busy server is asked again, doubled each time."""
 
+_MOMENT = 1e9
+"""Seconds; more than this is a time since 1970."""
+
 BUSY = (408, 429, 500, 502, 503, 504)
 _BROKEN = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError)
 
@@ -181,7 +184,7 @@ def _one_response(
     with session.get(url, headers=headers, stream=True, timeout=timeout) as response:
         status = response.status_code
         if status in BUSY:
-            return False, None, f"the server is busy ({status})", _retry_after(response)
+            return False, None, f"the server is busy ({status})", asked_to_wait(response)
         if status == 416:
             file.truncate(0)
             return False, None, "the server has another file than before", 0.0
@@ -230,12 +233,14 @@ def _continues(response: requests.Response, have: int) -> bool:
     return response.headers.get("Content-Range", f"bytes {have}-").startswith(f"bytes {have}-")
 
 
-def _retry_after(response: requests.Response) -> float | None:
-    value = response.headers.get("Retry-After")
+def asked_to_wait(response: requests.Response) -> float | None:
+    """Seconds that a busy server asks to wait: ``Retry-After``, or OpenAQ's ``x-ratelimit-reset``; None if neither."""
+    value = response.headers.get("Retry-After") or response.headers.get("x-ratelimit-reset")
     if value is None:
         return None
     if value.isdigit():
-        return float(value)
+        # seconds from now, or the moment itself: OpenAQ's documentation says both
+        return float(value) if float(value) < _MOMENT else max(float(value) - time.time(), 0.0)
     with contextlib.suppress(ValueError):
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
     return None
@@ -255,11 +260,6 @@ def _check(
         raise WrongContentError(f"{name}: expected {hash[:16]}..., got {digest[:16]}... .")
     if accept is not None:
         accept(part)
-
-
-def wait_for(attempt: int) -> None:
-    """Pause before the next question to a busy server: 2, 4, 8, ... seconds."""
-    time.sleep(min(FIRST_WAIT * 2**attempt, LONGEST_WAIT))
 
 
 def file_hash(path: str | Path, algorithm: str = "sha256") -> str:

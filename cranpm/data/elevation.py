@@ -69,7 +69,7 @@ def read_elevation(paths: Sequence[Path], grid: Grid) -> np.ndarray:
 
 def _open(path: Path, grid: Grid) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(values, latitudes, longitudes) of the part of a file that the grid touches, [] if none."""
-    field = _geotiff(path) if _is_tiff(path) else _netcdf(path)
+    field = _geotiff(path) if sniff(path) == "tiff" else _netcdf(path)
     west, south, east, north = grid.extent
     lat, lon = field["latitude"].values, field["longitude"].values
     rows = np.flatnonzero((lat > south - _MARGIN) & (lat < north + _MARGIN))
@@ -78,11 +78,6 @@ def _open(path: Path, grid: Grid) -> list[tuple[np.ndarray, np.ndarray, np.ndarr
         return []
     part = field[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     return [(part.values.astype(np.float64), lat[rows], lon[cols])]
-
-
-def _is_tiff(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
 def _geotiff(path: Path) -> xr.DataArray:
@@ -104,7 +99,6 @@ def _geotiff(path: Path) -> xr.DataArray:
 
 
 def _netcdf(path: Path) -> xr.DataArray:
-    sniff(path)
     (dataset,) = open_lazily(path)
     dataset = dataset.rename(
         {old: new for old, new in (("lat", "latitude"), ("lon", "longitude")) if old in dataset.variables}

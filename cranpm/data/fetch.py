@@ -16,7 +16,7 @@ from cranpm.data.download import AccessRefusedError, NotThereError, download
 from cranpm.data.endpoints import endpoint, polite_session
 from cranpm.data.manifest import Manifest, ManifestError, Source
 from cranpm.data.openers import sniff
-from cranpm.data.providers import copernicus_file, folder_of, list_files
+from cranpm.data.providers import CUT_BY_PROVIDER, copernicus_file, folder_of, list_files
 from cranpm.data.raw import RawFile, Receipt, days_covered, read_receipt, receipts, write_receipt
 from cranpm.data.request_templates import halves, with_period
 from cranpm.domain import Domain
@@ -33,6 +33,9 @@ NEEDED = (
     "eea-stations",
 )
 """Sources that preparing a European dataset like the paper's needs."""
+
+STILL_COMING = np.timedelta64(14, "D")
+"""Days that a file of measurements may be late: OpenAQ writes its archive every 72 hours, agencies report later."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +109,7 @@ def make_plan(
 
 
 def _is_cut(source: Source) -> bool:
-    return source.access.kind in ("ecmwf-datastores", "openaq")
+    return source.access.kind in CUT_BY_PROVIDER
 
 
 def _is_there(file: RawFile, have: Sequence[Receipt]) -> bool:
@@ -190,10 +193,13 @@ def _from_address(
     except NotThereError:
         if not may_be_absent:
             raise
-        return write_receipt(
-            file, file.path, url, source, absent=True
-        )  # a tile of the sea, a day without data
+        # a tile of the sea, or a day without data; a day that may still come is asked for again
+        return write_receipt(file, file.path, url, source, absent=True, keep=not _may_come(file))
     return receipt[-1]
+
+
+def _may_come(file: RawFile) -> bool:
+    return file.last is not None and file.last > np.datetime64("now", "D") - STILL_COMING
 
 
 def _from_store(

@@ -1,4 +1,4 @@
-"""Station tables of a dataset from the EEA's downloads."""
+"""Station tables of a dataset from the downloads of the EEA, or of OpenAQ beyond Europe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cranpm.domain import Domain
 log = logging.getLogger(__name__)
 
 OPENAQ = "openaq-archive"
-"""Stations beyond Europe; looked at where no EEA table was fetched."""
+"""Stations beyond Europe; looked at where the EEA has none."""
 
 MEASUREMENTS = ("eea-measurements", "eea-up-to-date", "eea-historical")
 """Verified values first: of two values of a station and day, the earlier source's wins."""
@@ -35,22 +35,12 @@ def write_observations(writer: DatasetWriter, raw: Path, domain: Domain) -> list
     list of str
         What was written, or why nothing was.
     """
-    files = {source: [r.path for r in receipts(raw, source)] for source in MEASUREMENTS}
-    tables = [r.path for r in receipts(raw, "eea-stations")]
-    elsewhere = [r.path for r in receipts(raw, OPENAQ, domain.name) if not r.absent]
-    if elsewhere and not tables:
-        found = read_openaq_files(elsewhere)
-        if found is None:
-            return ["No station tables: no file of OpenAQ holds PM2.5."]
-        daily, metadata = _on_days(daily_means(found[0]), writer.days), found[1]
-        metadata = metadata[np.asarray(domain.fine.contains(metadata["latitude"], metadata["longitude"]))]
-        daily = daily[daily["sampling_point"].isin(metadata["sampling_point"])]
-    elif not any(files.values()) or not tables:
+    found = _of_the_eea(raw, domain, writer.days)
+    if found is None or found[0].empty:  # beyond Europe, even where Europe's files lie beside
+        found = _of_openaq(raw, domain, writer.days) or found
+    if found is None:
         return ["No station tables: fetch eea-measurements and eea-stations (or openaq), then prepare again."]
-    else:
-        metadata = read_metadata(open_archive_member(tables[0], ".csv"))
-        metadata = metadata[np.asarray(domain.fine.contains(metadata["latitude"], metadata["longitude"]))]
-        daily = _daily(files, set(metadata["sampling_point"]), writer.days)
+    daily, metadata = found
     if daily.empty:
         return ["No station tables: no measurement falls on the dataset's days and region."]
     stations, observations = join_stations(daily, metadata)
@@ -62,14 +52,33 @@ def write_observations(writer: DatasetWriter, raw: Path, domain: Domain) -> list
 
 def station_values(raw: Path, domain: Domain, day: np.datetime64) -> pd.DataFrame | None:
     """``latitude, longitude, pm2p5`` of one day at the domain's stations, None where nothing was fetched."""
+    found = _of_the_eea(raw, domain, np.array([day]))
+    if found is None:
+        return None
+    daily, metadata = found
+    return daily.merge(metadata, on="sampling_point")[["latitude", "longitude", "pm2p5"]]
+
+
+def _of_the_eea(raw: Path, domain: Domain, days: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Daily means of the domain's sampling points, and what the points are; None where nothing was fetched."""
     files = {source: [r.path for r in receipts(raw, source)] for source in MEASUREMENTS}
     tables = [r.path for r in receipts(raw, "eea-stations")]
     if not any(files.values()) or not tables:
         return None
-    metadata = read_metadata(open_archive_member(tables[0], ".csv"))
-    metadata = metadata[np.asarray(domain.fine.contains(metadata["latitude"], metadata["longitude"]))]
-    daily = _daily(files, set(metadata["sampling_point"]), np.array([day]))
-    return daily.merge(metadata, on="sampling_point")[["latitude", "longitude", "pm2p5"]]
+    metadata = _inside(read_metadata(open_archive_member(tables[0], ".csv")), domain)
+    return _daily(files, set(metadata["sampling_point"]), days), metadata
+
+
+def _of_openaq(raw: Path, domain: Domain, days: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    found = read_openaq_files(r.path for r in receipts(raw, OPENAQ, domain.name) if not r.absent)
+    if found is None:
+        return None
+    metadata, daily = _inside(found[1], domain), _on_days(daily_means(found[0]), days)
+    return daily[daily["sampling_point"].isin(metadata["sampling_point"])], metadata
+
+
+def _inside(metadata: pd.DataFrame, domain: Domain) -> pd.DataFrame:
+    return metadata[np.asarray(domain.fine.contains(metadata["latitude"], metadata["longitude"]))]
 
 
 def _on_days(daily: pd.DataFrame, days: np.ndarray) -> pd.DataFrame:

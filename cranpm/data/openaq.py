@@ -1,8 +1,9 @@
 """Files of the OpenAQ archive, for stations beyond Europe -> the same frames as the EEA's.
 
 Expected: one gzipped CSV a location and day with ``location_id, sensors_id, location, datetime, lat, lon, parameter,
-units, value``, stamps with their offset. The columns are taken from the archive's documentation and have not been seen
-on a real file by whoever wrote this; a missing one is refused by name.
+units, value``, stamps with their offset. The archive's documentation says ``sensor_id`` and ``unit``, the code that
+writes it ``sensors_id`` and ``units``; both are read. Nobody here has seen a real file; a missing column is refused by
+name.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ from cranpm.data.units import conversion
 log = logging.getLogger(__name__)
 
 _COLUMNS = ("location_id", "sensors_id", "location", "datetime", "lat", "lon", "parameter", "units", "value")
+_DOCUMENTED = {"sensor_id": "sensors_id", "unit": "units"}
 _CODES_BELOW = -10.0
-_HOUR = pd.Timedelta(hours=1)
+_SECOND = pd.Timedelta(seconds=1)
 
 
 def read_openaq(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measurements and sampling points of one file of the archive.
 
-    A stamp is taken as the end of its hour, as most of the agencies behind OpenAQ report (unverified).
+    A stamp ends its interval: the archive counts the one at midnight to the day before (see `openaq_files`). Values of
+    parts of an hour are averaged; where local hours begin at half past, an hour counts to the UTC hour that it ends in.
 
     Returns
     -------
@@ -48,6 +51,7 @@ def read_openaq(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     path = Path(path)
     table = _table(path)
+    table = table.rename(columns={c: h for c, h in _DOCUMENTED.items() if h not in table.columns})
     missing = [column for column in _COLUMNS if column not in table.columns]
     if missing:
         have = ", ".join(map(str, table.columns[:10]))
@@ -66,7 +70,7 @@ def read_openaq(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         value = value.where(table["units"] != units, value * factor)
     point = "OPENAQ." + table["sensors_id"].astype(str)
     frame = pd.DataFrame(
-        {"sampling_point": point, "start": (end - _HOUR).dt.floor("h"), "averaging": "hour", "pm2p5": value}
+        {"sampling_point": point, "start": (end - _SECOND).dt.floor("h"), "averaging": "hour", "pm2p5": value}
     )
     bad = frame["pm2p5"].isna() | (frame["pm2p5"] < _CODES_BELOW)
     if bad.any():
@@ -106,15 +110,18 @@ def _points(table: pd.DataFrame, point: pd.Series) -> pd.DataFrame:
 
 def read_openaq_files(paths: Iterable[Path]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """All files together; those without PM2.5 are left out by name, None if nothing remains."""
-    measured, described = [], []
+    measured, described, without = [], [], []
     for path in paths:
         try:
             frame, points = read_openaq(path)
         except NotThisProductError as error:
-            log.warning("%s is left out: %s", path.name, error)
+            log.info("%s is left out: %s", path.name, error)
+            without.append(path.name)
             continue
         measured.append(frame)
         described.append(points)
+    if without:  # an instrument that was off for a day is nothing unusual
+        log.warning("%d files hold no PM2.5 and are left out, such as %s.", len(without), without[0])
     if not measured:
         return None
     return pd.concat(measured, ignore_index=True), pd.concat(described).drop_duplicates(

@@ -16,7 +16,7 @@ from typing import Literal
 import scipy.io
 import xarray as xr
 
-Kind = Literal["zip", "hdf5", "netcdf3", "grib", "parquet", "text"]
+Kind = Literal["zip", "gzip", "hdf5", "netcdf3", "grib", "parquet", "tiff", "text"]
 
 _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"PK\x03\x04", "zip"),
@@ -27,6 +27,11 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"CDF\x05", "netcdf3"),
     (b"GRIB", "grib"),
     (b"PAR1", "parquet"),
+    (b"\x1f\x8b", "gzip"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),  # more than 4 GB
+    (b"MM\x00+", "tiff"),
 )
 
 ZIP_BUDGET = 64 * 2**30
@@ -91,7 +96,8 @@ def sniff(path: str | Path) -> Kind:
         msg = f"{path.name} is a web page or a server's message, not data: {text[:60]!r}. Download it again."
         raise DataFileError(msg)
     if "\x00" in text or "\ufffd" in text[:64]:
-        msg = f"{path.name} is no file known here: expected zip, NetCDF, GRIB, Parquet or text, got {head[:8]!r}."
+        known = "zip, gzip, NetCDF, GRIB, Parquet, GeoTIFF or text"
+        msg = f"{path.name} is no file known here: expected {known}, got {head[:8]!r}."
         raise DataFileError(msg)
     return "text"
 
@@ -116,8 +122,9 @@ def open_lazily(path: str | Path, *, decode_times: bool = True) -> list[xr.Datas
         ]
     if kind == "grib":
         return _open_grib(path)
-    if kind in ("parquet", "text"):
-        msg = f"{path.name} is {'Parquet' if kind == 'parquet' else 'text'}; expected NetCDF, GRIB or a zip of them."
+    if kind in ("gzip", "parquet", "tiff", "text"):
+        called = {"parquet": "Parquet", "tiff": "GeoTIFF"}.get(kind, kind)
+        msg = f"{path.name} is {called}; expected NetCDF, GRIB or a zip of them."
         raise NotThisProductError(msg)
     if kind == "netcdf3":
         _check_length(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 import numpy as np
 import requests
 
-from cranpm.data.copernicus import MissingCredentialsError
-from cranpm.data.download import AccessRefusedError, DownloadError, NotThereError
-from cranpm.data.endpoints import endpoint
+from cranpm.data.download import DownloadError, NotThereError
 from cranpm.data.manifest import Source
+from cranpm.data.openaq_files import openaq_files
+from cranpm.data.questions import ask
 from cranpm.data.raw import RawFile
 from cranpm.data.request_templates import monthly_requests
 from cranpm.data.zarr_files import write_atomically
@@ -24,7 +23,6 @@ CUT_BY_PROVIDER = ("ecmwf-datastores", "openaq")
 """Kinds of access whose files hold one domain only and lie in a folder of its name."""
 
 _EEA = "https://eeadmz1-downloads-api-appservice.azurewebsites.net"
-_OPENAQ = "https://api.openaq.org/v3/locations"
 _DAY = np.timedelta64(1, "D")
 
 
@@ -72,7 +70,7 @@ def list_files(
     if kind == "eea-download-service":
         return list(_eea(source, first, last, folder, session, countries))
     if kind == "openaq":
-        return list(_openaq(source, first, last, domain, folder, session))
+        return list(openaq_files(source, first, last, domain, folder, session))
     if kind == "http":
         return list(_plain(source, domain, folder))
     raise DownloadError(
@@ -203,69 +201,3 @@ def _tiles(path: str, domain: Domain) -> Iterator[dict[str, str]]:
                 "lat": f"{'N' if lat >= 0 else 'S'}{abs(lat):02d}",
                 "lon": f"{'E' if lon >= 0 else 'W'}{abs(lon):03d}",
             }
-
-
-def _openaq(
-    source: Source,
-    first: np.datetime64,
-    last: np.datetime64,
-    domain: Domain,
-    folder: Path,
-    session: requests.Session,
-) -> Iterator[RawFile]:
-    (resource,) = source.resources
-    for location in openaq_locations(domain, folder, session):
-        for day in np.arange(first, last + _DAY):
-            yyyymmdd = str(day).replace("-", "")
-            words = {"yyyymmdd": yyyymmdd, "yyyy": yyyymmdd[:4], "mm": yyyymmdd[4:6], "location": location}
-            name = resource.path.format(**words)
-            url = str(resource.url).format(path=name, **words)
-            yield RawFile(
-                source=source.id, path=folder / name, first=day, last=day, url=url, part=str(location)
-            )
-
-
-def openaq_locations(domain: Domain, folder: Path, session: requests.Session) -> list[int]:
-    """Ids of the domain's locations that measure PM2.5; their description is kept as ``locations.json``."""
-    key = os.environ.get("OPENAQ_API_KEY")
-    if not key:
-        msg = "OpenAQ needs a free key: register at https://explore.openaq.org, then set OPENAQ_API_KEY."
-        raise MissingCredentialsError(msg)
-    west, south, east, north = domain.fine.extent
-    found: list[dict[str, Any]] = []
-    while True:
-        query = f"bbox={west:g},{south:g},{east:g},{north:g}&parameters_id=2&limit=1000&page={len(found) // 1000 + 1}"
-        answer = ask(session, "GET", f"{_OPENAQ}?{query}", headers={"X-API-Key": key}).json()["results"]
-        found += answer
-        if len(answer) < 1000:
-            break
-    write_atomically(folder / "locations.json", json.dumps(found).encode())
-    return [int(entry["id"]) for entry in found]
-
-
-def ask(
-    session: requests.Session, method: str, url: str, *, timeout: float = 60, **what: Any
-) -> requests.Response:
-    """A small question to a provider, asked again a few times when it is busy."""
-    from cranpm.data.download import BUSY, wait_for
-
-    name = url.split("/")[2]
-    for attempt in range(6):
-        try:
-            response = session.request(method, endpoint(url), timeout=timeout, **what)
-        except requests.RequestException as error:
-            problem = type(error).__name__
-        else:
-            if response.status_code in (401, 403):
-                raise AccessRefusedError(
-                    f"{name} refuses access ({response.status_code}): {response.text[:200]}"
-                )
-            if response.status_code not in BUSY:
-                if not response.ok:
-                    raise DownloadError(
-                        f"{name} answered {response.status_code} to {url}: {response.text[:200]}"
-                    )
-                return response
-            problem = f"status {response.status_code}"
-        wait_for(attempt)
-    raise DownloadError(f"{name} does not answer ({problem}). Run the same command again later.")

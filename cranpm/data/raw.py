@@ -88,8 +88,13 @@ def raw_dir() -> Path:
     return paths.data_dir() / "raw"
 
 
-def write_receipt(file: RawFile, content: Path, url: str, source: Source, *, absent: bool = False) -> Receipt:
-    """Note what was fetched; written before the file is put in place, so that no file lacks one."""
+def write_receipt(
+    file: RawFile, content: Path, url: str, source: Source, *, absent: bool = False, keep: bool = True
+) -> Receipt:
+    """Note what was fetched; written before the file is put in place, so that no file lacks one.
+
+    ``keep=False`` notes nothing: for a file that the provider does not have yet.
+    """
     size = 0 if absent else content.stat().st_size
     document = {
         "source": file.source,
@@ -104,7 +109,8 @@ def write_receipt(file: RawFile, content: Path, url: str, source: Source, *, abs
         "licence": source.license.name,
         "absent": absent,
     }
-    write_atomically(receipt_path(file.path), json.dumps(document, indent=2).encode())
+    if keep:
+        write_atomically(receipt_path(file.path), json.dumps(document, indent=2).encode())
     receipt = _parse(file.path, document)
     assert receipt is not None
     return receipt

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from cranpm.data import rehearsal_files as files
+from cranpm.data import rehearsal_openaq as openaq
 from cranpm.data.endpoints import VARIABLE
 from cranpm.data.manifest import load_manifest
 from cranpm.domain import Domain
@@ -50,6 +51,8 @@ class Rehearsal:
         Looks at a waiting request before it is done.
     limit : float
         Fields that one request may have.
+    zone : str
+        Time zone of OpenAQ's places, which its archive's days are days of.
     """
 
     def __init__(
@@ -60,10 +63,12 @@ class Rehearsal:
         *,
         queue: int = 1,
         limit: float = 1e5,
+        zone: str = "Etc/UTC",
         keep: Path | None = None,
     ) -> None:
         self.domain, self.queue, self.limit = domain, queue, limit
         self.first, self.last = np.datetime64(first, "D"), np.datetime64(last, "D")
+        self.zone, self.most_places = zone, 1000
         self.log: list[tuple[str, str, dict[str, str]]] = []
         self.faults: dict[str, list[Fault]] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -107,7 +112,7 @@ class Rehearsal:
     def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         """Status, headers and body for one request."""
         host, _, rest = path.lstrip("/").partition("/")
-        rest, _, _ = rest.partition("?")
+        rest, _, query = rest.partition("?")
         if host.endswith("copernicus.eu"):
             return self._store(method, host, rest, body, headers)
         if host == "zenodo.org":
@@ -120,6 +125,8 @@ class Rehearsal:
             return self._station(rest)
         if host == "www.ngdc.noaa.gov":
             return _ok(self._made("etopo.nc", lambda: files.etopo_file(self.domain.fine)))
+        if "openaq" in host:
+            return self._openaq(host, rest, query, headers)
         return _json({"message": f"no {path} in this rehearsal"}, 404)
 
     def _made(self, name: str, make: Callable[[], bytes]) -> bytes:
@@ -162,6 +169,15 @@ class Rehearsal:
             return _json({"message": "no such file"}, 404)
         level = 10.0 + list(self.points).index(point)
         return _ok(self._made(point, lambda: files.station_file(point, self.first - 1, self.last + 1, level)))
+
+    def _openaq(self, host: str, rest: str, query: str, headers: dict[str, str]) -> Answer:
+        known = openaq.places(self.points, self.zone, self.first, self.last)
+        if host.startswith("openaq-data-archive"):
+            content = openaq.archive_file(known, rest, self.first, self.last)
+            return (404, {}, b"<Error><Code>NoSuchKey</Code></Error>") if content is None else _ok(content)
+        if headers.get("X-API-Key") != TOKEN:
+            return _json({"message": "Invalid credentials"}, 401)
+        return _json(openaq.page(known, query, self.most_places))
 
     def _store(self, method: str, host: str, rest: str, body: bytes, headers: dict[str, str]) -> Answer:
         if "catalogue" in rest:

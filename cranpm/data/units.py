@@ -18,10 +18,9 @@ _DEPTH = {
 _HUMIDITY = {"kg kg**-1": (1.0, 0.0), "kg kg-1": (1.0, 0.0), "g kg-1": (1e-3, 0.0), "g kg**-1": (1e-3, 0.0)}
 _GEOPOTENTIAL = {"m**2 s**-2": (1.0, 0.0), "m2 s-2": (1.0, 0.0)}
 MASS_CONCENTRATION = {
-    **dict.fromkeys(
-        ("ug m-3", "ug m**-3", "ug/m3", "ug.m-3", "µg/m3", "μg/m3", "µg m-3", "μg m-3", "µg.m-3", "µg/m³"),
-        (1.0, 0.0),
-    ),
+    **dict.fromkeys(("ug m-3", "ug m**-3", "ug/m3", "ug.m-3", "ug/m³"), (1.0, 0.0)),
+    # the micro sign and the Greek letter look alike
+    **{mu + rest: (1.0, 0.0) for mu in "\u00b5\u03bc" for rest in ("g/m3", "g m-3", "g.m-3", "g/m³")},
     **dict.fromkeys(("kg m-3", "kg m**-3"), (1e9, 0.0)),
     **dict.fromkeys(("mg m-3", "mg/m3", "mg.m-3"), (1e3, 0.0)),
 }

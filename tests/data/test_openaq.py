@@ -66,3 +66,13 @@ def test_damaged_files_and_missing_columns_are_refused_and_other_pollutants_left
     found = read_openaq_files([good, other])
     assert found is not None and len(found[0]) == 24
     assert read_openaq_files([other]) is None
+
+
+def test_documented_column_names_and_parts_of_hours_are_read(tmp_path: Path) -> None:
+    quarters = pd.date_range("2022-03-17T00:15", periods=96, freq="15min")  # 00:15 ... 24:00 UTC
+    frame = rows(96, datetime=quarters.strftime("%Y-%m-%dT%H:%M:%S") + "+00:00")
+    frame = frame.rename(columns={"sensors_id": "sensor_id", "units": "unit"})
+    measured, _ = read_openaq(written(tmp_path, frame))
+    # four quarters an hour, the one that ends at midnight in the day's last: 24 hours, first mean (0+1+2+3) / 4
+    assert len(measured) == 24 and measured["pm2p5"].iloc[0] == 1.5
+    assert measured["start"].dt.normalize().nunique() == 1
