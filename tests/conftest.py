@@ -2,11 +2,72 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+
+if TYPE_CHECKING:
+    from cranpm.model import CranPM
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def load_file() -> Callable[[str], ModuleType]:
+    """``load_file("scripts/stress_training.py")``: a file as a module; scripts and test folders are no packages."""
+    return _load_file
+
+
+def _load_file(path: str) -> ModuleType:
+    name = "file_" + path.removesuffix(".py").replace("/", "_")
+    spec = importlib.util.spec_from_file_location(name, ROOT / path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def scene() -> ModuleType:
+    """A small dataset and a checkpoint on disk, for whatever opens them as a user would."""
+    return _load_file("tests/dashboard/scene.py")
+
+
+@pytest.fixture(scope="session")
+def draw_network() -> Callable[..., CranPM]:
+    """``draw_network(config)``: a network whose weights, head included, are drawn at random.
+
+    It changes the map everywhere, where an untrained one is persistence.
+    """
+
+    def draw(config=None) -> CranPM:
+        import torch
+
+        from cranpm.model import CranPM, tiny
+
+        torch.manual_seed(1)
+        network = CranPM(config or tiny()).eval()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                if parameter.ndim > 1:
+                    parameter.normal_(0, 0.08)
+        return network
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def drawn(draw_network) -> CranPM:
+    """The tiny network of `draw_network`."""
+    return draw_network()
 
 
 @pytest.fixture(scope="session")
@@ -22,13 +83,13 @@ def geography_cache(pytestconfig: pytest.Config) -> Path:
 @pytest.fixture(scope="session")
 def geography_europe(geography_cache: Path):
     """Europe's real geography; about 25 s the first time, one second afterwards."""
-    return _load("europe", geography_cache)
+    return _load_geography("europe", geography_cache)
 
 
 @pytest.fixture(scope="session")
 def geography_alps(geography_cache: Path):
     """The geography of the region "alps" (14 x 14 degrees), cut from Europe's."""
-    return _load("alps", geography_cache)
+    return _load_geography("alps", geography_cache)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +101,7 @@ def real_data() -> Path:
     return Path(value)
 
 
-def _load(name: str, cache: Path):
+def _load_geography(name: str, cache: Path):
     from cranpm.domain import get_domain
     from cranpm.testbed.geography import load_geography
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -15,14 +14,11 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(scope="session")
-def small_machine(tmp_path_factory):
+def small_machine(scene, drawn, tmp_path_factory):
     """Environment of a machine with a small dataset called "testbed" and a checkpoint called "demo"."""
-    spec = importlib.util.spec_from_file_location("scene", ROOT / "tests" / "dashboard" / "scene.py")
-    scene = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(scene)
     folder = tmp_path_factory.mktemp("machine")
     scene.write_scene(folder / "data" / "testbed", days=4)
-    scene.write_checkpoint(folder / "checkpoints" / "demo")
+    scene.write_checkpoint(folder / "checkpoints" / "demo", drawn)
     return {
         "CRANPM_DATA": str(folder / "data"),
         "CRANPM_CHECKPOINTS": str(folder / "checkpoints"),

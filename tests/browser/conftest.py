@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,23 +9,14 @@ from types import ModuleType
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from cranpm.model import CranPM
+
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 OUT = Path(__file__).parents[2] / "out" / "screenshots"
-
-
-def helper(name: str) -> ModuleType:
-    """A helper module of tests/dashboard."""
-    path = Path(__file__).parents[1] / "dashboard" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"browser_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -80,16 +70,11 @@ def _note_foreign(url: str, problems: list[str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def scene() -> ModuleType:
-    return helper("scene")
-
-
-@pytest.fixture(scope="session")
-def machine(scene: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def machine(scene: ModuleType, drawn: CranPM, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Variables of a machine with a small dataset and a checkpoint of random weights."""
     root = tmp_path_factory.mktemp("machine")
     scene.write_scene(root / "data" / "testbed", domain=scene.SMALL, days=4)
-    scene.write_checkpoint(root / "checkpoints" / "random")
+    scene.write_checkpoint(root / "checkpoints" / "random", drawn)
     return {
         "CRANPM_DATA": str(root / "data"),
         "CRANPM_CHECKPOINTS": str(root / "checkpoints"),
@@ -99,10 +84,10 @@ def machine(scene: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 @pytest.fixture(scope="session")
-def dashboard(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def dashboard(load_file, machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the served page."""
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    with helper("serving").served(machine, log) as address:
+    with load_file("tests/dashboard/serving.py").served(machine, log) as address:
         yield f"{address}/dashboard"
 
 

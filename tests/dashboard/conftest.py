@@ -1,30 +1,9 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-
-def load(name: str) -> ModuleType:
-    """A helper module that lies beside this file; test folders are no packages."""
-    spec = importlib.util.spec_from_file_location(f"dashboard_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def scene() -> ModuleType:
-    return load("scene")
-
-
-@pytest.fixture(scope="session")
-def serving() -> ModuleType:
-    return load("serving")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A small dataset and a checkpoint with random weights, written through the product's own writers.
+"""A small dataset and a checkpoint, written through the product's own writers.
 
 The scene is plain on purpose: PM2.5 grows to the south, with a hot spot at Milan, a lake of missing cells and sea in
 one corner, so that a test can say what each place must show.
@@ -7,12 +7,16 @@ one corner, so that a test can say what each place must show.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cranpm.data.store import DatasetWriter
 from cranpm.domain import DAY_CHANNELS, Domain, Statistics, domain_from_corner, get_domain
+
+if TYPE_CHECKING:
+    from cranpm.model import CranPM
 
 FIRST_DAY = np.datetime64("2022-01-10")
 SMALL = domain_from_corner(
@@ -124,18 +128,9 @@ def statistics() -> Statistics:
     return Statistics(mean=mean, std=dict.fromkeys(names, 5.0), period="scene", source="scene")
 
 
-def write_checkpoint(folder: Path) -> Path:
-    """A tiny network with random weights, head included: its forecast differs from persistence everywhere."""
-    import torch
-
-    from cranpm.model import CranPM, tiny
+def write_checkpoint(folder: Path, network: CranPM) -> Path:
+    """Such as the fixture ``drawn``: its forecast differs from persistence everywhere."""
     from cranpm.model.checkpoint import save_checkpoint
 
-    torch.manual_seed(1)
-    network = CranPM(tiny()).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0, 0.04)
     save_checkpoint(folder, network, statistics(), card="For tests.", meta={"title": "Random"})
     return folder

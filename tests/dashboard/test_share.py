@@ -16,9 +16,9 @@ from dashboard.views.share import command_snippet, python_snippet
 
 
 @pytest.fixture
-def state(machine: Path, scene: ModuleType) -> State:
+def state(machine: Path, scene: ModuleType, drawn) -> State:
     """A view of Milan on a machine with a checkpoint."""
-    scene.write_checkpoint(machine / "checkpoints" / "demo")
+    scene.write_checkpoint(machine / "checkpoints" / "demo", drawn)
     return State(
         dataset="testbed", checkpoint="demo", init_time=dt.date(2022, 1, 11), lead_time=1, place=scene.MILAN
     )

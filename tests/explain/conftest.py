@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from cranpm.domain import COARSE_CHANNELS, DAY_CHANNELS, Statistics, channel_index, domain_from_corner
-from cranpm.model import CranPM, tiny
 
 DOMAIN = domain_from_corner("plain", "A plain", north=50.0, west=8.0, coarse_rows=28, coarse_cols=28)
 DAYS = np.arange("2021-03-01", "2021-03-13", dtype="datetime64[D]")
@@ -105,18 +104,6 @@ def day(source, statistics):
     from cranpm.forecast.day import load_day
 
     return load_day(source, DAYS[3], statistics)
-
-
-@pytest.fixture(scope="session")
-def drawn():
-    """A network whose weights, head included, are drawn at random."""
-    torch.manual_seed(1)
-    network = CranPM(tiny()).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0, 0.08)
-    return network
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -13,18 +11,13 @@ from cranpm.cli import app
 from cranpm.explain.pictures import interval_figure
 from cranpm.explain.report import interval_text, markdown, verdicts
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory):
+def machine(scene, drawn, tmp_path_factory):
     """Folders of a dataset of 688 x 688 cells and of a checkpoint with weights drawn at random."""
-    spec = importlib.util.spec_from_file_location("scene", ROOT / "tests" / "dashboard" / "scene.py")
-    scene = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(scene)
     folder = tmp_path_factory.mktemp("machine")
     data = scene.write_scene(folder / "scene", domain=scene.SMALL, days=5)
-    return ["--data", str(data), "--checkpoint", str(scene.write_checkpoint(folder / "drawn"))]
+    return ["--data", str(data), "--checkpoint", str(scene.write_checkpoint(folder / "drawn", drawn))]
 
 
 def test_the_command_gives_rows_with_intervals_as_json_and_writes_a_page(machine, tmp_path):

@@ -78,18 +78,6 @@ def untrained():
     return CranPM(tiny()).eval()
 
 
-@pytest.fixture(scope="session")
-def drawn():
-    """A network whose weights, head included, are drawn at random: it changes the map everywhere."""
-    torch.manual_seed(1)
-    network = CranPM(tiny()).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0, 0.08)
-    return network
-
-
 @pytest.fixture
 def namespace():
     return SimpleNamespace

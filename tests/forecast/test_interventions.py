@@ -11,21 +11,11 @@ import torch
 from cranpm.domain import COARSE_CHANNELS, channel_index, plan_tiles
 from cranpm.forecast.intervention_names import UnknownInterventionError, parse_steps
 from cranpm.forecast.interventions import intervene, switched
-from cranpm.model import CranPM, ModelConfig, tiny
+from cranpm.model import tiny
 
 WIND_STEPS = [("wind_turn", 180), ("wind_scale", 0), ("wind_random", 3)]
 TERRAIN_STEPS = [("terrain_scale", 0), ("terrain_flatten", 1), ("terrain_scramble", 3)]
 OTHERS = [("hide_cams", 1), ("hide_t", 1), ("previous_day", 1), ("place_random", 2)]
-
-
-def draw(config: ModelConfig, seed: int = 1) -> CranPM:
-    torch.manual_seed(seed)
-    network = CranPM(config).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0, 0.08)
-    return network
 
 
 def small_tile(day):
@@ -130,14 +120,15 @@ def test_reversing_the_wind_of_the_priors_alone_changes_the_forecast(day, statis
     assert (reversed_ - delta(drawn, day)).abs().max() > 1e-4
 
 
-def test_a_network_without_biases_is_unmoved_by_the_terrain_of_the_priors(day, statistics):
-    network = draw(replace(tiny(), elevation_bias=False))
+def test_a_network_without_biases_is_unmoved_by_the_terrain_of_the_priors(
+    day, statistics, draw_network, drawn
+):
+    network = draw_network(replace(tiny(), elevation_bias=False))
     for step in TERRAIN_STEPS:
         flat = intervene(day, [(f"{step[0]}/priors", step[1])], statistics)
         assert torch.equal(delta(network, flat), delta(network, day))
-    with_bias = draw(tiny())
     flat = intervene(day, [("terrain_scale/priors", 0)], statistics)
-    assert not torch.equal(delta(with_bias, flat), delta(with_bias, day))
+    assert not torch.equal(delta(drawn, flat), delta(drawn, day))
 
 
 def test_on_a_calm_day_the_wind_bias_gives_nothing_to_switch_off(day, statistics, drawn):

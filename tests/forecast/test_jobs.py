@@ -5,12 +5,10 @@ import time
 
 import numpy as np
 import pytest
-import torch
 
 from cranpm.data.store import DatasetWriter
 from cranpm.forecast.jobs import ForecastService, RunFailedError
 from cranpm.forecast.run_folder import RunFolder, RunStatus, prune_runs
-from cranpm.model import CranPM, tiny
 from cranpm.model.checkpoint import save_checkpoint
 
 INIT = "2022-01-05"
@@ -53,12 +51,9 @@ def folder(tmp_path_factory, dataset):
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory, statistics):
-    torch.manual_seed(3)
-    network = CranPM(tiny()).eval()
-    torch.nn.init.normal_(network.decoder.head.weight, std=0.05)
+def checkpoint(tmp_path_factory, statistics, drawn):
     path = tmp_path_factory.mktemp("checkpoints") / "drawn"
-    save_checkpoint(path, network, statistics, "# Drawn at random", {"title": "drawn"})
+    save_checkpoint(path, drawn, statistics, "# Drawn at random", {"title": "drawn"})
     return path
 
 

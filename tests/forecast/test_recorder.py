@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -9,24 +7,9 @@ import torch
 from cranpm.domain import plan_tiles
 from cranpm.forecast.engine import run_forecast
 from cranpm.forecast.recorder import LookNotRecordedError, LookRecorder, read_look
-from cranpm.model import CranPM, Trace, tiny
+from cranpm.model import Trace
 
 PLACE = (44.9, 12.3)
-
-
-def draw_weights(network):
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0, 0.08)
-    return network
-
-
-@pytest.fixture(scope="module")
-def drawn():
-    """Random weights, with every bias the bridge knows."""
-    torch.manual_seed(2)
-    return draw_weights(CranPM(replace(tiny(), bridge_reach=True, local_position="domain")).eval())
 
 
 @pytest.fixture(scope="module")

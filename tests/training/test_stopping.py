@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,12 +187,8 @@ def test_a_second_signal_stops_at_once_and_handlers_return():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_kills_at_random_lose_at_most_one_save_interval(tmp_path):
-    path = Path(__file__).parents[2] / "scripts" / "stress_training.py"
-    spec = importlib.util.spec_from_file_location("stress_training", path)
-    stress = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = stress  # dataclasses look their module up
-    spec.loader.exec_module(stress)
+def test_kills_at_random_lose_at_most_one_save_interval(load_file, tmp_path):
+    stress = load_file("scripts/stress_training.py")
     report = stress.attack(4, tmp_path, seed=1, longest=0.5)
     assert report.kills == 4 and report.unloadable == 0
     assert report.most_lost <= stress.SAVE_EVERY
