@@ -199,7 +199,7 @@ def _from_address(
 
 
 def _may_come(file: RawFile) -> bool:
-    return file.last is not None and file.last > np.datetime64("now", "D") - STILL_COMING
+    return file.last is not None and bool(file.last > np.datetime64("now", "D") - STILL_COMING)
 
 
 def _from_store(

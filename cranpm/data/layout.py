@@ -24,6 +24,8 @@ _NAMES = {
 }
 _DIMS = ("time", "level", "latitude", "longitude")
 _FIRST_TIME = np.datetime64("1940-01-01")
+_FORECASTS_REACH = np.timedelta64(6, "D")
+# the steps of today's run of CAMS go five days ahead
 
 
 def standardise(dataset: xr.Dataset, *, name: str = "data") -> xr.Dataset:
@@ -183,9 +185,9 @@ def _sorted_times(dataset: xr.Dataset, name: str) -> xr.Dataset:
     if index.has_duplicates:
         doubled = index[index.duplicated()][0]
         raise TimeAxisError(f"{name}: time {doubled} stands there twice. Remove one of the two.")
-    tomorrow = np.datetime64("now") + np.timedelta64(36, "h")
-    if times.min() < _FIRST_TIME or times.max() > tomorrow:
-        msg = f"{name}: expected times from 1940 to now, got {times.min()} to {times.max()}. Look at the units of time."
+    if times.min() < _FIRST_TIME or times.max() > np.datetime64("now") + _FORECASTS_REACH:
+        got = f"{times.min()} to {times.max()}"
+        msg = f"{name}: expected times from 1940 to now or some days ahead, got {got}. Look at the units of time."
         raise TimeAxisError(msg)
     if np.any(np.diff(times) < np.timedelta64(0)):
         log.info("%s: times are put in order.", name)

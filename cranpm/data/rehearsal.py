@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from cranpm.data import rehearsal_europe as europe
 from cranpm.data import rehearsal_files as files
 from cranpm.data import rehearsal_openaq as openaq
 from cranpm.data.endpoints import VARIABLE
@@ -204,7 +205,10 @@ class Rehearsal:
         request = json.loads(body)["inputs"]
         if action == "/costing":
             return _json({"id": "size", "cost": float(_fields(request)), "limit": self.limit})
-        content = (files.cams_file if "ads" in host else files.era5_file)(request)
+        if "europe" in dataset:
+            content = europe.cams_europe_file(request, self.domain.coarse_box)
+        else:
+            content = (files.cams_file if "ads" in host else files.era5_file)(request)
         job = hashlib.sha256(body + dataset.encode()).hexdigest()[:12]
         self._made(job, lambda: content)
         self.jobs[job] = {"looks": 0, "size": len(content), "dataset": dataset}

@@ -132,7 +132,7 @@ def cams_file(request: dict[str, Any]) -> bytes:
         values = (typical * field).astype(np.float32)
         arrays[name] = (dims, values[:, :, None] if on_level else values, {"units": units})
     member = "data_mlev.nc" if on_level else "data_sfc.nc"
-    return _zip({member: _netcdf(xr.Dataset(arrays, coords))})
+    return zipped({member: _netcdf(xr.Dataset(arrays, coords))})
 
 
 def ghap_month(month: str, grid: Grid, days: list[int]) -> bytes:
@@ -152,7 +152,7 @@ def ghap_month(month: str, grid: Grid, days: list[int]) -> bytes:
         values = np.rint(120 * plane(grid.lat, grid.lon, date.astype(int))).astype(np.uint16)
         values[sea] = 65535
         members[f"GHAP_PM2.5_D1K_{month}_V1/GHAP_PM2.5_D1K_{stamp}_V1.nc"] = _global_file(grid, values)
-    return _zip(members)
+    return zipped(members)
 
 
 def _global_file(grid: Grid, values: np.ndarray) -> bytes:
@@ -240,7 +240,7 @@ def station_table(points: dict[str, tuple[float, float, float]]) -> bytes:
         for k, (point, (lat, lon, altitude)) in enumerate(points.items())
     ]  # fmt: skip
     text = pd.DataFrame(rows, columns=list(columns)).to_csv(index=False)
-    return _zip({"DataExtract.csv": text.encode("utf-8-sig")})
+    return zipped({"DataExtract.csv": text.encode("utf-8-sig")})
 
 
 def _axes(area: list[float], step: float) -> tuple[np.ndarray, np.ndarray]:
@@ -257,7 +257,8 @@ def _netcdf(dataset: xr.Dataset) -> bytes:
     return bytes(buffer)
 
 
-def _zip(members: dict[str, bytes]) -> bytes:
+def zipped(members: dict[str, bytes]) -> bytes:
+    """An archive of files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in members.items():

@@ -85,7 +85,7 @@ def fill_template(template: dict[str, Any], period: Period, grid: Grid, *, step:
     }
     request: dict[str, Any] = {}
     for key, value in template.items():
-        if key in ("part", "day_after"):
+        if key in ("part", "day_after", "each_day"):
             continue
         if not (isinstance(value, str) and value.startswith("{")):
             request[key] = value
@@ -114,6 +114,7 @@ def monthly_requests(
     """(part, period, request) for everything of a Copernicus source in a period.
 
     A template with ``day_after`` is asked once, for the day after the last: hourly amounts of a day end at its 24:00.
+    One with ``each_day`` is asked day by day.
     """
     step = source.grid.step or grid.step
     for template in source.requests:
@@ -122,7 +123,8 @@ def monthly_requests(
             after = last + np.timedelta64(1, "D")
             yield part, (after, after), fill_template(template, (after, after), grid, step=step)
             continue
-        for period in months(first, last):
+        days = np.arange(first, last + np.timedelta64(1, "D"))
+        for period in zip(days, days) if template.get("each_day") else months(first, last):
             yield part, period, fill_template(template, period, grid, step=step)
 
 
