@@ -52,6 +52,8 @@ class Rehearsal:
         Looks at a waiting request before it is done.
     limit : float
         Fields that one request may have.
+    roughness : float
+        What is added to the satellite maps cell by cell [ug m-3]; 0 keeps them smooth.
     zone : str
         Time zone of OpenAQ's places, which its archive's days are days of.
     """
@@ -64,12 +66,13 @@ class Rehearsal:
         *,
         queue: int = 1,
         limit: float = 1e5,
+        roughness: float = 0.0,
         zone: str = "Etc/UTC",
         keep: Path | None = None,
     ) -> None:
         self.domain, self.queue, self.limit = domain, queue, limit
         self.first, self.last = np.datetime64(first, "D"), np.datetime64(last, "D")
-        self.zone, self.most_places = zone, 1000
+        self.zone, self.roughness, self.most_places = zone, roughness, 1000
         self.log: list[tuple[str, str, dict[str, str]]] = []
         self.faults: dict[str, list[Fault]] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -155,7 +158,8 @@ class Rehearsal:
     def _ghap(self, month: str) -> bytes:
         days = [d for d in np.arange(self.first, self.last + 1) if str(d)[:7].replace("-", "") == month]
         numbers = [int(str(day)[8:]) for day in days]
-        return self._made(f"{month}.zip", lambda: files.ghap_month(month, self.domain.fine, numbers))
+        grid, rough = self.domain.fine, self.roughness
+        return self._made(f"{month}.zip", lambda: files.ghap_month(month, grid, numbers, rough))
 
     def _eea(self, rest: str) -> Answer:
         if rest == "Country":
@@ -204,7 +208,7 @@ class Rehearsal:
             return _json({"id": dataset, "links": []})
         request = json.loads(body)["inputs"]
         if action == "/costing":
-            return _json({"id": "size", "cost": float(_fields(request)), "limit": self.limit})
+            return _json({"id": "size", "cost": float(files.number_of_fields(request)), "limit": self.limit})
         if "europe" in dataset:
             content = europe.cams_europe_file(request, self.domain.coarse_box)
         else:
@@ -281,17 +285,6 @@ _GHAP = load_manifest().source("ghap-pm25-d1k")
 
 def _months(first: np.datetime64, last: np.datetime64) -> np.ndarray:
     return np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1)
-
-
-def _fields(request: dict[str, Any]) -> int:
-    """Fields of a request, as the stores count them."""
-    number = 1
-    for key in ("variable", "pressure_level", "day", "time", "leadtime_hour"):
-        number *= len(request.get(key, [1]))
-    if "date" in request:
-        first, last = request["date"][0].split("/")
-        number *= len(np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1))
-    return number
 
 
 def _ok(content: bytes) -> Answer:
