@@ -28,6 +28,7 @@ from cranpm.training import state as state_module
 from cranpm.training.job import Machine, run_job
 from cranpm.training.lock import RunLock
 from cranpm.training.recipes import Recipe, tiny
+from cranpm.training.smallest import smallest
 from cranpm.training.source import TrainingData
 from cranpm.training.state import TrainStates
 
@@ -58,31 +59,12 @@ class SmallWorld:
 
 def small_recipe() -> Recipe:
     """A network of a few thousand weights, with dropout, averages and a first lesson."""
-    base = tiny()
-    model = replace(
-        base.model,
-        global_width=16,
-        global_heads=2,
-        global_depth=1,
-        local_width=16,
-        local_heads=2,
-        local_depth=1,
-        bridge_heads=2,
-        bridge_depth=1,
-        decoder_channels=(16, 8, 8, 4, 4),
-        input_dropout=0.1,
-    )
     return replace(
-        base,
-        model=model,
-        tile_size=128,
+        smallest(tiny(), input_dropout=0.1),
         steps=1_000_000,
         token_steps=4,
         global_epochs=1,
-        days_per_step=1,
-        tiles_per_day=1,
         average_decay=0.9,
-        precision="32-true",
     )
 
 

@@ -11,6 +11,7 @@ from cranpm.data.source import source_statistics
 from cranpm.data.station_days import StationDays
 from cranpm.domain import domain_from_corner
 from cranpm.training.recipes import Recipe, tiny
+from cranpm.training.smallest import smallest
 
 
 class DecayingWorld:
@@ -94,22 +95,12 @@ def recipe() -> Recipe:
 @pytest.fixture(scope="module")
 def quick(recipe) -> Recipe:
     """Small enough that a step takes a few hundredths of a second; dropout on, so that randomness matters."""
-    model = replace(
-        recipe.model,
-        global_width=16,
-        global_heads=2,
-        global_depth=1,
-        local_width=16,
-        local_heads=2,
-        local_depth=1,
-        bridge_heads=2,
-        bridge_depth=1,
-        decoder_channels=(16, 8, 8, 4, 4),
-        input_dropout=0.2,
-        drop_path=0.2,
-    )
     return replace(
-        recipe, model=model, tile_size=128, token_steps=0, average_decay=0.9, bias_every=1, learning_rate=1e-2
+        smallest(recipe, input_dropout=0.2, drop_path=0.2),
+        token_steps=0,
+        average_decay=0.9,
+        bias_every=1,
+        learning_rate=1e-2,
     )
 
 

@@ -26,6 +26,7 @@ from cranpm.training.ablations import ABLATIONS, ablation
 from cranpm.training.cost import estimate_cost
 from cranpm.training.overrides import override
 from cranpm.training.recipes import Recipe, paper, small, tiny
+from cranpm.training.smallest import SMALLEST
 from cranpm.training.source import check_statistics, open_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -38,11 +39,10 @@ DAYS = np.concatenate(
 )
 """Training days up to 2020-12-31, validation in between, test days from 2022-01-01."""
 TYPICAL = {"t2m": 280.0, "sp": 95e3, "t": 270.0, "q": 1e-3, "z": 1e4}
-TINY = (
-    "model.global_width=16 model.global_heads=2 model.global_depth=1 model.local_width=16 model.local_heads=2 "
-    "model.local_depth=1 model.bridge_heads=2 model.bridge_depth=1 model.decoder_channels=[16,8,8,4,4] "
-    "tile_size=128 steps=3 token_steps=0 days_per_step=1 tiles_per_day=1 precision=32-true global_epochs=1"
-).split()
+TINY = [
+    *(f"model.{name}={json.dumps(value)}" for name, value in SMALLEST.items()),
+    *"tile_size=128 steps=3 token_steps=0 days_per_step=1 tiles_per_day=1 precision=32-true global_epochs=1".split(),
+]
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +297,8 @@ def test_each_ablation_is_a_recipe_of_its_own(name):
         assert Recipe.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
         same = name in ("full", "D") or (name == "fusion-cross" and not base.model.bridge_reach)
         same = same or (name == "R7" and not base.station_weight)
+        same = same or (name == "no-transport" and not base.model.transport)
+        same = same or (name == "no-coarse-forecast" and not base.model.coarse_forecast)
         assert (changed == base) is same
 
 
