@@ -22,7 +22,7 @@ from cranpm.testbed.geography import load_geography
 from cranpm.testbed.world import DEFAULT_SEED, WORLD_VERSION
 from cranpm.training.job import Machine, run_job
 from cranpm.training.recipes import small
-from cranpm.training.source import DEMO_PERIODS, open_world
+from cranpm.training.source import DEMO_PERIODS, DEMO_PUFFS, open_world
 from cranpm.training.stopping import STOPPED_EXIT_CODE, TrainingStopped
 
 
@@ -52,7 +52,7 @@ def main() -> int:
     )
     load_geography(EUROPE)  # computed once, before the first bar
     world = given.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}"
-    data = open_world(world, recipe, simulate=DEMO_PERIODS, progress=_report)
+    data = open_world(world, recipe, simulate=DEMO_PERIODS, puffs=DEMO_PUFFS, progress=_report)
     data = replace(data, about={**data.about, "title": "Demo (trained on the simulated testbed)"})
     machine = Machine(
         workers=given.workers, validate_every=500, validation_days=16, max_minutes=given.minutes

@@ -50,6 +50,7 @@ SWITCHES: dict[str, str] = {
     "elevation_bias": "multiply the strength of the elevation bias (0: off)",
     "wind_bias": "multiply the strength of the wind bias (0: off)",
     "bridge_reach": "multiply the reach of the bridge, where it has one (0: no penalty on distance)",
+    "transport": "multiply the length of the paths that air comes by (0: it stays where it is)",
     "scan_raster": "1: read groups row by row, whatever the wind",
 }
 """Steps that change the network while it runs."""

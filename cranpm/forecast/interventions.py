@@ -32,6 +32,7 @@ from cranpm.forecast.intervention_names import HIDDEN_GROUPS, SWITCHES, Step, pa
 from cranpm.model import CranPM
 from cranpm.model.branches import ElevationBlock, GlobalBranch
 from cranpm.model.bridge import BridgeLayer
+from cranpm.model.transport import Transport
 from cranpm.model.windscan import WindScan
 
 Steps = Iterable[tuple[str, float]]
@@ -221,6 +222,8 @@ def _switch(module: nn.Module, step: Step, put: Any) -> None:
     elif step.name == "bridge_reach" and isinstance(module, BridgeLayer) and module.raw_reach is not None:
         reach = module.raw_reach
         put(module, "raw_reach", None if off else _parameter(reach + math.log(step.value), reach))
+    elif step.name == "transport" and isinstance(module, Transport):
+        put(module, "length", module.length * step.value)
     elif step.name == "scan_raster" and isinstance(module, GlobalBranch) and step.value:
         put(module, "scan", WindScan(module.scan.size, "raster").to(module.scan.table.device))
 

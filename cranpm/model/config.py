@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+FRACTIONS = (0.5, 1.0, 1.5)
+"""Points of a back trajectory that are looked at, as shares of the lead time: a daily mean smears an arrival."""
 SCANS = ("wind", "raster", "random")
 SHUFFLES = ("unshifted", "all")
 FUSIONS = ("none", "cross", "sum", "film", "concat", "coarse_queries", "bidirectional")
@@ -106,6 +108,14 @@ class ModelConfig:
     growth: bool = False
     """Whether the head gives an offset and factors of x_t and x_{t-1}: most of a day's change is air growing or losing
     what it holds, and a product is learned sooner than rebuilt from sums. Not in the paper; on in `small`, `tiny`."""
+    transport: bool = False
+    """Whether the head also gives factors of what the wind carries in (`cranpm.model.transport`): PM2.5 where the air
+    was before, minus PM2.5 here. Not in the paper; on in `small`, `tiny`."""
+    coarse_forecast: bool = False
+    """Whether the global branch's own forecast of the coarse change (`cranpm.model.coarse_forecast`) joins what the
+    head multiplies: what tokens know of tomorrow reaches the map node by node. Not in the paper; in `small`, `tiny`."""
+    pm2p5_channel: int = 30
+    """Coarse channel that is carried and whose change is forecast: CAMS PM2.5 of day t."""
     scan: str = "wind"
     """Order of tokens within a 7x7 group: "wind" (upwind first), "raster" (R3), "random" (fixed)."""
     shuffle_in: str = "unshifted"
@@ -137,6 +147,11 @@ class ModelConfig:
                 f"ModelConfig.coarse_channels is {self.coarse_channels}; expected an even number "
                 "(day t, then the same channels of day t-1)."
             )
+        for field in ("transport", "coarse_forecast"):
+            if getattr(self, field) and (not self.growth or self.fusion == "none"):
+                raise ValueError(
+                    f'ModelConfig.{field} needs growth=True and a coarse branch (fusion other than "none").'
+                )
         if 2 ** (len(self.decoder_channels) - 1) != self.local_patch:
             raise ValueError(
                 f"ModelConfig.decoder_channels has {len(self.decoder_channels)} entries; expected "
@@ -166,6 +181,22 @@ class ModelConfig:
         if not self.growth:
             return ()
         return (0, self.local_channels - 1) if self.previous_day else (0,)
+
+    @property
+    def transport_points(self) -> int:
+        """Points of each lead's back trajectory whose PM2.5 the head multiplies (0 without transport)."""
+        return len(FRACTIONS) if self.transport else 0
+
+    @property
+    def coarse_pm2p5_channels(self) -> tuple[int, ...]:
+        """Coarse PM2.5 of day t and, where it is read, of day t-1."""
+        today = self.pm2p5_channel
+        return (today, today + self.coarse_channels // 2) if self.previous_day else (today,)
+
+    @property
+    def head_amounts(self) -> int:
+        """Fields that the map's head gives factors of (`CranPM.amounts`)."""
+        return len(self.growth_channels) + self.transport_points + self.coarse_forecast
 
     @property
     def coarse_channels_read(self) -> int:
@@ -235,6 +266,8 @@ def small() -> ModelConfig:
         bridge_reach=True,
         local_position="domain",
         growth=True,
+        transport=True,
+        coarse_forecast=True,
         drop_path=0.05,
         input_dropout=0.05,
     )
@@ -256,6 +289,8 @@ def tiny() -> ModelConfig:
         bridge_reach=True,
         local_position="domain",
         growth=True,
+        transport=True,
+        coarse_forecast=True,
         drop_path=0.0,
         input_dropout=0.0,
     )

@@ -104,7 +104,7 @@ def apply_growth(parts: Tensor, amounts: Tensor | None) -> Tensor:
     ----------
     parts : Tensor, shape (B, 1 + n, ...)
     amounts : Tensor, shape (B, n, ...), or None
-        Normalised PM2.5 of days t and t-1.
+        Normalised PM2.5 of days t and t-1, and what the wind carries in.
 
     Returns
     -------
@@ -129,7 +129,8 @@ class Decoder(nn.Module):
     fine_channels : int
         Fields that join the last doubling at full detail, folded 2x2 into channels; 0 for none.
     growth : int
-        Fields that the head gives factors of, today's and yesterday's PM2.5: Delta = offset + a x_t + b x_{t-1}.
+        Fields that the head gives factors of, today's and yesterday's PM2.5 and upwind differences u_k:
+        Delta = offset + a x_t + b x_{t-1} + sum c_k u_k.
     """
 
     def __init__(
@@ -178,8 +179,8 @@ class Decoder(nn.Module):
             Rows and columns of tokens.
         fine : Tensor, shape (B, fine_channels, S, S), optional
             Fields for the fine skip.
-        amounts : Tensor, shape (B, 2, S, S), optional
-            Normalised PM2.5 of days t and t-1, which the growth factors multiply.
+        amounts : Tensor, shape (B, growth, S, S), optional
+            What the growth factors multiply.
 
         Returns
         -------

@@ -24,7 +24,7 @@ class GlobalInputs:
     elevation: Tensor
     """(B or 1, Hc, Wc) [m], for the elevation bias."""
     wind: Tensor
-    """(B, 2, Hc, Wc) u10, v10 of day t [m s-1]; feeds only the scan order."""
+    """(B, 2, Hc, Wc) u10, v10 of day t [m s-1]; feeds only priors: the scan order and, where it is on, transport."""
     latitude: Tensor
     """(Hc,) [degrees]."""
     longitude: Tensor
@@ -70,6 +70,14 @@ class GlobalContext:
     """For each bridge layer, (B, h, Ng, dh)."""
     values: tuple[Tensor, ...] = ()
     """For each bridge layer, (B, h, Ng, dh)."""
+    upwind: Tensor | None = None
+    """(B, leads, 3, Hc, Wc) what the wind carries to each coarse node, minus what is there; None without transport."""
+    paths: Tensor | None = None
+    """(B, points, 2, Hc, Wc) row and column of the points of each node's back trajectory; None without transport."""
+    change: Tensor | None = None
+    """(B, leads, Hc, Wc) the global branch's own forecast of coarse PM2.5's change; None where it makes none."""
+    nodes: tuple[Tensor, Tensor] | None = None
+    """(Hc,) and (Wc,) latitude and longitude of the coarse nodes, padding included [degrees]."""
 
     def axes(self) -> tuple[Tensor, Tensor]:
         """Latitude of each row and longitude of each column of tokens [degrees]."""
@@ -115,6 +123,10 @@ class GlobalContext:
             grid=self.grid,
             keys=tuple(map(move, self.keys)),
             values=tuple(map(move, self.values)),
+            upwind=None if self.upwind is None else move(self.upwind),
+            paths=None if self.paths is None else move(self.paths),
+            change=None if self.change is None else move(self.change),
+            nodes=None if self.nodes is None else (move(self.nodes[0]), move(self.nodes[1])),
         )
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .attention import init_weights
 from .branches import GlobalBranch, LocalBranch
+from .coarse_forecast import CoarseForecast
 from .config import ModelConfig
 from .decoder import Decoder
 from .embed import place_on_axis, token_centres
@@ -21,6 +22,7 @@ from .inputs import (
     pad_global,
 )
 from .trace import BRIDGE_TRACE, Trace
+from .transport import Transport, at_cells
 
 
 def add_residual(today: Tensor, delta: Tensor, scale: float = 20.0) -> Tensor:
@@ -66,12 +68,20 @@ class CranPM(nn.Module):
             kind=config.decoder,
             skip=config.skip,
             fine_channels=len(config.fine_channels),
-            growth=len(config.growth_channels),
+            growth=config.head_amounts,
         )
+        self.transport = (
+            Transport(config.local_width, config.global_patch, config.num_leads) if config.transport else None
+        )
+        self.coarse_head = CoarseForecast.of(config, config.num_leads) if config.coarse_forecast else None
         self._init_weights()
 
     def _init_weights(self) -> None:
         init_weights(self)
+        if self.transport is not None:
+            self.transport.reset()
+        if self.coarse_head is not None:
+            self.coarse_head.reset()
         c = self.config
         if c.previous_day:  # the day before starts as if absent, and is learned from there
             self.local_branch.embed.zero_channels(c.local_channels - 1)
@@ -90,6 +100,10 @@ class CranPM(nn.Module):
         tokens, valid = self.global_branch(inputs.fields, inputs.elevation, inputs.wind, inputs.valid, trace)
         context, keys, values = self.bridge.prepare(tokens)
         rows, columns = (size // self.config.global_patch for size in inputs.fields.shape[-2:])
+        upwind, paths = self._carry(inputs, context, (rows, columns))
+        change = None
+        if self.coarse_head is not None:
+            change = self.coarse_head(context, (rows, columns), self.coarse_pm2p5(inputs), upwind)
         return GlobalContext(
             tokens=context,
             latitude=latitude,
@@ -98,7 +112,26 @@ class CranPM(nn.Module):
             grid=(rows, columns),
             keys=keys,
             values=values,
+            upwind=upwind,
+            paths=paths,
+            change=change,
+            nodes=(inputs.latitude, inputs.longitude),
         )
+
+    def _carry(
+        self, inputs: GlobalInputs, context: Tensor, grid: tuple[int, int]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """What the wind brings to each coarse node, and the paths it comes by."""
+        if self.transport is None:
+            return None, None
+        pm2p5 = inputs.fields[:, self.config.pm2p5_channel]
+        return self.transport(
+            context, grid, pm2p5, inputs.wind, inputs.elevation, inputs.latitude, inputs.valid
+        )
+
+    def coarse_pm2p5(self, inputs: GlobalInputs) -> Tensor:
+        """Coarse PM2.5 of days t and, where it is read, t-1, normalised, (B, 2, Hc, Wc)."""
+        return inputs.fields[:, self.config.coarse_pm2p5_channels]
 
     def forecast_delta(
         self,
@@ -127,7 +160,7 @@ class CranPM(nn.Module):
             one map for each.
         """
         tokens, patches = self.fuse(inputs, context, day_index, trace)
-        delta = self._decode(inputs, tokens, patches)
+        delta = self._decode(inputs, tokens, patches, self.amounts(inputs, context, day_index))
         # an absolute head gives the map itself; we return its change from today's
         if self.config.output == "absolute":
             delta = delta - inputs.fields[:, 0]
@@ -135,20 +168,45 @@ class CranPM(nn.Module):
             trace.record("delta", delta)
         return delta
 
-    def _decode(self, inputs: LocalInputs, tokens: Tensor, patches: Tensor) -> Tensor:
+    def _decode(self, inputs: LocalInputs, tokens: Tensor, patches: Tensor, amounts: Tensor | None) -> Tensor:
         grid = (inputs.wind.shape[-2], inputs.wind.shape[-1])
         fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
-        amounts = self._amounts(inputs)
         if len(tokens) == len(inputs.fields):
             return self.decoder(tokens, patches, grid, fine, amounts)
         # several leads of one tile: one map at a time stays in a CPU's cache
-        one_by_one = zip(tokens.split(1), patches.split(1), strict=True)
-        return torch.cat([self.decoder(t, p, grid, fine, amounts) for t, p in one_by_one])
+        shared = [
+            None if amounts is None else amounts.expand(len(tokens), -1, -1, -1)[i : i + 1]
+            for i in range(len(tokens))
+        ]
+        one_by_one = zip(tokens.split(1), patches.split(1), shared, strict=True)
+        return torch.cat([self.decoder(t, p, grid, fine, a) for t, p, a in one_by_one])
 
-    def _amounts(self, inputs: LocalInputs) -> Tensor | None:
-        """Normalised PM2.5 (B, 2, S, S) of days t and t-1, for a head that gives factors of them."""
+    def amounts(
+        self, inputs: LocalInputs, context: GlobalContext, day_index: Tensor | None = None
+    ) -> Tensor | None:
+        """What a head with growth gives factors of; None without growth.
+
+        Returns
+        -------
+        Tensor, shape (B, n, S, S)
+            Normalised PM2.5 of days t and t-1; with transport, what the wind carries in over the lead time, minus what
+            is there; with a coarse forecast, that. Of one tile at several lead times, one set for each.
+        """
         channels = self.config.growth_channels
-        return inputs.fields[:, channels] if channels else None
+        if not channels:
+            return None
+        held = inputs.fields[:, channels]
+        if context.nodes is None or (context.upwind is None and context.change is None):
+            return held
+        lead = inputs.lead - 1
+        day = torch.zeros_like(lead) if day_index is None and len(context.tokens) == 1 else day_index
+        if day is None:
+            day = torch.arange(len(lead), device=lead.device)
+        coarse = [] if context.upwind is None else [context.upwind[day, lead]]
+        if context.change is not None:
+            coarse.append(context.change[day, lead].float()[:, None])
+        at_tiles = at_cells(torch.cat(coarse, 1), context.nodes, inputs.latitude, inputs.longitude)
+        return torch.cat([held.expand(len(at_tiles), -1, -1, -1), at_tiles.to(held.dtype)], dim=1)
 
     def fuse(
         self,

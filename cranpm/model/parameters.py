@@ -8,6 +8,7 @@ from torch import nn
 from .config import ModelConfig, get_preset
 from .decoder import transposed_channels
 from .network import CranPM
+from .transport import nodes_over
 
 
 def describe_parameters(preset: str | ModelConfig) -> dict[str, int]:
@@ -20,6 +21,8 @@ def describe_parameters(preset: str | ModelConfig) -> dict[str, int]:
         "local_branch": network.local_branch,
         "bridge": network.bridge,
         "decoder": network.decoder,
+        "transport": network.transport,
+        "coarse_head": network.coarse_head,
     }
     counts = {
         name: sum(p.numel() for p in part.parameters()) if part is not None else 0
@@ -51,7 +54,7 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict]:
 
 
 BIAS_PARAMETERS = ("raw_alpha", "beta", "raw_reach", "relative_table")
-"""Parameters that attention biases are made of."""
+"""Parameters that attention biases are made of (and the damping of transport, which is one too)."""
 
 
 def learn_biases(network: nn.Module, learn: bool) -> None:
@@ -99,11 +102,26 @@ def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = 
             c.mlp_ratio,
         )
         flops["bridge_keys_values"] = 2 * ng * c.global_width * d
+        flops["global"] += 2 * ng * d * c.global_patch**2 * _node_values(c)
         if c.fusion == "cross":  # keys and values of the coarse tokens, once per day
             flops["bridge_keys_values"] += c.bridge_depth * 2 * ng * 2 * d * d
         flops["bridge"] = c.bridge_depth * _fusion_flops(c.fusion, nl, ng, d, int(c.mlp_ratio * d))
+        coarse_fields = c.transport_points + c.coarse_forecast
+        flops["decoder"] += _to_cells_flops(coarse_fields, tile) if coarse_fields else 0
     flops["per_tile"] = flops["local"] + flops["bridge"] + flops["decoder"]
     return flops
+
+
+def _node_values(config: ModelConfig) -> int:
+    """Numbers read from tokens for each coarse node: corrections of its path, and parts of the coarse forecast."""
+    parts = 1 + len(config.coarse_pm2p5_channels) + config.transport_points
+    return 2 * config.transport + config.num_leads * parts * config.coarse_forecast
+
+
+def _to_cells_flops(fields: int, tile: int) -> int:
+    """Bilinear interpolation of coarse fields to a tile's cells, as two matrix products (`transport.at_cells`)."""
+    nodes = nodes_over(tile)
+    return 2 * fields * nodes * tile * (nodes + tile)
 
 
 def _branch_flops(tokens: int, patch_values: int, width: int, depth: int, window: int, ratio: float) -> int:
@@ -141,7 +159,7 @@ def _decoder_flops(config: ModelConfig, tokens: int) -> int:
     total = 4 * tokens * width * channels[0] if config.skip else 0
     if not config.skip and channels[0] != width:
         total = 2 * tokens * width * channels[0]
-    cells, parts = tokens, 1 + len(config.growth_channels)
+    cells, parts = tokens, 1 + config.head_amounts
     if config.decoder == "convt":
         last, cells = transposed_channels(channels), tokens * config.local_patch**2
         return total + 2 * cells * channels[0] * last + 36 * cells * last * last + 2 * cells * last * parts

@@ -13,7 +13,8 @@ EPOCH = np.datetime64("1970-01-01", "D")
 """Day number 0."""
 
 STREAMS = {
-    name: index for index, name in enumerate(("flow", "slow", "chemistry", "fires", "products", "stations"))
+    name: index
+    for index, name in enumerate(("flow", "slow", "chemistry", "fires", "products", "stations", "puffs"))
 }
 
 

@@ -19,6 +19,7 @@ import torch
 from cranpm.testbed.downscale import downscaler
 from cranpm.testbed.instruments import cams_like, retrieval
 from cranpm.testbed.noise import day_number
+from cranpm.testbed.puffs import puff_path
 from cranpm.testbed.world import DEFAULT_SEED, SOURCE, World
 
 _OPEN_DAYS = 1024
@@ -60,6 +61,11 @@ class WorldSource:
 
     def coarse(self, day: np.datetime64) -> np.ndarray:
         return self._day(day)["coarse"]
+
+    def puff_response(self, day: np.datetime64) -> np.ndarray | None:
+        """What smoke added to a day does, (4, Hc + 1, Wc + 1) [ug m-3]; None where nobody asked (`testbed.puffs`)."""
+        path = puff_path(self._folder, day)
+        return np.load(path).astype(np.float32) if path.exists() else None
 
     def pm2p5(self, day: np.datetime64, rows: slice, cols: slice) -> np.ndarray:
         held = self._day(day)

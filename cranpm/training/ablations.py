@@ -19,13 +19,17 @@ def _recipe(**changes: Any) -> Callable[[Recipe], Recipe]:
 
 def _no_fusion(recipe: Recipe) -> Recipe:
     """No coarse branch: what would teach it alone goes with it."""
-    without = _model(fusion="none", local_position="tile", bridge_reach=False)(recipe)
+    without = _model(
+        fusion="none", local_position="tile", bridge_reach=False, transport=False, coarse_forecast=False
+    )(recipe)
     return replace(without, global_epochs=0, coarse_weight=0.0)
 
 
 def _absolute(recipe: Recipe) -> Recipe:
     """The head gives the map itself; factors of today's map would bring the delta back in."""
-    return replace(_model(output="absolute", growth=False)(recipe), token_steps=0)
+    return replace(
+        _model(output="absolute", growth=False, transport=False, coarse_forecast=False)(recipe), token_steps=0
+    )
 
 
 def _convt(recipe: Recipe) -> Recipe:
@@ -46,7 +50,10 @@ ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     "full": ("nothing taken out", lambda recipe: recipe),
     "R1": ("without cross-scale attention: no coarse branch", _no_fusion),
     "R2": ("without the elevation bias", _model(elevation_bias=False)),
-    "R3": ("without wind scan and wind bias", _model(wind_bias=False, scan="raster")),
+    "R3": (
+        "without wind scan, wind bias and transport",
+        _model(wind_bias=False, scan="raster", transport=False),
+    ),
     "R4": ("transposed convolution for the decoder", _convt),
     "R5": ("absolute map instead of its change", _absolute),
     "R6": ("without the focal frequency loss", _recipe(frequency_weight=0.0)),
@@ -54,6 +61,8 @@ ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     "R8": ("without the day before", _model(previous_day=False)),
     "scan-only": ("wind scan, but no wind bias", _model(wind_bias=False)),
     "bias-only": ("wind bias, but raster order", _model(scan="raster")),
+    "no-coarse-forecast": ("without the global branch's own forecast", _model(coarse_forecast=False)),
+    "no-transport": ("without what the wind carries in", _model(transport=False)),
     "A": ("MSE alone, one day a step, no day before (Table 3b)", _baseline),
     "B": (
         "A with the effective batch",

@@ -21,6 +21,7 @@ from cranpm.data.samples import (
 from cranpm.data.source import DaySource
 from cranpm.domain import PM_SCALE, Statistics, channel_index
 from cranpm.model import GlobalInputs, LocalInputs
+from cranpm.training.puffs import Puff, Puffs
 from cranpm.training.station_points import StationPoints, StationReader
 
 SUBSTITUTES = 20
@@ -45,10 +46,9 @@ class TrainingBatch:
     today: torch.Tensor
     target: torch.Tensor
     mask: torch.Tensor
-    coarse_amounts: torch.Tensor | None = None
-    """(D, 2, Hc, Wc) coarse PM2.5 of days t and t-1, in network units; None where not asked for."""
     coarse_change: torch.Tensor | None = None
-    """(D, leads, Hc, Wc) its change by each lead, in network units, NaN where unknown."""
+    """(D, leads, Hc, Wc) change of coarse PM2.5 by each lead, in network units, NaN where unknown; None where not asked
+    for."""
     stations: StationPoints | None = None
     """Station values in the tiles; None where not asked for."""
     groups: tuple[DayGroup, ...]
@@ -84,6 +84,7 @@ def make_batch(
     tile_size: int,
     coarse: CoarseChange | None = None,
     stations: StationReader | None = None,
+    puffs: Puffs | None = None,
 ) -> TrainingBatch:
     """Read the tiles of some day groups, and where asked for the coarse change of their days and station values.
 
@@ -92,8 +93,9 @@ def make_batch(
     BadSampleError, MissingInputError
         If a day or a tile holds infinite values or lacks too much; the message names it.
     """
-    amounts, change = (None, None) if coarse is None else coarse.read([g.init_time for g in groups])
-    samples = [_coarse(source, group.init_time, statistics) for group in groups]
+    smoke = [None if puffs is None else puffs.draw(group.epoch, group.init_time) for group in groups]
+    change = None if coarse is None else coarse.read([g.init_time for g in groups], smoke)
+    samples = _coarse_days(source, [group.init_time for group in groups], statistics, smoke)
     tiles = [(d, tile) for d, group in enumerate(groups) for tile in group.tiles]
     day = np.timedelta64(1, "D")
     fine = source.domain.fine
@@ -110,6 +112,9 @@ def make_batch(
                 f"init day {tile.init_time}, lead {tile.lead}, tile at row {tile.row}, "
                 f"col {tile.col}: PM2.5 of {tile.init_time + offset * day}",
             )
+            puff = smoke[d]
+            if puff is not None and offset >= 0:
+                field = field + puff.on_tile(offset, tile.row, tile.col, tile_size)
             parts.append(field)
         elevation.append(source.elevation[rows, cols])
         wind.append(wind_at_tokens(samples[d].wind_box, tile.row, tile.col, tile_size))
@@ -132,7 +137,6 @@ def make_batch(
         today=now,
         target=then,
         mask=torch.isfinite(now) & torch.isfinite(then),
-        coarse_amounts=amounts,
         coarse_change=change,
         stations=None if stations is None else stations.read([tile for _, tile in tiles], tile_size),
         groups=groups,
@@ -148,29 +152,47 @@ def _refuse_infinite(values: np.ndarray, what: str) -> None:
 
 
 def read_global(
-    source: DaySource, init_times: Sequence[np.datetime64], statistics: Statistics
+    source: DaySource,
+    init_times: Sequence[np.datetime64],
+    statistics: Statistics,
+    smoke: Sequence[Puff | None] = (),
 ) -> GlobalInputs:
-    """Coarse inputs of some init days."""
-    return _global_inputs([_coarse(source, day, statistics) for day in init_times])
+    """Coarse inputs of some init days, with smoke where there is some."""
+    return _global_inputs(_coarse_days(source, init_times, statistics, smoke))
+
+
+def _coarse_days(
+    source: DaySource,
+    init_times: Sequence[np.datetime64],
+    statistics: Statistics,
+    smoke: Sequence[Puff | None],
+) -> list[CoarseSample]:
+    samples = [_coarse(source, day, statistics) for day in init_times]
+    for index, puff in enumerate(smoke):
+        if puff is not None:
+            samples[index] = puff.on_coarse(samples[index], statistics)
+    return samples
 
 
 class CoarseChange:
-    """PM2.5 of the coarse product, and how it changes by each lead; fields read once are kept (0.2 MB a day)."""
+    """How PM2.5 of the coarse product changes by each lead; fields read once are kept (0.2 MB a day)."""
 
     def __init__(self, source: DaySource, leads: Sequence[int]) -> None:
         self._source, self._leads = source, tuple(leads)
         self._channel = channel_index("pm2p5")
         self._kept: dict[np.datetime64, torch.Tensor] = {}
 
-    def read(self, init_times: Sequence[np.datetime64]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Amounts (D, 2, Hc, Wc) on days t and t-1, gaps 0, and changes (D, leads, Hc, Wc), NaN in gaps."""
+    def read(self, init_times: Sequence[np.datetime64], smoke: Sequence[Puff | None] = ()) -> torch.Tensor:
+        """Changes (D, leads, Hc, Wc) in network units, NaN in gaps."""
         one = np.timedelta64(1, "D")
-        amounts = [torch.stack([self._day(day), self._day(day - one)]) for day in init_times]
         changes = [
             torch.stack([self._day(day + lead * one) - self._day(day) for lead in self._leads])
             for day in init_times
         ]
-        return torch.nan_to_num(torch.stack(amounts)), torch.stack(changes)
+        for index, puff in enumerate(smoke):
+            if puff is not None:
+                changes[index] = puff.on_change(changes[index], self._leads)
+        return torch.stack(changes)
 
     def _day(self, day: np.datetime64) -> torch.Tensor:
         if day not in self._kept:
@@ -217,12 +239,13 @@ class TrainingDays(IterableDataset):
         share: tuple[int, int] = (0, 1),
         coarse_change: bool = False,
         stations: StationReader | None = None,
+        puffs: Puffs | None = None,
     ) -> None:
         self.source, self.sampler, self.statistics = source, sampler, statistics
         self.days_per_step, self.first_step = days_per_step, first_step
         self.share = share
         """(rank, world size): each process takes every world-size-th day group."""
-        self.stations = stations
+        self.stations, self.puffs = stations, puffs
         self._coarse = CoarseChange(source, sampler.leads) if coarse_change else None
 
     def groups(self, step: int) -> tuple[DayGroup, ...]:
@@ -244,6 +267,7 @@ class TrainingDays(IterableDataset):
                     self.sampler.tile_size,
                     self._coarse,
                     self.stations,
+                    self.puffs,
                 )
             except (BadSampleError, MissingInputError) as error:
                 faults.append(str(error))

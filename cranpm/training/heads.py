@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
+from cranpm.model import CranPM, GlobalContext, GlobalInputs
+from cranpm.model.coarse_forecast import CoarseForecast
 from cranpm.model.decoder import apply_growth
 
 
 class TokenHead(nn.Module):
     """Reads the mean change of its patch from a fused token, as the decoder's head would."""
 
-    def __init__(self, width: int, patch: int, growth: tuple[int, ...]) -> None:
+    def __init__(self, width: int, patch: int, amounts: int) -> None:
         super().__init__()
-        self.patch, self.growth = patch, growth
+        self.patch = patch
         self.norm = nn.LayerNorm(width)
-        self.read = nn.Linear(width, 1 + len(growth))
+        self.read = nn.Linear(width, 1 + amounts)
         nn.init.zeros_(self.read.weight)
         nn.init.zeros_(self.read.bias)
 
-    def forward(self, tokens: torch.Tensor, fields: torch.Tensor) -> torch.Tensor:
-        """Tokens (B, Nl, Dl) and local fields (B, 5, S, S) to mean changes (B, Nl)."""
-        amounts = None
-        if self.growth:
-            amounts = nn.functional.avg_pool2d(fields[:, self.growth], self.patch).flatten(2)
+    def forward(self, tokens: torch.Tensor, amounts: torch.Tensor | None) -> torch.Tensor:
+        """Tokens (B, Nl, Dl) and what the head multiplies, (B, n, S, S), to mean changes (B, Nl)."""
+        if amounts is not None:
+            amounts = nn.functional.avg_pool2d(amounts, self.patch).flatten(2)
         return apply_growth(self.read(self.norm(tokens)).transpose(1, 2), amounts)
 
 
-class CoarseHead(nn.Module):
-    """Reads the change of coarse PM2.5 at the nodes of each global token's patch, for every lead at once."""
-
-    def __init__(self, width: int, patch: int, leads: int) -> None:
-        super().__init__()
-        self.patch, self.leads = patch, leads
-        self.norm = nn.LayerNorm(width)
-        self.read = nn.Linear(width, leads * 3 * patch * patch)
-        nn.init.zeros_(self.read.weight)
-        nn.init.zeros_(self.read.bias)
-
-    def forward(self, tokens: torch.Tensor, grid: tuple[int, int], amounts: torch.Tensor) -> torch.Tensor:
-        """Tokens (B, Ng, Dl) and coarse PM2.5 of t and t-1 (B, 2, Hc, Wc) to changes (B, leads, Hc, Wc)."""
-        rows, cols = grid
-        parts = (
-            self.read(self.norm(tokens))
-            .unflatten(1, grid)
-            .unflatten(-1, (3, self.leads, self.patch, self.patch))
+def coarse_change(
+    network: CranPM,
+    head: CoarseForecast | None,
+    inputs: GlobalInputs,
+    context: GlobalContext,
+    leads: Sequence[int],
+) -> torch.Tensor:
+    """What global tokens say of the coarse change, (B, leads, Hc, Wc): the network's own forecast, or a readout's."""
+    rows, columns = inputs.fields.shape[-2:]
+    if context.change is not None:
+        return context.change[:, [lead - 1 for lead in leads], :rows, :columns]
+    if head is None:
+        raise ValueError(
+            "This network makes no coarse forecast of its own; give a readout (CoarseForecast.of)."
         )
-        parts = parts.permute(0, 3, 4, 1, 5, 2, 6).reshape(
-            len(tokens), 3, self.leads, rows * self.patch, cols * self.patch
-        )
-        return apply_growth(parts[..., : amounts.shape[-2], : amounts.shape[-1]], amounts[:, :, None])
+    return head(context.tokens, context.grid, network.coarse_pm2p5(inputs), context.upwind)

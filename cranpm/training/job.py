@@ -25,13 +25,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from cranpm.data.source import init_times
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import CheckpointInfo, save_checkpoint
+from cranpm.model.coarse_forecast import CoarseForecast
 from cranpm.training.card import checkpoint_meta, write_card
 from cranpm.training.curve import draw_learning_curve
-from cranpm.training.heads import CoarseHead
 from cranpm.training.health import refuse_non_finite
 from cranpm.training.lock import RunLock
 from cranpm.training.loop import SAVE_EVERY, train
 from cranpm.training.pretrain import pretrain_global
+from cranpm.training.puffs import Puffs
 from cranpm.training.recipes import Recipe
 from cranpm.training.source import TrainingData, training_days
 from cranpm.training.state import SavedState, TrainStateError, TrainStates
@@ -185,7 +186,7 @@ def _first_lesson(
     stop: StopRequest,
     machine: Machine,
     report: Callable[[str], None],
-) -> tuple[CranPM, CoarseHead | None]:
+) -> tuple[CranPM, CoarseForecast | None]:
     """A network, its global branch taught where the recipe says so."""
     torch.manual_seed(recipe.seed)
     network = CranPM(recipe.model)
@@ -203,6 +204,7 @@ def _first_lesson(
         days_per_step=4,
         bias_every=recipe.bias_every,
         autocast=recipe.precision == "bf16-mixed",
+        puffs=Puffs.of(recipe, data.source),
         device="cuda" if torch.cuda.is_available() else "cpu",
         report=report,
         states=states,
@@ -222,7 +224,7 @@ def _fit(
     saved: SavedState | None,
     stop: StopRequest,
     network: CranPM | None,
-    head: CoarseHead | None,
+    head: CoarseForecast | None,
 ) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings(

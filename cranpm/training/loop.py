@@ -21,13 +21,14 @@ from cranpm.data.sampler import TileSampler
 from cranpm.data.source import DaySource, init_times
 from cranpm.domain import Statistics
 from cranpm.model import CranPM
+from cranpm.model.coarse_forecast import CoarseForecast
 from cranpm.training.average import WeightAverage
 from cranpm.training.batches import TrainingBatch, TrainingDays
 from cranpm.training.cost import matmul_rate
-from cranpm.training.heads import CoarseHead
 from cranpm.training.health import HealthWatch
 from cranpm.training.module import Training
 from cranpm.training.progress import Bar, Pace
+from cranpm.training.puffs import Puffs
 from cranpm.training.recipes import Recipe
 from cranpm.training.saving import Position, StateIO, StateSaver
 from cranpm.training.state import SavedState, TrainStates
@@ -45,7 +46,7 @@ def train(
     out: Path | str,
     *,
     network: CranPM | None = None,
-    coarse_head: CoarseHead | None = None,
+    coarse_head: CoarseForecast | None = None,
     validate_every: int = 200,
     validation_days: int = 24,
     workers: int = 1,
@@ -72,7 +73,7 @@ def train(
         Logs (TensorBoard and CSV).
     network : CranPM, optional
         Go on from this one, for instance after `pretrain_global`; a new one by default.
-    coarse_head : CoarseHead, optional
+    coarse_head : CoarseForecast, optional
         Its readout, where the recipe goes on teaching the coarse change.
     max_seconds : float, optional
         Stop after this long; the schedule does not know of it.
@@ -160,6 +161,7 @@ def _batches(
         days_per_step=recipe.days_per_step,
         coarse_change=recipe.coarse_weight > 0,
         stations=station_reader(recipe, source),
+        puffs=Puffs.of(recipe, source),
     )
     held = init_times(source, "validation", recipe.splits, recipe.leads)
     if not held:

@@ -11,10 +11,11 @@ import torch
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM, GlobalContext
+from cranpm.model.coarse_forecast import CoarseForecast
 from cranpm.model.parameters import learn_biases
 from cranpm.model.parameters import parameter_groups as decay_groups
 from cranpm.training.batches import TrainingBatch
-from cranpm.training.heads import CoarseHead, TokenHead
+from cranpm.training.heads import TokenHead, coarse_change
 from cranpm.training.health import Health
 from cranpm.training.losses import (
     focal_frequency_loss,
@@ -33,16 +34,15 @@ class Training(L.LightningModule):
     """CRAN-PM with its loss, optimiser and schedule."""
 
     def __init__(
-        self, recipe: Recipe, network: CranPM | None = None, coarse_head: CoarseHead | None = None
+        self, recipe: Recipe, network: CranPM | None = None, coarse_head: CoarseForecast | None = None
     ) -> None:
         super().__init__()
         self.recipe = recipe
         self.network = CranPM(recipe.model) if network is None else network
         model = recipe.model
-        self.token_head = TokenHead(model.local_width, model.local_patch, model.growth_channels)
-        if coarse_head is None and recipe.coarse_weight:
-            coarse_head = CoarseHead(model.local_width, model.global_patch, len(recipe.leads))
-        self.coarse_head = coarse_head if recipe.coarse_weight else None
+        self.token_head = TokenHead(model.local_width, model.local_patch, model.head_amounts)
+        wanted = recipe.coarse_weight and not model.coarse_forecast
+        self.coarse_head = (coarse_head or CoarseForecast.of(model, len(recipe.leads))) if wanted else None
         self.health = Health(recipe.most_skipped)
         self.updating = False
         self.latest: dict[str, torch.Tensor] = {}
@@ -55,12 +55,14 @@ class Training(L.LightningModule):
         tokens: the decoder, most of the cost, waits until there is something to draw.
         """
         context = self.network.encode_global(batch.global_inputs)
-        terms = self._coarse_terms(batch, context) if self.training and self.coarse_head is not None else {}
+        terms = self._coarse_terms(batch, context) if self.training and self.recipe.coarse_weight else {}
         extra: torch.Tensor | float = self.recipe.coarse_weight * terms["coarse"] if terms else 0.0
         today, target = torch.nan_to_num(normalise_pm2p5(batch.today)), normalise_pm2p5(batch.target)
         if self.training and self.global_step < self.recipe.token_steps:
             tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
-            change = self.token_head(tokens, batch.local_inputs.fields)
+            change = self.token_head(
+                tokens, self.network.amounts(batch.local_inputs, context, batch.day_index)
+            )
             terms["token"] = token_mse(change, target - today, batch.mask, self._pool)
             terms["loss"] = terms["token"] + extra
             terms["rmse"] = PM_SCALE * terms["token"].detach().sqrt()
@@ -72,11 +74,12 @@ class Training(L.LightningModule):
         return terms | self._map_terms(batch, forecast, today, target, extra)
 
     def _coarse_terms(self, batch: TrainingBatch, context: GlobalContext) -> dict[str, torch.Tensor]:
-        if batch.coarse_amounts is None or batch.coarse_change is None:
+        if batch.coarse_change is None:
             raise ValueError(
                 "coarse_weight needs batches with the coarse change (TrainingDays(coarse_change=True))."
             )
-        predicted = self.coarse_head(context.tokens, context.grid, batch.coarse_amounts)  # type: ignore[misc]
+        leads = self.recipe.leads
+        predicted = coarse_change(self.network, self.coarse_head, batch.global_inputs, context, leads)
         return {"coarse": known_mse(predicted.float(), batch.coarse_change, self._pool)}
 
     def _map_terms(
@@ -196,7 +199,7 @@ def parameter_groups(network: torch.nn.Module, recipe: Recipe) -> list[dict[str,
     """Weights with decay, the rest without; the global branch and the priors at their own rates."""
     own = {id(p): recipe.prior_rate for name, p in network.named_parameters() if is_prior(name)}
     for name, p in network.named_parameters():
-        if "global_branch." in name or name.startswith("coarse_head."):
+        if any(part in name for part in ("global_branch.", "coarse_head.", "transport.")):
             own.setdefault(id(p), recipe.global_rate)
     groups = []
     for group in decay_groups(network, recipe.weight_decay):

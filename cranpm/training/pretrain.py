@@ -18,11 +18,13 @@ from torch import nn
 from cranpm.data.source import DaySource
 from cranpm.domain import Statistics
 from cranpm.model import CranPM
+from cranpm.model.coarse_forecast import CoarseForecast
 from cranpm.model.parameters import learn_biases, parameter_groups
 from cranpm.training.batches import CoarseChange, read_global, to_device
-from cranpm.training.heads import CoarseHead
+from cranpm.training.heads import coarse_change
 from cranpm.training.health import NonFiniteError, refuse_non_finite
 from cranpm.training.losses import known_mse
+from cranpm.training.puffs import Puff, Puffs
 from cranpm.training.randomness import random_state, restore_random_state
 from cranpm.training.state import SavedState, TrainStates
 from cranpm.training.stopping import StopRequest, TrainingStopped
@@ -46,17 +48,20 @@ def pretrain_global(
     bias_every: int = 1,
     seed: int = 1,
     autocast: bool = False,
+    puffs: Puffs | None = None,
     device: str | torch.device = "cpu",
     report: Callable[[str], None] = print,
     states: TrainStates | None = None,
     saved: SavedState | None = None,
     save_every: int = 100,
     stop: StopRequest | None = None,
-) -> CoarseHead:
+) -> CoarseForecast:
     """Train the global branch and the bridge's projection in place.
 
     Parameters
     ----------
+    puffs : Puffs, optional
+        Smoke for some of the training days.
     states, saved : optional
         Where the state of the lesson is kept, and the one to go on from, exactly.
     stop : StopRequest, optional
@@ -64,15 +69,16 @@ def pretrain_global(
 
     Returns
     -------
-    CoarseHead
+    CoarseForecast
         The readout that was trained along, to go on with.
     """
     torch.manual_seed(seed)
     if network.global_branch is None or network.bridge is None:
         raise ValueError('Nothing to teach: this network has no global branch (fusion="none").')
     days_of = _Days(source, statistics, leads, autocast, torch.device(device))
-    head = CoarseHead(network.config.local_width, network.config.global_patch, len(leads))
-    taught = nn.ModuleList([network.global_branch, _projection(network), head]).to(device)
+    head = network.coarse_head or CoarseForecast.of(network.config, len(leads))
+    parts = [network.global_branch, _projection(network), head]
+    taught = nn.ModuleList(parts if network.transport is None else [*parts, network.transport]).to(device)
     optimiser = torch.optim.AdamW(parameter_groups(taught, weight_decay), lr=learning_rate, betas=(0.9, 0.98))
     steps_per_epoch = max(1, len(init_days) // days_per_step)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -89,7 +95,8 @@ def pretrain_global(
         epoch, step = divmod(number, steps_per_epoch)
         days = [init_days[i] for i in orders[epoch][step * days_per_step : (step + 1) * days_per_step]]
         learn_biases(taught, step % bias_every == 0)
-        lesson.learn(taught, *days_of.loss(network, head, days))
+        smoke = [None if puffs is None else puffs.draw(epoch, day) for day in days]
+        lesson.learn(taught, *days_of.loss(network, head, days, smoke))
         ends = step + 1 == steps_per_epoch
         if ends:
             line = f"global branch, epoch {epoch + 1} of {epochs}: "
@@ -115,7 +122,7 @@ class _Lesson:
     def __init__(
         self,
         network: CranPM,
-        head: CoarseHead,
+        head: CoarseForecast,
         optimiser: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LRScheduler,
     ) -> None:
@@ -176,22 +183,27 @@ class _Days:
     ) -> None:
         self._source, self._statistics, self._autocast = source, statistics, autocast
         self._device = device
+        self._leads = leads
         self._changes = CoarseChange(source, leads)
 
     def loss(
-        self, network: CranPM, head: CoarseHead, days: Sequence[np.datetime64]
+        self,
+        network: CranPM,
+        head: CoarseForecast,
+        days: Sequence[np.datetime64],
+        smoke: Sequence[Puff | None] = (),
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared error of the readout, and of persistence."""
-        inputs = to_device(read_global(self._source, days, self._statistics), self._device)
-        amounts, change = (part.to(self._device) for part in self._changes.read(days))
+        inputs = to_device(read_global(self._source, days, self._statistics, smoke), self._device)
+        change = self._changes.read(days, smoke).to(self._device)
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._autocast):
             context = network.encode_global(inputs)
-            predicted = head(context.tokens, context.grid, amounts)
+            predicted = coarse_change(network, head, inputs, context, self._leads)
         return known_mse(predicted.float(), change), known_mse(torch.zeros_like(change), change)
 
 
 @torch.no_grad()
-def _validate(network: CranPM, head: CoarseHead, days_of: _Days, days: Sequence[np.datetime64]) -> float:
+def _validate(network: CranPM, head: CoarseForecast, days_of: _Days, days: Sequence[np.datetime64]) -> float:
     network.eval()
     errors = np.zeros(2)
     for day in days:

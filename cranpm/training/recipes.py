@@ -50,6 +50,9 @@ class Recipe:
     coarse_weight: float = 0.0
     """Weight of the coarse product's change, read from the global tokens (not in the paper): every node of the
     continent teaches the global branch in every step, where tiles alone are few and noisy."""
+    puff_share: float = 0.0
+    """Share of init days that get smoke whose way is known from the simulator (`cranpm.training.puffs`; not in the
+    paper, and none where the source cannot tell)."""
     average_decay: float | None = None
     """Decay of the exponential average of weights that is saved; None saves the last weights."""
     precision: str = "bf16-mixed"
@@ -65,8 +68,9 @@ class Recipe:
                 raise ValueError(f"Recipe.{name} is {getattr(self, name)}; expected at least 1.")
         if not self.learning_rate > 0:
             raise ValueError(f"Recipe.learning_rate is {self.learning_rate}; expected more than 0.")
-        if not 0 <= self.hotspot_ratio <= 1:
-            raise ValueError(f"Recipe.hotspot_ratio is {self.hotspot_ratio}; expected 0..1.")
+        for name in ("hotspot_ratio", "puff_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"Recipe.{name} is {getattr(self, name)}; expected 0..1.")
         if self.tile_size % self.model.local_multiple:
             raise ValueError(
                 f"Recipe.tile_size is {self.tile_size}; expected a multiple of {self.model.local_multiple} "
@@ -106,12 +110,12 @@ def small() -> Recipe:
     return Recipe(
         model=get_preset("small"),
         tile_size=256,
-        global_epochs=12,
-        token_steps=500,
+        global_epochs=14,
+        token_steps=300,
         days_per_step=4,
         tiles_per_day=4,
         hotspot_ratio=0.2,
-        steps=2_000,
+        steps=2_200,
         warmup_steps=50,
         learning_rate=1e-3,
         least_learning_rate=1e-5,
@@ -121,6 +125,7 @@ def small() -> Recipe:
         weight_decay=0.02,
         station_weight=0.0,
         coarse_weight=0.5,
+        puff_share=0.3,
         average_decay=0.99,
         precision="bf16-mixed",
     )

@@ -23,10 +23,13 @@ Periods = Sequence[tuple[str, int]]
 """(first day, number of days)."""
 
 DEMO_PERIODS: Periods = (
-    ("2017-01-01", 730),
+    ("2017-01-01", 1095),
     *((f"2021-{month}-10", 20) for month in ("01", "04", "07", "10")),
 )
-"""Two years to train on, and four windows of the validation year."""
+"""Three years to train on, and four windows of the validation year."""
+
+DEMO_PUFFS: Periods = (("2017-01-02", 362), ("2018-01-02", 360))
+"""Of every second of these days it is known what smoke would do (`cranpm.testbed.puffs`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +86,7 @@ def open_world(
     geography_file: Path | None = None,
     domain: str = "europe",
     simulate: Periods | None = None,
+    puffs: Periods = (),
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> TrainingData:
@@ -97,10 +101,14 @@ def open_world(
         cache, which needs the installed data packages.
     simulate : periods, optional
         What to simulate; by default `DEMO_PERIODS` into an empty folder, and nothing into another.
+    puffs : periods
+        Of which days to simulate the way of added smoke, where the recipe uses it; by default `DEMO_PUFFS` into an
+        empty folder, and none into another.
     device : str
         Where to simulate.
     """
     from cranpm.testbed.geography import Geography, load_geography
+    from cranpm.testbed.puffs import simulate_puffs
     from cranpm.testbed.source import WorldSource, simulate_days
     from cranpm.testbed.world import DEFAULT_SEED, WORLD_VERSION
 
@@ -111,9 +119,11 @@ def open_world(
     else:
         geography = Geography.from_file(geography_file)
     if simulate is None and not any(Path(folder).glob("????-??-??.npz")):
-        simulate = DEMO_PERIODS
+        simulate, puffs = DEMO_PERIODS, DEMO_PUFFS
     if simulate:
         simulate_days(geography, folder, simulate, device=device, progress=progress)
+    if puffs and recipe.puff_share:
+        simulate_puffs(geography, folder, puffs, device=device, progress=progress)
     source = WorldSource(geography, folder)
     days = training_days(source, recipe)
     statistics = _world_statistics(source, days, Path(folder))

@@ -123,7 +123,7 @@ def test_reversing_the_wind_of_the_priors_alone_changes_the_forecast(day, statis
 def test_a_network_without_biases_is_unmoved_by_the_terrain_of_the_priors(
     day, statistics, draw_network, drawn
 ):
-    network = draw_network(replace(tiny(), elevation_bias=False))
+    network = draw_network(replace(tiny(), elevation_bias=False, transport=False))
     for step in TERRAIN_STEPS:
         flat = intervene(day, [(f"{step[0]}/priors", step[1])], statistics)
         assert torch.equal(delta(network, flat), delta(network, day))
@@ -143,9 +143,9 @@ def test_on_a_calm_day_the_wind_bias_gives_nothing_to_switch_off(day, statistics
 
 def test_a_raster_scan_does_not_know_the_wind(day, statistics, drawn):
     turned = intervene(day, [("wind_turn/priors", 90)], statistics)
-    with switched(drawn, [("scan_raster", 1), ("wind_bias", 0)]):
+    with switched(drawn, [("scan_raster", 1), ("wind_bias", 0), ("transport", 0)]):
         assert torch.equal(delta(drawn, turned), delta(drawn, day))
-    with switched(drawn, [("wind_bias", 0)]):
+    with switched(drawn, [("wind_bias", 0), ("transport", 0)]):
         assert not torch.equal(delta(drawn, turned), delta(drawn, day))
 
 

@@ -11,7 +11,9 @@ from cranpm.domain.normalise import PM_SCALE
 from cranpm.model import CranPM, add_residual, bridge_attention, paper, set_plain_attention, small, tiny
 
 ABLATIONS = {
-    "R1 no cross-scale attention": {"fusion": "none"},
+    "R1 no cross-scale attention": {"fusion": "none", "transport": False, "coarse_forecast": False},
+    "no transport": {"transport": False},
+    "no coarse forecast": {"coarse_forecast": False},
     "R2 no elevation bias": {"elevation_bias": False},
     "R3 no wind bias": {"wind_bias": False},
     "R3 no wind scan": {"scan": "raster"},
@@ -67,10 +69,21 @@ def test_the_day_before_starts_as_if_absent(coarse, tiles):
 def test_wind_that_feeds_only_the_scan_changes_the_forecast(build, coarse, tiles, run, shuffle_in):
     inputs = coarse()
     turned = dataclasses.replace(inputs, wind=-inputs.wind)
-    network = build(shuffle_in=shuffle_in)
+    network = build(shuffle_in=shuffle_in, transport=False)
     assert relative(run(network, turned, tiles()), run(network, inputs, tiles())) > 1e-2
-    raster = build(shuffle_in=shuffle_in, scan="raster")  # and by nothing else than the scan
+    raster = build(shuffle_in=shuffle_in, transport=False, scan="raster")  # and by nothing else than the scan
     assert torch.equal(run(raster, turned, tiles()), run(raster, inputs, tiles()))
+
+
+def test_wind_and_terrain_that_feed_only_transport_change_the_forecast(build, coarse, tiles, run):
+    inputs = coarse()
+    turned = dataclasses.replace(inputs, wind=-inputs.wind)
+    flat = dataclasses.replace(inputs, elevation=torch.zeros_like(inputs.elevation))
+    only = {"scan": "raster", "elevation_bias": False}
+    network, without = build(**only), build(**only, transport=False)
+    for changed in (turned, flat):
+        assert relative(run(network, changed, tiles()), run(network, inputs, tiles())) > 1e-3
+        assert torch.equal(run(without, changed, tiles()), run(without, inputs, tiles()))
 
 
 def test_wind_that_feeds_only_the_bias_changes_the_forecast(build, coarse, tiles, run):
@@ -87,7 +100,8 @@ def test_terrain_that_feeds_only_the_bias_changes_the_forecast(build, coarse, ti
     flat_global = dataclasses.replace(global_inputs, elevation=torch.zeros_like(global_inputs.elevation))
     flat_local = dataclasses.replace(local_inputs, elevation=torch.zeros_like(local_inputs.elevation))
     flat = (flat_global, local_inputs) if branch == "coarse" else (global_inputs, flat_local)
-    network, without = build(), build(elevation_bias=False)
+    network = build(transport=False)
+    without = build(transport=False, elevation_bias=False)
     assert relative(run(network, *flat), run(network, global_inputs, local_inputs)) > 1e-3
     assert torch.equal(run(without, *flat), run(without, global_inputs, local_inputs))
 

@@ -46,7 +46,9 @@ def test_the_demo_network_is_small():
     "changes",
     [
         {},
-        {"fusion": "none"},
+        {"fusion": "none", "transport": False, "coarse_forecast": False},
+        {"transport": False},
+        {"coarse_forecast": False},
         {"skip": False},
         {"decoder": "convt", "fine_skip": False},
         {"previous_day": False},
