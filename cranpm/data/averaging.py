@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import sparse
 
@@ -88,6 +90,49 @@ def cell_means(
     array, shape (grid.rows, grid.cols), float32
         NaN where too little of the cell has values.
     """
+    out = np.full(grid.shape, np.nan, dtype=np.float32)
+    for strip, total, share in _strips(values, latitude, longitude, grid, name):
+        enough = share >= least_share
+        out[strip] = np.where(enough, total / np.where(share > 0, share, 1), np.nan)
+    return out[::-1].copy()
+
+
+def cell_sums(
+    values: np.ndarray, latitude: np.ndarray, longitude: np.ndarray, grid: Grid, *, name: str = "data"
+) -> tuple[np.ndarray, np.ndarray]:
+    """What pixels give to each cell, for cells that several files share: add both, then divide.
+
+    Returns
+    -------
+    total, share : array, shape (grid.rows, grid.cols)
+        Sum of values times the share of the cell that they cover, and that share, 0 to 1.
+    """
+    total, share = np.zeros(grid.shape), np.zeros(grid.shape)
+    for strip, part, covered in _strips(values, latitude, longitude, grid, name):
+        total[strip], share[strip] = part, covered
+    return total[::-1], share[::-1]
+
+
+def touched(grid: Grid, latitude: np.ndarray, longitude: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of a grid whose cells pixels may reach."""
+    (south, north), (west, east) = _reach(latitude), _reach(longitude)
+    rows = np.flatnonzero((grid.lat_edges[1:] < north) & (grid.lat_edges[:-1] > south))
+    cols = np.flatnonzero((grid.lon_edges[1:] > west) & (grid.lon_edges[:-1] < east))
+    if not rows.size or not cols.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+
+
+def _reach(centres: np.ndarray) -> tuple[float, float]:
+    """Lowest and highest edge of pixels, and a little more."""
+    half = 0.6 * abs(centres[-1] - centres[0]) / max(centres.size - 1, 1)
+    return centres.min() - half, centres.max() + half
+
+
+def _strips(
+    values: np.ndarray, latitude: np.ndarray, longitude: np.ndarray, grid: Grid, name: str
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """(rows counted from the south, sums, shares of the cells) of a few rows of cells at a time."""
     lat_edges, lon_edges = pixel_edges(latitude, name=name), pixel_edges(longitude, name=name)
     if lat_edges[0] > lat_edges[-1]:
         values, lat_edges = values[::-1], lat_edges[::-1]
@@ -96,19 +141,16 @@ def cell_means(
     row_shares = shares(np.sin(np.radians(np.clip(lat_edges, -90, 90))), south_to_north)
     col_shares = shares(lon_edges, grid.lon_edges)
     area = np.outer(np.diff(south_to_north), np.diff(grid.lon_edges))
-    out = np.full(grid.shape, np.nan, dtype=np.float32)
     for start in range(0, grid.rows, _STRIP):
         strip = slice(start, min(start + _STRIP, grid.rows))
         rows = row_shares[strip]
-        touched = np.unique(rows.indices) if rows.nnz else np.arange(1)
-        block = slice(int(touched[0]), int(touched[-1]) + 1)
+        reached = np.unique(rows.indices) if rows.nnz else np.arange(1)
+        block = slice(int(reached[0]), int(reached[-1]) + 1)
         part = np.asarray(values[block], dtype=np.float64)
         known = np.isfinite(part)
-        weight = _apply(rows[:, block], known.astype(np.float64), col_shares)
-        total = _apply(rows[:, block], np.where(known, part, 0.0), col_shares)
-        enough = weight >= least_share * area[strip]
-        out[strip] = np.where(enough, total / np.where(weight > 0, weight, 1), np.nan)
-    return out[::-1].copy()
+        share = _apply(rows[:, block], known.astype(np.float64), col_shares) / area[strip]
+        total = _apply(rows[:, block], np.where(known, part, 0.0), col_shares) / area[strip]
+        yield strip, total, share
 
 
 def _apply(rows: sparse.csr_array, values: np.ndarray, cols: sparse.csr_array) -> np.ndarray:

@@ -1,13 +1,15 @@
 """Terrain from whatever was fetched -> the static fields of a dataset.
 
-Expected: a NetCDF with one two-dimensional variable in metres (ETOPO 2022, GMTED2010), or GeoTIFF tiles (GLO-90, SRTM).
+Expected: a NetCDF with one two-dimensional variable in metres (ETOPO 2022, GMTED2010), or GeoTIFF tiles (GLO-90, SRTM),
+above a geoid. GLO-90's pixels are centred on whole nodes, so a tile begins half a pixel north and west of its degree.
 Land comes from a mask of its own: elevation knows neither polders nor the Caspian shore.
 """
 
 from __future__ import annotations
 
+import logging
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,30 @@ import numpy as np
 import xarray as xr
 from scipy import ndimage
 
-from cranpm.data.averaging import cell_means
+from cranpm.data.averaging import cell_means, cell_sums, touched
 from cranpm.data.manifest import load_manifest, package_files
 from cranpm.data.openers import DataFileError, NotThisProductError, OutsideDomainError, open_lazily, sniff
 from cranpm.domain import Domain, Grid
+
+log = logging.getLogger(__name__)
 
 COMPLEXITY_RADIUS = 25.0
 """Radius over which the standard deviation of elevation is taken [km]; the paper's sigma_z."""
 
 _KM_PER_DEGREE = 111.195
-_NAMES = ("z", "elevation", "Elevation", "elev", "band_1", "Band1", "topo", "dem")
+_LEAST_SHARE = 0.01
+"""Share of a cell that must have values."""
+
+_LAND_WITHOUT = 0.02
+"""Share of land cells that may be without elevation: GMTED2010 has no Greenland at this detail, tiles no islets."""
+
+_ROWS_AT_ONCE = 1200
+_NAMES = ("z", "elevation", "surface_altitude", "Elevation", "elev", "band_1", "Band1", "topo", "dem")
 _LOW, _HIGH = -12_000.0, 9_000.0
+_GEOGRAPHIC = (4326, 9518, 9707)
+"""WGS 84; with heights above the geoid EGM2008; with heights above EGM96."""
+
+_ABOVE_THE_ELLIPSOID = 4979
 _MARGIN = 0.5
 """Degrees read around the domain: cells of the coarse nodes reach beyond the fine grid."""
 
@@ -43,41 +58,60 @@ def read_elevation(paths: Sequence[Path], grid: Grid) -> np.ndarray:
     DataFileError
         Or one of its kinds: no elevation in it, impossible values, does not cover the grid.
     """
+    return np.nan_to_num(_known_elevation(paths, grid))
+
+
+def _known_elevation(paths: Sequence[Path], grid: Grid) -> np.ndarray:
+    """As `read_elevation`, NaN where no file has a value."""
     if not paths:
         raise DataFileError("No elevation file. Fetch one: cranpm data fetch elevation-etopo-2022 ...")
-    tiles = [tile for path in paths for tile in _open(Path(path), grid)]
-    if not tiles:
+    total, share, found = np.zeros(grid.shape), np.zeros(grid.shape), 0
+    for path in paths:
+        for values, lat, lon in _blocks(Path(path), grid):
+            found += 1
+            _refuse_impossible(values, Path(path).name)
+            rows, cols = touched(grid, lat, lon)
+            if rows.stop > rows.start and cols.stop > cols.start:
+                part = cell_sums(
+                    np.maximum(values, 0), lat, lon, grid.window(rows, cols), name=Path(path).name
+                )
+                # a cell on the seam of two tiles takes of each what lies in it
+                total[rows, cols] += part[0]
+                share[rows, cols] += part[1]
+    if not found:
         raise OutsideDomainError(f"No elevation file touches {grid.name!r}; fetch the one for this region.")
-    total, weight = np.zeros(grid.shape), np.zeros(grid.shape)
-    for values, lat, lon in tiles:
-        finite = values[np.isfinite(values)]
-        if finite.size and (finite.min() < _LOW or finite.max() > _HIGH):
-            msg = f"Elevation reaches {finite.min():g} to {finite.max():g}; expected metres, {_LOW:g} to {_HIGH:g}."
-            raise DataFileError(msg)
-        means = cell_means(np.maximum(values, 0), lat, lon, grid, name="elevation", least_share=0.01)
-        # a cell on the seam of two tiles takes the mean of both
-        known = np.isfinite(means)
-        total[known] += means[known]
-        weight[known] += 1
-    if len(tiles) == 1 and (weight == 0).mean() > 0.02:
-        msg = (
-            f"The elevation covers {(weight > 0).mean():.0%} of {grid.name!r}; fetch the one for this region."
-        )
+    known = share >= _LEAST_SHARE
+    is_tiled = any(sniff(path) == "tiff" for path in paths)
+    if not is_tiled and (~known).mean() > 0.02:
+        msg = f"The elevation covers {known.mean():.0%} of {grid.name!r}; fetch the one for this region."
         raise OutsideDomainError(msg)
-    return (total / np.maximum(weight, 1)).astype(np.float32)
+    return np.where(known, total / np.where(known, share, 1), np.nan).astype(np.float32)
 
 
-def _open(path: Path, grid: Grid) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(values, latitudes, longitudes) of the part of a file that the grid touches, [] if none."""
+def _refuse_impossible(values: np.ndarray, name: str) -> None:
+    finite = values[np.isfinite(values)]
+    if finite.size and (finite.min() < _LOW or finite.max() > _HIGH):
+        msg = (
+            f"{name}: elevation reaches {finite.min():g} to {finite.max():g}; expected metres, "
+            f"{_LOW:g} to {_HIGH:g}."
+        )
+        raise DataFileError(msg)
+
+
+def _blocks(path: Path, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """(values, latitudes, longitudes) of the part of a file that the grid touches, some rows at a time."""
     field = _geotiff(path) if sniff(path) == "tiff" else _netcdf(path)
     west, south, east, north = grid.extent
     lat, lon = field["latitude"].values, field["longitude"].values
     rows = np.flatnonzero((lat > south - _MARGIN) & (lat < north + _MARGIN))
     cols = np.flatnonzero((lon > west - _MARGIN) & (lon < east + _MARGIN))
     if rows.size < 2 or cols.size < 2:
-        return []
-    part = field[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    return [(part.values.astype(np.float64), lat[rows], lon[cols])]
+        return
+    across = slice(cols[0], cols[-1] + 1)
+    # GMTED2010 has 700 million pixels in Europe: 5 GB at once
+    for part in np.array_split(rows, max(-(-rows.size // _ROWS_AT_ONCE), 1)):
+        block = field[part[0] : part[-1] + 1, across]
+        yield block.values.astype(np.float64), lat[part], lon[across]
 
 
 def _geotiff(path: Path) -> xr.DataArray:
@@ -92,7 +126,14 @@ def _geotiff(path: Path) -> xr.DataArray:
         raise DataFileError(f"{path.name} begins like GeoTIFF but cannot be read ({error}).") from error
     if raster.sizes.get("band", 1) != 1:
         raise NotThisProductError(f"{path.name}: expected one band, got {raster.sizes['band']}.")
-    if raster.rio.crs is None or raster.rio.crs.to_epsg() not in (4326, 4979):
+    code = None if raster.rio.crs is None else raster.rio.crs.to_epsg()
+    if code == _ABOVE_THE_ELLIPSOID:
+        msg = (
+            f"{path.name}: its heights are above the ellipsoid (EPSG:{code}), tens of metres from those "
+            "above the sea. Expected heights above the geoid, as GLO-90, GMTED2010 and ETOPO have them."
+        )
+        raise NotThisProductError(msg)
+    if code not in _GEOGRAPHIC:
         msg = f"{path.name}: expected latitudes and longitudes (EPSG:4326), got {raster.rio.crs}. Reproject it first."
         raise NotThisProductError(msg)
     return raster.squeeze("band", drop=True).rename(y="latitude", x="longitude")
@@ -106,7 +147,7 @@ def _netcdf(path: Path) -> xr.DataArray:
     name = next((n for n in _NAMES if n in dataset.data_vars), None)
     fields = [str(v) for v, a in dataset.data_vars.items() if set(a.dims) == {"latitude", "longitude"}]
     if name is None and len(fields) == 1:
-        name = fields[0]  # GMTED2010: the variable's name is not documented
+        name = fields[0]
     if name is None or name not in fields:
         found = ", ".join(map(str, dataset.data_vars)) or "none"
         raise NotThisProductError(f"{path.name}: expected one elevation (latitude, longitude), got {found}.")
@@ -181,7 +222,14 @@ def static_fields(domain: Domain, paths: Sequence[Path]) -> dict[str, np.ndarray
     """What `DatasetWriter.write_static` takes."""
     fine, box = domain.fine, domain.coarse_box
     is_land = land_share(fine) >= 0.5
-    elevation = np.where(is_land, read_elevation(paths, fine), 0).astype(np.float32)
+    known = _known_elevation(paths, fine)
+    without = int((np.isnan(known) & is_land).sum())
+    if without > _LAND_WITHOUT * is_land.sum():
+        msg = f"{without / is_land.sum():.1%} of the land has no elevation in {len(paths)} files; fetch the others."
+        raise OutsideDomainError(msg)
+    if without:
+        log.warning("%d land cells have no elevation in the files and are taken as 0 m.", without)
+    elevation = np.where(is_land, np.nan_to_num(known), 0).astype(np.float32)
     return {
         "elevation": elevation,
         "land": is_land.astype(np.uint8),

@@ -18,8 +18,8 @@ from cranpm.data.live import LIVE_TARGET, live_map
 from cranpm.data.manifest import load_manifest
 from cranpm.data.observed import station_values
 from cranpm.data.openers import MissingSourceError
-from cranpm.data.providers import CUT_BY_PROVIDER
-from cranpm.data.raw import Receipt, receipts
+from cranpm.data.providers import CUT_BY_PROVIDER, plain_files
+from cranpm.data.raw import Receipt, read_receipt, receipts
 from cranpm.data.writer import EncodedDay, encode_day
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain
 
@@ -100,7 +100,16 @@ class Recipe:
                 lacking.setdefault(f"{SURFACE} (precipitation until 24:00)", []).append(day)
         if not self.found[self.elevation]:
             lacking[self.elevation] = []
+        elif tiles := self._missing_tiles():
+            lacking[f"{self.elevation} ({tiles} tiles)"] = []
         return lacking
+
+    def _missing_tiles(self) -> int:
+        """Tiles of terrain that were never asked for: they would read as sea."""
+        source = load_manifest().source(self.elevation)
+        if "{lat}" not in source.resources[0].path:
+            return 0
+        return sum(read_receipt(file.path) is None for file in plain_files(source, self.domain, self.raw))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,13 +85,17 @@ class Variable(_Entry):
 
 
 class GridEntry(_Entry):
-    """Grid of the source; ``origin`` is (north, west): the outer edge for cells, the first node for nodes."""
+    """Grid of the source; ``origin`` is (north, west): the outer edge for cells, the first node for nodes.
+
+    ``vertical`` is what heights are counted from.
+    """
 
     crs: Text
     registration: Literal["cell", "node", "vector"]
     step: Annotated[float, Field(gt=0)] | None = None
     shape: tuple[int, int] | None = None
     origin: tuple[float, float] | None = None
+    vertical: str | None = None
     note: str | None = None
 
     @model_validator(mode="after")
@@ -153,6 +157,12 @@ class Source(_Entry):
     split: Literal["day", "month", "year"] | None = None
     size_per_year: str | None = None
     status: Status = Status()
+
+    @model_validator(mode="after")
+    def _heights(self) -> Source:
+        if "elevation" in self.role and self.grid.vertical is None:
+            raise ValueError("elevation needs grid.vertical: which geoid are heights above?")
+        return self
 
     @model_validator(mode="after")
     def _obtainable(self) -> Source:

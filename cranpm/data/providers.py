@@ -72,7 +72,7 @@ def list_files(
     if kind == "openaq":
         return list(openaq_files(source, first, last, domain, folder, session))
     if kind == "http":
-        return list(_plain(source, domain, folder))
+        return list(plain_files(source, domain, root))
     raise DownloadError(
         f"{source.id} comes with an installed package; run 'make install' instead of fetching."
     )
@@ -178,7 +178,9 @@ def _eea(
             )  # fmt: skip
 
 
-def _plain(source: Source, domain: Domain, folder: Path) -> Iterator[RawFile]:
+def plain_files(source: Source, domain: Domain, root: Path) -> Iterator[RawFile]:
+    """Files at addresses that are known without asking: one, or the one-degree tiles that a domain touches."""
+    folder = folder_of(source, domain, root)
     for resource in source.resources:
         for place in _tiles(resource.path, domain):
             path = resource.path.format(**place) if place else resource.path
