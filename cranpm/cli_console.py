@@ -22,13 +22,12 @@ class plain_errors:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if isinstance(error, (ValueError, LookupError, OSError, RuntimeError)) and not isinstance(
             error, typer.Exit
         ):
             errors.print(f"[red]error[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(2) from None
-        return False
 
 
 class JsonProgress:

@@ -25,7 +25,7 @@ class Splits:
         >>> Splits().split_of(np.datetime64("2020-12-31"), 1) is None
         True
         """
-        init = np.datetime64(init_time, "D")
+        init = init_time.astype("datetime64[D]")
         first, last = init - np.timedelta64(1, "D"), init + np.timedelta64(lead_days, "D")
         for name in ("train", "validation", "test"):
             start, stop = (np.datetime64(day, "D") for day in getattr(self, name))

@@ -120,7 +120,8 @@ def plan_tiles(
         if not 0 < step <= tile_size:
             raise ValueError(f"Tiles of {tile_size} cells need a stride of 1..{tile_size}, got {step}.")
         starts = [_stride_starts(length, tile_size, step) for length in shape]
-    return TilePlan(shape=tuple(shape), tile_size=tile_size, row_starts=starts[0], col_starts=starts[1])
+    rows, cols = shape
+    return TilePlan(shape=(rows, cols), tile_size=tile_size, row_starts=starts[0], col_starts=starts[1])
 
 
 def split(field: np.ndarray, plan: TilePlan) -> np.ndarray:

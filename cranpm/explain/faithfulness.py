@@ -107,7 +107,7 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     ranks = [_ranks(np.asarray(x, dtype=float)) for x in (a, b)]
     if min(r.std() for r in ranks) == 0:
         return float("nan")
-    return float(np.round(np.corrcoef(*ranks)[0, 1], 12))
+    return float(np.round(np.corrcoef(np.stack(ranks))[0, 1], 12))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ def displacement(
 
 def _core(values: np.ndarray) -> np.ndarray:
     """Values above a share of the largest; nothing where nothing is positive."""
-    least = FAINT * max(float(values.max(initial=0.0)), np.finfo(np.float32).tiny)
+    least = FAINT * max(float(values.max(initial=0.0)), float(np.finfo(np.float32).tiny))
     return np.where(values >= least, values, 0.0)
 
 

@@ -116,7 +116,7 @@ def load_day(
         If too much land or too much of a coarse channel is missing.
     """
     device = torch.device(device)
-    init = np.datetime64(init_time, "D")
+    init: Any = np.datetime64(init_time, "D")  # NumPy's stubs take the day before for a timedelta
     before = init - np.timedelta64(1, "D")
     coarse = coarse_sample(
         source.coarse(init),

@@ -51,7 +51,7 @@ def forecast_dataset(
         ``forecast_period`` (hours to the start of the valid day), ``time`` and its bounds.
     """
     leads = sorted(fields)
-    init = np.datetime64(init_time, "D").astype("datetime64[ns]")
+    init = init_time.astype("datetime64[D]").astype("datetime64[ns]")
     day = np.timedelta64(1, "D")
     valid = np.array([init + lead * day for lead in leads])
     pm2p5 = xr.DataArray(

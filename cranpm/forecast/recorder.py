@@ -62,7 +62,7 @@ class LookRecorder:
         """Keep what all tiles of the day share."""
         if not context.keys:
             return
-        kept = {
+        kept: dict[str, Any] = {
             "keys": torch.stack(context.keys)[:, 0].float().cpu().numpy(),
             "latitude": context.latitude.cpu().numpy(),
             "longitude": context.longitude.cpu().numpy(),
@@ -96,7 +96,9 @@ class LookRecorder:
         self._recorded[lead] = np.zeros(self.plan.num_tiles, dtype=bool)
 
     def _record_strengths(self, trace: Trace) -> None:
-        kept = {name: trace[name].float().cpu().numpy() for name in STRENGTHS if name in trace}
+        kept: dict[str, Any] = {
+            name: trace[name].float().cpu().numpy() for name in STRENGTHS if name in trace
+        }
         np.savez(self.folder / "look_strengths.npz", **kept)
 
     def close(self) -> None:

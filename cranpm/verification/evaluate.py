@@ -48,7 +48,7 @@ class Scorecard:
             Only land counts. All methods are scored on the cells where the target and every forecast exist, so that
             no method gains by leaving out what is hard.
         """
-        self.days.append(np.datetime64(init_time, "D"))
+        self.days.append(init_time.astype("datetime64[D]"))
         for lead, target in targets.items():
             common = land & np.isfinite(target)
             for maps in forecasts.values():
