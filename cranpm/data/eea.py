@@ -1,7 +1,7 @@
 """Files of the European Environment Agency: measurements (Parquet, legacy CSV) and station metadata.
 
 Expected of a measurement file: one pollutant, hourly or daily values, the service's columns. Three traps: values are
-128-bit decimals; hourly stamps are naive and mean UTC+1 in every country; invalid hours carry values such as -5009.
+128-bit decimals; hourly stamps are naive (see `eea_time`); invalid hours carry values such as -5009.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import logging
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet
 
+from cranpm.data.eea_time import utc_start
 from cranpm.data.openers import DataFileError, NotThisProductError, TimeAxisError, sniff
 from cranpm.data.units import conversion
 
@@ -30,9 +30,6 @@ LOWEST = -10.0
 
 _MOVED = 0.01
 """Degrees between two entries of a sampling point that are a move and not a rounding."""
-
-_STAMPS_FROM_UTC = pd.Timedelta(hours=1)
-# all hourly stamps of the download service; "Etc/GMT+1" is UTC-1 and would move the wrong way
 
 _LEGACY = {
     "SamplingPoint": "Samplingpoint",
@@ -61,8 +58,13 @@ def strip_country(sampling_point: pd.Series) -> pd.Series:
     return sampling_point.astype(str).str.replace(r"^[A-Z]{2}/", "", regex=True)
 
 
-def read_measurements(path: str | Path) -> pd.DataFrame:
+def read_measurements(path: str | Path, *, up_to_date: bool = False) -> pd.DataFrame:
     """Valid PM2.5 values of one file.
+
+    Parameters
+    ----------
+    up_to_date : bool
+        Whether the file comes from the up-to-date feed (E2a), in which Italy's stamps are civil time.
 
     Returns
     -------
@@ -94,7 +96,7 @@ def read_measurements(path: str | Path) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "sampling_point": strip_country(table["Samplingpoint"]),
-            "start": _utc_start(table, path.name),
+            "start": utc_start(table, path.name, up_to_date=up_to_date),
             "averaging": table["AggType"].astype(str),
             "pm2p5": value.astype(float),
             "verification": table["Verification"].astype(int),
@@ -103,7 +105,8 @@ def read_measurements(path: str | Path) -> pd.DataFrame:
     codes = int((frame["pm2p5"] < LOWEST).sum())
     if codes:
         log.info("%s: %d values below %g are codes, not measurements; left out.", path.name, codes, LOWEST)
-    return _without_doubles(frame[frame["pm2p5"] >= LOWEST], path.name)
+    kept = frame[(frame["pm2p5"] >= LOWEST) & frame["start"].notna()]
+    return _without_doubles(kept, path.name)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -159,31 +162,6 @@ def _hours_and_days(table: pd.DataFrame, name: str) -> pd.DataFrame:
             "%s: %d values over other periods than an hour or a day are left out.", name, (~known).sum()
         )
     return table[known]
-
-
-def _utc_start(table: pd.DataFrame, name: str) -> pd.Series:
-    """Begin of each interval in UTC; stamps with an offset keep their own, days keep their date."""
-    start, end = (_parse(table[column]) for column in ("Start", "End"))
-    averaging = table["AggType"].astype(str)
-    length = pd.Series(np.where(averaging == "hour", 1, 24), index=table.index)
-    hours = (end - start).dt.total_seconds() / 3600
-    daily_edge = (averaging == "day") & hours.between(23, 25)  # local days last 23 or 25 hours twice a year
-    wrong = (start != start.dt.floor("h")) | ((hours != length) & ~daily_edge)
-    if wrong.any():
-        first = table[wrong].iloc[0]
-        got = f"{first['Start']} to {first['End']} marked {first['AggType']!r}"
-        msg = f"{name}: expected whole hours or days, got {got}."
-        raise TimeAxisError(msg)
-    has_offset = table["Start"].astype(str).str.contains(r"[+-]\d{2}:\d{2}$", regex=True)
-    shift = has_offset | (averaging == "day")
-    return start.where(shift, start - _STAMPS_FROM_UTC).where(averaging == "hour", start.dt.normalize())
-
-
-def _parse(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return column
-    times = pd.to_datetime(column.astype(str), utc=True, format="ISO8601")
-    return times.dt.tz_localize(None)
 
 
 def _without_doubles(frame: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 OPENAQ = "openaq-archive"
 """Stations beyond Europe; looked at where the EEA has none."""
 
-MEASUREMENTS = ("eea-measurements", "eea-up-to-date", "eea-historical")
+UP_TO_DATE = "eea-up-to-date"
+MEASUREMENTS = ("eea-measurements", UP_TO_DATE, "eea-historical")
 """Verified values first: of two values of a station and day, the earlier source's wins."""
 
 
@@ -92,7 +93,7 @@ def _daily(files: dict[str, list[Path]], points: set[str], days: np.ndarray) -> 
     for source in MEASUREMENTS:
         for path in files[source]:
             try:
-                daily = daily_means(read_measurements(path))
+                daily = daily_means(read_measurements(path, up_to_date=source == UP_TO_DATE))
             except NotThisProductError as error:
                 log.warning("%s is left out: %s", path.name, error)
                 continue
