@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -11,6 +11,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+StageProgress = Callable[[str, int, int, float | None], None]
+"""Stage, done, total, seconds left (None where it is not known)."""
 
 console = Console()
 errors = Console(stderr=True)
@@ -72,6 +75,16 @@ def bar(title: str, *, unit: str) -> Iterator[BarProgress]:
     )
     with Progress(*columns, console=console) as progress:
         yield BarProgress(progress, title)
+
+
+@contextmanager
+def stages(title: str, *, unit: str, as_json_to: TextIO | None = None) -> Iterator[StageProgress]:
+    """Progress of work in stages, told as (stage, done, total, seconds left): a bar, or JSON lines to a stream."""
+    if as_json_to is not None:
+        yield JsonProgress(as_json_to)
+        return
+    with bar(title, unit=unit) as progress:
+        yield progress.stage
 
 
 def duration(seconds: float) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cranpm.cli_console import JsonProgress, bar, console, plain_errors
+from cranpm.cli_console import console, plain_errors, stages
 
 
 def physics(
@@ -64,7 +62,7 @@ def physics(
                 plain = _finite(results | {"command": _command()})
                 _write(out, plain, markdown(plain))
 
-        with _progress(as_json) as report:
+        with stages("Physics", unit="steps", as_json_to=sys.stderr if as_json else None) as report:
             results = run_physics(
                 loaded, source, plan, barriers=barriers, device=str(chosen), report=report, keep=keep
             )
@@ -120,21 +118,6 @@ def near_barriers(geography: Any) -> Any:
         for n, limit in zip(geography.domain.fine.shape, high.shape)
     )
     return high[rows[:, None], cols[None, :]]
-
-
-def _progress(as_json: bool) -> Any:
-    if as_json:
-        return nullcontext(JsonProgress(sys.stderr))
-
-    class _Bar:
-        def __enter__(self) -> Callable[..., None]:
-            self._bar = bar("Physics", unit="steps")
-            return self._bar.__enter__().stage
-
-        def __exit__(self, *error: Any) -> Any:
-            return self._bar.__exit__(*error)
-
-    return _Bar()
 
 
 def _command() -> str:

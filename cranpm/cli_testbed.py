@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cranpm.cli_console import JsonProgress, bar, console, plain_errors
+from cranpm.cli_console import bar, console, plain_errors, stages
 
 testbed_app = typer.Typer(no_args_is_help=True, help="The simulated Europe that ships with the product.")
 
@@ -31,12 +31,11 @@ def build(
     with plain_errors():
         from cranpm.testbed.build import build_testbed
 
-        if json_progress:
-            build_testbed(target, start, days, domain=region, progress=JsonProgress(sys.stdout))
-            return
-        with bar(f"Testbed {region}", unit="days") as progress:
-            build_testbed(target, start, days, domain=region, progress=progress.stage)
-    console.print(f"{days} simulated days from {start} are in [bold]{target}[/].")
+        as_json_to = sys.stdout if json_progress else None
+        with stages(f"Testbed {region}", unit="days", as_json_to=as_json_to) as progress:
+            build_testbed(target, start, days, domain=region, progress=progress)
+    if not json_progress:
+        console.print(f"{days} simulated days from {start} are in [bold]{target}[/].")
 
 
 @testbed_app.command()

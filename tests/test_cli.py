@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 from typer.testing import CliRunner
 
 from cranpm.cli import app
+from cranpm.cli_console import stages
 
 runner = CliRunner()
 
@@ -81,3 +83,13 @@ def test_an_unknown_region_is_refused_before_anything_is_made(tmp_path):
     )
     assert result.exit_code == 2 and "mars" in result.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_stages_are_told_as_a_bar_or_as_json_lines(capsys):
+    stream = io.StringIO()
+    with stages("Build", unit="days", as_json_to=stream) as say:
+        say("weather", 1, 3, None)
+    assert json.loads(stream.getvalue()) == {"stage": "weather", "done": 1, "total": 3, "seconds_left": None}
+    with stages("Build", unit="days") as say:
+        say("weather", 1, 3, 120.0)
+    assert "Build: weather" in capsys.readouterr().out
