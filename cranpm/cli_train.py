@@ -93,7 +93,7 @@ def train(
             for line in cost.lines():
                 console.print(line, highlight=False)
             return
-        code = command.run(report=_say, progress=_say_simulated)
+        code = command.run(report=_say)
     if code:
         raise typer.Exit(code)
 
@@ -109,8 +109,3 @@ def _dataset(name: str) -> str:
 
 def _say(line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def _say_simulated(done: int, total: int) -> None:
-    if done % 20 == 0 or done == total:
-        _say(f"simulated {done} of {total} days")

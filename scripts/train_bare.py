@@ -66,12 +66,7 @@ def main() -> int:
     if given.dry_run:
         print(json.dumps(command.price().to_dict(), indent=2))
         return 0
-    return command.run(report=lambda line: print(line, flush=True), progress=_report)
-
-
-def _report(done: int, total: int) -> None:
-    if done % 20 == 0 or done == total:
-        print(f"simulated {done} of {total} days", flush=True)
+    return command.run(report=lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

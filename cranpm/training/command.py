@@ -88,15 +88,11 @@ class TrainCommand:
         days = init_times(data.source, "train", recipe.splits, recipe.leads)
         return estimate_cost(recipe, data.source.domain, init_days=len(days), processes=processes)
 
-    def run(
-        self,
-        report: Callable[[str], None] = print,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> int:
+    def run(self, report: Callable[[str], None] = print) -> int:
         """Train (or only export) and return the exit code: 0, or `STOPPED_EXIT_CODE` after a stop."""
         self._prepare_process()
         recipe = self.resolve_recipe()
-        data = self.open_data(recipe, progress)
+        data = self.open_data(recipe, lambda done, total: _tell_simulated(report, done, total))
         if self.export_only:
             info = export(recipe, data, self._states(recipe, data), self.out / "checkpoint")
         else:
@@ -122,6 +118,11 @@ class TrainCommand:
         keep_freed_memory()
         if self.threads:
             torch.set_num_threads(self.threads)
+
+
+def _tell_simulated(report: Callable[[str], None], done: int, total: int) -> None:
+    if done % 20 == 0 or done == total:
+        report(f"simulated {done} of {total} days")
 
 
 def _periods(texts: tuple[str, ...]) -> Periods:
