@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cranpm.data.audit import AuditResult
+from cranpm.data.audit_result import AuditResult
 from cranpm.data.zarr_files import write_atomically
 
 _STYLE = """

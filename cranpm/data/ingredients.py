@@ -12,6 +12,7 @@ import xarray as xr
 
 from cranpm.data import cams, era5
 from cranpm.data.alignment import check_coast, check_pressure
+from cranpm.data.encoded_day import EncodedDay, encode_day
 from cranpm.data.encoding import PM2P5_FILL
 from cranpm.data.ghap import read_ghap_day
 from cranpm.data.live import LIVE_TARGET, live_map
@@ -20,7 +21,6 @@ from cranpm.data.observed import station_values
 from cranpm.data.openers import MissingSourceError
 from cranpm.data.providers import CUT_BY_PROVIDER, plain_files
 from cranpm.data.raw import Receipt, read_receipt, receipts
-from cranpm.data.writer import EncodedDay, encode_day
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain
 
 SURFACE, LEVELS = "era5-single-levels", "era5-pressure-levels"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cranpm.data.elevation import static_fields
+from cranpm.data.encoded_day import EncodedDay
 from cranpm.data.ingredients import Ground, Recipe, make_day
 from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
@@ -22,7 +23,6 @@ from cranpm.data.openers import MissingSourceError
 from cranpm.data.raw import Receipt
 from cranpm.data.source import DatasetSource, source_statistics
 from cranpm.data.store import Dataset, DatasetWriter
-from cranpm.data.writer import EncodedDay
 from cranpm.data.zarr_files import write_atomically
 from cranpm.domain.splits import Splits
 

@@ -18,6 +18,7 @@ import pandas as pd
 import xarray as xr
 import zarr
 
+from cranpm.data.encoded_day import EncodedDay, encode_day
 from cranpm.data.encoding import decode_pm2p5
 from cranpm.data.errors import DayNotInStoreError, StoreError, StoreLockedError
 from cranpm.data.schema import (
@@ -30,7 +31,7 @@ from cranpm.data.schema import (
     pm2p5_spec,
     static_specs,
 )
-from cranpm.data.writer import DatasetWriter, EncodedDay
+from cranpm.data.writer import DatasetWriter
 from cranpm.data.zarr_files import chunk_file
 from cranpm.domain import DAY_CHANNELS, Domain, Statistics
 
@@ -41,6 +42,7 @@ __all__ = [
     "EncodedDay",
     "StoreError",
     "StoreLockedError",
+    "encode_day",
 ]
 
 _DAMAGED = "The file is damaged or not all of it is there; build or fetch this dataset again."

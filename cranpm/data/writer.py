@@ -5,48 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cranpm.data.creation import create_static, create_stores
-from cranpm.data.encoding import encode_pm2p5
+from cranpm.data.creation import create_dataset, replace_static
+from cranpm.data.encoded_day import EncodedDay, encode_day
 from cranpm.data.errors import StoreError
 from cranpm.data.lock import take_lock
-from cranpm.data.schema import (
-    FORMAT,
-    ArraySpec,
-    Day,
-    as_day,
-    check_coarse,
-    coarse_specs,
-    pm2p5_spec,
-)
+from cranpm.data.schema import FORMAT, Day, as_day, coarse_specs, pm2p5_spec
 from cranpm.data.tables import check_observations, check_stations
-from cranpm.data.zarr_files import (
-    chunk_file,
-    commit_days,
-    encode,
-    remove_partial_files,
-    write_atomically,
-)
+from cranpm.data.zarr_files import chunk_file, commit_days, remove_partial_files, write_atomically
 from cranpm.domain import Domain, Statistics
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncodedDay:
-    """A day that is ready to be written: the bytes of its files, and its observations."""
-
-    day: np.datetime64
-    files: Mapping[str, tuple[ArraySpec, bytes]]
-    observations: pd.DataFrame | None = None
 
 
 class DatasetWriter:
@@ -98,12 +72,6 @@ class DatasetWriter:
         StoreError
             If there is something at ``root`` already.
         """
-        root = Path(root)
-        if root.exists() and (not root.is_dir() or any(root.iterdir())):
-            msg = (
-                f"{root} is not empty; nothing was overwritten. Choose another folder or remove it yourself."
-            )
-            raise StoreError(msg)
         described = {
             "format": FORMAT,
             "name": name,
@@ -116,19 +84,7 @@ class DatasetWriter:
             "attribution": attribution,
             **meta,
         }
-        root.parent.mkdir(parents=True, exist_ok=True)
-        draft = root.with_name(f".{root.name}.{os.getpid()}.partial")
-        shutil.rmtree(draft, ignore_errors=True)
-        try:
-            draft.mkdir()
-            create_stores(draft, domain, {key: described[key] for key in ("title", "source", "version")})
-            write_atomically(draft / "days.json", b'{"days": []}')
-            write_atomically(draft / "dataset.json", json.dumps(described, indent=2).encode())
-            os.replace(draft, root)  # fails if another process has filled the folder meanwhile
-        except OSError as error:
-            raise StoreError(f"Cannot create a dataset at {root}: {error}.") from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        create_dataset(Path(root), domain, described)
         return cls.open(root)
 
     @classmethod
@@ -171,46 +127,6 @@ class DatasetWriter:
         """Days held, datetime64[D], sorted."""
         return np.sort(np.array(self._days, dtype="datetime64[D]"))
 
-    def encode_day(
-        self,
-        day: Day,
-        *,
-        pm2p5: np.ndarray,
-        era5: np.ndarray,
-        cams: np.ndarray,
-        cams_forecast: np.ndarray | None = None,
-        observations: pd.DataFrame | None = None,
-    ) -> EncodedDay:
-        """Check and compress a day; may run in another thread than the one that appends it.
-
-        Parameters
-        ----------
-        pm2p5 : array, shape (H, W)
-            float [ug m-3] with NaN where missing, or uint16 tenths with 65535 where missing.
-        era5 : array, shape (30, Hc + 1, Wc + 1)
-            In the order and units of ``ERA5_CHANNELS``; NaN where missing.
-        cams : array, shape (5, Hc + 1, Wc + 1)
-            In the order of ``CAMS_CHANNELS`` [ug m-3].
-        cams_forecast : array, shape (3, Hc + 1, Wc + 1), optional
-            PM2.5 forecast started on this day, one to three days ahead [ug m-3]; missing if not given.
-        observations : DataFrame, optional
-            Station values of this day, appended to the observation table.
-
-        Raises
-        ------
-        SchemaError
-            If something does not fit the layout.
-        """
-        return encode_day(
-            self.domain,
-            day,
-            pm2p5=pm2p5,
-            era5=era5,
-            cams=cams,
-            cams_forecast=cams_forecast,
-            observations=observations,
-        )
-
     def append_day(self, day: Day, **fields: Any) -> bool:
         """Check, compress and append a day, see `encode_day`. A day already there is left as it is.
 
@@ -222,7 +138,7 @@ class DatasetWriter:
         if as_day(day) in self._days:
             log.info("%s is in %s already and stays as it is.", as_day(day), self.root.name)
             return False
-        return self.append_encoded(self.encode_day(day, **fields))
+        return self.append_encoded(encode_day(self.domain, day, **fields))
 
     def append_encoded(self, encoded: EncodedDay) -> bool:
         """Append a day made by `encode_day`; returns False if it is there already."""
@@ -261,18 +177,8 @@ class DatasetWriter:
         }
         if target.exists() and not overwrite:
             raise StoreError(f"{target} exists; nothing was overwritten. Pass overwrite=True to replace it.")
-        draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        shutil.rmtree(draft, ignore_errors=True)
-        create_static(
-            draft, self.domain, values, {key: self.meta[key] for key in ("title", "source", "version")}
-        )
-        if target.exists():
-            old = target.with_name(f".{target.name}.{os.getpid()}.old.partial")
-            os.replace(target, old)
-            os.replace(draft, target)
-            shutil.rmtree(old)
-        else:
-            os.replace(draft, target)
+        attrs = {key: self.meta[key] for key in ("title", "source", "version")}
+        replace_static(target, self.domain, values, attrs)
 
     def write_stations(self, stations: pd.DataFrame, observations: pd.DataFrame | None = None) -> None:
         """Write the station table, and the observation table if given, in place of what is there."""
@@ -311,31 +217,6 @@ class DatasetWriter:
             before = before[~before["time"].isin(observations["time"].unique())]
             observations = pd.concat([before, observations], ignore_index=True)
         _write_parquet(path, observations)
-
-
-def encode_day(
-    domain: Domain,
-    day: Day,
-    *,
-    pm2p5: np.ndarray,
-    era5: np.ndarray,
-    cams: np.ndarray,
-    cams_forecast: np.ndarray | None = None,
-    observations: pd.DataFrame | None = None,
-) -> EncodedDay:
-    """As `DatasetWriter.encode_day`, without a writer: workers encode days that another process appends."""
-    fine, coarse = pm2p5_spec(domain), coarse_specs(domain)
-    if cams_forecast is None:
-        cams_forecast = np.full(coarse[2].shape, np.nan, np.float32)
-    values = {"pm2p5": encode_pm2p5(pm2p5, domain.fine)}
-    for spec, field in zip(coarse, (era5, cams, cams_forecast), strict=True):
-        values[spec.name] = check_coarse(spec.name, field, spec.shape)
-    specs = {spec.name: spec for spec in (fine, *coarse)}
-    return EncodedDay(
-        day=as_day(day),
-        files={name: (specs[name], encode(specs[name], field)) for name, field in values.items()},
-        observations=None if observations is None else check_observations(observations),
-    )
 
 
 def _write_parquet(path: Path, frame: pd.DataFrame) -> None:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from cranpm.data.errors import StoreError
 from cranpm.data.schema import as_day
-from cranpm.data.store import DatasetWriter, EncodedDay
+from cranpm.data.store import DatasetWriter, EncodedDay, encode_day
 from cranpm.domain import Domain, get_domain
 from cranpm.testbed.downscale import downscaler
 from cranpm.testbed.geography import Geography, load_geography
@@ -225,7 +225,8 @@ def _products(
             "pm2p5": observe_stations(state, geography, stations),
         }
     )
-    return writer.encode_day(
+    return encode_day(
+        writer.domain,
         state.day,
         pm2p5=ghap_like(state, geography),
         era5=state.era5,

@@ -1,8 +1,29 @@
-"""Lets the tests of this folder import their helpers (mini_dataset, zoo)."""
+"""Lets the tests of this folder import their helpers (mini_dataset, zoo); a small dataset for those of the store."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+import mini_dataset as mini
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of three days; only to be read."""
+    root = tmp_path_factory.mktemp("data") / "mini"
+    with mini.create(root) as writer:
+        for day in (mini.DAYS[2], *mini.DAYS[:2]):  # days need not come in order
+            assert writer.append_day(day, **mini.fields(day))
+        writer.write_static(**mini.static())
+    return root
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    """The same to do harm to."""
+    return Path(shutil.copytree(made, tmp_path / "mini"))

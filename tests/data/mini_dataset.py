@@ -10,6 +10,9 @@ from cranpm.data.store import DatasetWriter
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, domain_from_corner
 
 DOMAIN = domain_from_corner("mini", "Mini Alps", north=47.0, west=7.0, coarse_rows=16, coarse_cols=24)
+DAYS = ("2022-01-03", "2022-01-04", "2022-02-10")
+"""Of the dataset that the store's tests share; days need not follow each other."""
+
 SEA_ROWS = 40
 """The first rows are sea."""
 
