@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+KM_PER_DEGREE = 111.2
+"""Length of a degree of latitude [km]."""
+
 CELLS_PER_NODE = 25
 """Fine cells along one step of the coarse grid (0.25 / 0.01)."""
 

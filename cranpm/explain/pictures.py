@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from cranpm.domain.grid import KM_PER_DEGREE
+
 
 def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
     """Change of RMSE under every intervention as points with intervals (a matplotlib figure)."""
@@ -54,14 +56,14 @@ def puff_figure(responses: Sequence[Any]) -> Any:
             r.response[::step, ::step], extent=extent, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto"
         )
         shrink = np.cos(np.deg2rad(r.lat))
-        way = r.wind * 86.4 * r.lead_days / 111.2  # degrees
+        way = r.wind * 86.4 * r.lead_days / KM_PER_DEGREE  # degrees
         axes.annotate(
             "",
             (r.lon + way[0] / shrink, r.lat + way[1]),
             (r.lon, r.lat),
             arrowprops={"arrowstyle": "->", "lw": 2},
         )
-        moved = r.moved / 111.2
+        moved = r.moved / KM_PER_DEGREE
         axes.plot([r.lon, r.lon + moved[0] / shrink], [r.lat, r.lat + moved[1]], "k:", lw=2)
         axes.set_title(f"{r.init_time} T+{r.lead_days}, {r.under}: cosine {r.cosine:.2f}", fontsize=9)
         figure.colorbar(picture, ax=axes, label="response [ug m-3]", shrink=0.8)

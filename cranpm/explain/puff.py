@@ -15,7 +15,8 @@ import torch
 
 from cranpm.data.source import DaySource
 from cranpm.domain import COARSE_CHANNELS, Statistics, channel_index
-from cranpm.explain.places import KM_PER_DEGREE, choose_places, gaussian, wind_over
+from cranpm.domain.grid import KM_PER_DEGREE
+from cranpm.explain.places import choose_places, gaussian, wind_over
 from cranpm.explain.tiles import Steps, forecasts_if, neighbourhood
 from cranpm.forecast.day import ForecastDay, load_day
 from cranpm.model import CranPM

@@ -176,7 +176,7 @@ def _encode(network: CranPM, day: ForecastDay, recorder: LookRecorder | None) ->
         return network.encode_global(day.global_inputs())
     trace = Trace(*GLOBAL_TENSORS)
     context = network.encode_global(day.global_inputs(), trace)
-    recorder.record_day(context, trace, network.config.local_climb)
+    recorder.record_day(context, trace, network.config)
     return context
 
 

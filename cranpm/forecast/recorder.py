@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from cranpm.data.samples import LOCAL_PATCH, wind_at_tokens
+from cranpm.data.samples import LOCAL_PATCH, bilinear, wind_at_tokens
 from cranpm.domain import Domain, Tile, TilePlan, plan_tiles
 from cranpm.forecast.day import ForecastDay
-from cranpm.model import GlobalContext, Trace, bridge_attention
+from cranpm.model import GlobalContext, ModelConfig, Trace, bridge_attention
 from cranpm.model.bias import (
     distance_bias,
     elevation_bias,
@@ -25,6 +25,7 @@ from cranpm.model.bias import (
     wind_bias,
     wind_direction_cosine,
 )
+from cranpm.model.transport import path_hours
 
 STRENGTHS = ("wind_beta", "bridge_reach", "local_alpha")
 LOCAL_TENSORS = ("bridge_queries", *STRENGTHS)
@@ -58,7 +59,7 @@ class LookRecorder:
         """A trace that asks for what is kept of a batch of tiles."""
         return Trace(*LOCAL_TENSORS)
 
-    def record_day(self, context: GlobalContext, trace: Trace, climb: float) -> None:
+    def record_day(self, context: GlobalContext, trace: Trace, config: ModelConfig) -> None:
         """Keep what all tiles of the day share."""
         if not context.keys:
             return
@@ -67,8 +68,11 @@ class LookRecorder:
             "latitude": context.latitude.cpu().numpy(),
             "longitude": context.longitude.cpu().numpy(),
             "grid": np.array(context.grid),
-            "climb": np.array(climb),
+            "climb": np.array(config.local_climb),
         }
+        if context.paths is not None:
+            kept["paths"] = context.paths[0].float().cpu().numpy()
+            kept["path_hours"] = np.array(path_hours(config.num_leads))
         if context.valid is not None:
             kept["valid"] = context.valid[0].cpu().numpy()
         for name in GLOBAL_TENSORS:
@@ -137,7 +141,8 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
         ``elevation_bias`` (n, n) of the tile's tokens as keys, ``elevation`` (n, n) [m]; ``tile_latitude``,
         ``tile_longitude`` (n,) of those tokens; ``wind`` (2,) towards east and north at the token [m s-1];
         ``token_latitude``, ``token_longitude``; ``tile``; ``sectors`` (groups,) and ``order`` (groups, 49) of the
-        scan; ``beta`` and, where distance is penalised, ``reach`` [km] (layers, heads); ``alpha``.
+        scan; ``beta`` and, where distance is penalised, ``reach`` [km] (layers, heads); ``alpha``; ``path``
+        (points, 3), or None without transport: age [h], latitude and longitude of the air's way here.
 
     Raises
     ------
@@ -203,7 +208,22 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
         "beta": beta.numpy(),
         "reach": strengths["bridge_reach"].numpy() if "bridge_reach" in strengths else None,
         "alpha": None if alpha is None else float(alpha),
+        "path": _path(day, lead, lat, lon, domain),
     }
+
+
+def _path(
+    day: dict[str, torch.Tensor], lead: int, lat: float, lon: float, domain: Domain
+) -> np.ndarray | None:
+    """The back trajectory that ends at a place, up to the lead time, (points, 3): age, latitude, longitude."""
+    if "paths" not in day:
+        return None
+    grid, hours = domain.coarse, day["path_hours"].numpy()
+    row, col = (np.atleast_1d(value) for value in (grid.row_of(lat), grid.col_of(lon)))
+    rows, cols = bilinear(day["paths"].numpy(), row, col)[..., 0].T
+    young = hours <= 24 * lead
+    places = np.stack([hours, grid.lat[0] - grid.step * rows, grid.lon[0] + grid.step * cols], axis=1)
+    return np.concatenate([[[0.0, lat, lon]], places[young]])
 
 
 def _token_centres(domain: Domain, tile: Tile, n: int) -> tuple[np.ndarray, np.ndarray]:

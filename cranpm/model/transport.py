@@ -68,9 +68,7 @@ class Transport(nn.Module):
     @property
     def hours(self) -> tuple[float, ...]:
         """Ages of the points on a path [h], ascending."""
-        return tuple(
-            sorted({24.0 * lead * share for lead in range(1, self.leads + 1) for share in FRACTIONS})
-        )
+        return path_hours(self.leads)
 
     def forward(
         self,
@@ -135,6 +133,11 @@ class Transport(nn.Module):
         return torch.tensor(
             [[hours.index(24.0 * lead * share) for share in FRACTIONS] for lead in range(1, self.leads + 1)]
         )
+
+
+def path_hours(leads: int) -> tuple[float, ...]:
+    """Ages of the points on a path that lead times 1..leads days look at [h], ascending."""
+    return tuple(sorted({24.0 * lead * share for lead in range(1, leads + 1) for share in FRACTIONS}))
 
 
 def metres_to_nodes(latitude: Tensor) -> Tensor:

@@ -176,6 +176,24 @@ def outline_path(lines: Mapping[str, Any], colour: str = "#3a4753") -> hv.Path:
     return hv.Path(paths, ["x", "y"]).opts(color=colour, line_width=0.7, alpha=0.7)
 
 
+def air_path(path: np.ndarray) -> hv.Overlay:
+    """The way the air takes to a place by the run's own transport, with a dot for each point.
+
+    Parameters
+    ----------
+    path : ndarray, shape (points, 3)
+        Age [h], latitude and longitude [degrees], the place itself first.
+    """
+    age, latitude, longitude = np.asarray(path, float).T
+    x, y = to_mercator(latitude, longitude)
+    hours = hv.Dimension("age", label="Hours before", unit="h")
+    line = hv.Path([np.column_stack([x, y])], ["x", "y"]).opts(color="#0b6180", line_width=2.4)
+    dots = hv.Points((x[1:], y[1:], age[1:]), ["x", "y"], hours).opts(
+        color="#ffffff", line_color="#0b6180", line_width=1.6, size=7, tools=["hover"]
+    )
+    return line * dots
+
+
 def place_marker(lat: float, lon: float) -> hv.Points:
     """The place that looks."""
     x, y = to_mercator(lat, lon)
@@ -190,6 +208,7 @@ def look_map(
     place: tuple[float, float],
     outlines: hv.Path | None = None,
     arrows: hv.Segments | None = None,
+    path: np.ndarray | None = None,
     extent: tuple[float, float, float, float] | None = None,
     width: int = 400,
 ) -> hv.Overlay:
@@ -201,6 +220,8 @@ def look_map(
         From :func:`footprint` or :func:`bias_layer`.
     place : tuple of float
         Latitude and longitude of the place that looks [degrees].
+    path : ndarray, optional
+        The air's way to the place, for `air_path`.
     extent : tuple of float, optional
         West, south, east, north [degrees]; by default what the layer covers.
     """
@@ -209,6 +230,8 @@ def look_map(
         parts.append(outlines)
     if arrows is not None:
         parts += [arrows, arrow_heads(arrows)]
+    if path is not None:
+        parts += list(air_path(path))
     parts.append(place_marker(*place))
     if extent is None:
         (x0, x1), (y0, y1) = layer.range("x"), layer.range("y")

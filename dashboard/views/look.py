@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 import xarray as xr
 
+from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.plot.attention import look_field, look_map, look_mesh, outline_path, wind_arrows
 
 from ..forecasts import Forecasts
@@ -22,6 +23,7 @@ from .problem import without_paths
 
 WIDTH = 400
 LAYERS = {"Attention": "attention", "Wind bias": "wind_bias", "Elevation bias": "elevation_bias"}
+COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 TOKEN_NODES = 8  # a coarse token is a patch of 8 x 8 nodes
 
 CAVEAT = "Attention is not source apportionment: it shows what the network read, not where the particles came from."
@@ -119,6 +121,7 @@ class LookView:
             place=place,
             outlines=self._outlines(0),
             arrows=self._wind(look),
+            path=look.get("path"),
             extent=extent,
             width=WIDTH,
         )
@@ -190,8 +193,7 @@ class LookView:
 def _sentence(look: dict[str, Any], attention: xr.DataArray | None) -> str:
     u, v = (float(part) for part in look["wind"])
     speed = float(np.hypot(u, v))
-    names = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
-    where_from = names[round(float(np.degrees(np.arctan2(-u, -v))) / 45) % 8]
+    where_from = COMPASS[round(float(np.degrees(np.arctan2(-u, -v))) / 45) % 8]
     wind = "The air is calm here." if speed < 0.1 else f"Wind here: {speed:.1f} m/s from the {where_from}."
     if attention is None:
         return (
@@ -199,4 +201,20 @@ def _sentence(look: dict[str, Any], attention: xr.DataArray | None) -> str:
         )
     ordered = np.sort(attention.to_numpy().ravel())[::-1]
     half = int(np.searchsorted(np.cumsum(ordered), 0.5 * ordered.sum())) + 1
-    return f"{wind} Half of the attention lies on {half} of {ordered.size} coarse patches (2° each)."
+    patches = f"Half of the attention lies on {half} of {ordered.size} coarse patches (2° each)."
+    return f"{wind} {patches}{_way(look.get('path'))}"
+
+
+def _way(path: np.ndarray | None) -> str:
+    """Where the air comes from by the run's own transport, in words; nothing where there is none."""
+    if path is None or len(path) < 2:
+        return ""
+    (_, lat, lon), (age, from_lat, from_lon) = path[0], path[-1]
+    north = (from_lat - lat) * KM_PER_DEGREE
+    east = (from_lon - lon) * KM_PER_DEGREE * np.cos(np.radians(lat))
+    distance = float(np.hypot(north, east))
+    if distance < 20:
+        return f" The air has hardly moved in the {age:.0f} hours before."
+    side = COMPASS[round(float(np.degrees(np.arctan2(east, north))) / 45) % 8]
+    way = f"{age:.0f} h before it was {distance:.0f} km to the {side}"
+    return f" The blue line is the air's way by the run's own transport: {way}."

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cranpm.data.store import DatasetWriter
-from cranpm.forecast.jobs import ForecastService, RunFailedError
+from cranpm.forecast.jobs import ForecastService
+from cranpm.forecast.run import RunFailedError
 from cranpm.forecast.run_folder import RunFolder, RunStatus, prune_runs
 from cranpm.model.checkpoint import save_checkpoint
 

@@ -60,6 +60,19 @@ def test_looking_uphill_costs_attention_and_wind_is_read_at_the_place(recorded, 
     assert abs(look["token_latitude"] - PLACE[0]) <= 0.08 + 1e-6
 
 
+def test_the_airs_way_is_the_one_the_run_took(recorded, drawn, day):
+    path = read_look(recorded[0], 2, *PLACE, day.domain)["path"]
+    assert path[0].tolist() == [0.0, *PLACE]
+    assert path[1:, 0].tolist() == [12, 24, 36, 48]  # up to the lead time of two days
+    with torch.inference_mode():
+        paths = drawn.encode_global(day.global_inputs()).paths[0]
+    grid = day.domain.coarse
+    row, col = round(grid.row_of(PLACE[0])), round(grid.col_of(PLACE[1]))
+    node = read_look(recorded[0], 2, grid.lat[row], grid.lon[col], day.domain)["path"]
+    assert np.allclose(node[1:, 1], grid.lat[0] - grid.step * paths[:4, 0, row, col].numpy(), atol=1e-3)
+    assert np.allclose(node[1:, 2], grid.lon[0] + grid.step * paths[:4, 1, row, col].numpy(), atol=1e-3)
+
+
 def test_a_place_without_a_forecast_says_so(recorded, day):
     with pytest.raises(LookNotRecordedError, match="no forecast"):
         read_look(recorded[0], 1, *PLACE, day.domain)
