@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from cranpm.data.sampler import TileSampler
-from cranpm.data.source import init_times
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.domain.resampling import central_interval, redraw
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.ablations import ABLATIONS, ablation
-from cranpm.training.batches import TrainingDays
 from cranpm.training.curve import Curve, read_curves
 from cranpm.training.job import CHECKPOINT_FOLDER, Machine, run_job
+from cranpm.training.judge import JudgeBatches, judge_batches
 from cranpm.training.losses import land_mse
 from cranpm.training.recipes import Recipe
 from cranpm.training.source import TrainingData
@@ -112,11 +110,11 @@ def compare(
     variants = {
         name: ablation(name, recipe) for name in names
     }  # unknown names are refused before hours are spent
-    held = init_times(data.source, "validation", recipe.splits, recipe.leads)
-    if not held:
+    batches = judge_batches(
+        recipe, data.source, data.statistics, days=days, tiles_per_day=tiles_per_day, seed=JUDGE_SEED
+    )
+    if batches is None:
         raise ValueError("The source holds no day of the validation split, so variants cannot be judged.")
-    chosen = [held[i] for i in np.linspace(0, len(held) - 1, min(days, len(held))).astype(int)]
-    batches = _held_out(recipe, data, chosen, tiles_per_day)
     result = Comparison(seeds=tuple(seeds), persistence=_judge(None, batches))
     for name, variant in variants.items():
         errors, curves = [], []
@@ -134,25 +132,8 @@ def compare(
     return result
 
 
-def _held_out(
-    recipe: Recipe, data: TrainingData, days: Sequence[np.datetime64], tiles_per_day: int
-) -> list[Any]:
-    sampler = TileSampler(
-        days,
-        data.source.land,
-        data.source.domain.fine,
-        tile_size=recipe.tile_size,
-        tiles_per_day=tiles_per_day,
-        hotspot_ratio=0.0,
-        seed=JUDGE_SEED,
-        leads=recipe.leads,
-    )
-    stream = iter(TrainingDays(data.source, sampler, data.statistics, days_per_step=1))
-    return [next(stream) for _ in days]
-
-
 @torch.inference_mode()
-def _judge(network: CranPM | None, batches: Sequence[Any]) -> np.ndarray:
+def _judge(network: CranPM | None, batches: JudgeBatches) -> np.ndarray:
     """Mean squared error of each batch, of a network or (None) of persistence [(ug m-3)^2]."""
     errors = []
     for batch in batches:

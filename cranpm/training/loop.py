@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -23,9 +21,10 @@ from cranpm.domain import Statistics
 from cranpm.model import CranPM
 from cranpm.model.coarse_forecast import CoarseForecast
 from cranpm.training.average import WeightAverage
-from cranpm.training.batches import TrainingBatch, TrainingDays
+from cranpm.training.batches import TrainingDays
 from cranpm.training.cost import matmul_rate
 from cranpm.training.health import HealthWatch
+from cranpm.training.judge import judge_batches
 from cranpm.training.module import Training
 from cranpm.training.progress import Bar, Pace
 from cranpm.training.puffs import Puffs
@@ -96,7 +95,9 @@ def train(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     module = Training(recipe, network, coarse_head)
-    batches, judged = _batches(recipe, source, statistics, validation_days)
+    batches = _batches(recipe, source, statistics)
+    every_station = station_reader(recipe, source, with_held_out=True)
+    judged = judge_batches(recipe, source, statistics, days=validation_days, stations=every_station)
     loaders: dict[str, Any] = {"train_dataloaders": _loader(batches, workers)}
     if judged is not None:
         loaders["val_dataloaders"] = judged
@@ -141,20 +142,19 @@ def train(
     return module.network.eval()
 
 
-def _batches(
-    recipe: Recipe, source: DaySource, statistics: Statistics, validation_days: int
-) -> tuple[TrainingDays, _FixedBatches | None]:
-    """Endless training batches, and the same validation batches every time (None where no day is held out)."""
-    settings: dict[str, Any] = {"tile_size": recipe.tile_size, "seed": recipe.seed, "leads": recipe.leads}
+def _batches(recipe: Recipe, source: DaySource, statistics: Statistics) -> TrainingDays:
+    """Endless training batches."""
     sampler = TileSampler(
         init_times(source, "train", recipe.splits, recipe.leads),
         source.land,
         source.domain.fine,
+        tile_size=recipe.tile_size,
         tiles_per_day=recipe.tiles_per_day,
         hotspot_ratio=recipe.hotspot_ratio,
-        **settings,
+        seed=recipe.seed,
+        leads=recipe.leads,
     )
-    batches = TrainingDays(
+    return TrainingDays(
         source,
         sampler,
         statistics,
@@ -162,17 +162,6 @@ def _batches(
         coarse_change=recipe.coarse_weight > 0,
         stations=station_reader(recipe, source),
         puffs=Puffs.of(recipe, source),
-    )
-    held = init_times(source, "validation", recipe.splits, recipe.leads)
-    if not held:
-        return batches, None
-    chosen = [held[i] for i in np.linspace(0, len(held) - 1, min(validation_days, len(held))).astype(int)]
-    judge = TileSampler(
-        chosen, source.land, source.domain.fine, tiles_per_day=6, hotspot_ratio=0.0, **settings
-    )
-    reader = station_reader(recipe, source, with_held_out=True)
-    return batches, _FixedBatches(
-        TrainingDays(source, judge, statistics, days_per_step=1, stations=reader), len(chosen)
     )
 
 
@@ -218,23 +207,6 @@ def _processes(devices: int, nodes: int, launcher: str) -> dict[str, Any]:
 
 def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-class _FixedBatches:
-    """The same validation batches every time, read once; shared out where there are several processes."""
-
-    def __init__(self, batches: TrainingDays, number: int) -> None:
-        self.batches, self._number = batches, number
-        self._kept: list[TrainingBatch] = []
-
-    def __len__(self) -> int:
-        return -(-self._number // self.batches.share[1])
-
-    def __iter__(self) -> Iterator[TrainingBatch]:
-        if not self._kept:
-            stream = iter(self.batches)
-            self._kept = [next(stream) for _ in range(len(self))]
-        yield from self._kept  # a generator: Lightning asks for an iterator long before it reads
 
 
 def _loader(batches: TrainingDays, workers: int) -> DataLoader:
