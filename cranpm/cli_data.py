@@ -74,7 +74,7 @@ def fetch(
 
         session, domain = polite_session(), find_domain(region)
         first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
-        for chosen in choose_sources(load_manifest(), source):
+        for chosen in choose_sources(load_manifest(), source, domain):
             plan = make_plan(
                 chosen, first, last, domain=domain, root=raw or raw_dir(), countries=country or (),
                 session=session,

@@ -19,7 +19,7 @@ from cranpm.data.schema import as_day
 from cranpm.data.units import check_range
 from cranpm.domain.channels import LEAD_DAYS
 
-ENSEMBLE_FORECASTS = "cams-europe-ensemble-forecasts"
+ENSEMBLE_FORECASTS = "cams-europe-ensemble"
 """Source in the manifest."""
 
 STEP = 0.1

@@ -18,8 +18,9 @@ from cranpm.data.manifest import Manifest, ManifestError, Source
 from cranpm.data.openers import sniff
 from cranpm.data.providers import CUT_BY_PROVIDER, copernicus_file, folder_of, list_files
 from cranpm.data.raw import RawFile, Receipt, days_covered, read_receipt, receipts, write_receipt
+from cranpm.data.regions import is_european
 from cranpm.data.request_templates import halves, with_period
-from cranpm.domain import Domain
+from cranpm.domain import EUROPE, Domain
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ NEEDED = (
     "eea-stations",
 )
 """Sources that preparing a European dataset like the paper's needs."""
+
+NEEDED_ELSEWHERE = (*NEEDED[:-2], "openaq-archive")
+"""The same beyond Europe, where the EEA has no stations."""
 
 STILL_COMING = np.timedelta64(14, "D")
 """Days that a file of measurements may be late: OpenAQ writes its archive every 72 hours, agencies report later."""
@@ -65,8 +69,8 @@ class FetchPlan:
         return sum(file.size or 0 for file in self.missing)
 
 
-def choose_sources(manifest: Manifest, name: str) -> list[Source]:
-    """Sources by id, by the beginning of an id ("era5"), or "needed" for all that preparing needs.
+def choose_sources(manifest: Manifest, name: str, domain: Domain = EUROPE) -> list[Source]:
+    """Sources by id, by the beginning of an id ("era5"), or "needed" for all that preparing a domain needs.
 
     Raises
     ------
@@ -74,7 +78,8 @@ def choose_sources(manifest: Manifest, name: str) -> list[Source]:
         If none has that name.
     """
     if name == "needed":
-        return [manifest.source(source_id) for source_id in NEEDED]
+        needed = NEEDED if is_european(domain) else NEEDED_ELSEWHERE
+        return [manifest.source(source_id) for source_id in needed]
     exact = [source for source in manifest.sources if source.id == name]
     found = exact or [source for source in manifest.sources if source.id.startswith(name)]
     found = exact or [source for source in found if source.access.kind != "package"]

@@ -18,9 +18,10 @@ from cranpm.data.encoded_day import EncodedDay
 from cranpm.data.ingredients import Ground, Recipe, make_day
 from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
-from cranpm.data.observed import write_observations
+from cranpm.data.observed import OPENAQ, write_observations
 from cranpm.data.openers import MissingSourceError
 from cranpm.data.raw import Receipt
+from cranpm.data.regions import is_european
 from cranpm.data.source import DatasetSource, source_statistics
 from cranpm.data.store import Dataset, DatasetWriter
 from cranpm.data.zarr_files import write_atomically
@@ -114,7 +115,8 @@ def _writer(recipe: Recipe, out: Path) -> DatasetWriter:
         return writer
     manifest, rehearsed = load_manifest(), _is_rehearsal(recipe)
     years = sorted({str(r.first)[:4] for r in recipe.found[recipe.target]} or {"0000"})
-    names = tuple(dict.fromkeys((*recipe.sources, "eea-measurements", "geography-land-mask")))
+    stations = "eea-measurements" if is_european(recipe.domain) else OPENAQ
+    names = tuple(dict.fromkeys((*recipe.sources, stations, "geography-land-mask")))
     title = f"{recipe.domain.title}: {manifest.source(recipe.target).title}"
     return DatasetWriter.create(
         out,
@@ -132,7 +134,8 @@ def _writer(recipe: Recipe, out: Path) -> DatasetWriter:
 
 
 def _label(recipe: Recipe) -> str:
-    return f"{LIVE_LABEL}; ERA5, CAMS" if recipe.is_live else "GHAP, ERA5, CAMS, EEA"
+    stations = "EEA" if is_european(recipe.domain) else "OpenAQ"
+    return f"{LIVE_LABEL}; ERA5, CAMS" if recipe.is_live else f"GHAP, ERA5, CAMS, {stations}"
 
 
 def _is_rehearsal(recipe: Recipe) -> bool:

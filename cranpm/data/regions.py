@@ -20,7 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cranpm import paths
-from cranpm.domain import DOMAINS, Domain, domain_from_corner
+from cranpm.domain import DOMAINS, EUROPE, Domain, domain_from_corner
 
 _QUARTERS = 4
 """Coarse nodes of a degree: corners must lie on them, as ERA5's do."""
@@ -120,3 +120,10 @@ def find_domain(name: str | Path) -> Domain:
     raise RegionError(
         f"No region {str(name)!r}; known: {known}, or the path of a region file (see docs/data.md)."
     )
+
+
+def is_european(domain: Domain) -> bool:
+    """Whether a domain touches Europe's, where the EEA has stations and CAMS its European products."""
+    west, south, east, north = domain.fine.extent
+    left, low, right, high = EUROPE.fine.extent
+    return west < right and east > left and south < high and north > low

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from cranpm.data import rehearsal_europe as europe
+from cranpm.data import rehearsal_cams as cams
 from cranpm.data import rehearsal_files as files
 from cranpm.data import rehearsal_openaq as openaq
 from cranpm.data.endpoints import VARIABLE
@@ -210,9 +210,11 @@ class Rehearsal:
         if action == "/costing":
             return _json({"id": "size", "cost": float(files.number_of_fields(request)), "limit": self.limit})
         if "europe" in dataset:
-            content = europe.cams_europe_file(request, self.domain.coarse_box)
+            content = cams.cams_europe_file(request, self.domain.coarse_box)
+        elif "ads" in host:
+            content = (cams.eac4_file if "eac4" in dataset else cams.cams_file)(request)
         else:
-            content = (files.cams_file if "ads" in host else files.era5_file)(request)
+            content = files.era5_file(request)
         job = hashlib.sha256(body + dataset.encode()).hexdigest()[:12]
         self._made(job, lambda: content)
         self.jobs[job] = {"looks": 0, "size": len(content), "dataset": dataset}

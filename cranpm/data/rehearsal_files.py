@@ -31,13 +31,13 @@ RAIN_OF_AN_HOUR = 1e-4
 SEA_LEVEL_LATITUDE = 0.3
 """Degrees of the northern edge of each domain where the ground lies below the sea's level."""
 
-_TYPICAL = {
+TYPICAL = {
     "u10": (2.0, "m s**-1"), "v10": (-1.0, "m s**-1"), "t2m": (280.0, "K"), "sp": (95e3, "Pa"),
     "t": (270.0, "K"), "u": (8.0, "m s**-1"), "v": (1.0, "m s**-1"), "q": (2e-3, "kg kg**-1"),
     "z": (12.5e3, "m**2 s**-2"), "pm2p5": (12e-9, "kg m**-3"), "pm10": (20e-9, "kg m**-3"),
     "no2": (8e-9, "kg kg**-1"), "go3": (60e-9, "kg kg**-1"), "co": (150e-9, "kg kg**-1"),
 }  # fmt: skip
-_SHORT = {
+SHORT_NAMES = {
     "10m_u_component_of_wind": "u10", "10m_v_component_of_wind": "v10", "2m_temperature": "t2m",
     "surface_pressure": "sp", "total_precipitation": "tp", "temperature": "t", "u_component_of_wind": "u",
     "v_component_of_wind": "v", "specific_humidity": "q", "geopotential": "z",
@@ -68,7 +68,7 @@ def era5_file(request: dict[str, Any]) -> bytes:
     """What the Climate Data Store sends: new layout, float32, ``valid_time``, ``expver`` by time."""
     days = [f"{request['year'][0]}-{request['month'][0]}-{day}" for day in request["day"]]
     times = np.array([f"{day}T{hour}" for day in days for hour in request["time"]], dtype="datetime64[s]")
-    lat, lon = _axes(request["area"], 0.25)
+    lat, lon = axes(request["area"], 0.25)
     levels = [int(level) for level in request.get("pressure_level", [])]
     day = times.astype("datetime64[D]").astype(int)
     field = plane(lat, lon, day[:, None, None])
@@ -77,13 +77,13 @@ def era5_file(request: dict[str, Any]) -> bytes:
         "expver": ("valid_time", np.full(times.size, "0001")),
     }  # fmt: skip
     arrays: dict[str, Any] = {}
-    for name in (_SHORT[long] for long in request["variable"]):
+    for name in (SHORT_NAMES[long] for long in request["variable"]):
         if name == "tp":
             belongs = (times - np.timedelta64(1, "h")).astype("datetime64[D]").astype(int)
             values = np.where(belongs[:, None, None] % 2, RAIN_OF_AN_HOUR, 0.0) * np.ones_like(field)
             units = "m"
         else:
-            typical, units = _TYPICAL[name]
+            typical, units = TYPICAL[name]
             values = typical * field
             if name == "t2m":
                 noon = times.astype("datetime64[h]").astype(int) % 24 == 12
@@ -96,43 +96,7 @@ def era5_file(request: dict[str, Any]) -> bytes:
                 np.array(levels, float),
             )
         arrays[name] = (dims, values.astype(np.float32), {"units": units})
-    return _netcdf(xr.Dataset(arrays, coords, {"Conventions": "CF-1.7"}))
-
-
-def cams_file(request: dict[str, Any]) -> bytes:
-    """What the Atmosphere Data Store sends: a zip of ``data_sfc.nc`` or ``data_mlev.nc``, runs and steps apart."""
-    first, last = request["date"][0].split("/")
-    days = np.arange(first, np.datetime64(last) + 1, dtype="datetime64[D]")
-    hours = [np.timedelta64(int(text[:2]), "h") for text in request["time"]]
-    runs = np.array([day + hour for day in days for hour in hours], dtype="datetime64[ns]")
-    steps = np.array([float(step) for step in request["leadtime_hour"]])
-    lat, lon = _axes(request["area"], 0.4)
-    valid = runs[None, :] + (steps[:, None] * 3600).astype("timedelta64[s]")
-    day = valid.astype("datetime64[D]").astype(int)
-    field = plane(lat, lon, day[:, :, None, None])
-    on_level = "model_level" in request
-    dims = (
-        "forecast_period",
-        "forecast_reference_time",
-        *(("model_level",) if on_level else ()),
-        "latitude",
-        "longitude",
-    )
-    coords = {
-        "forecast_period": ("forecast_period", steps, {"units": "hours", "standard_name": "forecast_period"}),
-        "forecast_reference_time": runs,
-        "latitude": lat,
-        "longitude": lon % 360 if lon.min() >= 0 else lon,
-        "valid_time": (("forecast_period", "forecast_reference_time"), valid),
-        **({"model_level": [float(request["model_level"][0])]} if on_level else {}),
-    }
-    arrays = {}
-    for name in (_SHORT[long] for long in request["variable"]):
-        typical, units = _TYPICAL[name]
-        values = (typical * field).astype(np.float32)
-        arrays[name] = (dims, values[:, :, None] if on_level else values, {"units": units})
-    member = "data_mlev.nc" if on_level else "data_sfc.nc"
-    return zipped({member: _netcdf(xr.Dataset(arrays, coords))})
+    return netcdf(xr.Dataset(arrays, coords, {"Conventions": "CF-1.7"}))
 
 
 def ghap_month(month: str, grid: Grid, days: list[int], roughness: float = 0.0) -> bytes:
@@ -260,13 +224,15 @@ def number_of_fields(request: dict[str, Any]) -> int:
     return number
 
 
-def _axes(area: list[float], step: float) -> tuple[np.ndarray, np.ndarray]:
+def axes(area: list[float], step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Latitudes and longitudes of an area's nodes."""
     north, west, south, east = area
     lat = north - step * np.arange(round((north - south) / step) + 1)
     return lat, west + step * np.arange(round((east - west) / step) + 1)
 
 
-def _netcdf(dataset: xr.Dataset) -> bytes:
+def netcdf(dataset: xr.Dataset) -> bytes:
+    """A NetCDF4 file of float32 fields."""
     encoding = {
         name: {"zlib": True, "complevel": 1, "_FillValue": np.float32("nan")} for name in dataset.data_vars
     }

@@ -25,7 +25,7 @@ from cranpm.data.fetch import choose_sources, fetch, make_plan
 from cranpm.data.manifest import load_manifest
 from cranpm.data.openers import MissingSourceError, NotThisProductError, TimeAxisError, WrongGridError
 from cranpm.data.rehearsal import Rehearsal
-from cranpm.data.rehearsal_europe import LEVEL, cams_europe_file
+from cranpm.data.rehearsal_cams import LEVEL, cams_europe_file
 from cranpm.data.rehearsal_files import plane
 from cranpm.domain import CAMS_CHANNELS, domain_from_corner
 from cranpm.verification.evaluate import evaluate
@@ -86,7 +86,7 @@ def test_an_analysis_another_run_and_half_a_run_are_no_forecast(tmp_path: Path) 
         read_ensemble_run(written(tmp_path), DAY + 1)
     with pytest.raises(MissingHoursError, match="2025-06-04"):
         read_ensemble_run(written(tmp_path, last_step=69), DAY)
-    with pytest.raises(MissingSourceError, match="cams-europe-ensemble-forecasts --start 2025-06-09"):
+    with pytest.raises(MissingSourceError, match="cams-europe-ensemble --start 2025-06-09"):
         EuropeanEnsemble({}).run(DAY + 8)
 
 
@@ -146,7 +146,7 @@ def test_both_systems_stand_in_one_table_as_rows_of_their_own(tmp_path: Path) ->
 
 
 def test_runs_are_fetched_one_a_file_and_found_again(tmp_path: Path) -> None:
-    (source,) = choose_sources(load_manifest(), "cams-europe-ensemble-forecasts")
+    (source,) = choose_sources(load_manifest(), "cams-europe-ensemble")
     with Rehearsal(DOMAIN, str(DAY), str(DAY + 1), queue=0):
         plan = make_plan(source, DAY, DAY + 1, domain=DOMAIN, root=tmp_path)
         assert [file.request["date"] for file in plan.missing] == [[f"{d}/{d}"] for d in (DAY, DAY + 1)]
