@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +12,9 @@ import numpy as np
 import requests
 
 from cranpm.data.copernicus import Cost, DataStore, RequestRefusedError
-from cranpm.data.download import AccessRefusedError, NotThereError, download
+from cranpm.data.download import AccessRefusedError, DownloadError, NotThereError, download
 from cranpm.data.endpoints import endpoint, polite_session
+from cranpm.data.fetch_progress import FetchProgress, Teller
 from cranpm.data.manifest import Manifest, ManifestError, Source
 from cranpm.data.openers import sniff
 from cranpm.data.providers import CUT_BY_PROVIDER, copernicus_file, folder_of, list_files
@@ -40,19 +41,6 @@ NEEDED_ELSEWHERE = (*NEEDED[:-2], "openaq-archive")
 
 STILL_COMING = np.timedelta64(14, "D")
 """Days that a file of measurements may be late: OpenAQ writes its archive every 72 hours, agencies report later."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FetchProgress:
-    """Where a fetch stands. ``seconds_left`` is None until a file has been seen to move."""
-
-    file: str
-    state: str
-    files_done: int
-    files: int
-    bytes_done: int = 0
-    bytes_total: int | None = None
-    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,8 +138,9 @@ def fetch(
     DownloadError
         Or one of its kinds. What is complete stays; running again goes on from there.
     """
+    _refuse_full_disk(plan)
     session = session or polite_session()
-    tell = _Teller(progress, len(plan.missing), plan.known_bytes)
+    tell = Teller(progress, len(plan.missing), plan.known_bytes)
     done: list[Receipt] = []
     store = None
     waiting = list(plan.missing)
@@ -173,8 +162,22 @@ def fetch(
     return done
 
 
+def _refuse_full_disk(plan: FetchPlan) -> None:
+    """Before anything is asked for: a disk that is full after hours is no use to anybody."""
+    if not plan.known_bytes:
+        return
+    folder = next(p for p in plan.missing[0].path.parents if p.is_dir())
+    free = shutil.disk_usage(folder).free
+    if plan.known_bytes > free:
+        msg = (
+            f"{plan.source.id} needs {plan.known_bytes / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB left. "
+            "Choose another folder with --raw, or a shorter period."
+        )
+        raise DownloadError(msg)
+
+
 def _from_address(
-    source: Source, file: RawFile, url: str, session: requests.Session, tell: _Teller
+    source: Source, file: RawFile, url: str, session: requests.Session, tell: Teller
 ) -> Receipt:
     may_be_absent = "{lat}" in str(source.resources[0].path if source.resources else "") or (
         source.access.kind == "openaq"
@@ -208,7 +211,7 @@ def _may_come(file: RawFile) -> bool:
 
 
 def _from_store(
-    store: DataStore, source: Source, file: RawFile, session: requests.Session, tell: _Teller
+    store: DataStore, source: Source, file: RawFile, session: requests.Session, tell: Teller
 ) -> Receipt:
     ticket = file.path.with_name(f".{file.path.name}.request.json")
     file.path.parent.mkdir(parents=True, exist_ok=True)
@@ -238,56 +241,3 @@ def _halved(source: Source, file: RawFile, cost: Cost) -> list[RawFile]:
         copernicus_file(source, file.part, period, with_period(file.request, period), file.path.parent)
         for period in parts
     ]
-
-
-class _Teller:
-    """Turns bytes into progress with the time left."""
-
-    def __init__(self, call: Callable[[FetchProgress], None] | None, files: int, total: int) -> None:
-        self._call, self._files, self._total = call, files, total
-        self._done, self._before, self._moved, self._since = 0, 0, 0, time.monotonic()
-        self._file = self._state = ""
-
-    def more(self, files: int) -> None:
-        self._files += files
-
-    def begin(self, file: RawFile) -> None:
-        self._file, self._state, self._last = file.label, "asking", -1
-        self._send(0, file.size)
-
-    def state(self, state: str) -> None:
-        self._state = state
-        self._send(0, None)
-
-    def bytes(self, done: int, total: int | None) -> None:
-        self._moved += max(done - self._last, 0) if self._last >= 0 else 0
-        self._last = done
-        self._state = "downloading"
-        self._send(done, total)
-
-    def finish(self, receipt: Receipt) -> None:
-        self._done += 1
-        self._before += receipt.bytes
-        self._state = "complete"
-        self._send(receipt.bytes, receipt.bytes)
-
-    def _send(self, done: int, total: int | None) -> None:
-        if self._call is None:
-            return
-        elapsed = time.monotonic() - self._since
-        left = None
-        if self._total and self._moved:
-            left = max(self._total - self._before - done, 0) * elapsed / self._moved
-        elif self._done:
-            left = (self._files - self._done) * elapsed / self._done
-        self._call(
-            FetchProgress(
-                file=self._file,
-                state=self._state,
-                files_done=self._done,
-                files=self._files,
-                bytes_done=done,
-                bytes_total=total,
-                seconds_left=left,
-            )
-        )

@@ -55,6 +55,8 @@ def list_files(
         If the provider has to be asked and does not answer as documented.
     """
     folder = folder_of(source, domain, root)
+    if first > last:
+        raise DownloadError(f"The period {first} to {last} has no day; its end lies before its start.")
     if source.time != "static":
         if source.time.end is not None:
             last = min(last, np.datetime64(source.time.end, "D"))

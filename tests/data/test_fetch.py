@@ -259,6 +259,19 @@ def test_tiles_of_the_domain_are_named_by_their_south_west_corner() -> None:
     assert files[0].url.endswith("/Copernicus_DSM_COG_30_N42_00_E006_00_DEM.tif")
 
 
+def test_a_period_without_days_and_a_full_disk_are_refused_before_anything_is_asked_for(
+    server: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DownloadError, match="2022-01-31 to 2022-01-30 has no day"):
+        planned("era5-pressure-levels", tmp_path, last=FIRST - 1)
+    plan = planned("ghap-pm25-d1k", tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000})())
+    asked = len(server.log)
+    with pytest.raises(DownloadError, match=r"needs 0.0 GB, .* has 0.0 GB left. Choose another folder"):
+        fetch(plan)
+    assert len(server.log) == asked
+
+
 def test_unknown_names_and_packages_are_refused() -> None:
     with pytest.raises(ManifestError, match="No source 'era6' to fetch; known: needed, ghap"):
         choose_sources(MANIFEST, "era6")

@@ -75,9 +75,10 @@ def judge(entry: Entry, folder: Path) -> Verdict:
 def all_entries() -> list[Entry]:
     """The whole zoo."""
     import zoo_fields
+    import zoo_places
     import zoo_stores
 
-    return [*zoo_fields.ENTRIES, *zoo_stores.ENTRIES]
+    return [*zoo_fields.ENTRIES, *zoo_places.ENTRIES, *zoo_stores.ENTRIES]
 
 
 def table(verdicts: list[Verdict]) -> str:
