@@ -13,7 +13,7 @@ from cranpm.plot.style import ColourScale, scale_for
 from .fields import FieldKey, FieldUnavailableError
 from .forecasts import Forecasts, tiles_in_view
 from .page_run import NEEDS_RUN, PageRun
-from .places import station_day
+from .page_stations import PageStations
 from .state import LEADS, MOVED, State
 from .store import Store
 from .theme import CARD, NOTICE, PAGE_SX, STAGE, THEME
@@ -35,8 +35,6 @@ class Explorer:
         self.state, self.store = state, store
         self.dataset = store.dataset(state.dataset)
         self.domain_extent = self.dataset.domain.fine.extent
-        self._shown: tuple[str, str] = ("", "")
-        self._stations_shown: tuple[Any, ...] = ()
         self._settle_state(notices)
         self._build(notices)
         self.run = PageRun(
@@ -80,6 +78,7 @@ class Explorer:
             on_move=self._map_moved,
             on_key=self._key_pressed,
         )
+        self.stations = PageStations(state, self.store, self.map, self.say)
         self.title = pn.pane.HTML("", styles=CARD | {"left": "12px", "top": "12px"}, margin=0)
         self.legend = pn.pane.HTML("", styles=CARD | {"left": "12px", "bottom": "12px"}, margin=0)
         self.days = DayControls(state, self.store.days(state.dataset))
@@ -172,35 +171,24 @@ class Explorer:
             field_id = self.store.fields.announce(self.field_key(), run)
             version = "0" if run is None else str(run.version)
             self.map.show(field_id, version, self.scale)
-            self._shown = field_id, version
         except FieldUnavailableError as error:
             note = str(error)
-            self._shown = "", ""
             self.map.clear()
-        if state.station_file and state.stations and not note:
-            note = self._station_note()
         self.title.object = title_html(
             state,
             checkpoint=state.checkpoint,
             badge_html=badge(self.dataset.source, self.dataset.simulated),
-            note=note,
+            note=note or self.stations.note(),
         )
         self.legend.object = legend_html(self.scale)
-        self._stations_changed()
+        self.stations.show(self.scale)
         if self.inspector is not None:
             self.inspector.update()
 
     # -- stations, place -----------------------------------------------------------------------------------------
 
-    def _station_note(self) -> str:
-        try:
-            _, day = self.store.station_file(self.state.station_file)
-        except (FieldUnavailableError, ValueError, OSError):
-            return ""
-        return f"Circles: real stations of {day.day} {day:%B %Y}, an external file: another day and world than the map."
-
     def _extras_changed(self) -> None:
-        self._stations_changed()
+        self.stations.show(self.scale)
         self._place_changed()
 
     def _place_changed(self) -> None:
@@ -222,27 +210,6 @@ class Explorer:
 
         self.inspector = Inspector(self.state, self.store, run=lambda: self.run.current, close=close)
         self.drawer[:] = [self.inspector.root]
-
-    def _stations_changed(self) -> None:
-        state = self.state
-        concentrations = state.layer not in ("change", "error")
-        if not state.stations or not concentrations:
-            self.map.set_stations(None, self.scale)
-            self._stations_shown = ()
-            return
-        day = state.shown_time
-        question = (day, tuple(state.station_types), self.scale.name, state.station_file)
-        if question == self._stations_shown:
-            return
-        self._stations_shown = question
-        if state.station_file:
-            try:
-                table, _ = self.store.station_file(state.station_file)
-                self.map.set_stations(table, self.scale)
-            except (FieldUnavailableError, ValueError, OSError) as error:
-                self.say(str(error))
-            return
-        self.map.set_stations(station_day(self.store, state.dataset, day, state.station_types), self.scale)
 
     # -- moving about --------------------------------------------------------------------------------------------
 

@@ -15,36 +15,18 @@ import numpy as np
 import pandas as pd
 import panel as pn
 from bokeh.events import Tap
-from bokeh.models import (
-    ColumnDataSource,
-    CustomJS,
-    HoverTool,
-    PanTool,
-    Range1d,
-    WheelZoomTool,
-    WMTSTileSource,
-)
-from bokeh.models.renderers import TileRenderer
-from bokeh.plotting import figure
+from bokeh.models import ColumnDataSource, CustomJS
 
-from cranpm.plot.mercator import MAX_ZOOM, from_mercator, mercator_extent, to_mercator
+from cranpm.plot.mercator import from_mercator, mercator_extent, to_mercator
 from cranpm.plot.style import ColourScale
 
 from ..outlines import TOWN_ZOOMS
+from .map_layers import NO_TILES, MapLayers
 
 STATIC = Path(__file__).parent.parent / "static"
 
-THEMES: dict[bool, dict[str, str]] = {
-    False: {"coast": "#3a4753", "name": "#17222c", "halo": "#ffffff", "ring": "#1b2733"},
-    True: {"coast": "#c3ced8", "name": "#eef3f7", "halo": "#0b1015", "ring": "#f4f7f9"},
-}
-BORDERS: dict[str, str] = {"continuous": "#ffffff", "eaqi": "#33404c", "change": "#33404c"}
-"""Borders must read on the field's colours: white on dark ones, ink on light ones."""
-
 MIN_RESOLUTION = 12.0
 """Closest view [Mercator metres per pixel]: a fine cell is then some 90 pixels wide."""
-
-_NO_TILES = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 _STATION_COLUMNS = ("x", "y", "colour", "name", "value", "kind", "height")
 
@@ -88,7 +70,10 @@ class MapView:
         self._keys = ColumnDataSource({"key": [""], "serial": [0]})
         self.stations = ColumnDataSource({name: [] for name in _STATION_COLUMNS})
         self._place = ColumnDataSource({"x": [], "y": []})
-        self.figure = self._build(mercator_extent(domain_extent), mercator_extent(view_extent), dark)
+        self._layers = MapLayers(mercator_extent(view_extent), stations=self.stations, place=self._place)
+        self._layers.set_dark(dark)
+        self.figure = self._layers.figure
+        self.figure.js_on_change("inner_width", self._script(mercator_extent(domain_extent)))
         self._viewport.on_change("data", self._moved)
         self._keys.on_change("data", lambda _attr, _old, new: self._on_key(str(new["key"][0])[:12]))
         self.figure.on_event(Tap, self._tapped)
@@ -98,7 +83,7 @@ class MapView:
 
     def show(self, field_id: str, version: str, scale: ColourScale) -> None:
         """Put a field on the map; the browser crossfades when all tiles in view are there."""
-        self._lines["border"].glyph.line_color = BORDERS.get(scale.name, "#33404c")
+        self._layers.set_scale(scale.name)
         self._shown = field_id, version, scale
         self._send_picture()
 
@@ -163,101 +148,23 @@ class MapView:
         }
 
     def set_dark(self, dark: bool) -> None:
-        theme = THEMES[dark]
         self._dark = dark
         self._send_picture()
-        for kind in ("coast", "lake"):
-            self._lines[kind].glyph.line_color = theme["coast"]
-        halo, ink = self._names
-        halo.glyph.text_outline_color = halo.glyph.text_color = theme["halo"]
-        ink.glyph.text_color = theme["name"]
-        self._station_glyphs.glyph.line_color = theme["ring"]
-        self._place_glyphs.glyph.line_color = theme["ring"]
+        self._layers.set_dark(dark)
 
-    # -- building ------------------------------------------------------------------------------------------------
+    # -- what the browser runs ------------------------------------------------------------------------------------
 
-    def _build(self, domain: tuple[float, ...], view: tuple[float, ...], dark: bool) -> figure:
-        # ranges live in the browser: a message for every pixel of a pan would help nobody
-        x_range = Range1d(start=view[0], end=view[2], syncable=False)
-        y_range = Range1d(start=view[1], end=view[3], syncable=False)
-        wheel = WheelZoomTool(speed=1 / 600)
-        plot: Any = figure(  # type: ignore[call-arg]
-            x_range=x_range,
-            y_range=y_range,
-            tools=[PanTool(), wheel],
-            active_scroll=wheel,
-            toolbar_location=None,
-            sizing_mode="stretch_both",
-            min_border=0,
-            outline_line_color=None,
-            # the sea is the colour of the page under the map: pmui restyles every figure that has its own
-            background_fill_alpha=0,
-            border_fill_alpha=0,
-            lod_threshold=None,
-            tags=["cranpm-map"],
-        )
-        plot.axis.visible = False
-        plot.grid.visible = False
-        self._tiles = [self._tile_layer(plot), self._tile_layer(plot)]
-        self._lines = {kind: self._line_layer(plot, kind) for kind in ("lake", "border", "coast")}
-        self._names = self._name_layers(plot)
-        self._station_glyphs = plot.scatter(
-            "x",
-            "y",
-            source=self.stations,
-            size={"value": 4},
-            fill_color="colour",
-            line_color="#1b2733",
-            line_width={"value": 0.4},
-        )
-        self._place_glyphs = plot.scatter(
-            "x", "y", source=self._place, size=17, fill_alpha=0, line_width=2.2, marker="circle_cross"
-        )
-        # the card is map.js's own, filled as plain text: station names come from files
-        plot.add_tools(HoverTool(renderers=[self._station_glyphs], tooltips=None))
-        plot.js_on_change("inner_width", self._script(plot, domain))
-        self.figure = plot
-        self.set_dark(dark)
-        return plot
-
-    @staticmethod
-    def _tile_layer(plot: Any) -> TileRenderer:
-        """A layer whose address the browser sets; cells stay sharp when a tile is enlarged."""
-        return plot.add_tile(
-            WMTSTileSource(url=_NO_TILES, min_zoom=0, max_zoom=MAX_ZOOM, attribution=""), smoothing=False
-        )
-
-    @staticmethod
-    def _line_layer(plot: Any, kind: str) -> Any:
-        """An empty layer; the browser fetches the lines once and changes them with the zoom."""
-        width = {"coast": 0.9, "border": 0.8, "lake": 0.6}[kind]
-        source = ColumnDataSource({"xs": [], "ys": []}, syncable=False)
-        return plot.multi_line("xs", "ys", source=source, line_width=width, line_alpha=0.8)
-
-    @staticmethod
-    def _name_layers(plot: Any) -> list[Any]:
-        """Names with a halo; Bokeh strokes text over its fill, so the halo is a layer of its own underneath."""
-        source = ColumnDataSource({"x": [], "y": [], "name": []}, syncable=False)
-        style = {
-            "text_font": {"value": "Roboto, Helvetica, Arial, sans-serif"},
-            "text_font_size": "11.5px",
-            "text_align": "center",
-            "text_baseline": "middle",
-        }
-        halo = plot.text("x", "y", text="name", source=source, text_outline_width=3.0, **style)
-        return [halo, plot.text("x", "y", text="name", source=source, **style)]
-
-    def _script(self, plot: Any, domain: tuple[float, ...]) -> CustomJS:
-        body = _static_text("map.js")
+    def _script(self, domain: tuple[float, ...]) -> CustomJS:
+        layers, body = self._layers, _static_text("map.js")
         code = f"export default function (args, obj, data, context) {{\n{_once()}\n{body}\n}}"
         return CustomJS(
             args={
-                "fig": plot,
-                "tiles": self._tiles,
-                "stations": self._station_glyphs,
+                "fig": layers.figure,
+                "tiles": layers.tiles,
+                "stations": layers.stations,
                 "place": self._place,
-                "lines": self._lines,
-                "names": self._names[0].data_source,
+                "lines": layers.lines,
+                "names": layers.names[0].data_source,
                 "picture": self._picture,
                 "view": self._view,
                 "viewport": self._viewport,
@@ -267,7 +174,7 @@ class MapView:
                     "min_resolution": MIN_RESOLUTION,
                     "name_resolutions": [limit for limit, _ in TOWN_ZOOMS],
                     "css": _static_text("map.css"),
-                    "no_tiles": _NO_TILES,
+                    "no_tiles": NO_TILES,
                 },
             },
             code=code,
