@@ -50,7 +50,7 @@ def list_sources(raw: Raw = None, region: Region = "europe") -> None:
 
 @data_app.command()
 def fetch(
-    source: Annotated[str, typer.Argument(help="Id, beginning of ids such as era5, or: needed.")],
+    source: Annotated[str, typer.Argument(help="Id, beginning of ids such as era5, or: needed, live.")],
     start: Start,
     end: End,
     region: Region = "europe",

@@ -15,6 +15,7 @@ from cranpm.data.copernicus import Cost, DataStore, RequestRefusedError
 from cranpm.data.download import AccessRefusedError, DownloadError, NotThereError, download
 from cranpm.data.endpoints import endpoint, polite_session
 from cranpm.data.fetch_progress import FetchProgress, Teller
+from cranpm.data.live import LIVE_TARGET
 from cranpm.data.manifest import Manifest, ManifestError, Source
 from cranpm.data.openers import sniff
 from cranpm.data.providers import CUT_BY_PROVIDER, copernicus_file, folder_of, list_files
@@ -39,6 +40,9 @@ NEEDED = (
 NEEDED_ELSEWHERE = (*NEEDED[:-2], "openaq-archive")
 """The same beyond Europe, where the EEA has no stations."""
 
+LIVE = (LIVE_TARGET, *NEEDED[1:5], "eea-up-to-date", "eea-stations")
+"""Sources of a European dataset for days after the satellite product's end, see `cranpm.data.live`."""
+
 STILL_COMING = np.timedelta64(14, "D")
 """Days that a file of measurements may be late: OpenAQ writes its archive every 72 hours, agencies report later."""
 
@@ -58,7 +62,8 @@ class FetchPlan:
 
 
 def choose_sources(manifest: Manifest, name: str, domain: Domain = EUROPE) -> list[Source]:
-    """Sources by id, by the beginning of an id ("era5"), or "needed" for all that preparing a domain needs.
+    """Sources by id, by the beginning of an id ("era5"), or "needed" for all that preparing a domain needs,
+    "live" for days after the satellite product ends.
 
     Raises
     ------
@@ -68,12 +73,14 @@ def choose_sources(manifest: Manifest, name: str, domain: Domain = EUROPE) -> li
     if name == "needed":
         needed = NEEDED if is_european(domain) else NEEDED_ELSEWHERE
         return [manifest.source(source_id) for source_id in needed]
+    if name == "live":
+        return [manifest.source(source_id) for source_id in LIVE]
     exact = [source for source in manifest.sources if source.id == name]
     found = exact or [source for source in manifest.sources if source.id.startswith(name)]
     found = exact or [source for source in found if source.access.kind != "package"]
     if not found:
         known = ", ".join(s.id for s in manifest.sources if s.access.kind != "package")
-        raise ManifestError(f"No source {name!r} to fetch; known: needed, {known}.")
+        raise ManifestError(f"No source {name!r} to fetch; known: needed, live, {known}.")
     return found
 
 

@@ -89,18 +89,25 @@ def _on_days(daily: pd.DataFrame, days: np.ndarray) -> pd.DataFrame:
 def _daily(files: dict[str, list[Path]], points: set[str], days: np.ndarray) -> pd.DataFrame:
     """Daily means of the wanted sampling points and days; files that hold something else are left out by name."""
     wanted = set(pd.DatetimeIndex(days.astype("datetime64[ns]"))) if days.size else set()
-    parts = []
+    ordered: list[pd.DataFrame] = []
     for source in MEASUREMENTS:
+        reported: list[pd.DataFrame] = []
+        averaged: list[pd.DataFrame] = []
         for path in files[source]:
             try:
-                daily = daily_means(read_measurements(path, up_to_date=source == UP_TO_DATE))
+                measured = read_measurements(path, up_to_date=source == UP_TO_DATE)
             except NotThisProductError as error:
                 log.warning("%s is left out: %s", path.name, error)
                 continue
-            parts.append(daily[daily["sampling_point"].isin(points) & daily["time"].isin(wanted)])
-    if not parts:
+            is_day = measured["averaging"] == "day"
+            for chosen, parts in ((is_day, reported), (~is_day, averaged)):
+                daily = daily_means(measured[chosen])
+                parts.append(daily[daily["sampling_point"].isin(points) & daily["time"].isin(wanted)])
+        # a day that the reference method reports wins over the mean of hours, in whichever file either stands
+        ordered += [*reported, *averaged]
+    if not ordered:
         return pd.DataFrame(columns=["sampling_point", "time", "pm2p5", "hours"])
-    return pd.concat(parts).drop_duplicates(["sampling_point", "time"], keep="first")
+    return pd.concat(ordered).drop_duplicates(["sampling_point", "time"], keep="first")
 
 
 def _tidy(stations: pd.DataFrame) -> pd.DataFrame:

@@ -156,28 +156,31 @@ def _eea(
     session: requests.Session,
     countries: Sequence[str],
 ) -> Iterator[RawFile]:
-    (template,) = source.requests
     known = countries or [
         entry["countryCode"] for entry in ask(session, "GET", f"{_EEA}/Country", timeout=120).json()
     ]
+    seen: dict[str, str] = {}
     for country in known:
-        body = {
-            "countries": [country],
-            "cities": [],
-            "pollutants": template["pollutants"],
-            "dataset": template["dataset"],
-            "dateTimeStart": f"{first}T00:00:00Z",
-            "dateTimeEnd": f"{last}T23:59:59Z",
-            "aggregationType": template["aggregationType"],
-            "source": "API",
-        }
-        answer = ask(session, "POST", template["url"], json=body, timeout=300).text
-        for url in sorted({line.strip() for line in answer.splitlines() if line.startswith("http")}):
-            # a file holds the sampling point's whole era, so it covers any day
-            yield RawFile(
-                source=source.id, path=folder / "-".join(url.split("?")[0].split("/")[-2:]), url=url,
-                part=template["part"],
-            )  # fmt: skip
+        for template in source.requests:
+            body = {
+                "countries": [country],
+                "cities": [],
+                "pollutants": template["pollutants"],
+                "dataset": template["dataset"],
+                "dateTimeStart": f"{first}T00:00:00Z",
+                "dateTimeEnd": f"{last}T23:59:59Z",
+                "aggregationType": template["aggregationType"],
+                "source": "API",
+            }
+            answer = ask(session, "POST", template["url"], json=body, timeout=300).text
+            for url in sorted({line.strip() for line in answer.splitlines() if line.startswith("http")}):
+                name, part = "-".join(url.split("?")[0].split("/")[-2:]), template["part"]
+                if seen.get(name) == url:
+                    continue  # a file that holds hours and days stands in both lists
+                name = f"{part}-{name}" if name in seen else name
+                seen[name] = url
+                # a file holds the sampling point's whole era, so it covers any day
+                yield RawFile(source=source.id, path=folder / name, url=url, part=part)
 
 
 def plain_files(source: Source, domain: Domain, root: Path) -> Iterator[RawFile]:

@@ -242,6 +242,10 @@ def test_an_expired_key_stops_before_anything_is_queued(
 def test_stations_are_asked_by_country_in_plain_text(server: Rehearsal, tmp_path: Path) -> None:
     plan = planned("eea-measurements", tmp_path, countries=["XX"])
     assert plan.missing[0].path.name == "XX-SPO.REHEARSAL_0.parquet"
+    asked = [path for method, path, _ in server.log if method == "POST"]
+    assert len(asked) == 2, "hours and reported days"
+    names = [file.path.name for file in plan.missing]
+    assert len(names) == len(set(names)) == 3, "a file that stands in both lists is fetched once"
     server.faults["ParquetFile"] = [status(503), status(429)]
     assert planned("eea-measurements", tmp_path, countries=["XX"]).missing, "a busy service is asked again"
     server.faults["ParquetFile"] = [status(403)]
@@ -273,7 +277,7 @@ def test_a_period_without_days_and_a_full_disk_are_refused_before_anything_is_as
 
 
 def test_unknown_names_and_packages_are_refused() -> None:
-    with pytest.raises(ManifestError, match="No source 'era6' to fetch; known: needed, ghap"):
+    with pytest.raises(ManifestError, match="No source 'era6' to fetch; known: needed, live, ghap"):
         choose_sources(MANIFEST, "era6")
     assert [s.id for s in choose_sources(MANIFEST, "era5")] == ["era5-single-levels", "era5-pressure-levels"]
     assert endpoint("https://zenodo.org/x?y=1") == "https://zenodo.org/x?y=1"

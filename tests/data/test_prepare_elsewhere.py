@@ -64,8 +64,7 @@ def test_a_live_day_comes_from_the_analysis_and_up_to_date_stations_with_the_rea
     tmp_path: Path,
 ) -> None:
     first, last, raw = "2024-06-10", "2024-06-11", tmp_path / "raw"
-    names = [LIVE_TARGET, "era5", "cams-eac4", "elevation-etopo-2022", "eea-up-to-date", "eea-stations"]
-    fetched(mini.DOMAIN, names, raw, first, last)
+    fetched(mini.DOMAIN, ["live", "cams-eac4"], raw, first, last)
     recipe = Recipe(raw=raw, domain=mini.DOMAIN, target=LIVE_TARGET, composition="cams-eac4")
     said = prepare(recipe, first, last, tmp_path / "live", workers=0)
     assert said[0].startswith("2 days prepared") and "stations with" in said[1]

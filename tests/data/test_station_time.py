@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import mini_dataset as mini
@@ -104,8 +103,35 @@ def test_the_feed_decides_and_not_the_caller(tmp_path: Path) -> None:
     path = saved(tmp_path / "eea-up-to-date", hours(str(day), 24, "Europe/Rome"))
     table = tmp_path / "eea-stations" / "DataExtract.csv.zip"
     table.parent.mkdir()
-    table.write_bytes(io.BytesIO(station_table({"SPO.IT0953A_6001": (45.5, 9.2, 120.0)})).getvalue())
+    table.write_bytes(station_table({"SPO.IT0953A_6001": (45.5, 9.2, 120.0)}))
     for source, file in (("eea-up-to-date", path), ("eea-stations", table)):
         write_receipt(RawFile(source=source, path=file), file, "https://example.org", manifest.source(source))
     values = station_values(tmp_path, mini.DOMAIN, day)
     assert values is not None and values["pm2p5"].tolist() == [day_number("2024-07-10")]
+
+
+def test_a_reported_day_wins_over_the_mean_of_hours_of_another_file(tmp_path: Path) -> None:
+    day, manifest = np.datetime64("2022-07-10"), load_manifest()
+    point = "SPO.DE_DEBB021"
+    hourly = hours(str(day), 24, None, point=point).assign(Value=30.0)
+    begin = pd.Timestamp(str(day))
+    weighed = hourly.iloc[:1].assign(
+        Start=begin, End=begin + pd.Timedelta(days=1), AggType="day", Value=21.0, Verification=np.int32(1)
+    )
+    folder = tmp_path / "eea-measurements"
+    folder.mkdir()
+    table = tmp_path / "eea-stations" / "DataExtract.csv.zip"
+    table.parent.mkdir()
+    table.write_bytes(station_table({point: (45.5, 9.2, 120.0)}))
+    for name, frame in (("a-hours.parquet", hourly), ("b-days.parquet", weighed)):
+        frame.to_parquet(folder / name)
+        file = RawFile(source="eea-measurements", path=folder / name)
+        write_receipt(file, file.path, "https://example.org", manifest.source(file.source))
+    write_receipt(
+        RawFile(source="eea-stations", path=table),
+        table,
+        "https://example.org",
+        manifest.source("eea-stations"),
+    )
+    values = station_values(tmp_path, mini.DOMAIN, day)
+    assert values is not None and values["pm2p5"].tolist() == [21.0]
