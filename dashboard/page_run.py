@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 
 from .forecasts import Forecasts
+from .page_thread import in_page
 from .state import State
 from .views.model import ModelControls
 
@@ -81,7 +82,7 @@ class PageRun:
         asked = state.init_time, state.checkpoint
 
         def then(run: Any, error: BaseException | None) -> None:
-            self._in_page(lambda: self._started(asked, run, error))
+            in_page(self._document, lambda: self._started(asked, run, error))
 
         self._forecasts.submit(
             state.dataset, state.checkpoint, state.init_time, first=self._first_tiles(), then=then
@@ -124,10 +125,3 @@ class PageRun:
         elif not unfinished and self._poll is not None:
             self._poll.stop()
             self._poll = None
-
-    def _in_page(self, action: Callable[[], None]) -> None:
-        """Run something from another thread under the page's lock."""
-        if self._document is None or self._document.session_context is None:
-            action()
-        else:
-            self._document.add_next_tick_callback(action)

@@ -16,6 +16,7 @@ from cranpm.plot.attention import look_field, look_map, look_mesh, outline_path,
 
 from ..forecasts import Forecasts
 from ..outlines import OutlinesMissingError, outline
+from ..page_thread import in_page
 from ..state import State
 from ..store import Store
 from ..theme import SOFT
@@ -77,21 +78,15 @@ class LookView:
         lat, lon = state.place
 
         def then(look: Any, error: BaseException | None) -> None:
-            self._in_page(question, look, error)
+            in_page(self._document, lambda: self._answered(question, look, error))
 
         Forecasts.look(run, int(state.lead_time), lat, lon, then)
 
-    def _in_page(self, question: tuple[Any, ...], look: Any, error: BaseException | None) -> None:
-        def show() -> None:
-            if question == self._asked:
-                self._answered(look, error)
-
-        if self._document is None or self._document.session_context is None:
-            show()
-        else:
-            self._document.add_next_tick_callback(show)
-
-    def _answered(self, look: dict[str, Any] | None, error: BaseException | None) -> None:
+    def _answered(
+        self, question: tuple[Any, ...], look: dict[str, Any] | None, error: BaseException | None
+    ) -> None:
+        if question != self._asked:  # somebody has clicked elsewhere meanwhile
+            return
         if error is not None or look is None:
             self._look = None
             self.figure.object = None
