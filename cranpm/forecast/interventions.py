@@ -114,8 +114,8 @@ def _turned_channels(
     for day in ("t", "t-1"):
         for pair in WIND_PAIRS:
             places = [channel_index(f"{name}@{day}", COARSE_CHANNELS) for name in pair]
-            winds = [fields[i] * statistics.std[n] + statistics.mean[n] for i, n in zip(places, pair)]
-            for i, n, wind in zip(places, pair, _turned(*winds, angle, factor)):
+            east, north = (fields[i] * statistics.std[n] + statistics.mean[n] for i, n in zip(places, pair))
+            for i, n, wind in zip(places, pair, _turned(east, north, angle, factor)):
                 fields[i] = (wind - statistics.mean[n]) / statistics.std[n]
     return torch.from_numpy(fields)
 

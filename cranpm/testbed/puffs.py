@@ -37,7 +37,7 @@ KM_PER_STEP = 11.12
 
 def puff_path(folder: Path | str, day: np.datetime64) -> Path:
     """File of a day's response."""
-    return Path(folder) / FOLDER / f"{np.datetime64(day, 'D')}.npy"
+    return Path(folder) / FOLDER / f"{day.astype('datetime64[D]')}.npy"
 
 
 @torch.inference_mode()

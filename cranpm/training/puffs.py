@@ -65,7 +65,7 @@ class Puffs:
 
     def draw(self, epoch: int, day: np.datetime64) -> Puff | None:
         """The smoke of a day in an epoch; None on most."""
-        number = int(np.datetime64(day, "D").astype(int))
+        number = int(day.astype("datetime64[D]").astype(int))
         generator = np.random.default_rng([self._seed, epoch, number])
         wanted, companions = generator.random() < self._share, generator.random() < 0.5
         response = self._source.puff_response(day) if wanted else None  # type: ignore[attr-defined]
