@@ -51,7 +51,13 @@ _SWITCHED = {
     "elevation bias off": (("elevation_bias", 0.0),),
     "wind bias off": (("wind_bias", 0.0),),
     "scan raster": (("scan_raster", 1.0),),
-    "all priors off": (("elevation_bias", 0.0), ("wind_bias", 0.0), ("scan_raster", 1.0)),
+    "transport off": (("transport", 0.0),),
+    "all priors off": (
+        ("elevation_bias", 0.0),
+        ("wind_bias", 0.0),
+        ("scan_raster", 1.0),
+        ("transport", 0.0),
+    ),
 }
 
 

@@ -47,7 +47,7 @@ def forecasts_if(
     changed = intervene(day, steps, statistics)
     with switched(network, steps), torch.inference_mode():
         same = changed.coarse is day.coarse and not any(
-            name in ("elevation_bias", "scan_raster") for name, _ in steps
+            name in ("elevation_bias", "scan_raster", "transport") for name, _ in steps
         )
         if context is None or not same:
             context = network.encode_global(changed.global_inputs())

@@ -226,8 +226,10 @@ def at_cells(field: Tensor, axes: tuple[Tensor, Tensor], latitude: Tensor, longi
     row_first, column_first = row_first.expand(tiles, -1), column_first.expand(tiles, -1)
     pick = torch.arange(tiles, device=field.device)[:, None, None]
     window = field.permute(0, 2, 3, 1)[pick, row_first[:, :, None], column_first[:, None, :]]  # (B, r, c, K)
-    window = window.permute(0, 3, 1, 2)
-    return row_weights[:, None] @ (window @ column_weights[:, None].mT)
+    window = window.permute(0, 3, 1, 2).float()
+    # weights are multiples of 1/25: half precision would draw steps into the map
+    with torch.autocast(field.device.type, enabled=False):
+        return row_weights[:, None] @ (window @ column_weights[:, None].mT)
 
 
 def nodes_over(cells: int) -> int:
