@@ -41,7 +41,7 @@ QUICK_DAYS = [
 ONE_DAY = np.timedelta64(1, "D")
 EVERYWHERE = slice(None), slice(None)
 BLUR_CELLS = 3.0
-DAMPED = "damped-2017-2018.pickle"
+DAMPED = "damped-2017-2019.pickle"
 
 
 def main() -> None:

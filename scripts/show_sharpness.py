@@ -1,0 +1,119 @@
+"""Is the forecast as sharp as the product it forecasts, and do its tiles show? Spectra, and roughness along tile edges.
+
+.venv/bin/python scripts/show_sharpness.py --days 2022-01-12 2022-04-12 2022-07-12 2022-10-12
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from cranpm import paths
+from cranpm.allocator import keep_freed_memory
+from cranpm.domain import EUROPE, LEAD_DAYS, TilePlan, plan_tiles
+from cranpm.forecast.day import load_day
+from cranpm.forecast.engine import run_forecast
+from cranpm.model.checkpoint import load_checkpoint
+from cranpm.testbed.geography import load_geography
+from cranpm.testbed.source import WorldSource
+from cranpm.testbed.world import DEFAULT_SEED, WORLD_VERSION
+from cranpm.verification.spectrum import edge_roughness, power_spectrum
+
+SIZE = 256
+"""Cells along the side of a window; a tile's seams run through most of them."""
+KM_PER_CELL = 1.112
+EVERYWHERE = slice(None), slice(None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--work", type=Path, default=paths.data_dir() / "demo-training")
+    parser.add_argument("--checkpoint", type=Path, default=paths.assets_dir() / "checkpoints" / "demo")
+    parser.add_argument("--days", nargs="+", default=["2022-01-12", "2022-04-12", "2022-07-12", "2022-10-12"])
+    parser.add_argument("--out", type=Path, default=Path("docs/results/sharpness.json"))
+    given = parser.parse_args()
+    keep_freed_memory()
+    source = WorldSource(load_geography(EUROPE), given.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}")
+    checkpoint = load_checkpoint(given.checkpoint)
+    plan = plan_tiles(EUROPE.fine.shape)
+    windows = whole_land_windows(source.land)
+    spectra: dict[str, list[np.ndarray]] = {}
+    rough: dict[str, list[tuple[float, float]]] = {}
+    wavelength = np.zeros(0)
+    for text in given.days:
+        init = np.datetime64(text, "D")
+        forecast = run_forecast(checkpoint.network, load_day(source, init, checkpoint.statistics)).fields
+        today = source.pm2p5(init, *EVERYWHERE)
+        for lead in LEAD_DAYS:
+            target = source.pm2p5(init + np.timedelta64(lead, "D"), *EVERYWHERE)
+            for name, field in ((f"forecast T+{lead}", forecast[lead]), (f"target T+{lead}", target)):
+                for window in windows:
+                    if np.isfinite(field[window]).all():
+                        wavelength, power = power_spectrum(field[window], KM_PER_CELL)
+                        spectra.setdefault(name, []).append(power)
+            change = forecast[lead] - today
+            for axis, edges in ((0, tile_edges(plan, 0)), (1, tile_edges(plan, 1))):
+                rough.setdefault(f"T+{lead}", []).append(edge_roughness(change, edges, axis))
+        print(f"{init}: {len(windows)} windows", flush=True)
+    result = {
+        "what": "testbed (simulated): the GHAP-like product and the demo's forecast of it",
+        "checkpoint": checkpoint.hash,
+        "days": given.days,
+        "windows": len(windows),
+        "window_cells": SIZE,
+        "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
+        "wavelength_km": wavelength.round(2).tolist(),
+        "power": {name: np.mean(values, 0).tolist() for name, values in spectra.items()},
+        "roughness_at_edges_over_elsewhere": {
+            name: float(np.sum([a for a, _ in pairs]) / np.sum([b for _, b in pairs]))
+            for name, pairs in rough.items()
+        },
+    }
+    given.out.write_text(json.dumps(result, indent=1) + "\n")
+    draw(result, given.out.with_suffix(".png"))
+    print(json.dumps(result["roughness_at_edges_over_elsewhere"]))
+
+
+def whole_land_windows(land: np.ndarray) -> list[tuple[slice, slice]]:
+    """Windows on a lattice of their own size that hold land only."""
+    starts = [range(0, n - SIZE + 1, SIZE) for n in land.shape]
+    windows = [(slice(r, r + SIZE), slice(c, c + SIZE)) for r in starts[0] for c in starts[1]]
+    return [window for window in windows if land[window].all()]
+
+
+def tile_edges(plan: TilePlan, axis: int) -> list[int]:
+    """Rows or columns at which a tile begins or ends inside the map."""
+    starts = plan.row_starts if axis == 0 else plan.col_starts
+    edges = {*starts, *(start + plan.tile_size for start in starts)}
+    return sorted(edges - {0, plan.shape[axis]})
+
+
+def draw(result: dict, path: Path) -> None:
+    """Power against wavelength: forecast and target of each lead time."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    for axes, lead in zip(figure.subplots(1, len(LEAD_DAYS), sharey=True), LEAD_DAYS, strict=True):
+        for name, colour in (("target", "0.35"), ("forecast", "#0b6180")):
+            power = result["power"][f"{name} T+{lead}"]
+            axes.loglog(result["wavelength_km"], power, color=colour, label=name, lw=1.6)
+        seam = result["roughness_at_edges_over_elsewhere"][f"T+{lead}"]
+        axes.set_title(f"T+{lead}   (roughness at tile edges / elsewhere: {seam:.3f})", fontsize=9)
+        axes.set_xlabel("wavelength [km]")
+        axes.invert_xaxis()
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("power [µg² m$^{-6}$]")
+    figure.axes[0].legend(frameon=False)
+    figure.suptitle("Sharpness of the demo on the simulated testbed (land windows of 285 km)", fontsize=10)
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
