@@ -43,6 +43,12 @@ def list_sources(raw: Raw = None, region: Region = "europe") -> None:
     for entry in entries:
         table.add_row(entry.id, entry.licence, entry.size, entry.present, entry.missing)
     console.print(table)
+    untried = sum(entry.checked == "not yet" for entry in entries)
+    if untried:
+        console.print(
+            f"{untried} sources: nobody has noted yet that the address works (docs/data.md says how).",
+            highlight=False,
+        )
     console.print(
         f"Downloads: {raw or raw_dir()}. Get one with 'cranpm data fetch SOURCE ...'.", highlight=False
     )

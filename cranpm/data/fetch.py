@@ -32,15 +32,15 @@ NEEDED = (
     "era5-pressure-levels",
     "cams-global-forecasts",
     "elevation-etopo-2022",
+    "eea-stations",  # before the measurements: it says which countries have any
     "eea-measurements",
-    "eea-stations",
 )
 """Sources that preparing a European dataset like the paper's needs."""
 
 NEEDED_ELSEWHERE = (*NEEDED[:-2], "openaq-archive")
 """The same beyond Europe, where the EEA has no stations."""
 
-LIVE = (LIVE_TARGET, *NEEDED[1:5], "eea-up-to-date", "eea-stations")
+LIVE = (LIVE_TARGET, *NEEDED[1:6], "eea-up-to-date")
 """Sources of a European dataset for days after the satellite product's end, see `cranpm.data.live`."""
 
 STILL_COMING = np.timedelta64(14, "D")

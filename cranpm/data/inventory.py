@@ -39,6 +39,7 @@ def _state(source: Source, root: Path, domain: Domain) -> SourceState:
         cut = source.access.kind in CUT_BY_PROVIDER
         found = receipts(root, source.id, domain.name if cut else None)
         present, missing = _downloads(source, found, root, domain)
+    unchecked = "with a package" if source.access.kind == "package" else "not yet"
     known = sum(resource.bytes or 0 for resource in source.resources)
     size = (
         f"{source.size_per_year} a year"
@@ -54,7 +55,7 @@ def _state(source: Source, root: Path, domain: Domain) -> SourceState:
         size=size,
         present=present,
         missing=missing,
-        checked=str(source.status.endpoint_checked or "not yet"),
+        checked=str(source.status.endpoint_checked or unchecked),
     )
 
 

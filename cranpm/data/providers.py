@@ -11,6 +11,7 @@ import numpy as np
 import requests
 
 from cranpm.data.download import DownloadError, NotThereError
+from cranpm.data.eea_files import eea_files
 from cranpm.data.manifest import Source
 from cranpm.data.openaq_files import openaq_files
 from cranpm.data.questions import ask
@@ -22,7 +23,6 @@ from cranpm.domain import Domain
 CUT_BY_PROVIDER = ("ecmwf-datastores", "openaq")
 """Kinds of access whose files hold one domain only and lie in a folder of its name."""
 
-_EEA = "https://eeadmz1-downloads-api-appservice.azurewebsites.net"
 _DAY = np.timedelta64(1, "D")
 
 
@@ -47,7 +47,7 @@ def list_files(
     Parameters
     ----------
     countries : sequence of str
-        Two-letter codes for the EEA's service; empty: all that it serves.
+        Two-letter codes for the EEA's service; empty: those with stations in the domain, see `eea_files`.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def list_files(
     if kind == "zenodo":
         return list(_zenodo(source, first, last, folder, session))
     if kind == "eea-download-service":
-        return list(_eea(source, first, last, folder, session, countries))
+        return list(eea_files(source, first, last, domain, root, session, countries))
     if kind == "openaq":
         return list(openaq_files(source, first, last, domain, folder, session))
     if kind == "http":
@@ -146,41 +146,6 @@ def zenodo_listing(record: str, folder: Path, session: requests.Session) -> dict
         ) from error
     write_atomically(kept, json.dumps(listing, indent=1).encode())
     return listing
-
-
-def _eea(
-    source: Source,
-    first: np.datetime64,
-    last: np.datetime64,
-    folder: Path,
-    session: requests.Session,
-    countries: Sequence[str],
-) -> Iterator[RawFile]:
-    known = countries or [
-        entry["countryCode"] for entry in ask(session, "GET", f"{_EEA}/Country", timeout=120).json()
-    ]
-    seen: dict[str, str] = {}
-    for country in known:
-        for template in source.requests:
-            body = {
-                "countries": [country],
-                "cities": [],
-                "pollutants": template["pollutants"],
-                "dataset": template["dataset"],
-                "dateTimeStart": f"{first}T00:00:00Z",
-                "dateTimeEnd": f"{last}T23:59:59Z",
-                "aggregationType": template["aggregationType"],
-                "source": "API",
-            }
-            answer = ask(session, "POST", template["url"], json=body, timeout=300).text
-            for url in sorted({line.strip() for line in answer.splitlines() if line.startswith("http")}):
-                name, part = "-".join(url.split("?")[0].split("/")[-2:]), template["part"]
-                if seen.get(name) == url:
-                    continue  # a file that holds hours and days stands in both lists
-                name = f"{part}-{name}" if name in seen else name
-                seen[name] = url
-                # a file holds the sampling point's whole era, so it covers any day
-                yield RawFile(source=source.id, path=folder / name, url=url, part=part)
 
 
 def plain_files(source: Source, domain: Domain, root: Path) -> Iterator[RawFile]:

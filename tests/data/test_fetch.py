@@ -253,6 +253,21 @@ def test_stations_are_asked_by_country_in_plain_text(server: Rehearsal, tmp_path
         planned("eea-measurements", tmp_path, countries=["XX"])
 
 
+def test_only_countries_with_stations_in_the_domain_are_asked_for(
+    server: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = [{"countryCode": code} for code in ("AA", "XX", "ZZ")]
+    several = lambda handler, due: handler.reply(200, {}, json.dumps(served).encode()) or True  # noqa: E731
+    server.faults["/Country"] = [several, several]
+    planned("eea-measurements", tmp_path)
+    assert sum(method == "POST" for method, _, _ in server.log) == 3 * 2, "without the table: all"
+    fetch(planned("eea-stations", tmp_path))
+    server.log.clear()
+    planned("eea-measurements", tmp_path)
+    # the rehearsal's stations have ids such as XX0000A
+    assert sum(method == "POST" for method, _, _ in server.log) == 1 * 2
+
+
 def test_tiles_of_the_domain_are_named_by_their_south_west_corner() -> None:
     (source,) = choose_sources(MANIFEST, "elevation-copernicus-glo90")
     files = list_files(
