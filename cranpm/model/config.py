@@ -1,4 +1,4 @@
-"""What a CRAN-PM network is made of: one frozen dataclass, three presets, every ablation a field.
+"""What a CRAN-PM network is made of: one frozen dataclass, every ablation a field; presets in `cranpm.model.presets`.
 
 A variant is ``dataclasses.replace(paper(), wind_bias=False)``, never a copy of code. The tables named in the
 comments are those of the paper (arXiv 2603.11725, Table S1 for layers, Table 3 for ablations R1-R8).
@@ -7,7 +7,6 @@ comments are those of the paper (arXiv 2603.11725, Table S1 for layers, Table 3 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -243,64 +242,3 @@ _CHOICES = {
 def _require_multiple(config: ModelConfig, field: str, divisor: int, what: str) -> None:
     if getattr(config, field) % divisor:
         raise ValueError(f"ModelConfig.{field} is {getattr(config, field)}; expected a multiple of {what}.")
-
-
-def paper() -> ModelConfig:
-    """The network of Table S1: 94.3 M trainable parameters, + 0.5 M for the decoder's skip fusion."""
-    return ModelConfig()
-
-
-def small() -> ModelConfig:
-    """The demo network: under 3.9 M parameters, under 8 GFLOP a tile, a whole map in seconds on two cores."""
-    return ModelConfig(
-        name="small",
-        global_width=160,
-        global_heads=5,
-        global_depth=3,
-        local_width=128,
-        local_heads=4,
-        local_depth=2,
-        bridge_heads=4,
-        decoder_channels=(96, 48, 24, 16, 8),
-        fine_skip=True,
-        bridge_reach=True,
-        local_position="domain",
-        growth=True,
-        transport=True,
-        coarse_forecast=True,
-        drop_path=0.05,
-        input_dropout=0.05,
-    )
-
-
-def tiny() -> ModelConfig:
-    """A network for tests and notebooks: well under a million parameters."""
-    return ModelConfig(
-        name="tiny",
-        global_width=64,
-        global_heads=4,
-        global_depth=2,
-        local_width=64,
-        local_heads=4,
-        local_depth=2,
-        bridge_heads=4,
-        decoder_channels=(32, 16, 16, 8, 8),
-        fine_skip=True,
-        bridge_reach=True,
-        local_position="domain",
-        growth=True,
-        transport=True,
-        coarse_forecast=True,
-        drop_path=0.0,
-        input_dropout=0.0,
-    )
-
-
-PRESETS: dict[str, Callable[[], ModelConfig]] = {"paper": paper, "small": small, "tiny": tiny}
-
-
-def get_preset(name: str) -> ModelConfig:
-    """The preset of that name, or an error that lists the known ones."""
-    if name not in PRESETS:
-        raise ValueError(f"Unknown model preset {name!r}; expected one of {', '.join(PRESETS)}.")
-    return PRESETS[name]()

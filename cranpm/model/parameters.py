@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .config import ModelConfig, get_preset
+from .config import ModelConfig
 from .decoder import transposed_channels
 from .network import CranPM
+from .presets import get_preset
 from .transport import nodes_over
 
 

@@ -49,7 +49,7 @@ class WorldSource:
         self._kept: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def _day(self, day: np.datetime64) -> dict[str, Any]:
-        key = str(np.datetime64(day, "D"))
+        key = str(day.astype("datetime64[D]"))
         if key not in self._kept:
             arrays = _map_arrays(self._folder / f"{key}.npz")
             fields = torch.from_numpy(arrays["fields"])

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from cranpm.domain.splits import Splits
-from cranpm.model.config import ModelConfig, get_preset
+from cranpm.model import ModelConfig, get_preset
 
 PRECISIONS = ("32-true", "bf16-mixed")
 

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from cranpm.domain import COARSE_CHANNELS, channel_index
-from cranpm.model import CranPM
-from cranpm.model.config import ModelConfig, tiny
+from cranpm.model import CranPM, ModelConfig, tiny
 from cranpm.model.transport import Transport, at_cells, follow_back, metres_to_nodes
 
 LATITUDE = torch.linspace(60.0, 46.25, 56)
