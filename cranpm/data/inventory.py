@@ -41,13 +41,9 @@ def _state(source: Source, root: Path, domain: Domain) -> SourceState:
         present, missing = _downloads(source, found, root, domain)
     unchecked = "with a package" if source.access.kind == "package" else "not yet"
     known = sum(resource.bytes or 0 for resource in source.resources)
-    size = (
-        f"{source.size_per_year} a year"
-        if source.size_per_year
-        else f"{known / 1e6:.0f} MB"
-        if known
-        else "?"
-    )
+    size = source.size or (f"{known / 1e6:.0f} MB" if known else "?")
+    if source.size_per_year:
+        size = f"{source.size_per_year} a year"
     return SourceState(
         id=source.id,
         role=source.role,

@@ -122,7 +122,7 @@ class Status(_Entry):
 
 
 class Source(_Entry):
-    """One external source."""
+    """One external source; ``size`` is that of all of it, where it does not grow with time."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: Text
@@ -156,6 +156,7 @@ class Source(_Entry):
     resources: tuple[Resource, ...] = ()
     split: Literal["day", "month", "year"] | None = None
     size_per_year: str | None = None
+    size: str | None = None
     status: Status = Status()
 
     @model_validator(mode="after")
