@@ -39,7 +39,7 @@ def list_sources(raw: Raw = None, region: Region = "europe") -> None:
     table = Table(title="Sources")
     table.add_column("source", no_wrap=True)
     for column in ("licence", "size", "on this machine", "missing"):
-        table.add_column(column)
+        table.add_column(column, min_width=11 if column == "on this machine" else None)  # "(rehearsal:"
     for entry in entries:
         table.add_row(entry.id, entry.licence, entry.size, entry.present, entry.missing)
     console.print(table)
