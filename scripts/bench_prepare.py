@@ -90,7 +90,8 @@ def measure(domain: Domain, days: int, workers: list[int], work: Path) -> dict:
 
 def _fetch(domain: Domain, days: int, raw: Path) -> None:
     manifest, last = load_manifest(), FIRST + days
-    with Rehearsal(domain, str(FIRST), str(last), queue=0, roughness=ROUGHNESS):
+    with Rehearsal(domain, str(FIRST), str(last), queue=0, roughness=ROUGHNESS) as server:
+        server.make_maps()
         for name in NEEDED:
             (source,) = choose_sources(manifest, name)
             plan = make_plan(source, FIRST, last, domain=domain, root=raw, estimate=False)

@@ -113,6 +113,11 @@ class Rehearsal:
         """As leaving the context."""
         self.__exit__()
 
+    def make_maps(self) -> None:
+        """Make the months of satellite maps now, so that nobody waits for large ones until a connection gives up."""
+        for month in _months(self.first, self.last):
+            self._ghap(str(month).replace("-", ""))
+
     def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         """Status, headers and body for one request."""
         host, _, rest = path.lstrip("/").partition("/")
