@@ -115,7 +115,7 @@ def small() -> Recipe:
         days_per_step=4,
         tiles_per_day=4,
         hotspot_ratio=0.2,
-        steps=2_200,
+        steps=1_400,
         warmup_steps=50,
         learning_rate=1e-3,
         least_learning_rate=1e-5,
