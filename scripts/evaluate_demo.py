@@ -50,19 +50,26 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=paths.assets_dir() / "checkpoints" / "demo")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--quick", action="store_true", help="6 init days of 2021 and fewer baselines")
+    parser.add_argument(
+        "--few-baselines", action="store_true", help="persistence and damped persistence only"
+    )
+    parser.add_argument(
+        "--every", type=int, default=1, help="of the 48 init days take every so-many-th (2: two a month)"
+    )
     parser.add_argument("--prepare", action="store_true", help="only simulate days and fit the baseline")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     geography = load_geography(EUROPE)
     days = arguments.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}"
-    init_days = QUICK_DAYS if arguments.quick else days_of_each_month(2022)
+    init_days = QUICK_DAYS if arguments.quick else days_of_each_month(2022)[:: arguments.every]
+    few = arguments.quick or arguments.few_baselines
     simulate_days(geography, days, _test_periods(init_days), progress=_report("simulated days"))
     source = WorldSource(geography, days)
     _fit_damped(source, days / DAMPED)
     if arguments.prepare:
         return
     checkpoint = load_checkpoint(arguments.checkpoint)
-    card = _score(arguments, days, init_days)
+    card = _score(arguments, days, init_days, few)
     rows = card.table("damped persistence")
     arguments.out.mkdir(parents=True, exist_ok=True)
     facts = {
@@ -81,16 +88,16 @@ def main() -> None:
     print(table)
 
 
-def _score(arguments: argparse.Namespace, days: Path, init_days: list[np.datetime64]) -> Scorecard:
+def _score(arguments: argparse.Namespace, days: Path, init_days: list[np.datetime64], few: bool) -> Scorecard:
     """Days shared out to processes in runs, so that their order stays."""
     if arguments.processes == 1:
-        return _score_days(arguments.checkpoint, days, init_days, arguments.quick)
+        return _score_days(arguments.checkpoint, days, init_days, few)
     parts = np.array_split(init_days, 4 * arguments.processes)
     card = Scorecard()
     started = time.perf_counter()
     with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
         jobs = [
-            pool.submit(_score_days, arguments.checkpoint, days, list(part), arguments.quick, 1)
+            pool.submit(_score_days, arguments.checkpoint, days, list(part), few, 1)
             for part in parts
             if len(part)
         ]
@@ -103,7 +110,7 @@ def _score(arguments: argparse.Namespace, days: Path, init_days: list[np.datetim
 
 
 def _score_days(
-    folder: Path, days: Path, init_days: list[np.datetime64], quick: bool, threads: int | None = None
+    folder: Path, days: Path, init_days: list[np.datetime64], few: bool, threads: int | None = None
 ) -> Scorecard:
     keep_freed_memory()
     if threads:
@@ -129,7 +136,7 @@ def _score_days(
         "damped persistence": lambda init: {n: damped.forecast(product(init), init, n) for n in LEAD_DAYS},
         "CRAN-PM demo": ours,
     }
-    if quick:
+    if few:
         methods = {name: methods[name] for name in ("persistence", "damped persistence", "CRAN-PM demo")}
     return evaluate(
         init_days, methods, lambda init: {n: product(init + n * ONE_DAY) for n in LEAD_DAYS}, source.land
