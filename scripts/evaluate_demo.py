@@ -201,7 +201,7 @@ def _write_card(folder: Path, checkpoint, table: str) -> None:
 
 - Architecture: preset `{checkpoint.config.name}`; hash `{checkpoint.hash}`
 - Data: **{meta.get("source")}**, world {meta.get("world", {}).get("version")}, days {training.get("period")}
-- Training: {training.get("minutes")} minutes on {training.get("machine")}; code {meta.get("code", {}).get("revision")}
+- Training: {training.get("minutes")} minutes on tiles, after the lesson on coarse composition, on {training.get("machine")}; code {meta.get("code", {}).get("revision")}
 - Limits: it has seen simulated weather and chemistry only. It says nothing about real air.
 - Licence: BSD-3-Clause
 
