@@ -86,6 +86,8 @@ def choose_mountain_tiles(plan: TilePlan, barriers: np.ndarray, count: int, seed
 def _every_kth(tiles: list[Tile], count: int, seed: int) -> list[Tile]:
     if len(tiles) <= count:
         return tiles
+    if not count:
+        return []
     step = len(tiles) / count
     start = np.random.default_rng(seed).uniform(0, step)
     return [tiles[int(start + step * i) % len(tiles)] for i in range(count)]

@@ -8,6 +8,7 @@ or loss of what is there (factors of x_t and x_{t-1}), and by what comes in inst
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -228,7 +229,8 @@ def at_cells(field: Tensor, axes: tuple[Tensor, Tensor], latitude: Tensor, longi
     window = field.permute(0, 2, 3, 1)[pick, row_first[:, :, None], column_first[:, None, :]]  # (B, r, c, K)
     window = window.permute(0, 3, 1, 2).float()
     # weights are multiples of 1/25: half precision would draw steps into the map
-    with torch.autocast(field.device.type, enabled=False):
+    # (tensors without data, made to price a run, know no autocast)
+    with nullcontext() if field.is_meta else torch.autocast(field.device.type, enabled=False):
         return row_weights[:, None] @ (window @ column_weights[:, None].mT)
 
 
