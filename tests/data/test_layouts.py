@@ -13,7 +13,8 @@ import xarray as xr
 from cranpm.data import cams
 from cranpm.data.averaging import cell_means
 from cranpm.data.openers import NotThisProductError, TimeAxisError
-from cranpm.data.rehearsal_files import cams_file, plane
+from cranpm.data.rehearsal_cams import cams_file
+from cranpm.data.rehearsal_files import plane
 from cranpm.domain import Grid
 
 GRID = Grid(name="nodes", rows=9, cols=9, step=0.25, north=46.0, west=9.0, registration="node")
