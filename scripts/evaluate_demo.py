@@ -29,8 +29,8 @@ from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import choose_device, run_forecast
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.geography import load_geography
-from cranpm.testbed.source import WorldSource, simulate_days
-from cranpm.testbed.world import DEFAULT_SEED, SPIN_UP_DAYS, WORLD_VERSION
+from cranpm.testbed.source import WorldSource, simulate_days, world_folder
+from cranpm.testbed.world import SPIN_UP_DAYS, WORLD_VERSION
 from cranpm.verification.evaluate import Scorecard, days_of_each_month, evaluate
 
 QUICK_DAYS = [
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     geography = load_geography(EUROPE)
-    days = arguments.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}"
+    days = world_folder(arguments.work)
     init_days = QUICK_DAYS if arguments.quick else days_of_each_month(2022)[:: arguments.every]
     few = arguments.quick or arguments.few_baselines
     simulate_days(geography, days, _test_periods(init_days), progress=_report("simulated days"))
@@ -197,11 +197,13 @@ def _markdown(rows: list[dict], days: list[np.datetime64]) -> str:
 def _write_card(folder: Path, checkpoint, table: str) -> None:
     meta = checkpoint.meta
     training = meta.get("training", {})
+    minutes, machine = training.get("minutes"), training.get("machine")
+    code = meta.get("code", {}).get("revision")
     text = f"""# {meta.get("title", folder.name)}
 
 - Architecture: preset `{checkpoint.config.name}`; hash `{checkpoint.hash}`
 - Data: **{meta.get("source")}**, world {meta.get("world", {}).get("version")}, days {training.get("period")}
-- Training: {training.get("minutes")} minutes on tiles, after the lesson on coarse composition, on {training.get("machine")}; code {meta.get("code", {}).get("revision")}
+- Training: {minutes} minutes on tiles, after the lesson on coarse composition, on {machine}; code {code}
 - Limits: it has seen simulated weather and chemistry only. It says nothing about real air.
 - Licence: BSD-3-Clause
 

@@ -20,8 +20,7 @@ from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import run_forecast
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.geography import load_geography
-from cranpm.testbed.source import WorldSource
-from cranpm.testbed.world import DEFAULT_SEED, WORLD_VERSION
+from cranpm.testbed.source import WorldSource, world_folder
 from cranpm.verification.spectrum import edge_roughness, power_spectrum
 
 SIZE = 256
@@ -40,7 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/sharpness.json"))
     given = parser.parse_args()
     keep_freed_memory()
-    source = WorldSource(load_geography(EUROPE), given.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}")
+    source = WorldSource(load_geography(EUROPE), world_folder(given.work))
     checkpoint = load_checkpoint(given.checkpoint)
     plan = plan_tiles(EUROPE.fine.shape)
     windows = whole_land_windows(source.land)

@@ -19,7 +19,7 @@ from cranpm.allocator import keep_freed_memory
 from cranpm.domain import EUROPE
 from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
 from cranpm.testbed.geography import load_geography
-from cranpm.testbed.world import DEFAULT_SEED, WORLD_VERSION
+from cranpm.testbed.source import world_folder
 from cranpm.training.job import Machine, run_job
 from cranpm.training.recipes import small
 from cranpm.training.source import DEMO_PERIODS, DEMO_PUFFS, open_world
@@ -51,7 +51,7 @@ def main() -> int:
         small(), steps=given.steps, token_steps=given.token_steps, global_epochs=given.global_epochs
     )
     load_geography(EUROPE)  # computed once, before the first bar
-    world = given.work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}"
+    world = world_folder(given.work)
     data = open_world(world, recipe, simulate=DEMO_PERIODS, puffs=DEMO_PUFFS, progress=_report)
     data = replace(data, about={**data.about, "title": "Demo (trained on the simulated testbed)"})
     machine = Machine(

@@ -17,6 +17,11 @@ CALM = 0.1
 """Wind speed below which no direction is believed [m s-1]."""
 
 
+def raw_strength(strength: float) -> Tensor:
+    """The value whose softplus is a positive strength: learned without the dead zone a clamp would have at 0."""
+    return torch.tensor(math.log(math.expm1(strength)))
+
+
 def elevation_bias(elevation: Tensor, alpha: Tensor | float, climb: float, sign: int = 1) -> Tensor:
     """Attention penalty for looking at higher ground (eq. 2).
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attention import MASKED, DropPath, FeedForward, SelfAttention
-from .bias import NUM_BUCKETS, elevation_bias, relative_bucket_table, spread_offsets
+from .bias import NUM_BUCKETS, elevation_bias, raw_strength, relative_bucket_table, spread_offsets
 from .config import ModelConfig
 from .embed import PatchEmbed, Position, sincos_at, token_mean, token_valid
 from .swin import SwinBlock, window_partition, window_unite
@@ -40,8 +38,7 @@ class ElevationBlock(nn.Module):
         self.feed_forward = FeedForward(width, mlp_ratio)
         self.drop_path = DropPath(drop_path)
         nn.init.trunc_normal_(self.relative_table, std=0.02)
-        # softplus(raw) = alpha, 2 at the start; positive without the dead zone a clamp would have at 0.
-        self.raw_alpha = nn.Parameter(torch.tensor(math.log(math.expm1(2.0)))) if biased else None
+        self.raw_alpha = nn.Parameter(raw_strength(2.0)) if biased else None
         self._relative: tuple[tuple, Tensor] | None = None
 
     @property

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .config import ModelConfig
 from .decoder import apply_growth
+from .embed import fold_patches
 
 
 class CoarseForecast(nn.Module):
@@ -63,10 +64,8 @@ class CoarseForecast(nn.Module):
         -------
         Tensor, shape (B, leads, Hc, Wc)
         """
-        rows, columns = (count * self.patch for count in grid)
-        parts = self.read(self.norm(tokens)).unflatten(1, grid)
-        parts = parts.unflatten(-1, (self.parts, self.leads, self.patch, self.patch))
-        parts = parts.permute(0, 3, 4, 1, 5, 2, 6).reshape(len(tokens), self.parts, self.leads, rows, columns)
+        parts = fold_patches(self.read(self.norm(tokens)), grid, self.patch)
+        parts = parts.unflatten(1, (self.parts, self.leads))
         height, width = pm2p5.shape[-2:]
         factors = pm2p5[:, :, None].expand(-1, -1, self.leads, -1, -1)
         if upwind is not None:

@@ -39,6 +39,13 @@ def unfold_patches(fields: Tensor, patch: int) -> Tensor:
     return x.permute(0, 2, 4, 1, 3, 5).reshape(batch, rows * columns, channels * patch * patch)
 
 
+def fold_patches(patches: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
+    """(B, N, C*patch*patch) back to (B, C, H, W): the inverse of `unfold_patches`."""
+    rows, columns = grid
+    x = patches.unflatten(1, grid).unflatten(-1, (-1, patch, patch))
+    return x.permute(0, 3, 1, 4, 2, 5).reshape(len(patches), -1, rows * patch, columns * patch)
+
+
 def token_mean(field: Tensor, patch: int, valid: Tensor | None = None) -> Tensor:
     """Mean of a field over each token's patch, over its valid cells only.
 

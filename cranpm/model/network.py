@@ -174,11 +174,9 @@ class CranPM(nn.Module):
         if len(tokens) == len(inputs.fields):
             return self.decoder(tokens, patches, grid, fine, amounts)
         # several leads of one tile: one map at a time stays in a CPU's cache
-        shared = [
-            None if amounts is None else amounts.expand(len(tokens), -1, -1, -1)[i : i + 1]
-            for i in range(len(tokens))
-        ]
-        one_by_one = zip(tokens.split(1), patches.split(1), shared, strict=True)
+        leads = len(tokens)
+        of_leads = [None] * leads if amounts is None else amounts.expand(leads, -1, -1, -1).split(1)
+        one_by_one = zip(tokens.split(1), patches.split(1), of_leads, strict=True)
         return torch.cat([self.decoder(t, p, grid, fine, a) for t, p, a in one_by_one])
 
     def amounts(

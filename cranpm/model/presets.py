@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from .config import ModelConfig
 
@@ -37,22 +38,14 @@ def small() -> ModelConfig:
 
 def tiny() -> ModelConfig:
     """A network for tests and notebooks: well under a million parameters."""
-    return ModelConfig(
+    return replace(
+        small(),
         name="tiny",
         global_width=64,
         global_heads=4,
         global_depth=2,
         local_width=64,
-        local_heads=4,
-        local_depth=2,
-        bridge_heads=4,
         decoder_channels=(32, 16, 16, 8, 8),
-        fine_skip=True,
-        bridge_reach=True,
-        local_position="domain",
-        growth=True,
-        transport=True,
-        coarse_forecast=True,
         drop_path=0.0,
         input_dropout=0.0,
     )

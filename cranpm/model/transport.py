@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .bias import EARTH_DEGREE
+from .bias import EARTH_DEGREE, raw_strength
 from .config import FRACTIONS
+from .embed import fold_patches
 
 CORRECTION_SPEED = 5.0
 """Wind per unit of the learned correction [m s-1]: of the order of what frozen winds are wrong by."""
@@ -52,7 +53,7 @@ class Transport(nn.Module):
         self.patch, self.leads = patch, leads
         self.norm = nn.LayerNorm(width)
         self.correct = nn.Linear(width, 2 * patch * patch)
-        self.raw_alpha = nn.Parameter(torch.tensor(math.log(math.expm1(2.0))))
+        self.raw_alpha = nn.Parameter(raw_strength(2.0))
         self.length = 1.0
         """Factor of all paths; 0 stops the air (a counterfactual)."""
 
@@ -114,10 +115,7 @@ class Transport(nn.Module):
                 elevation.float().expand(batch, -1, -1),
                 self.hours,
             )
-        correction = (
-            self.correct(self.norm(tokens)).unflatten(1, grid).unflatten(-1, (2, self.patch, self.patch))
-        )
-        correction = correction.permute(0, 3, 1, 4, 2, 5).reshape(batch, 2, rows, columns).float()
+        correction = fold_patches(self.correct(self.norm(tokens)), grid, self.patch).float()
         ages = torch.tensor(self.hours, device=pm2p5.device)
         paths = straight - correction[:, None] * (CORRECTION_SPEED * per_hour) * ages[:, None, None, None]
         damping = torch.exp(-self.alpha * torch.relu(highest - start) / CLIMB)

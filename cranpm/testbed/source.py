@@ -20,10 +20,15 @@ from cranpm.testbed.downscale import downscaler
 from cranpm.testbed.instruments import cams_like, retrieval
 from cranpm.testbed.noise import day_number
 from cranpm.testbed.puffs import puff_path
-from cranpm.testbed.world import DEFAULT_SEED, SOURCE, World
+from cranpm.testbed.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, World
 
 _OPEN_DAYS = 1024
 """Day files a source keeps mapped; only the windows that are read come into memory."""
+
+
+def world_folder(work: Path) -> Path:
+    """Where scripts keep the day files of the frozen world."""
+    return work / f"world-{WORLD_VERSION}-{DEFAULT_SEED}"
 
 
 class WorldSource:
