@@ -14,7 +14,8 @@ from cranpm.cli_console import console, plain_errors
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the run: state, logs, learning curve, checkpoint.")],
     recipe: Annotated[
-        str | None, typer.Option(help="paper, small or tiny; default small, or that of the run on --resume.")
+        str | None,
+        typer.Option(help="paper, small, refine or tiny; default small, or that of the run on --resume."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -35,6 +36,10 @@ def train(
     region: Annotated[str, typer.Option(help="Domain of --world: europe, alps, silesia.")] = "europe",
     simulate: Annotated[
         list[str] | None, typer.Option(help="START:DAYS to simulate into --world; may be given again.")
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(help="Checkpoint (name or folder) to begin with; its statistics are kept, too."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where the run stopped.")] = False,
     export: Annotated[
@@ -72,6 +77,7 @@ def train(
             geography=geography,
             region=region,
             simulate=tuple(simulate or ()),
+            start_from=None if start_from is None else _checkpoint(start_from),
             resume=resume,
             export_only=export,
             threads=threads,
@@ -105,6 +111,12 @@ def _dataset(name: str) -> str:
     from cranpm import catalog
 
     return str(catalog.find_dataset(name).path)
+
+
+def _checkpoint(name: str) -> Path:
+    from cranpm import catalog
+
+    return catalog.find_checkpoint(name).path
 
 
 def _say(line: str) -> None:

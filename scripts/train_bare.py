@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--world", type=Path, required=True, help="folder of day files")
     parser.add_argument("--geography", type=Path, required=True)
     parser.add_argument("--simulate", action="append", default=[], metavar="START:DAYS")
+    parser.add_argument("--start-from", type=Path, help="checkpoint folder to begin with")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--export", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
@@ -58,6 +59,7 @@ def main() -> int:
         world=given.world,
         geography=given.geography,
         simulate=tuple(given.simulate),
+        start_from=given.start_from,
         resume=given.resume,
         export_only=given.export,
         threads=given.threads,

@@ -21,7 +21,7 @@ from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
 from cranpm.testbed.geography import load_geography
 from cranpm.testbed.source import world_folder
 from cranpm.training.job import Machine, run_job
-from cranpm.training.recipes import small
+from cranpm.training.recipes import refine, small
 from cranpm.training.source import DEMO_PERIODS, DEMO_PUFFS, open_world
 from cranpm.training.stopping import STOPPED_EXIT_CODE, TrainingStopped
 
@@ -57,13 +57,18 @@ def main() -> int:
     machine = Machine(
         workers=given.workers, validate_every=500, validation_days=16, max_minutes=given.minutes
     )
+    trained = None
     try:
-        made = run_job(recipe, data, given.work / "run", machine=machine, resume=given.resume, report=_say)
+        for part, name in ((recipe, "run"), (refine(), "run-refined")):
+            folder = given.work / name
+            resume = given.resume and any(folder.glob("train_state/step-*"))
+            made = run_job(part, data, folder, machine=machine, start=trained, resume=resume, report=_say)
+            assert made is not None
+            trained = load_checkpoint(made.folder)
     except TrainingStopped as stopped:
         _say(str(stopped))
         return STOPPED_EXIT_CODE
-    assert made is not None
-    trained = load_checkpoint(made.folder)
+    assert trained is not None
     save_checkpoint(given.out, trained.network, trained.statistics, trained.card, trained.meta)
     _say(f"Saved {given.out}; now score it with scripts/evaluate_demo.py")
     return 0

@@ -55,6 +55,7 @@ def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
         if simulated
         else "it knows the region, period and products above; elsewhere, and in episodes unlike them, expect less."
     )
+    began = meta.get("started_from")
     finished = training["steps"] >= recipe["steps"]
     lines = [
         f"# {meta['title']}",
@@ -63,6 +64,7 @@ def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
         f"- Data: **{meta.get('source')}**{_identity(meta)}; trained on {training['init_days']} init days, "
         f"{training['period']}; validation {'..'.join(recipe['splits']['validation'])}, test "
         f"{'..'.join(recipe['splits']['test'])} (not opened in training)",
+        *([f"- Began with: {began['title']} (`{began['hash'][:8]}`)"] if began else []),
         f"- Training: {training['steps']:,} of {recipe['steps']:,} steps{'' if finished else ' (stopped early)'}, "
         f"{training['minutes']} minutes on {training['machine']}; seed {recipe['seed']}",
         f"- Code: version {meta['code']['version']}, revision {meta['code']['revision']}",

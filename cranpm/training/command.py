@@ -12,6 +12,7 @@ import torch
 
 from cranpm.allocator import keep_freed_memory
 from cranpm.data.source import init_times
+from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.ablations import ablation
 from cranpm.training.cost import Cost, estimate_cost
 from cranpm.training.job import STATE_FOLDER, Machine, export, is_first_process, run_job
@@ -35,6 +36,7 @@ class TrainCommand:
     geography: Path | None = None
     region: str = "europe"
     simulate: tuple[str, ...] = ()
+    start_from: Path | None = None
     resume: bool = False
     export_only: bool = False
     threads: int = 0
@@ -98,7 +100,13 @@ class TrainCommand:
         else:
             try:
                 found = run_job(
-                    recipe, data, self.out, machine=self.machine, resume=self.resume, report=report
+                    recipe,
+                    data,
+                    self.out,
+                    machine=self.machine,
+                    start=None if self.start_from is None else load_checkpoint(self.start_from),
+                    resume=self.resume,
+                    report=report,
                 )
             except TrainingStopped as stopped:
                 # a further process that left with another code than 0 would take the first one down with it

@@ -15,7 +15,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from cranpm.data.source import init_times
+from cranpm.domain import Statistics
 from cranpm.model import CranPM
-from cranpm.model.checkpoint import CheckpointInfo, save_checkpoint
+from cranpm.model.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
 from cranpm.model.coarse_forecast import CoarseForecast
 from cranpm.training.card import checkpoint_meta, write_card
 from cranpm.training.curve import draw_learning_curve
@@ -62,6 +63,7 @@ def run_job(
     out: Path,
     *,
     machine: Machine | None = None,
+    start: Checkpoint | None = None,
     resume: bool = False,
     report: Callable[[str], None] = print,
 ) -> CheckpointInfo | None:
@@ -73,6 +75,8 @@ def run_job(
     data : TrainingData
     out : Path
         New folder, or with ``resume`` that of an earlier start.
+    start : Checkpoint, optional
+        Begin with its weights, and normalise by its statistics instead of the data's; a resumed run knows its own.
     report : callable
         Takes lines for people.
 
@@ -87,11 +91,16 @@ def run_job(
         If another trainer holds the folder.
     TrainStateError
         If there is a run and ``resume`` is off, nothing to resume, or a state of another run.
+    ValueError
+        If ``start`` is another network than the recipe's.
     TrainingStopped
         If asked to stop; the state is saved.
     """
     machine = machine or Machine()
-    states = TrainStates(out / STATE_FOLDER, _identity(recipe, data, machine))
+    begun = _what_it_began_with(out) if resume and start is None else _facts_of(start)
+    if begun is not None:
+        data = replace(data, statistics=Statistics.from_dict(begun["statistics"]))
+    states = TrainStates(out / STATE_FOLDER, _identity(recipe, data, machine, begun))
     if not is_first_process():  # a further process: the first one holds the lock and writes
         saved = states.newest() if resume else None
         saved = None if saved is not None and saved.stage == "global" else saved
@@ -104,7 +113,7 @@ def run_job(
         if saved is not None:
             report(f"Goes on from step {saved.step} of stage '{saved.stage}'.")
         if saved is None or saved.stage == "global":
-            network, head = _first_lesson(recipe, data, states, saved, stop, machine, report)
+            network, head = _first_lesson(recipe, data, states, saved, stop, machine, report, start)
             saved = None
         else:
             network, head = None, None
@@ -133,17 +142,17 @@ def export(recipe: Recipe, data: TrainingData, states: TrainStates, folder: Path
     network.load_state_dict(_learned_weights(saved.load()))
     refuse_non_finite(network.state_dict().items(), f"The checkpoint of step {saved.step}")
     days = training_days(data.source, recipe)
+    began = saved.document.get("started_from")
     meta = checkpoint_meta(
         recipe,
-        data.about,
+        data.about if began is None else {**data.about, "started_from": began},
         period=f"{days[0]}..{days[-1]}",
         init_days=len(days),
         facts=saved.document | {"scores": states.scores(saved.step)},
     )
     parameters = sum(p.numel() for p in network.parameters())
-    return save_checkpoint(
-        folder, network, data.statistics, write_card(meta, parameters, recipe.model.name), meta
-    )
+    statistics = Statistics.from_dict(saved.document["statistics"])
+    return save_checkpoint(folder, network, statistics, write_card(meta, parameters, recipe.model.name), meta)
 
 
 def _learned_weights(payload: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -156,8 +165,27 @@ def _learned_weights(payload: dict[str, Any]) -> dict[str, torch.Tensor]:
     }
 
 
-def _identity(recipe: Recipe, data: TrainingData, machine: Machine) -> dict[str, Any]:
+def _facts_of(start: Checkpoint | None) -> dict[str, Any] | None:
+    """Of the checkpoint that a run begins with: what it is called, and its statistics."""
+    if start is None:
+        return None
+    name = {"hash": start.hash, "title": start.title}
+    return {"started_from": name, "statistics": start.statistics.to_dict()}
+
+
+def _what_it_began_with(out: Path) -> dict[str, Any] | None:
+    """The same of a run that is resumed."""
+    saved = TrainStates(out / STATE_FOLDER, {}).newest()
+    if saved is None or saved.document.get("started_from") is None:
+        return None
+    return {part: saved.document[part] for part in ("started_from", "statistics")}
+
+
+def _identity(
+    recipe: Recipe, data: TrainingData, machine: Machine, begun: dict[str, Any] | None
+) -> dict[str, Any]:
     return {
+        "started_from": None if begun is None else begun["started_from"],
         "recipe": recipe.to_dict(),
         "statistics": data.statistics.to_dict(),
         "data": data.fingerprint,
@@ -186,10 +214,13 @@ def _first_lesson(
     stop: StopRequest,
     machine: Machine,
     report: Callable[[str], None],
+    start: Checkpoint | None = None,
 ) -> tuple[CranPM, CoarseForecast | None]:
     """A network, its global branch taught where the recipe says so."""
     torch.manual_seed(recipe.seed)
     network = CranPM(recipe.model)
+    if start is not None:
+        _copy_weights(start, network)
     if not recipe.global_epochs:
         return network, None
     days = [init_times(data.source, split, recipe.splits, recipe.leads) for split in ("train", "validation")]
@@ -201,6 +232,7 @@ def _first_lesson(
         validation_days=days[1][::6],
         leads=recipe.leads,
         epochs=recipe.global_epochs,
+        learning_rate=recipe.global_learning_rate,
         days_per_step=4,
         bias_every=recipe.bias_every,
         autocast=recipe.precision == "bf16-mixed",
@@ -213,6 +245,20 @@ def _first_lesson(
         stop=stop,
     )
     return network, head
+
+
+def _copy_weights(start: Checkpoint, network: CranPM) -> None:
+    try:
+        network.load_state_dict(start.network.state_dict())
+    except RuntimeError as error:
+        ours, theirs = network.config.to_dict(), start.config.to_dict()
+        differ = ", ".join(
+            f"{k} {theirs.get(k)} there, {v} here" for k, v in ours.items() if theirs.get(k) != v
+        )
+        raise ValueError(
+            f"Cannot begin with the weights of {start.folder}: it is another network than the recipe's ({differ}). "
+            "Choose the recipe it was made with, or set these fields with --set model.NAME=VALUE."
+        ) from error
 
 
 def _fit(

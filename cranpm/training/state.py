@@ -173,7 +173,12 @@ class TrainStates:
         return f"The state {folders[-1].name} stands." if folders else "No earlier state exists."
 
 
-_PARTS = {"statistics": "set of statistics", "data": "data set", "processes": "number of processes"}
+_PARTS = {
+    "statistics": "set of statistics",
+    "data": "data set",
+    "processes": "number of processes",
+    "started_from": "checkpoint to begin with",
+}
 
 
 class _DamagedError(Exception):

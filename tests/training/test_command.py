@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from cranpm.cli import app
@@ -20,7 +21,7 @@ from cranpm.data.sampler import TileSampler
 from cranpm.data.store import Dataset, DatasetWriter
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, Statistics, domain_from_corner
 from cranpm.domain.normalise import compute_statistics
-from cranpm.model.checkpoint import CheckpointError, load_checkpoint
+from cranpm.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from cranpm.training import source as source_module
 from cranpm.training.ablations import ABLATIONS, ablation
 from cranpm.training.cost import estimate_cost
@@ -185,10 +186,44 @@ def test_a_folder_with_a_run_is_neither_overwritten_nor_resumed_as_another(run, 
     assert exported.exit_code == 0, exported.output
 
 
+def test_a_run_that_begins_with_a_checkpoint_goes_on_from_its_weights_and_statistics(run, dataset, tmp_path):
+    first = load_checkpoint(run[0] / "checkpoint")
+    elsewhere = first.statistics.to_dict() | {"source": "another region"}
+    begin = tmp_path / "begin"
+    save_checkpoint(begin, first.network, Statistics.from_dict(elsewhere), first.card, first.meta)
+    common = ("--data", dataset, "--out", tmp_path / "run", "--workers", 0)
+    still = [
+        *TINY,
+        "learning_rate=1e-12",
+        "least_learning_rate=1e-12",
+        "global_epochs=0",
+        "average_decay=null",
+    ]
+    result = cranpm("--recipe", "tiny", "--start-from", begin, *(f"--set={s}" for s in still), *common)
+    assert result.exit_code == 0, result.output
+    made = load_checkpoint(tmp_path / "run" / "checkpoint")
+    assert made.statistics.source == "another region"
+    for (name, ours), theirs in zip(made.network.state_dict().items(), first.network.state_dict().values()):
+        assert torch.allclose(ours, theirs, atol=1e-6), name
+    assert made.meta["started_from"] == {"hash": load_checkpoint(begin).hash, "title": first.title}
+    assert f"Began with: {first.title}" in made.card
+    resumed = cranpm("--resume", *common)  # knows what it began with
+    assert resumed.exit_code == 0, resumed.output
+
+
+def test_weights_of_another_network_are_no_beginning(run, dataset, tmp_path):
+    wider = [*TINY, "model.local_width=32"]
+    result = cranpm(
+        "--recipe", "tiny", "--data", dataset, "--out", tmp_path, "--workers", 0,
+        "--start-from", run[0] / "checkpoint", *(f"--set={s}" for s in wider),
+    )  # fmt: skip
+    assert result.exit_code == 2 and "local_width 16 there, 32 here" in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--recipe", "huge"), "Unknown recipe 'huge'; expected one of paper, small, tiny"),
+        (("--recipe", "huge"), "Unknown recipe 'huge'; expected one of paper, small, refine, tiny"),
         (("--recipe", "tiny", "--set", "stepz=3"), "there is no field 'stepz'"),
         (("--recipe", "tiny", "--set", "steps=many"), "expected int"),
         (("--recipe", "tiny", "--set", "tile_size=100"), "expected a multiple of 128"),
