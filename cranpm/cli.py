@@ -12,6 +12,7 @@ from cranpm import __version__
 from cranpm.cli_console import bar, console, plain_errors
 from cranpm.cli_data import data_app
 from cranpm.cli_physics import physics
+from cranpm.cli_score import score
 from cranpm.cli_testbed import testbed_app
 from cranpm.cli_train import train
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.add_typer(testbed_app, name="testbed")
 app.command()(train)
 app.command()(physics)
+app.command()(score)
 app.add_typer(data_app, name="data")
 
 

@@ -50,7 +50,7 @@ def physics(
         if out is not None and out.suffix != ".json":
             raise ValueError(f"Results are written as .json (with .md and .png beside), got {out.name!r}.")
         plan = PhysicsPlan(
-            days=days, tiles=tiles, mountain_tiles=mountain_tiles, leads=_leads(leads), puffs=puffs,
+            days=days, tiles=tiles, mountain_tiles=mountain_tiles, leads=parse_leads(leads), puffs=puffs,
             places=places, patches=patches, seed=seed, interventions=select(only) if only else CATALOGUE,
         )  # fmt: skip
         chosen = choose_device(device)
@@ -74,7 +74,7 @@ def physics(
     print_physics(results)
 
 
-def _leads(text: str) -> tuple[int, ...]:
+def parse_leads(text: str) -> tuple[int, ...]:
     from cranpm.domain import LEAD_DAYS
 
     try:

@@ -1,101 +1,167 @@
-"""What the simulated world itself does with an inserted puff: the ceiling for the puff test of ``cranpm physics``.
+"""What the simulated world itself does with the very puffs that ``cranpm physics`` inserts, beside the demo's answers.
 
-Smoke is added to the tracer's air at the start of day t and followed with every process on, by the weather to come. The
-centre of its daily mean on day t + lead is compared with that on day t, as a forecaster of daily means sees it, and the
-way between them with the 10 m wind of day t, which is all the wind that he knows, and with that of the days to come.
+Smoke is added to the tracer's air at the start of day t, at the places and days of the battery, and followed with every
+process on, by the weather to come. The wind of day t is all the wind that a forecaster has; where it turns on the way,
+the world's own puff does not follow it either. That is the ceiling of the puff test.
+
+.venv/bin/python scripts/puff_ceiling.py --days 16 --puffs 2
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import platform
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from cranpm.domain import get_domain
-from cranpm.explain.places import CALM, STRONG
-from cranpm.explain.puff import AMOUNT, cosine_between, displacement
+from cranpm import paths
+from cranpm.allocator import keep_freed_memory
+from cranpm.domain import EUROPE
+from cranpm.explain.places import choose_places, gaussian, wind_over
+from cranpm.explain.puff import AMOUNT, RADIUS, cosine_between, displacement, puff_responses
+from cranpm.explain.tiles import choose_days, neighbourhood
+from cranpm.forecast.day import load_day
+from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.chemistry import TracerState
 from cranpm.testbed.geography import load_geography
-from cranpm.testbed.history import History, simulate
-from cranpm.testbed.noise import EPOCH, day_number
+from cranpm.testbed.noise import day_number
+from cranpm.testbed.source import WorldSource, world_folder
 from cranpm.testbed.world import DEFAULT_SEED, World
 from cranpm.verification.bootstrap import bootstrap_by_day
 
-LEADS = (1, 2, 3)
+LEAD = 1
+RUN_IN_DAYS = 3
+"""Days run through before day t; the tracer is linear in what it carries, so that the difference forgets them."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--work", type=Path, default=paths.data_dir() / "demo-training")
+    parser.add_argument("--checkpoint", type=Path, default=paths.assets_dir() / "checkpoints" / "demo")
+    parser.add_argument("--days", type=int, default=16, help="as for cranpm physics")
+    parser.add_argument("--puffs", type=int, default=2, help="as for cranpm physics")
+    parser.add_argument("--seed", type=int, default=0, help="as for cranpm physics")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/puff_ceiling.json"))
+    given = parser.parse_args()
+    keep_freed_memory()
+    geography = load_geography(EUROPE)
+    source = WorldSource(geography, world_folder(given.work))
+    world = World(geography, seed=DEFAULT_SEED)
+    checkpoint = load_checkpoint(given.checkpoint)
+    days, split = choose_days(source, given.days, (LEAD,))
+    puffs = []
+    for init in days:
+        day = load_day(source, init, checkpoint.statistics)
+        places = choose_places(day, source.land, given.puffs, given.seed)
+        ways = follow(world, day_number(init), places, source.land)
+        for (lat, lon), way in zip(places, ways, strict=True):
+            (answer,) = puff_responses(
+                checkpoint.network, day, checkpoint.statistics, lat, lon, leads=(LEAD,)
+            )
+            wind = wind_over(day, lat, lon, RADIUS)
+            puffs.append(
+                {
+                    "init": str(init),
+                    "lat": lat,
+                    "lon": lon,
+                    **{
+                        name: [round(float(v), 2) for v in vector]
+                        for name, vector in (("wind", wind), ("world", way), ("demo", answer.moved))
+                    },
+                }
+            )
+        print(f"{init}: {len(puffs)} puffs", flush=True)
+    result = {
+        "what": "testbed (simulated): inserted puffs, way in a day towards east and north [km]; wind of day t [m s-1]",
+        "checkpoint": checkpoint.hash,
+        "split": split,
+        "command": f"scripts/puff_ceiling.py --days {given.days} --puffs {given.puffs} --seed {given.seed}",
+        "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
+        "rows": summarise(puffs),
+        "puffs": puffs,
+    }
+    given.out.write_text(json.dumps(result, indent=1) + "\n")
+    for row in result["rows"]:
+        print(json.dumps(row))
 
 
 @torch.inference_mode()
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--region", default="silesia", help="europe, alps or silesia")
-    parser.add_argument("--start", default="2021-01-10")
-    parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--every", type=int, default=3)
-    parser.add_argument("--places", type=int, default=3, help="along each axis")
-    arguments = parser.parse_args()
-    geography = load_geography(get_domain(arguments.region))
-    world = World(geography, seed=DEFAULT_SEED)
-    first = day_number(arguments.start)
-    starts = range(first, first + arguments.days - max(LEADS) - 1, arguments.every)
-    history = simulate(world, arguments.start, arguments.days, keep_states=starts)
-    rows, cols = world.surface.shape
-    box = geography.domain.coarse_box
-    lat, lon = box.lat[0] - 0.1 * np.arange(rows), box.lon[0] + 0.1 * np.arange(cols)
-    shares = np.linspace(
-        0.35, 0.65, arguments.places
-    )  # the middle of the region, so that the smoke stays inside
-    answers: list[tuple[np.datetime64, int, str, float, float]] = []
-    for day in starts:
-        for row in (rows * shares).astype(int):
-            for col in (cols * shares).astype(int):
-                node = box.index_of(lat[row], lon[col])
-                answers += _follow(world, history, day + 1, (row, col), node, lat, lon)
-    for lead in LEADS:
-        for known in ("day t", "the days to come"):
-            kept = [a for a in answers if a[1:3] == (lead, known)]
-            days = [a[0] for a in kept]
-            cosine, ratio = (
-                bootstrap_by_day(np.mean, np.array([a[column] for a in kept]), days=days) for column in (3, 4)
-            )
-            print(
-                f"T+{lead}, wind of {known}: cosine {cosine}; way / (wind x lead) {ratio}; {len(kept)} puffs"
-            )
+def follow(world: World, today: int, places: list[tuple[float, float]], land: np.ndarray) -> list[np.ndarray]:
+    """Way of the world's own puffs in a day, towards east and north [km]: land only, in the tiles of the test."""
+    surface, tracer = world.surface, world.tracer
+    state = tracer.first_guess(today - RUN_IN_DAYS)
+    for day in range(today - RUN_IN_DAYS, today):
+        _, state = tracer.day(day, state, world.weather.forcing(day))
+    forcings = [world.weather.forcing(day) for day in range(today, today + LEAD + 1)]
+    plain = _days(world, today, state, forcings)
+    known = _on_lattice(land, surface.lat, surface.lon)
+    ways = []
+    for lat, lon in places:
+        puff = torch.from_numpy(AMOUNT * gaussian(surface.lat, surface.lon, lat, lon, RADIUS))
+        smoky = TracerState(air=state.air + torch.stack([puff, 0 * puff])[:, None], depth=state.depth)
+        responses = [
+            (with_smoke - without).numpy()
+            for with_smoke, without in zip(_days(world, today, smoky, forcings), plain, strict=True)
+        ]
+        window = known & _looked_at(lat, lon, surface.lat, surface.lon)
+        last = np.where(window, responses[-1], np.nan)
+        ways.append(displacement(last, responses[0], surface.lat, surface.lon))
+    return ways
 
 
-def _follow(
-    world: World,
-    history: History,
-    today: int,
-    place: tuple[int, int],
-    node: tuple[int, int],
-    lat: np.ndarray,
-    lon: np.ndarray,
-) -> list[tuple[np.datetime64, int, str, float, float]]:
-    """Day, lead, which wind, cosine, and way over wind x lead, of one puff."""
-    rows, cols = (torch.arange(n, dtype=torch.float32) for n in world.surface.shape)
-    puff = AMOUNT * torch.exp(
-        -((rows[:, None] - place[0]) ** 2 + (cols[None] - place[1]) ** 2) / (2 * 5.0**2)
-    )
-    plain = history.states[today - 1]
-    smoky = TracerState(air=plain.air + torch.stack([puff, 0 * puff])[:, None], depth=plain.depth)
-    responses, winds = [], []
-    for day in range(today, today + 1 + max(LEADS)):
-        forcing = world.weather.forcing(day)
-        before, plain = world.tracer.day(day, plain, forcing)
-        after, smoky = world.tracer.day(day, smoky, forcing)
-        responses.append((after.pm2p5 - before.pm2p5).numpy())
-        index = day - int(history.days[0])
-        winds.append(np.array([history.weather[name][index][node] for name in ("u10", "v10")]))
-    found = []
-    for lead in LEADS:
-        moved = displacement(responses[lead], responses[0], lat, lon)
-        for known, wind in (("day t", winds[0]), ("the days to come", np.mean(winds[: lead + 1], axis=0))):
-            speed = float(np.linalg.norm(wind))
-            if CALM <= speed <= STRONG:
-                way = float(moved @ wind) / speed / (speed * 86.4 * lead)
-                found.append((EPOCH + today, lead, known, cosine_between(moved, wind), way))
-    return found
+def _days(world: World, first: int, state: TracerState, forcings: list) -> list[torch.Tensor]:
+    means = []
+    for day, forcing in enumerate(forcings, start=first):
+        mean, state = world.tracer.day(day, state, forcing)
+        means.append(mean.pm2p5)
+    return means
+
+
+def _on_lattice(land: np.ndarray, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    grid = EUROPE.fine
+    rows = np.abs(grid.lat[:, None] - lat).argmin(0)
+    cols = np.abs(grid.lon[:, None] - lon).argmin(0)
+    return land[np.ix_(rows, cols)]
+
+
+def _looked_at(lat: float, lon: float, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    tiles, grid = neighbourhood(EUROPE, lat, lon, 512), EUROPE.fine
+    north, south = grid.lat[tiles[0].rows.start], grid.lat[tiles[-1].rows.stop - 1]
+    west, east = grid.lon[tiles[0].cols.start], grid.lon[tiles[-1].cols.stop - 1]
+    rows, cols = (latitude <= north) & (latitude >= south), (longitude >= west) & (longitude <= east)
+    return rows[:, None] & cols
+
+
+def summarise(puffs: list[dict]) -> list[dict]:
+    """Mean cosines, and ways along the wind over wind times a day, with intervals over days."""
+    days = np.array([p["init"] for p in puffs])
+    wind, world, demo = (np.array([p[name] for p in puffs]) for name in ("wind", "world", "demo"))
+    rows = []
+    for name, way, reference in (
+        ("world, against the wind of day t", world, wind),
+        ("demo, against the wind of day t", demo, wind),
+        ("demo, against the world's own puff", demo, world),
+    ):
+        cosines = np.array([cosine_between(a, b) for a, b in zip(way, reference, strict=True)])
+        cosine = bootstrap_by_day(np.mean, cosines, days=days)
+        along = (way * reference).sum(1) / np.linalg.norm(reference, axis=1)
+        length = np.linalg.norm(reference, axis=1) * (86.4 * LEAD if reference is wind else 1.0)
+        ratio = bootstrap_by_day(lambda a, b: a.mean() / b.mean(), along, length, days=days)
+        rows.append(
+            {
+                "what": name,
+                "puffs": len(puffs),
+                "cosine": [round(v, 3) for v in (cosine.estimate, cosine.low, cosine.high)],
+                "way": [round(v, 3) for v in (ratio.estimate, ratio.low, ratio.high)],
+            }
+        )
+    return rows
 
 
 if __name__ == "__main__":

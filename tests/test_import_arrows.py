@@ -22,6 +22,7 @@ FRONT = {
     "cranpm.cli_console",
     "cranpm.cli_physics",
     "cranpm.cli_data",
+    "cranpm.cli_score",
     "cranpm.cli_tables",
     "cranpm.cli_testbed",
     "cranpm.cli_train",

@@ -193,6 +193,11 @@ class Dataset:
         return self._read_parquet("observations.parquet", filters or None)
 
     @property
+    def has_stations(self) -> bool:
+        """Whether station tables are held."""
+        return bool(self._files.exists(f"{self._path}/stations.parquet"))
+
+    @property
     def statistics(self) -> Statistics | None:
         """Channel statistics of the training days; None before they are computed."""
         if not self._files.exists(f"{self._path}/statistics.json"):

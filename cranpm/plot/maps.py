@@ -15,9 +15,10 @@ import xarray as xr
 
 from cranpm.domain.regions import Region
 
+from .backend import load_bokeh
 from .style import ColourScale, scale_for
 
-gv.extension("bokeh", logo=False)
+load_bokeh()
 
 MAX_CELLS = 400
 """A side of the drawn field; more than a figure of this size can show only costs time."""

@@ -67,6 +67,25 @@ def block_bootstrap(
     return Interval(estimate=estimate, low=low, high=high, level=level, days=days, block_days=block_days)
 
 
+def skill_interval(ours: PairSums, theirs: PairSums, *, block_days: int = 3) -> Interval:
+    """1 - RMSE / RMSE of another forecast, with its interval; shorter blocks where days are few, none for one day."""
+    days = len(ours.count)
+    if days < 2:
+        return Interval(
+            estimate=_skill(ours.pooled(), theirs.pooled()),
+            low=np.nan,
+            high=np.nan,
+            level=0.95,
+            days=days,
+            block_days=1,
+        )
+    return block_bootstrap(_skill, ours, theirs, block_days=max(1, min(block_days, days // 2)))
+
+
+def _skill(ours: PairSums, theirs: PairSums) -> float:
+    return float(1 - ours.rmse / theirs.rmse) if theirs.rmse > 0 else float("nan")
+
+
 def bootstrap_by_day(
     statistic: Callable[..., float],
     *values: np.ndarray,

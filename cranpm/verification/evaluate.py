@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cranpm.verification.bootstrap import Interval, block_bootstrap
+from cranpm.verification.bootstrap import Interval, skill_interval
 from cranpm.verification.sums import PairSums
 
 COARSE_CELLS = 25
@@ -78,7 +78,7 @@ class Scorecard:
     def skill(self, method: str, reference: str, lead: int, grid: str) -> Interval:
         """1 - RMSE / RMSE of a reference method on the same days, with its interval over blocks of days."""
         mine, other = (PairSums.stack(self.sums[name, lead, grid]) for name in (method, reference))
-        return block_bootstrap(lambda a, b: 1 - float(a.rmse / b.rmse), mine, other, block_days=BLOCK_DAYS)
+        return skill_interval(mine, other, block_days=BLOCK_DAYS)
 
     def table(self, reference: str) -> list[dict[str, Any]]:
         """One row a method, lead and grid: N, RMSE, MAE, bias, r and skill against ``reference`` with its interval."""

@@ -1,0 +1,162 @@
+"""Scores as a page and a picture, from the plain values that ``cranpm score`` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def score_page(results: dict[str, Any]) -> str:
+    """Markdown: maps, stations, and both by group."""
+    rows, leads = results["rows"], sorted({row["lead_days"] for row in results["rows"]})
+    days = results["init_days"]
+    lines = [
+        f"# Scores on {results['dataset']}",
+        "",
+        f"Source: {results['source']}. Checkpoint: {results['checkpoint']['title']} "
+        f"(`{results['checkpoint']['hash'][:8]}`). {len(days)} init days, {days[0]} to {days[-1]}.",
+        "RMSE, MAE and bias (forecast minus reference) in ug m-3, pooled; "
+        f"skill = 1 - RMSE / RMSE of {results['against']}, with a 95 % interval (bootstrap over blocks",
+        "of days). All methods on the same cells and pairs.",
+    ]
+    if results["simulated"]:
+        lines.append("**Simulated: not comparable with scores on real data.**")
+    if results["days_of_training_years"]:
+        lines.append(
+            f"**{results['days_of_training_years']} of the init days lie in the years that checkpoints train on "
+            "(2017-2020): no held-out score.**"
+        )
+    lines += [f"- Left out: {line}" for line in results["left_out"]]
+    for title, chosen in (
+        ("Maps, 1 km, all land", _chosen(rows, "product", "all land", "1 km")),
+        ("Maps, 25 km means, all land", _chosen(rows, "product", "all land", "25 km")),
+        ("Stations", _chosen(rows, "stations", "all stations", "1 km")),
+    ):
+        if chosen:
+            lines += ["", f"## {title}", "", *_table(chosen, leads)]
+    events = [row for row in rows if row["reference"] == "stations" and row["where"] == "all stations"]
+    if events:
+        lines += [
+            "",
+            "## Days above 15, 25 and 50 ug m-3 at stations (POD / FAR / CSI)",
+            "",
+            *_events(events),
+        ]
+    for reference, title, whole in (
+        ("product", "Maps by region", "all land"),
+        ("stations", "Stations by group", "all stations"),
+    ):
+        groups = [
+            row
+            for row in rows
+            if row["reference"] == reference
+            and row["where"] != whole
+            and row["grid"] == "1 km"
+            and row["lead_days"] == leads[0]
+        ]
+        if groups:
+            lines += ["", f"## {title}, T+{leads[0]}: RMSE", "", *_groups(groups)]
+    return "\n".join(lines) + "\n"
+
+
+def draw_scores(results: dict[str, Any], path: Path) -> None:
+    """Skill with intervals by lead time, against the product and against stations."""
+    from matplotlib.figure import Figure
+
+    parts = [
+        (title, chosen)
+        for title, chosen in (
+            ("maps, 1 km", _chosen(results["rows"], "product", "all land", "1 km")),
+            ("stations", _chosen(results["rows"], "stations", "all stations", "1 km")),
+        )
+        if chosen
+    ]
+    figure = Figure(figsize=(5.2 * max(1, len(parts)), 3.4), layout="constrained")
+    for axes, (title, rows) in zip(
+        figure.subplots(1, max(1, len(parts)), sharey=True, squeeze=False)[0], parts, strict=True
+    ):
+        methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != results["against"]]
+        for number, method in enumerate(methods):
+            mine = [row for row in rows if row["method"] == method]
+            places = [row["lead_days"] + 0.08 * (number - (len(methods) - 1) / 2) for row in mine]
+            values = [100 * row["skill"] for row in mine]
+            spread = [
+                [
+                    abs(value - 100 * (row[end] if row[end] is not None else row["skill"]))
+                    for value, row in zip(values, mine)
+                ]
+                for end in ("skill_low", "skill_high")
+            ]
+            axes.errorbar(places, values, yerr=spread, fmt="o", ms=5, capsize=3, label=method)
+        axes.axhline(0, color="0.5", lw=0.8)
+        axes.set_xticks(sorted({row["lead_days"] for row in rows}))
+        axes.set_xlabel("lead time [days]")
+        axes.set_title(title, fontsize=10)
+        axes.grid(axis="y", alpha=0.3)
+    if parts:
+        figure.axes[0].set_ylabel(f"less RMSE than {results['against']} [%]")
+        figure.axes[0].legend(frameon=False, fontsize=7)
+    note = " (simulated)" if results["simulated"] else ""
+    figure.suptitle(f"{results['dataset']}{note}, {len(results['init_days'])} init days", fontsize=10)
+    figure.savefig(path, dpi=110)
+
+
+def _chosen(rows: Iterable[Row], reference: str, where: str, grid: str) -> list[Row]:
+    return [row for row in rows if (row["reference"], row["where"], row["grid"]) == (reference, where, grid)]
+
+
+def _table(rows: list[Row], leads: list[int]) -> list[str]:
+    lines = ["| method | lead | N | RMSE | MAE | bias | r | skill |", "|---|---|---|---|---|---|---|---|"]
+    for lead in leads:
+        for row in (r for r in rows if r["lead_days"] == lead):
+            lines.append(
+                f"| {row['method']} | T+{lead} | {row['pairs']:,} | {_number(row['rmse'])} | {_number(row['mae'])} | "
+                f"{_number(row['bias'], sign=True)} | {_number(row['correlation'])} | {_skill(row)} |"
+            )
+    return lines
+
+
+def _events(rows: list[Row]) -> list[str]:
+    thresholds = [key.removeprefix("pod_") for key in rows[0] if key.startswith("pod_")]
+    lines = [
+        "| method | lead | " + " | ".join(f"> {t}" for t in thresholds) + " | FAIRMODE MQI, 90th percentile |"
+    ]
+    lines.append("|---" * (3 + len(thresholds)) + "|")
+    for row in rows:
+        cells = [
+            " / ".join(_number(row[f"{name}_{t}"]) for name in ("pod", "far", "csi")) for t in thresholds
+        ]
+        lines.append(
+            f"| {row['method']} | T+{row['lead_days']} | "
+            + " | ".join(cells)
+            + f" | {_number(row['mqi_90'])} |"
+        )
+    return lines
+
+
+def _groups(rows: list[Row]) -> list[str]:
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    lines = ["| where | N | " + " | ".join(methods) + " |", "|---" * (2 + len(methods)) + "|"]
+    for where in dict.fromkeys(row["where"] for row in rows):
+        group = {row["method"]: row for row in rows if row["where"] == where}
+        pairs = next(iter(group.values()))["pairs"]
+        lines.append(
+            f"| {where} | {pairs:,} | " + " | ".join(_number(group[m]["rmse"]) for m in methods) + " |"
+        )
+    return lines
+
+
+def _number(value: float | None, *, sign: bool = False) -> str:
+    return "-" if value is None else f"{value:+.2f}" if sign else f"{value:.2f}"
+
+
+def _skill(row: Row) -> str:
+    if row["skill"] is None:
+        return "-"
+    text = f"{100 * row['skill']:+.1f} %"
+    if row["skill_low"] is None:
+        return text
+    return f"{text} [{100 * row['skill_low']:+.1f}, {100 * row['skill_high']:+.1f}]"

@@ -1,0 +1,176 @@
+"""Forecast maps against stations: pairs kept by station and day, so that any group of them can be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cranpm.data.tables import COMPLEX_TERRAIN
+from cranpm.domain import REGIONS, Grid
+from cranpm.verification.bootstrap import Interval, skill_interval
+from cranpm.verification.evaluate import Maps
+from cranpm.verification.limits import EXCEEDANCE_THRESHOLDS, FAIRMODE_PM25_DAILY
+from cranpm.verification.metrics import contingency
+from cranpm.verification.sums import PairSums
+
+LEAST_DAYS = 10
+"""Days below which a station's modelling quality indicator is not told."""
+
+SEASONS = ("DJF", "MAM", "JJA", "SON")
+
+
+class StationPairs:
+    """Collects forecasts at stations, by the cell that holds each, with what was observed on the valid day.
+
+    Parameters
+    ----------
+    stations, observations : DataFrame
+        As in a dataset (`cranpm.data.tables`).
+    grid : Grid
+        Fine grid; stations outside are left out.
+    """
+
+    def __init__(self, stations: pd.DataFrame, observations: pd.DataFrame, grid: Grid) -> None:
+        inside = grid.contains(stations["latitude"].to_numpy(), stations["longitude"].to_numpy())
+        self.stations = stations[inside].reset_index(drop=True)
+        latitude, longitude = (self.stations[name].to_numpy() for name in ("latitude", "longitude"))
+        self._rows = np.floor(np.round(grid.row_of(latitude) + 0.5, 9)).astype(int)
+        self._cols = np.floor(np.round(grid.col_of(longitude) + 0.5, 9)).astype(int)
+        known = observations[observations["station_id"].isin(self.stations["station_id"])]
+        self._observed = known.pivot(index="time", columns="station_id", values="pm2p5").reindex(
+            columns=self.stations["station_id"]
+        )
+        self._parts: list[pd.DataFrame] = []
+
+    def add_day(self, init_time: np.datetime64, forecasts: Mapping[str, Maps]) -> None:
+        """Pairs of one init day; ``forecasts`` maps methods to maps (H, W) [ug m-3] by lead time."""
+        init = init_time.astype("datetime64[D]")
+        leads = sorted({lead for maps in forecasts.values() for lead in maps})
+        for lead in leads:
+            valid = pd.Timestamp((init + np.timedelta64(lead, "D")).astype("datetime64[s]"))
+            if valid not in self._observed.index:
+                continue
+            values = {name: maps[lead][self._rows, self._cols] for name, maps in forecasts.items()}
+            part = pd.DataFrame(values).assign(
+                station_id=self.stations["station_id"],
+                init_time=init.astype("datetime64[s]"),
+                lead_days=lead,
+                observed=self._observed.loc[valid].to_numpy(),
+            )
+            # on the same pairs for every method, so that none gains by leaving out what is hard
+            self._parts.append(part.dropna(subset=[*forecasts, "observed"]))
+
+    def table(self) -> pd.DataFrame:
+        """One row a station, init day and lead time: a column for each method, and ``observed`` [ug m-3]."""
+        if not self._parts:
+            return pd.DataFrame(columns=["station_id", "init_time", "lead_days", "observed"])
+        return pd.concat(self._parts, ignore_index=True)
+
+
+def station_scores(
+    pairs: pd.DataFrame, stations: pd.DataFrame, methods: Iterable[str], against: str
+) -> list[dict[str, Any]]:
+    """Scores of all stations, and by region, kind of station, terrain and season of the valid day.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        From `StationPairs.table`.
+    stations : DataFrame
+        The station table.
+    methods : iterable of str
+        Columns of ``pairs``.
+    against : str
+        Method that skill is told against.
+
+    Returns
+    -------
+    list of dict
+        One a group, method and lead time: number of pairs, stations and days; mean observed value, bias, RMSE, MAE
+        [ug m-3], normalised mean bias, r, FAC2; skill with its interval; POD, FAR and CSI above 15, 25 and 50 ug m-3;
+        90th percentile of FAIRMODE's indicator over stations with at least `LEAST_DAYS` days.
+    """
+    methods = list(methods)
+    joined = pairs.merge(stations, on="station_id", how="left")
+    rows = []
+    for name, chosen in _groups(joined):
+        for lead in sorted(joined["lead_days"][chosen].unique().tolist()):
+            group = joined[chosen & (joined["lead_days"] == lead)]
+            rows += [
+                {"where": name, "method": method, "lead_days": lead, **_scores(group, method, against)}
+                for method in methods
+            ]
+    return rows
+
+
+def _groups(pairs: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
+    """Named selections of pairs; empty ones are left out."""
+    latitude, longitude = pairs["latitude"].to_numpy(float), pairs["longitude"].to_numpy(float)
+    groups = [("all stations", np.ones(len(pairs), bool))]
+    for region in REGIONS.values():
+        box = (latitude >= region.south) & (latitude <= region.north)
+        groups.append((region.title, box & (longitude >= region.west) & (longitude <= region.east)))
+    for column in ("station_type", "area"):
+        groups += [
+            (str(kind), (pairs[column] == kind).to_numpy()) for kind in pairs[column].dropna().unique()
+        ]
+    complexity = pairs["terrain_complexity"].to_numpy(float)
+    groups += [
+        (f"terrain complexity < {COMPLEX_TERRAIN:g} m", complexity < COMPLEX_TERRAIN),
+        (f"terrain complexity >= {COMPLEX_TERRAIN:g} m", complexity >= COMPLEX_TERRAIN),
+    ]
+    valid = pd.to_datetime(pairs["init_time"]) + pd.to_timedelta(pairs["lead_days"].astype(int), unit="D")
+    season = (valid.dt.month.to_numpy() % 12) // 3
+    groups += [(title, season == number) for number, title in enumerate(SEASONS)]
+    return [(name, chosen) for name, chosen in groups if chosen.any()]
+
+
+def _scores(group: pd.DataFrame, method: str, against: str) -> dict[str, Any]:
+    sums = PairSums.of(group[method], group["observed"])
+    skill = _skill(group, method, against)
+    events = {
+        f"{name}_{threshold:g}": getattr(contingency(group[method], group["observed"], threshold), name)
+        for threshold in EXCEEDANCE_THRESHOLDS
+        for name in ("pod", "far", "csi")
+    }
+    return {
+        "pairs": int(sums.count),
+        "stations": int(group["station_id"].nunique()),
+        "days": int(group["init_time"].nunique()),
+        "observed": float(sums.reference_mean),
+        "bias": float(sums.bias),
+        "normalised_mean_bias": float(sums.normalised_mean_bias),
+        "rmse": float(sums.rmse),
+        "mae": float(sums.mae),
+        "correlation": float(sums.correlation),
+        "fac2": float(sums.fac2),
+        "skill": skill.estimate,
+        "skill_low": skill.low,
+        "skill_high": skill.high,
+        **events,
+        "mqi_90": _quality(group, method),
+    }
+
+
+def _skill(group: pd.DataFrame, method: str, against: str) -> Interval:
+    daily = [day for _, day in group.groupby("init_time", sort=True)]
+    mine, other = (
+        PairSums.stack([PairSums.of(day[name], day["observed"]) for day in daily])
+        for name in (method, against)
+    )
+    return skill_interval(mine, other)
+
+
+def _quality(group: pd.DataFrame, method: str) -> float:
+    """90th percentile over stations of RMSE / (beta RMS_U): FAIRMODE's objective is at most 1. NaN with few days."""
+    error = (group[method] - group["observed"]) ** 2
+    uncertainty = pd.Series(FAIRMODE_PM25_DAILY.uncertainty(group["observed"]) ** 2, index=group.index)
+    means = pd.DataFrame({"error": error, "u": uncertainty, "id": group["station_id"]}).groupby("id")
+    usual = means.mean()[means.size() >= LEAST_DAYS]
+    if usual.empty:
+        return float("nan")
+    indicators = np.sqrt(usual["error"].to_numpy() / usual["u"].to_numpy()) / FAIRMODE_PM25_DAILY.beta
+    return float(np.quantile(indicators, 0.9))
