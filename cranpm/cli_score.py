@@ -55,7 +55,8 @@ def score(
             raise ValueError(f"Scores are written as .json (with .md and .png beside), got {out.name!r}.")
         wanted = parse_leads(leads)
         chosen = choose_device(device)
-        loaded = load_checkpoint(catalog.find_checkpoint(checkpoint).path, device=chosen)
+        entry = catalog.find_checkpoint(checkpoint)
+        loaded = load_checkpoint(entry.path, device=chosen)
         dataset = Dataset.open(catalog.find_dataset(data).path)
         source = DatasetSource(dataset)
         init_days = _spread(assessing.score_days(source, _day(start), _day(end)), days)
@@ -71,7 +72,7 @@ def score(
             )
             if against not in methods:
                 raise ValueError(f"--against must be one of {', '.join(methods)}; got {against!r}.")
-            methods[f"CRAN-PM {checkpoint}"] = assessing.method_of(loaded, source, wanted, chosen)
+            methods[f"CRAN-PM {entry.name}"] = assessing.method_of(loaded, source, wanted, chosen)
             clock = _Clock(report)
             tables = dataset.has_stations
             found = assessing.assess(
@@ -89,7 +90,7 @@ def score(
             "dataset": dataset.name,
             "source": dataset.source,
             "simulated": dataset.simulated,
-            "checkpoint": {"name": checkpoint, "hash": loaded.hash, "title": loaded.title},
+            "checkpoint": {"name": entry.name, "hash": loaded.hash, "title": loaded.title},
             "against": against,
             "init_days": [str(day) for day in init_days],
             "days_of_training_years": len(trained),

@@ -89,6 +89,8 @@ class PairSums:
         weights: np.ndarray | None,
         axis: int | tuple[int, ...] | None,
     ) -> PairSums:
+        if axis is None and weights is None:
+            return cls._of_all(forecast, reference)
         f, r = forecast.astype(float), reference.astype(float)
         valid = np.isfinite(f) & np.isfinite(r)
         f, r = np.where(valid, f, 0.0), np.where(valid, r, 0.0)
@@ -111,6 +113,28 @@ class PairSums:
             squared=total((f - r) ** 2),
             within_factor_2=total(within.astype(float)),
         )
+
+    @classmethod
+    def _of_all(cls, forecast: np.ndarray, reference: np.ndarray) -> PairSums:
+        """The plain case, by dot products: maps are scored by it."""
+        valid = np.isfinite(forecast) & np.isfinite(reference)
+        f, r = forecast[valid].astype(float), reference[valid].astype(float)
+        error = f - r
+        within = (f >= 0.5 * r) & (f <= 2 * r)
+        values = {
+            "count": len(f),
+            "missing": valid.size - len(f),
+            "weight": float(len(f)),
+            "f": f.sum(),
+            "r": r.sum(),
+            "ff": f @ f,
+            "rr": r @ r,
+            "fr": f @ r,
+            "absolute": np.abs(error).sum(),
+            "squared": error @ error,
+            "within_factor_2": float(np.count_nonzero(within)),
+        }
+        return cls(**{name: np.asarray(value) for name, value in values.items()})
 
     def __add__(self, other: PairSums) -> PairSums:
         return PairSums(**{x.name: getattr(self, x.name) + getattr(other, x.name) for x in fields(self)})
