@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.plot.mercator import mercator_extent, to_mercator
 
 BOX = (-62.0, 20.0, 82.0, 79.0)
@@ -192,10 +193,10 @@ def nearest_town(lat: float, lon: float, within_km: float = 40.0) -> str:
     """“Milan, IT”, or how far from it; empty where no town is near. Larger towns may be a little farther."""
     best, best_score = "", np.inf
     for town in towns():
-        dy = (town.lat - lat) * 111.2
+        dy = (town.lat - lat) * KM_PER_DEGREE
         if abs(dy) > within_km:
             continue
-        distance = float(np.hypot(dy, (town.lon - lon) * 111.2 * np.cos(np.deg2rad(lat))))
+        distance = float(np.hypot(dy, (town.lon - lon) * KM_PER_DEGREE * np.cos(np.deg2rad(lat))))
         score = distance - 2.0 * np.log10(max(town.population, 1))
         if distance <= within_km and score < best_score:
             near = "" if distance < 4 else f"{distance:.0f} km from "

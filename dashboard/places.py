@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from cranpm.domain.grid import KM_PER_DEGREE
+
 from .outlines import nearest_town
 from .state import LEADS
 from .store import Store
@@ -65,7 +67,7 @@ def describe_place(store: Store, dataset_name: str, lat: float, lon: float) -> P
 
 def kilometres(lat: float, lon: float, lats: np.ndarray, lons: np.ndarray) -> np.ndarray:
     """Distance to places near by; flat, good to a percent within a few hundred kilometres."""
-    return 111.2 * np.hypot(lats - lat, (lons - lon) * np.cos(np.deg2rad(lat)))
+    return KM_PER_DEGREE * np.hypot(lats - lat, (lons - lon) * np.cos(np.deg2rad(lat)))
 
 
 def bilinear(field: np.ndarray, row: float, col: float) -> float:

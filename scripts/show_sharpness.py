@@ -16,16 +16,16 @@ import numpy as np
 from cranpm import paths
 from cranpm.allocator import keep_freed_memory
 from cranpm.domain import EUROPE, LEAD_DAYS, TilePlan, plan_tiles
+from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import run_forecast
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.geography import load_geography
 from cranpm.testbed.source import WorldSource, world_folder
-from cranpm.verification.spectrum import edge_roughness, power_spectrum
+from cranpm.verification.spectrum import edge_roughness, power_spectrum, whole_windows
 
 SIZE = 256
 """Cells along the side of a window; a tile's seams run through most of them."""
-KM_PER_CELL = 1.112
 EVERYWHERE = slice(None), slice(None)
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     source = WorldSource(load_geography(EUROPE), world_folder(given.work))
     checkpoint = load_checkpoint(given.checkpoint)
     plan = plan_tiles(EUROPE.fine.shape)
-    windows = whole_land_windows(source.land)
+    windows = whole_windows(source.land, SIZE)
     spectra: dict[str, list[np.ndarray]] = {}
     rough: dict[str, list[tuple[float, float]]] = {}
     wavelength = np.zeros(0)
@@ -55,7 +55,7 @@ def main() -> None:
             for name, field in ((f"forecast T+{lead}", forecast[lead]), (f"target T+{lead}", target)):
                 for window in windows:
                     if np.isfinite(field[window]).all():
-                        wavelength, power = power_spectrum(field[window], KM_PER_CELL)
+                        wavelength, power = power_spectrum(field[window], 0.01 * KM_PER_DEGREE)
                         spectra.setdefault(name, []).append(power)
             change = forecast[lead] - today
             for axis, edges in ((0, tile_edges(plan, 0)), (1, tile_edges(plan, 1))):
@@ -78,13 +78,6 @@ def main() -> None:
     given.out.write_text(json.dumps(result, indent=1) + "\n")
     draw(result, given.out.with_suffix(".png"))
     print(json.dumps(result["roughness_at_edges_over_elsewhere"]))
-
-
-def whole_land_windows(land: np.ndarray) -> list[tuple[slice, slice]]:
-    """Windows on a lattice of their own size that hold land only."""
-    starts = [range(0, n - SIZE + 1, SIZE) for n in land.shape]
-    windows = [(slice(r, r + SIZE), slice(c, c + SIZE)) for r in starts[0] for c in starts[1]]
-    return [window for window in windows if land[window].all()]
 
 
 def tile_edges(plan: TilePlan, axis: int) -> list[int]:

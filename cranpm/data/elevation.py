@@ -21,13 +21,13 @@ from cranpm.data.averaging import cell_means, cell_sums, touched
 from cranpm.data.manifest import load_manifest, package_files
 from cranpm.data.openers import DataFileError, NotThisProductError, OutsideDomainError, open_lazily, sniff
 from cranpm.domain import Domain, Grid
+from cranpm.domain.grid import KM_PER_DEGREE
 
 log = logging.getLogger(__name__)
 
 COMPLEXITY_RADIUS = 25.0
 """Radius over which the standard deviation of elevation is taken [km]; the paper's sigma_z."""
 
-_KM_PER_DEGREE = 111.195
 _LEAST_SHARE = 0.01
 """Share of a cell that must have values."""
 
@@ -189,7 +189,7 @@ def terrain_complexity(elevation: np.ndarray, grid: Grid) -> np.ndarray:
     The disc is stretched along longitude as the meridians converge; at the rim of the grid it is what lies inside.
     """
     out = np.empty(grid.shape, dtype=np.float32)
-    radius = COMPLEXITY_RADIUS / (_KM_PER_DEGREE * grid.step)  # in rows
+    radius = COMPLEXITY_RADIUS / (KM_PER_DEGREE * grid.step)  # in rows
     band = max(int(radius), 1) * 4
     reach = int(np.ceil(radius))
     shifted = elevation.astype(np.float64) - 500.0  # keeps squares small

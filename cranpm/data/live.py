@@ -24,6 +24,7 @@ from cranpm.data.gridding import place
 from cranpm.data.openers import MissingSourceError, OutsideDomainError
 from cranpm.data.units import check_range
 from cranpm.domain import Domain
+from cranpm.domain.grid import KM_PER_DEGREE
 
 LIVE_TARGET = "cams-europe-forecasts"
 """Source in the manifest; preparing with it as target makes a live dataset."""
@@ -43,7 +44,6 @@ REACH = 60.0
 BACKGROUND_WEIGHT = 1.0
 """Weight of "no correction"; one station alone corrects half of its difference."""
 
-_KM_PER_DEGREE = 111.195
 _LARGEST_CORRECTION = 100.0
 
 
@@ -133,7 +133,7 @@ def _correction(fine: np.ndarray, domain: Domain, stations: pd.DataFrame) -> tup
 
 
 def _weight(dlat: np.ndarray, dlon: np.ndarray, lat: float | np.ndarray) -> np.ndarray:
-    squared = (dlat**2 + (dlon * np.cos(np.radians(lat))) ** 2) * _KM_PER_DEGREE**2
+    squared = (dlat**2 + (dlon * np.cos(np.radians(lat))) ** 2) * KM_PER_DEGREE**2
     return np.exp(-squared / (2 * REACH**2))
 
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from cranpm.data.samples import LOCAL_PATCH, bilinear, wind_at_tokens
 from cranpm.domain import COARSE_CHANNELS, Domain, Tile, channel_index, fine_to_coarse
+from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.forecast.day import ForecastDay
 from cranpm.verification.sums import PairSums
 
-METRES_PER_NODE = 0.25 * 111.2e3
+METRES_PER_NODE = 250.0 * KM_PER_DEGREE
 DAY = 86400.0
 FARTHEST = 18.0
 """Longest way looked upwind [coarse nodes]: 500 km."""

@@ -30,6 +30,7 @@ Packed = dict[str, np.ndarray]
 
 BLOCK = 4
 KM_PER_DEGREE = 111.195
+"""As world 1 was frozen with; elsewhere `cranpm.domain.grid` has it."""
 CELLS_PER_NODE = 25
 
 COARSE_NAMES = (

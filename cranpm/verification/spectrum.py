@@ -52,6 +52,13 @@ def power_spectrum(field: Any, spacing: float = 1.0) -> tuple[np.ndarray, np.nda
     return size * spacing / number, rings[1 : size // 2]
 
 
+def whole_windows(known: np.ndarray, size: int = 256) -> list[tuple[slice, slice]]:
+    """Square windows on a lattice of their own size in which every cell of a mask (H, W) is true."""
+    starts = [range(0, n - size + 1, size) for n in known.shape]
+    windows = [(slice(r, r + size), slice(c, c + size)) for r in starts[0] for c in starts[1]]
+    return [window for window in windows if known[window].all()]
+
+
 def edge_roughness(field: Any, edges: Sequence[int], axis: int) -> tuple[float, float]:
     """How much rougher a map is along the edges of its tiles than between them.
 
