@@ -195,20 +195,8 @@ def _markdown(rows: list[dict], days: list[np.datetime64]) -> str:
 
 
 def _write_card(folder: Path, checkpoint, table: str) -> None:
-    meta = checkpoint.meta
-    training = meta.get("training", {})
-    minutes, machine = training.get("minutes"), training.get("machine")
-    code = meta.get("code", {}).get("revision")
-    text = f"""# {meta.get("title", folder.name)}
-
-- Architecture: preset `{checkpoint.config.name}`; hash `{checkpoint.hash}`
-- Data: **{meta.get("source")}**, world {meta.get("world", {}).get("version")}, days {training.get("period")}
-- Training: {minutes} minutes on tiles, after the lesson on coarse composition, on {machine}; code {code}
-- Limits: it has seen simulated weather and chemistry only. It says nothing about real air.
-- Licence: BSD-3-Clause
-
-{table.replace("# Skill", "## Skill", 1)}"""
-    (folder / "card.md").write_text(text)
+    facts = checkpoint.card.split("## ")[0]
+    (folder / "card.md").write_text(facts + table.replace("# Skill", "## Skill", 1))
 
 
 def _report(what: str):

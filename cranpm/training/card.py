@@ -64,9 +64,9 @@ def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
         f"- Data: **{meta.get('source')}**{_identity(meta)}; trained on {training['init_days']} init days, "
         f"{training['period']}; validation {'..'.join(recipe['splits']['validation'])}, test "
         f"{'..'.join(recipe['splits']['test'])} (not opened in training)",
-        *([f"- Began with: {began['title']} (`{began['hash'][:8]}`)"] if began else []),
+        *([_beginning(began)] if began else []),
         f"- Training: {training['steps']:,} of {recipe['steps']:,} steps{'' if finished else ' (stopped early)'}, "
-        f"{training['minutes']} minutes on {training['machine']}; seed {recipe['seed']}",
+        f"{training['minutes']} minutes on {training['machine']}, earlier lessons not counted; seed {recipe['seed']}",
         f"- Code: version {meta['code']['version']}, revision {meta['code']['revision']}",
         f"- Limits: {limits}",
         *([f"- Attribution: {meta['attribution']}"] if meta.get("attribution") else []),
@@ -75,6 +75,13 @@ def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
         *_score_lines(meta.get("scores", {}), simulated),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _beginning(began: dict[str, Any]) -> str:
+    line = f"- Began with: {began['title']} (`{began['hash'][:8]}`)"
+    if "steps" not in began:
+        return line
+    return f"{line}, {began['steps']:,} steps in {began['minutes']} minutes on {began['machine']}"
 
 
 def _identity(meta: dict[str, Any]) -> str:

@@ -169,7 +169,9 @@ def _facts_of(start: Checkpoint | None) -> dict[str, Any] | None:
     """Of the checkpoint that a run begins with: what it is called, and its statistics."""
     if start is None:
         return None
-    name = {"hash": start.hash, "title": start.title}
+    training = start.meta.get("training", {})
+    known = {key: training[key] for key in ("steps", "minutes", "machine") if key in training}
+    name = {"hash": start.hash, "title": start.title, **known}
     return {"started_from": name, "statistics": start.statistics.to_dict()}
 
 

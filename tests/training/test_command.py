@@ -205,7 +205,8 @@ def test_a_run_that_begins_with_a_checkpoint_goes_on_from_its_weights_and_statis
     assert made.statistics.source == "another region"
     for (name, ours), theirs in zip(made.network.state_dict().items(), first.network.state_dict().values()):
         assert torch.allclose(ours, theirs, atol=1e-6), name
-    assert made.meta["started_from"] == {"hash": load_checkpoint(begin).hash, "title": first.title}
+    began = made.meta["started_from"]
+    assert (began["hash"], began["title"], began["steps"]) == (load_checkpoint(begin).hash, first.title, 3)
     assert f"Began with: {first.title}" in made.card
     resumed = cranpm("--resume", *common)  # knows what it began with
     assert resumed.exit_code == 0, resumed.output
