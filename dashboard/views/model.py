@@ -93,9 +93,8 @@ class ModelControls:
             self.bar.value = int(100 * status.done_tiles / max(status.total_tiles, 1))
             left = duration(status.seconds_left)
             left = f" · {left} left" if left else ""
-            self._say(
-                f"<b>{status.done_tiles} of {status.total_tiles}</b> tiles{left} · {escape(status.device)}"
-            )
+            tiles = f"<b>{status.done_tiles} of {status.total_tiles}</b> tiles{left}"
+            self._say(f"{tiles if status.total_tiles else 'Reading the day …'} · {escape(status.device)}")
         else:
             self.run.label = "Run again" if status.state in ("failed", "cancelled") else "Run forecast"
             self.run.visible = status.state != "done"
