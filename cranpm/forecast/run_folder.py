@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -92,12 +93,25 @@ class RunStatus:
     message: str = ""
     done_list: tuple[int, ...] = ()
     negative_cells: dict[str, int] | None = None
+    machine: str = ""
     pid: int = 0
     updated: float = 0.0
 
     @property
     def finished(self) -> bool:
         return self.state in FINISHED
+
+
+def _has_died(status: RunStatus) -> bool:
+    """Whether nobody computes a running run any more: at once for processes of this machine, else by its silence."""
+    if status.machine == platform.node() and status.pid:
+        try:
+            os.kill(status.pid, 0)  # signal 0 only asks
+        except ProcessLookupError:
+            return True
+        except PermissionError:  # another user's process
+            pass
+    return time.time() - status.updated > STALE_SECONDS
 
 
 class RunFolder:
@@ -122,7 +136,7 @@ class RunFolder:
         return RunRequest.from_dict(json.loads((self.path / "request.json").read_text()))
 
     def write_status(self, status: RunStatus) -> None:
-        values = asdict(status) | {"pid": os.getpid(), "updated": time.time()}
+        values = asdict(status) | {"machine": platform.node(), "pid": os.getpid(), "updated": time.time()}
         _replace_json(self.path / "progress.json", values)
 
     def status(self) -> RunStatus | None:
@@ -132,7 +146,7 @@ class RunFolder:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
         status = RunStatus(**{**values, "done_list": tuple(values["done_list"])})
-        if status.state == "running" and time.time() - status.updated > STALE_SECONDS:
+        if status.state == "running" and _has_died(status):
             return RunStatus(
                 state="failed", message="The process that ran this forecast stopped without a word."
             )

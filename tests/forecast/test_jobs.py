@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -101,6 +104,19 @@ def test_a_queued_run_waits_its_turn_and_can_be_cancelled(service, folder, check
     second.cancel()
     assert first.wait(120).state == "done"
     assert second.wait(60).state == "cancelled"
+
+
+def test_a_run_whose_process_is_gone_shows_as_failed_at_once(tmp_path):
+    folder = RunFolder(tmp_path)
+    writes = (
+        "from pathlib import Path; from cranpm.forecast.run_folder import RunFolder, RunStatus;"
+        f"RunFolder(Path({str(tmp_path)!r})).write_status(RunStatus(state='running', done_tiles=3))"
+    )
+    subprocess.run([sys.executable, "-c", writes], check=True)
+    assert folder.status().state == "failed"
+    elsewhere = json.loads((tmp_path / "progress.json").read_text()) | {"machine": "another node"}
+    (tmp_path / "progress.json").write_text(json.dumps(elsewhere))
+    assert folder.status().state == "running"  # whose processes nobody here can see: told by its silence
 
 
 def test_a_silent_worker_shows_as_failed(tmp_path, monkeypatch):
