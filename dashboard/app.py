@@ -93,7 +93,7 @@ class Explorer:
         self.station_controls = StationControls(state, list(self.store.station_files()))
         self.share = Share(state, self._address)
         self.notice = pmui.Alert(
-            title="", severity="info", closeable=True, visible=bool(notices), margin=0,
+            title="", severity="info", variant="filled", closeable=True, visible=bool(notices), margin=0,
             object=" ".join(notices), styles={**NOTICE},
         )  # fmt: skip
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)

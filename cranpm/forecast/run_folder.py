@@ -18,7 +18,7 @@ import os
 import platform
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,7 +145,10 @@ class RunFolder:
             values = json.loads((self.path / "progress.json").read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        status = RunStatus(**{**values, "done_list": tuple(values["done_list"])})
+        known = {field.name for field in fields(RunStatus)}  # a newer version may have written more
+        status = RunStatus(
+            **{k: v for k, v in values.items() if k in known} | {"done_list": tuple(values["done_list"])}
+        )
         if status.state == "running" and _has_died(status):
             return RunStatus(
                 state="failed", message="The process that ran this forecast stopped without a word."
