@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .config import ModelConfig
 from .decoder import apply_growth
-from .embed import fold_patches
+from .embed import fold_patches, smooth_nodes
 
 
 class CoarseForecast(nn.Module):
@@ -26,11 +26,13 @@ class CoarseForecast(nn.Module):
         Number of lead times.
     amounts : int
         Fields it gives factors of.
+    smoothing : float
+        Standard deviation of the mean that joins what neighbouring tokens say [nodes].
     """
 
-    def __init__(self, width: int, patch: int, leads: int, amounts: int) -> None:
+    def __init__(self, width: int, patch: int, leads: int, amounts: int, smoothing: float = 0.0) -> None:
         super().__init__()
-        self.patch, self.leads, self.parts = patch, leads, 1 + amounts
+        self.patch, self.leads, self.parts, self.smoothing = patch, leads, 1 + amounts, smoothing
         self.norm = nn.LayerNorm(width)
         self.read = nn.Linear(width, leads * self.parts * patch * patch)
         self.reset()
@@ -39,7 +41,7 @@ class CoarseForecast(nn.Module):
     def of(cls, model: ModelConfig, leads: int) -> CoarseForecast:
         """The one that suits a network."""
         amounts = len(model.coarse_pm2p5_channels) + model.transport_points
-        return cls(model.local_width, model.global_patch, leads, amounts)
+        return cls(model.local_width, model.global_patch, leads, amounts, model.node_smoothing)
 
     def reset(self) -> None:
         """Begin with no change."""
@@ -64,7 +66,7 @@ class CoarseForecast(nn.Module):
         -------
         Tensor, shape (B, leads, Hc, Wc)
         """
-        parts = fold_patches(self.read(self.norm(tokens)), grid, self.patch)
+        parts = smooth_nodes(fold_patches(self.read(self.norm(tokens)), grid, self.patch), self.smoothing)
         parts = parts.unflatten(1, (self.parts, self.leads))
         height, width = pm2p5.shape[-2:]
         factors = pm2p5[:, :, None].expand(-1, -1, self.leads, -1, -1)

@@ -113,6 +113,9 @@ class ModelConfig:
     coarse_forecast: bool = False
     """Whether the global branch's own forecast of the coarse change (`cranpm.model.coarse_forecast`) joins what the
     head multiplies: what tokens know of tomorrow reaches the map node by node. Not in the paper; in `small`, `tiny`."""
+    node_smoothing: float = 0.0
+    """Standard deviation of the mean over coarse nodes that joins what neighbouring tokens say of their patches
+    [nodes]; 0 leaves edges of 2 degrees in the map. Not in the paper; 2 in `small`, `tiny`."""
     pm2p5_channel: int = 30
     """Coarse channel that is carried and whose change is forecast: CAMS PM2.5 of day t."""
     scan: str = "wind"

@@ -71,7 +71,9 @@ class CranPM(nn.Module):
             growth=config.head_amounts,
         )
         self.transport = (
-            Transport(config.local_width, config.global_patch, config.num_leads) if config.transport else None
+            Transport(config.local_width, config.global_patch, config.num_leads, config.node_smoothing)
+            if config.transport
+            else None
         )
         self.coarse_head = CoarseForecast.of(config, config.num_leads) if config.coarse_forecast else None
         self._init_weights()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -104,6 +106,7 @@ def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = 
         )
         flops["bridge_keys_values"] = 2 * ng * c.global_width * d
         flops["global"] += 2 * ng * d * c.global_patch**2 * _node_values(c)
+        flops["global"] += _smoothing_flops(c, rows * c.global_patch, columns * c.global_patch)
         if c.fusion == "cross":  # keys and values of the coarse tokens, once per day
             flops["bridge_keys_values"] += c.bridge_depth * 2 * ng * 2 * d * d
         flops["bridge"] = c.bridge_depth * _fusion_flops(c.fusion, nl, ng, d, int(c.mlp_ratio * d))
@@ -117,6 +120,14 @@ def _node_values(config: ModelConfig) -> int:
     """Numbers read from tokens for each coarse node: corrections of its path, and parts of the coarse forecast."""
     parts = 1 + len(config.coarse_pm2p5_channels) + config.transport_points
     return 2 * config.transport + config.num_leads * parts * config.coarse_forecast
+
+
+def _smoothing_flops(config: ModelConfig, rows: int, columns: int) -> int:
+    """Two one-dimensional convolutions of each field that is read from tokens (`embed.smooth_nodes`)."""
+    if not config.node_smoothing:
+        return 0
+    reach = math.ceil(3 * config.node_smoothing)
+    return 2 * _node_values(config) * (2 * reach + 1) * rows * (2 * columns + 2 * reach)
 
 
 def _to_cells_flops(fields: int, tile: int) -> int:

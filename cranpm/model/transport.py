@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .bias import EARTH_DEGREE, raw_strength
 from .config import FRACTIONS
-from .embed import fold_patches
+from .embed import fold_patches, smooth_nodes
 
 CORRECTION_SPEED = 5.0
 """Wind per unit of the learned correction [m s-1]: of the order of what frozen winds are wrong by."""
@@ -46,11 +46,13 @@ class Transport(nn.Module):
         Coarse nodes along the side of a token.
     leads : int
         Lead times 1..leads days.
+    smoothing : float
+        Standard deviation of the mean that joins the correction of neighbouring tokens [nodes].
     """
 
-    def __init__(self, width: int, patch: int, leads: int) -> None:
+    def __init__(self, width: int, patch: int, leads: int, smoothing: float = 0.0) -> None:
         super().__init__()
-        self.patch, self.leads = patch, leads
+        self.patch, self.leads, self.smoothing = patch, leads, smoothing
         self.norm = nn.LayerNorm(width)
         self.correct = nn.Linear(width, 2 * patch * patch)
         self.raw_alpha = nn.Parameter(raw_strength(2.0))
@@ -116,6 +118,7 @@ class Transport(nn.Module):
                 self.hours,
             )
         correction = fold_patches(self.correct(self.norm(tokens)), grid, self.patch).float()
+        correction = smooth_nodes(correction, self.smoothing)
         ages = torch.tensor(self.hours, device=pm2p5.device)
         paths = straight - correction[:, None] * (CORRECTION_SPEED * per_hour) * ages[:, None, None, None]
         damping = torch.exp(-self.alpha * torch.relu(highest - start) / CLIMB)

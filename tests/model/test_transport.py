@@ -10,6 +10,7 @@ import torch
 
 from cranpm.domain import COARSE_CHANNELS, channel_index
 from cranpm.model import CranPM, ModelConfig, tiny
+from cranpm.model.embed import smooth_nodes
 from cranpm.model.transport import Transport, at_cells, follow_back, metres_to_nodes
 
 LATITUDE = torch.linspace(60.0, 46.25, 56)
@@ -132,6 +133,18 @@ def test_coarse_fields_reach_fine_cells_bilinearly():
 
 def test_the_channel_carried_is_cams_pm2p5_of_day_t():
     assert ModelConfig().pm2p5_channel == channel_index("pm2p5@t", COARSE_CHANNELS)
+
+
+def test_what_neighbouring_tokens_say_passes_into_each_other():
+    step = torch.zeros(1, 1, 16, 32)
+    step[..., 16:] = 1.0
+    smooth = smooth_nodes(step, 2.0)
+    assert smooth.diff(dim=-1).max() < 0.21 and (smooth.diff(dim=-1) >= -1e-6).all()
+    assert smooth[0, 0, 8, 15] + smooth[0, 0, 8, 16] == pytest.approx(1.0, abs=1e-5)
+    assert torch.allclose(smooth_nodes(torch.full((2, 3, 8, 8), 5.0), 2.0), torch.tensor(5.0))
+    assert smooth_nodes(step, 0.0) is step
+    with torch.autocast("cpu", torch.bfloat16):  # the weights still sum to one
+        assert torch.allclose(smooth_nodes(torch.ones(1, 1, 8, 8), 2.0), torch.tensor(1.0), atol=1e-6)
 
 
 def test_transport_needs_a_growing_head():
