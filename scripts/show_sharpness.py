@@ -97,7 +97,7 @@ def draw(result: dict, path: Path) -> None:
             power = result["power"][f"{name} T+{lead}"]
             axes.loglog(result["wavelength_km"], power, color=colour, label=name, lw=1.6)
         seam = result["roughness_at_edges_over_elsewhere"][f"T+{lead}"]
-        axes.set_title(f"T+{lead}   (roughness at tile edges / elsewhere: {seam:.3f})", fontsize=9)
+        axes.set_title(f"T+{lead}, roughness at tile edges / elsewhere {seam:.2f}", fontsize=8)
         axes.set_xlabel("wavelength [km]")
         axes.invert_xaxis()
         axes.grid(alpha=0.3)
