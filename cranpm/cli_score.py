@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -84,7 +85,7 @@ def score(
                 observations=dataset.observations() if tables else None,
                 progress=clock,
             )
-        trained = {day for day in training if day in set(init_days)}
+        trained = set(training) & set(init_days)
         results = {
             "what": "forecast minus reference; all methods on the same cells and pairs",
             "dataset": dataset.name,
@@ -112,13 +113,10 @@ def score(
 
 class _Clock:
     def __init__(self, report: Any) -> None:
-        import time
-
-        self._now, self._report = time.perf_counter, report
-        self._started = self._now()
+        self._report, self._started = report, time.perf_counter()
 
     def __call__(self, done: int, total: int) -> None:
-        left = (self._now() - self._started) / done * (total - done)
+        left = (time.perf_counter() - self._started) / done * (total - done)
         self._report("forecasting and scoring", done, total, left)
 
 
