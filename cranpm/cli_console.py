@@ -93,3 +93,27 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def parse_leads(text: str) -> tuple[int, ...]:
+    """Lead times [days] of a text such as "1 2 3", ascending."""
+    from cranpm.domain import LEAD_DAYS
+
+    try:
+        leads = tuple(sorted({int(part) for part in text.replace(",", " ").split()}))
+    except ValueError:
+        leads = ()
+    if not leads or not set(leads) <= set(LEAD_DAYS):
+        raise ValueError(f"Lead times must be among {', '.join(map(str, LEAD_DAYS))} days, got {text!r}.")
+    return leads
+
+
+def finite(value: Any) -> Any:
+    """Plain values with NaN as null, which JSON knows."""
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [finite(entry) for entry in value]
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    return value

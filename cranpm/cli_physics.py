@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cranpm.cli_console import console, plain_errors, stages
+from cranpm.cli_console import console, finite, parse_leads, plain_errors, stages
 
 
 def physics(
@@ -59,7 +59,7 @@ def physics(
 
         def keep(results: dict[str, Any]) -> None:
             if out is not None:
-                plain = _finite(results | {"command": _command()})
+                plain = finite(results | {"command": _command()})
                 _write(out, plain, markdown(plain))
 
         with stages("Physics", unit="steps", as_json_to=sys.stderr if as_json else None) as report:
@@ -67,23 +67,11 @@ def physics(
                 loaded, source, plan, barriers=barriers, device=str(chosen), report=report, keep=keep
             )
         keep(results)
-        results = _finite(results | {"command": _command()})
+        results = finite(results | {"command": _command()})
     if as_json:
         sys.stdout.write(json.dumps(results) + "\n")
         return
     print_physics(results)
-
-
-def parse_leads(text: str) -> tuple[int, ...]:
-    from cranpm.domain import LEAD_DAYS
-
-    try:
-        leads = tuple(sorted({int(part) for part in text.replace(",", " ").split()}))
-    except ValueError:
-        leads = ()
-    if not leads or not set(leads) <= set(LEAD_DAYS):
-        raise ValueError(f"Lead times must be among {', '.join(map(str, LEAD_DAYS))} days, got {text!r}.")
-    return leads
 
 
 def _open(data: str | None, world: Path | None) -> tuple[Any, Any]:
@@ -122,17 +110,6 @@ def near_barriers(geography: Any) -> Any:
 
 def _command() -> str:
     return " ".join(["cranpm", *(f'"{word}"' if " " in word else word for word in sys.argv[1:])])
-
-
-def _finite(value: Any) -> Any:
-    """Plain values with NaN as null, which JSON knows."""
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    return value
 
 
 def _write(out: Path, results: dict[str, Any], page: str) -> None:

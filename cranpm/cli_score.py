@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import sys
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cranpm.cli_console import console, plain_errors, stages
+from cranpm.cli_console import console, finite, parse_leads, plain_errors, stages
 
 
 def score(
@@ -43,10 +42,10 @@ def score(
     with plain_errors():
         from cranpm import catalog
         from cranpm.baselines.cams import EuropeanEnsemble
-        from cranpm.cli_physics import parse_leads
         from cranpm.data.source import DatasetSource, init_times
         from cranpm.data.store import Dataset
         from cranpm.domain import Splits
+        from cranpm.domain.resampling import evenly
         from cranpm.forecast.engine import choose_device
         from cranpm.model.checkpoint import load_checkpoint
         from cranpm.verification import assess as assessing
@@ -60,7 +59,7 @@ def score(
         loaded = load_checkpoint(entry.path, device=chosen)
         dataset = Dataset.open(catalog.find_dataset(data).path)
         source = DatasetSource(dataset)
-        init_days = _spread(assessing.score_days(source, _day(start), _day(end)), days)
+        init_days = evenly(assessing.score_days(source, _day(start), _day(end)), days)
         training = init_times(source, "train", Splits(), wanted)
         ensemble = (
             None if cams_europe is None else EuropeanEnsemble.from_downloads(cams_europe, source.domain)
@@ -69,12 +68,11 @@ def score(
             if damped:
                 report("fitting damped persistence", 0, len(init_days), None)
             methods, left_out = assessing.baselines_of(
-                dataset, source, init_days, wanted, damped_on=_spread(training, damped), ensemble=ensemble
+                dataset, source, init_days, wanted, damped_on=evenly(training, damped), ensemble=ensemble
             )
             if against not in methods:
                 raise ValueError(f"--against must be one of {', '.join(methods)}; got {against!r}.")
             methods[f"CRAN-PM {entry.name}"] = assessing.method_of(loaded, source, wanted, chosen)
-            clock = _Clock(report)
             tables = dataset.has_stations
             found = assessing.assess(
                 source,
@@ -83,7 +81,7 @@ def score(
                 wanted,
                 stations=dataset.stations() if tables else None,
                 observations=dataset.observations() if tables else None,
-                progress=clock,
+                progress=_Clock(report),
             )
         trained = set(training) & set(init_days)
         results = {
@@ -126,19 +124,6 @@ def _day(value: datetime | None) -> Any:
     return None if value is None else np.datetime64(value.date(), "D")
 
 
-def _spread(days: list[Any], count: int) -> list[Any]:
-    """At most so many, evenly."""
-    if count <= 0 or not days:
-        return []
-    return days if len(days) <= count else [days[int((i + 0.5) * len(days) / count)] for i in range(count)]
-
-
-def _plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """NaN as null, which JSON knows; four digits are more than intervals carry."""
-    return [
-        {
-            key: (None if math.isnan(value) else round(value, 4)) if isinstance(value, float) else value
-            for key, value in row.items()
-        }
-        for row in rows
-    ]
+def _plain(rows: list[dict[str, Any]]) -> Any:
+    """Four digits are more than intervals carry."""
+    return finite([{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows])

@@ -140,9 +140,13 @@ class Grid:
                 f"which covers {south:g}..{north:g} N, {west:g}..{east:g} E."
             )
             raise OutsideGridError(msg)
-        row = int(np.floor(np.round(self.row_of(lat) + 0.5, 9)))
-        col = int(np.floor(np.round(self.col_of(lon) + 0.5, 9)))
-        return row, col
+        row, col = self.cells_of(lat, lon)
+        return int(row), int(col)
+
+    def cells_of(self, lat: Any, lon: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the cells or nearest nodes that hold places inside (see `contains`)."""
+        row, col = (np.floor(np.round(place + 0.5, 9)) for place in (self.row_of(lat), self.col_of(lon)))
+        return row.astype(int), col.astype(int)
 
     def window(self, rows: slice, cols: slice, name: str | None = None) -> Grid:
         """The sub-grid of a block of rows and columns (step 1)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +17,9 @@ class Region:
     west: float
     east: float
 
-    def contains(self, lat: float, lon: float) -> bool:
-        return self.south <= lat <= self.north and self.west <= lon <= self.east
+    def contains(self, lat: Any, lon: Any) -> Any:
+        """Whether places lie in the box, edges included; of arrays, one answer each."""
+        return (self.south <= lat) & (lat <= self.north) & (self.west <= lon) & (lon <= self.east)
 
 
 REGIONS: dict[str, Region] = {

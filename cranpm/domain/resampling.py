@@ -6,8 +6,24 @@ training and verification, which must not import each other, both draw here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+
+
+def evenly(items: Sequence[Any], count: int) -> list[Any]:
+    """At most so many of them, spread evenly, each from the middle of its share.
+
+    Examples
+    --------
+    >>> evenly(range(10), 2)
+    [2, 7]
+    """
+    if len(items) <= count:
+        return list(items)
+    return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
 
 
 def redraw(count: int, repeats: int, generator: np.random.Generator, *, block: int = 1) -> np.ndarray:

@@ -11,6 +11,7 @@ import torch
 
 from cranpm.data.source import DaySource, init_times
 from cranpm.domain import Domain, Splits, Statistics, Tile, TilePlan
+from cranpm.domain.resampling import evenly
 from cranpm.forecast.day import ForecastDay
 from cranpm.forecast.interventions import intervene, switched
 from cranpm.model import CranPM, GlobalContext
@@ -113,9 +114,7 @@ def choose_days(source: DaySource, count: int, leads: Sequence[int]) -> tuple[li
         raise LookupError(
             f"No init day with the day before and {max(leads)} days after it in this data. Build more days."
         )
-    if len(days) <= count:
-        return days, name
-    return [days[int((i + 0.5) * len(days) / count)] for i in range(count)], name
+    return evenly(days, count), name
 
 
 def block_days(days: Sequence[np.datetime64]) -> int:

@@ -37,8 +37,7 @@ class StationPairs:
         inside = grid.contains(stations["latitude"].to_numpy(), stations["longitude"].to_numpy())
         self.stations = stations[inside].reset_index(drop=True)
         latitude, longitude = (self.stations[name].to_numpy() for name in ("latitude", "longitude"))
-        self._rows = np.floor(np.round(grid.row_of(latitude) + 0.5, 9)).astype(int)
-        self._cols = np.floor(np.round(grid.col_of(longitude) + 0.5, 9)).astype(int)
+        self._rows, self._cols = grid.cells_of(latitude, longitude)
         known = observations[observations["station_id"].isin(self.stations["station_id"])]
         self._observed = known.pivot(index="time", columns="station_id", values="pm2p5").reindex(
             columns=self.stations["station_id"]
@@ -110,9 +109,7 @@ def _groups(pairs: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
     """Named selections of pairs; empty ones are left out."""
     latitude, longitude = pairs["latitude"].to_numpy(float), pairs["longitude"].to_numpy(float)
     groups = [("all stations", np.ones(len(pairs), bool))]
-    for region in REGIONS.values():
-        box = (latitude >= region.south) & (latitude <= region.north)
-        groups.append((region.title, box & (longitude >= region.west) & (longitude <= region.east)))
+    groups += [(region.title, region.contains(latitude, longitude)) for region in REGIONS.values()]
     for column in ("station_type", "area"):
         groups += [
             (str(kind), (pairs[column] == kind).to_numpy()) for kind in pairs[column].dropna().unique()
