@@ -27,7 +27,7 @@ from cranpm.baselines.persistence import blurred_persistence, persistence
 from cranpm.domain import EUROPE, LEAD_DAYS
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import choose_device, run_forecast
-from cranpm.model.checkpoint import load_checkpoint
+from cranpm.model.checkpoint import load_checkpoint, replace_card
 from cranpm.testbed.geography import load_geography
 from cranpm.testbed.source import WorldSource, simulate_days, world_folder
 from cranpm.testbed.world import SPIN_UP_DAYS, WORLD_VERSION
@@ -196,7 +196,7 @@ def _markdown(rows: list[dict], days: list[np.datetime64]) -> str:
 
 def _write_card(folder: Path, checkpoint, table: str) -> None:
     facts = checkpoint.card.split("## ")[0]
-    (folder / "card.md").write_text(facts + table.replace("# Skill", "## Skill", 1))
+    replace_card(folder, facts + table.replace("# Skill", "## Skill", 1))
 
 
 def _report(what: str):

@@ -124,10 +124,8 @@ def _days(world: World, first: int, state: TracerState, forcings: list) -> list[
 
 
 def _on_lattice(land: np.ndarray, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
-    grid = EUROPE.fine
-    rows = np.abs(grid.lat[:, None] - lat).argmin(0)
-    cols = np.abs(grid.lon[:, None] - lon).argmin(0)
-    return land[np.ix_(rows, cols)]
+    places = EUROPE.fine.cells_of(lat[:, None], lon)  # the lattice begins and ends a little outside
+    return land[tuple(np.clip(p, 0, size - 1) for p, size in zip(places, land.shape, strict=True))]
 
 
 def _looked_at(lat: float, lon: float, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:

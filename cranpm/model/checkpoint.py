@@ -1,8 +1,9 @@
-"""A checkpoint is a folder: model.safetensors, config.json, card.md. Nothing in it is executed.
+"""A checkpoint is a folder: model.safetensors, config.json, card.md, SHA256SUMS. Nothing in it is executed.
 
 ``config.json`` carries the architecture, channels with units, statistics, where it was trained, and the sha256 of the
 weights, so the folder alone is enough to run the network on the right inputs. What a file is, is decided by its
-content, never by its suffix.
+content, never by its suffix. No bit of the folder can change unseen: ``SHA256SUMS`` is what ``sha256sum`` writes and
+checks, and is checked here when weights are opened.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ __all__ = [
     "find_checkpoints",
     "load_checkpoint",
     "read_info",
+    "replace_card",
     "save_checkpoint",
 ]
 
 FORMAT = 1
 KIND = "cranpm-checkpoint"
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.md"
+WEIGHTS, CONFIG, CARD, SUMS = "model.safetensors", "config.json", "card.md", "SHA256SUMS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,20 +104,16 @@ def save_checkpoint(
     folder = Path(folder)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     weights = dump_safetensors(tensors, metadata={"kind": KIND})
-    document = _document(
-        network.config, statistics, hashlib.sha256(weights).hexdigest(), len(weights), meta or {}
-    )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        _write(fresh / WEIGHTS, weights)
-        _write(fresh / CONFIG, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
-        _write(fresh / CARD, card.encode())
-        fresh.chmod(0o755)
-        _swap(fresh, folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return read_info(folder)
+    document = _document(network.config, statistics, _sha256(weights), len(weights), meta or {})
+    config = (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()
+    return _write_folder(folder, {WEIGHTS: weights, CONFIG: config, CARD: card.encode()})
+
+
+def replace_card(folder: str | Path, card: str) -> CheckpointInfo:
+    """Give a checkpoint another card (scores are known later than weights); its hash stays."""
+    checked = load_checkpoint(folder).folder
+    kept = {name: (checked / name).read_bytes() for name in (WEIGHTS, CONFIG)}
+    return _write_folder(checked, kept | {CARD: card.encode()})
 
 
 def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
@@ -132,11 +130,12 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
         expected_shapes={name: tuple(t.shape) for name, t in network.state_dict().items()},
     )
     content = weights.read_bytes()
-    if hashlib.sha256(content).hexdigest() != document["weights"]["sha256"]:
+    if _sha256(content) != document["weights"]["sha256"]:
         raise CheckpointError(
             f"{weights} is damaged: its sha256 is not the one in {CONFIG}. Copy or download the "
             "checkpoint again."
         )
+    _refuse_changed(info.folder, document["weights"]["sha256"])
     try:
         tensors = parse_safetensors(content)
     except SafetensorError as error:
@@ -213,7 +212,33 @@ def _document(
 
 def _identity(sha256: str, model: dict[str, Any], statistics: Any) -> str:
     text = json.dumps([sha256, model, statistics], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _sha256(text.encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sums(digests: dict[str, str]) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+
+
+def _refuse_changed(folder: Path, weights_sha256: str) -> None:
+    """Refuse a folder of which any bit, of its sums too, is not as it was saved."""
+    if not (folder / SUMS).exists():
+        return  # saved before there were sums; weights, architecture and statistics are covered by the hash
+    digests = {WEIGHTS: weights_sha256}
+    for name in (CONFIG, CARD):
+        path = folder / name
+        digests[name] = _sha256(path.read_bytes()) if path.exists() else "missing"
+    found = (folder / SUMS).read_bytes()
+    if found == _sums(digests).encode():
+        return
+    changed = [name for name, digest in digests.items() if _sums({name: digest}).encode() not in found]
+    raise CheckpointError(
+        f"{folder}: {', '.join(changed or [SUMS])} changed after saving, says {SUMS}. Copy or download the checkpoint "
+        f"again; if the change is yours, run 'sha256sum {' '.join(sorted(digests))} > {SUMS}' in that folder."
+    )
 
 
 def _channel_table() -> list[dict[str, str]]:
@@ -253,6 +278,21 @@ def _read_document(folder: Path) -> dict[str, Any]:
             f"{FORMAT}. Update cranpm."
         )
     return document
+
+
+def _write_folder(folder: Path, files: dict[str, bytes]) -> CheckpointInfo:
+    """Files and their sums, beside the folder first and then in its place."""
+    sums = _sums({name: _sha256(content) for name, content in files.items()})
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, content in (files | {SUMS: sums.encode()}).items():
+            _write(fresh / name, content)
+        fresh.chmod(0o755)
+        _swap(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return read_info(folder)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -46,7 +46,7 @@ def simulate_puffs(
     folder: Path | str,
     periods: Sequence[tuple[str, int]],
     *,
-    every: int = 2,
+    every: int = 1,
     seed: int = DEFAULT_SEED,
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,

@@ -20,6 +20,10 @@ from cranpm.training.recipes import Recipe
 COMPANIONS = {"pm10": 1.35, "co": 5.5}
 """What comes along with each ug m-3 of PM2.5 [ug m-3], on half of the days: a puff is not told by its absence."""
 
+STRENGTHS = (0.25, 1.5)
+"""Least and largest factor of a day's response: the simulator's air is linear in what it carries to within a
+hundredth (tests/testbed), so that the same day shows another amount in each epoch."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Puff:
@@ -69,4 +73,7 @@ class Puffs:
         generator = np.random.default_rng([self._seed, epoch, number])
         wanted, companions = generator.random() < self._share, generator.random() < 0.5
         response = self._source.puff_response(day) if wanted else None  # type: ignore[attr-defined]
-        return None if response is None else Puff(response=response, with_companions=companions)
+        if response is None:
+            return None
+        strength = np.float32(generator.uniform(*STRENGTHS))
+        return Puff(response=strength * response, with_companions=companions)

@@ -28,8 +28,8 @@ DEMO_PERIODS: Periods = (
 )
 """Three years to train on, and four windows of the validation year."""
 
-DEMO_PUFFS: Periods = (("2017-01-02", 362), ("2018-01-02", 360))
-"""Of every second of these days it is known what smoke would do (`cranpm.testbed.puffs`)."""
+DEMO_PUFFS: Periods = (("2017-01-02", 362), ("2018-01-02", 360), ("2019-01-02", 360))
+"""Of these days it is known what smoke would do (`cranpm.testbed.puffs`), but for those beside a new spin-up."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,8 +17,11 @@ from cranpm.model.checkpoint import (
     find_checkpoints,
     load_checkpoint,
     read_info,
+    replace_card,
     save_checkpoint,
 )
+
+FILES = ["SHA256SUMS", "card.md", "config.json", "model.safetensors"]
 
 STATISTICS = Statistics(
     mean={channel.name: 1.0 / 3 for channel in DAY_CHANNELS},
@@ -71,7 +76,7 @@ def test_saving_again_replaces_and_leaves_nothing_behind(folder, build):
     save_checkpoint(folder, build(), None, card="# Second")
     assert load_checkpoint(folder).statistics is None
     assert [path.name for path in folder.parent.iterdir()] == ["demo"]
-    assert sorted(path.name for path in folder.iterdir()) == ["card.md", "config.json", "model.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
 def test_a_save_that_fails_leaves_the_old_one_standing(folder, build):
@@ -122,6 +127,53 @@ def test_a_file_cut_short_is_called_so(folder, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(CheckpointError, match="is cut short"):
         load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_flipped_bit_and_no_cut_goes_unseen(folder, name):
+    """T6 of the reliability plan, 250 of each file: half of them one bit, half of them an end that is missing."""
+    whole = (folder / name).read_bytes()
+    draw = np.random.default_rng(FILES.index(name))
+    for attack in range(250):
+        damaged, place = bytearray(whole), int(draw.integers(len(whole)))
+        if attack % 2:
+            damaged[place] ^= 1 << int(draw.integers(8))
+        else:
+            del damaged[place:]
+        (folder / name).write_bytes(damaged)
+        with pytest.raises(CheckpointError):
+            load_checkpoint(folder)
+    (folder / name).write_bytes(whole)
+    load_checkpoint(folder)
+
+
+def test_the_sums_are_what_sha256sum_checks(folder):
+    done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.count(": OK") == 3
+
+
+def test_a_change_is_named_with_a_way_out(folder):
+    (folder / "card.md").write_text("# Demo\n\nBest model ever.\n")
+    with pytest.raises(
+        CheckpointError, match=r"card\.md changed after saving.*run 'sha256sum card\.md"
+    ) as told:
+        load_checkpoint(folder)
+    command = str(told.value).split("run '")[1].split("'")[0]
+    subprocess.run(command, shell=True, cwd=folder, check=True)
+    assert "Best model ever" in load_checkpoint(folder).card
+
+
+def test_a_checkpoint_gets_another_card(folder):
+    before = read_info(folder)
+    after = replace_card(folder, "# Demo\n\nScored.\n")
+    assert (after.hash, after.meta) == (before.hash, before.meta)
+    assert load_checkpoint(folder).card == "# Demo\n\nScored.\n"
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+
+
+def test_a_checkpoint_from_before_there_were_sums_is_read(folder):
+    (folder / "SHA256SUMS").unlink()
+    assert load_checkpoint(folder).title == "Demo"
 
 
 def test_weights_of_another_network_are_refused_before_they_are_read(folder, tmp_path, build):

@@ -21,7 +21,7 @@ START = EPOCH + FIRST
 @pytest.fixture(scope="module")
 def folder(geography_alps: Geography, tmp_path_factory):
     folder = tmp_path_factory.mktemp("days")
-    simulate_puffs(geography_alps, folder, [(str(START), 4)], seed=SEED)
+    simulate_puffs(geography_alps, folder, [(str(START), 4)], seed=SEED, every=2)
     return folder
 
 
@@ -39,9 +39,22 @@ def test_the_response_thins_out_and_stays_positive(folder, geography_alps):
     assert response[0].max() > 5 and response.min() > -1
 
 
+def test_twice_the_smoke_has_twice_the_response(geography_alps, tmp_path, monkeypatch):
+    """`training.puffs` shows the same day at another strength in each epoch."""
+    responses = []
+    for factor in (1, 2):
+        monkeypatch.setattr(puffs, "AMOUNTS", (8.0 * factor, 8.001 * factor))
+        simulate_puffs(geography_alps, tmp_path / str(factor), [(str(START), 2)], seed=SEED, every=2)
+        (path,) = (tmp_path / str(factor) / puffs.FOLDER).iterdir()
+        responses.append(np.load(path).astype(np.float32))
+    once, twice = responses
+    assert np.abs(twice).max() > 8
+    assert twice == pytest.approx(2 * once, abs=0.1)
+
+
 def test_smoke_across_a_seam_between_spin_ups_is_not_asked_for(geography_alps, tmp_path):
     end = day_number("2018-02-01") // BLOCK_DAYS * BLOCK_DAYS + BLOCK_DAYS
-    simulate_puffs(geography_alps, tmp_path, [(str(EPOCH + end - 2), 3)], seed=SEED, every=1)
+    simulate_puffs(geography_alps, tmp_path, [(str(EPOCH + end - 2), 3)], seed=SEED)
     assert not list((tmp_path / puffs.FOLDER).iterdir())
 
 
@@ -50,7 +63,7 @@ def test_a_single_puff_goes_downwind(geography_alps, tmp_path, monkeypatch):
     monkeypatch.setattr(puffs, "RADII", (60.0, 60.001))
     # in the middle of the region: what leaves it is not seen
     monkeypatch.setattr(puffs, "day_generator", lambda seed, stream, day: Middle())
-    simulate_puffs(geography_alps, tmp_path, [(str(START), 6)], seed=SEED)
+    simulate_puffs(geography_alps, tmp_path, [(str(START), 6)], seed=SEED, every=2)
     box, cosines = geography_alps.domain.coarse_box, []
     weather = World(geography_alps, seed=SEED).weather
     for path in sorted((tmp_path / puffs.FOLDER).iterdir()):

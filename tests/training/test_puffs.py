@@ -11,8 +11,9 @@ import torch
 from cranpm.data.sampler import TileSampler
 from cranpm.data.source import source_statistics
 from cranpm.domain import COARSE_CHANNELS, PM_SCALE, channel_index
+from cranpm.training import puffs
 from cranpm.training.batches import CoarseChange, make_batch
-from cranpm.training.puffs import COMPANIONS, Puffs
+from cranpm.training.puffs import COMPANIONS, STRENGTHS, Puffs
 from cranpm.training.recipes import tiny
 
 LEADS = (1, 2, 3)
@@ -32,7 +33,7 @@ def world(make_world):
 
 @pytest.fixture(scope="module")
 def batches(world):
-    """The same draws with and without smoke."""
+    """The same draws with and without smoke, all of it at full strength."""
     statistics = source_statistics(world, world.days)
     sampler = TileSampler(
         world.days[1:9], world.land, world.domain.fine,
@@ -41,7 +42,9 @@ def batches(world):
     groups = tuple(sampler.group(0, index) for index in range(4))
     change = CoarseChange(world, LEADS)
     plain = make_batch(world, groups, statistics, SIZE, change)
-    smoky = make_batch(world, groups, statistics, SIZE, change, puffs=Puffs(world, 1.0, seed=5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(puffs, "STRENGTHS", (1.0, 1.0))
+        smoky = make_batch(world, groups, statistics, SIZE, change, puffs=Puffs(world, 1.0, seed=5))
     return plain, smoky, statistics
 
 
@@ -92,6 +95,19 @@ def test_the_draw_is_named_by_seed_epoch_and_day(world):
     assert drawn == again
     assert drawn[0] != drawn[1]
     assert np.mean(drawn) == pytest.approx(0.3, abs=0.06)  # 480 draws: s.d. 0.02
+
+
+def test_a_day_has_another_amount_in_each_epoch_the_same_on_its_whole_way(world):
+    share = Puffs(world, 1.0, seed=1)
+    day = world.days[1]
+    known = world.puff_response(day)
+    factors = []
+    for epoch in range(200):
+        response = share.draw(epoch, day).response
+        factors.append(response[0, 10, 10] / known[0, 10, 10])
+        assert response == pytest.approx(factors[-1] * known)
+    assert STRENGTHS[0] <= min(factors) < 0.4
+    assert 1.35 < max(factors) <= STRENGTHS[1]
 
 
 def test_a_source_that_cannot_tell_trains_without(make_world):
