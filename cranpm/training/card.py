@@ -25,7 +25,7 @@ def checkpoint_meta(
     period : str
         Training days, first..last.
     facts : dict
-        "step", "seconds", "scores", "skipped" of the saved state.
+        "step", "seconds" (earlier lessons of the run included), "scores", "skipped" of the saved state.
     """
     plain = recipe.to_dict()
     plain.pop("model")
@@ -66,7 +66,7 @@ def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
         f"{'..'.join(recipe['splits']['test'])} (not opened in training)",
         *([_beginning(began)] if began else []),
         f"- Training: {training['steps']:,} of {recipe['steps']:,} steps{'' if finished else ' (stopped early)'}, "
-        f"{training['minutes']} minutes on {training['machine']}, earlier lessons not counted; seed {recipe['seed']}",
+        f"{training['minutes']} minutes on {training['machine']}; seed {recipe['seed']}",
         f"- Code: version {meta['code']['version']}, revision {meta['code']['revision']}",
         f"- Limits: {limits}",
         *([f"- Attribution: {meta['attribution']}"] if meta.get("attribution") else []),

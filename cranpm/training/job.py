@@ -114,11 +114,12 @@ def run_job(
             report(f"Goes on from step {saved.step} of stage '{saved.stage}'.")
         if saved is None or saved.stage == "global":
             network, head = _first_lesson(recipe, data, states, saved, stop, machine, report, start)
-            saved = None
+            taught, saved = states.newest(), None
+            seconds = 0.0 if taught is None else taught.document.get("seconds", 0.0)
         else:
-            network, head = None, None
+            network, head, seconds = None, None, 0.0
         if saved is None or saved.step < recipe.steps:
-            _fit(recipe, data, out, machine, states, saved, stop, network, head)
+            _fit(recipe, data, out, machine, states, saved, stop, network, head, seconds)
         if draw_learning_curve(out, out / "learning_curve.svg"):
             report(f"Learning curve: {out / 'learning_curve.svg'}")
         return export(recipe, data, states, out / CHECKPOINT_FOLDER)
@@ -273,6 +274,7 @@ def _fit(
     stop: StopRequest,
     network: CranPM | None,
     head: CoarseForecast | None,
+    seconds_before: float = 0.0,
 ) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings(
@@ -289,6 +291,7 @@ def _fit(
             validation_days=machine.validation_days,
             workers=machine.workers,
             max_seconds=None if machine.max_minutes is None else 60 * machine.max_minutes,
+            seconds_before=seconds_before,
             states=states,
             saved=saved,
             save_every=machine.save_every,

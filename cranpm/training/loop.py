@@ -50,6 +50,7 @@ def train(
     validation_days: int = 24,
     workers: int = 1,
     max_seconds: float | None = None,
+    seconds_before: float = 0.0,
     callbacks: list[Callback] | None = None,
     states: TrainStates | None = None,
     saved: SavedState | None = None,
@@ -76,6 +77,8 @@ def train(
         Its readout, where the recipe goes on teaching the coarse change.
     max_seconds : float, optional
         Stop after this long; the schedule does not know of it.
+    seconds_before : float
+        What an earlier lesson took, for the record; a resumed run knows its own.
     states : TrainStates, optional
         Where the run's state is kept; without it nothing can be resumed.
     saved : SavedState, optional
@@ -103,7 +106,7 @@ def train(
         loaders["val_dataloaders"] = judged
     stop = stop or StopRequest()
     pace = Pace(recipe, matmul_rate(_device(), recipe.precision, seconds=0.1))
-    first_step, seconds = (saved.step, saved.document.get("seconds", 0.0)) if saved else (0, 0.0)
+    first_step = 0 if saved is None else saved.step
     trainer = L.Trainer(
         max_steps=recipe.steps,
         precision=recipe.precision,  # type: ignore[arg-type]
@@ -132,7 +135,7 @@ def train(
                 validate_every=validate_every if judged is not None else recipe.steps,
                 stop=stop,
                 max_seconds=max_seconds,
-                seconds_before=seconds,
+                seconds_before=seconds_before if saved is None else saved.document.get("seconds", 0.0),
             ),
         ],
         **_processes(devices, nodes, launcher),

@@ -89,6 +89,7 @@ def pretrain_global(
         lesson.restore(saved.load())
     generator = np.random.default_rng(seed)
     orders = [generator.permutation(len(init_days)) for _ in range(epochs)]
+    before = 0.0 if saved is None else saved.document.get("seconds", 0.0)
     started = time.perf_counter()
     network.train()
     for number in range(lesson.step, epochs * steps_per_epoch):
@@ -109,7 +110,8 @@ def pretrain_global(
         asked = stop is not None and stop.asked is not None
         if states is not None and (ends or asked or lesson.step % save_every == 0):
             refuse_non_finite(network.state_dict().items(), f"Step {lesson.step} of the global branch")
-            states.save(lesson.state(), lesson.step, "global")
+            seconds = round(before + time.perf_counter() - started, 1)
+            states.save(lesson.state(), lesson.step, "global", seconds=seconds)
         if asked:
             raise TrainingStopped(f"Stopped at step {lesson.step} of the global branch. Go on with --resume.")
     learn_biases(taught, True)

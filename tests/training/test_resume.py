@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
 from cranpm.model import CranPM
-from cranpm.training import saving
+from cranpm.training import pretrain, saving
+from cranpm.training.job import Machine, run_job
 from cranpm.training.loop import train
 from cranpm.training.pretrain import pretrain_global
+from cranpm.training.source import TrainingData
 from cranpm.training.state import TrainStateError, TrainStates
 from cranpm.training.stopping import StopRequest, TrainingStopped
 
@@ -189,3 +192,20 @@ def test_no_whole_state_is_an_error_and_not_a_new_beginning(tmp_path):
         pytest.raises(TrainStateError, match="None of the 2 states"),
     ):
         states.newest()
+
+
+def test_the_time_of_the_first_lesson_and_of_earlier_starts_is_counted(
+    make_world, statistics, quick, tmp_path, monkeypatch
+):
+    ticks = iter(range(0, 10**9, 600))
+    monkeypatch.setattr(pretrain, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    recipe = replace(quick, global_epochs=1, steps=2)
+    data = TrainingData(
+        source=make_world(), statistics=statistics, fingerprint={"days": 12}, about={"simulated": True}
+    )
+    made = run_job(recipe, data, tmp_path / "run", machine=Machine(workers=0))
+    minutes = made.meta["training"]["minutes"]
+    assert minutes >= 10
+    states = states_of(tmp_path / "again", recipe)
+    run(make_world(), statistics, replace(recipe, steps=1), tmp_path / "again", seconds_before=1200.0)
+    assert states.newest().document["seconds"] >= 1200
