@@ -145,7 +145,21 @@ def _write_numbers(digits: int) -> Callable[[Any], str]:
 
 
 def _flag(text: str) -> bool:
-    return {"1": True, "0": False}[text] if text in "10" and text else _refuse()
+    """0 or 1, as the page writes it, or a word as people do."""
+    known = _FLAGS.get(text.lower())
+    return _refuse() if known is None else known
+
+
+_FLAGS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 
 
 def _refuse() -> Any:

@@ -89,6 +89,7 @@ def test_unknown_names_are_ignored_with_a_notice():
         ("station_types", "traffic,nuclear"),
         ("station_file", "../x.nc"),
         ("dark", "2"),
+        ("dark", "10"),
         ("place", "1," + "0" * 5000),
     ],
 )
@@ -97,6 +98,14 @@ def test_bad_values_fall_back_with_a_notice(name: str, value: str):
     assert getattr(state, name) == getattr(State(), name)
     assert len(notices) == 1
     assert name in notices[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "on"), [("1", True), ("true", True), ("On", True), ("0", False), ("no", False)]
+)
+def test_switches_are_read_as_people_write_them(text: str, on: bool):
+    state, notices = State.from_query({"dark": [text.encode()], "stations": [text.encode()]})
+    assert (state.dark, state.stations, notices) == (on, on, [])
 
 
 def test_bytes_that_are_no_text_do_no_harm():
