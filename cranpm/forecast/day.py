@@ -86,10 +86,14 @@ class ForecastDay:
             lead=torch.full((len(tiles),), lead_days, dtype=torch.long, device=self.device),
         )
 
-    def fullest_tile(self) -> Tile:
-        """The tile of the default plan with most cells that have PM2.5 today: a good one to look at."""
-        tiles = plan_tiles(self.domain.fine.shape).tiles
-        return max(tiles, key=lambda t: int(torch.isfinite(self.pm2p5[t.rows, t.cols]).sum()))
+    def hilliest_tile(self) -> Tile:
+        """The tile of the default plan whose ground varies most, of those half full of PM2.5: a good one to look at."""
+
+        def relief(tile: Tile) -> tuple[bool, float]:
+            known = torch.isfinite(self.pm2p5[tile.rows, tile.cols])
+            return bool(known.float().mean() >= 0.5), float(self.elevation[tile.rows, tile.cols].std())
+
+        return max(plan_tiles(self.domain.fine.shape).tiles, key=relief)
 
     def has_support(self, tile: Tile) -> bool:
         """Whether any cell of the tile has PM2.5 today; a tile without makes no forecast."""

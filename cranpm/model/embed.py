@@ -54,16 +54,25 @@ def smooth_nodes(fields: Tensor, width: float) -> Tensor:
     """
     if not width:
         return fields
-    reach = math.ceil(3 * width)
-    steps = torch.arange(-reach, reach + 1, device=fields.device, dtype=torch.float32)
-    kernel = torch.exp(-0.5 * (steps / width).square())
-    kernel = kernel / kernel.sum()
-    # in full precision: a kernel rounded to bfloat16 would not sum to one
+    rows, columns = (_smoothing_matrix(size, width, fields.device) for size in fields.shape[-2:])
+    # in full precision: weights rounded to bfloat16 would not sum to one
     # (tensors without data, made to price a run, know no autocast)
     with nullcontext() if fields.is_meta else torch.autocast(fields.device.type, enabled=False):
-        flat = F.pad(fields.float().flatten(0, 1)[:, None], (reach,) * 4, mode="replicate")
-        flat = F.conv2d(F.conv2d(flat, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
-    return flat[:, 0].unflatten(0, fields.shape[:2]).to(fields.dtype)
+        return (rows @ fields.float() @ columns.T).to(fields.dtype)
+
+
+def _smoothing_matrix(size: int, width: float, device: torch.device) -> Tensor:
+    """Weights of a Gaussian mean along an axis, (size, size); rows sum to one.
+
+    As a product of matrices the mean costs a tenth of a convolution with one channel on a CPU, forward and back.
+    """
+    reach = math.ceil(3 * width)
+    steps = torch.arange(-reach, reach + 1, device=device)
+    kernel = torch.exp(-0.5 * (steps / width).square())
+    places = torch.arange(size, device=device)[:, None]
+    neighbours = (places + steps).clamp(0, size - 1)
+    weights = (kernel / kernel.sum()).expand(size, -1).contiguous()
+    return torch.zeros(size, size, device=device).scatter_add_(1, neighbours, weights)
 
 
 def token_mean(field: Tensor, patch: int, valid: Tensor | None = None) -> Tensor:

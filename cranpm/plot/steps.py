@@ -17,6 +17,9 @@ LEVEL_COLOURS = "viridis"
 SIGNED_COLOURS = "RdBu_r"
 INK = "#243444"
 
+BAR_WIDTH = 100
+"""Room beside a map for its colour bar [pixels]."""
+
 
 def field_map(
     field: xr.DataArray,
@@ -35,6 +38,8 @@ def field_map(
         Evenly spaced, either order of latitude; thinned where it has more cells than the picture has pixels.
     label, unit : str
         By default the field's name and its ``units``.
+    width : int
+        Of the whole picture, colour bar included; the map itself is true in aspect at its middle latitude.
     limits : tuple of float, optional
         Lowest and highest colour; by default the 1st and 99th percentile, symmetric where the field has both signs.
     """
@@ -49,9 +54,10 @@ def field_map(
         "value", label=label or str(field.name or "value"), unit=unit or field.attrs.get("units")
     )
     stretch = 1 / np.cos(np.deg2rad(lat.mean()))
+    frame = width - BAR_WIDTH
     return hv.Image((lon, lat, values), ["longitude", "latitude"], value).opts(
-        width=width,
-        height=int(np.clip(width * stretch * np.ptp(lat) / np.ptp(lon), 160, 480)),
+        frame_width=frame,
+        frame_height=int(frame * np.clip(stretch * np.ptp(lat) / np.ptp(lon), 0.5, 2.0)),
         cmap=SIGNED_COLOURS if signed else LEVEL_COLOURS,
         clim=(low, high),
         colorbar=True,
@@ -100,7 +106,9 @@ def reading_order(
     slot = np.empty(len(order), dtype=int)
     slot[np.asarray(order)] = np.arange(len(order))
     rows, cols = np.divmod(np.arange(len(order)), size)
-    places = hv.HeatMap((cols, -rows, slot), ["column", "row"], "slot").opts(cmap="Blues", tools=["hover"])
+    places = hv.HeatMap((cols, -rows, slot), ["column", "row"], "slot").opts(
+        cmap="Blues", clim=(0, 1.8 * len(order)), tools=["hover"]
+    )  # not to the darkest blue: numbers stand on it
     numbers = hv.Labels((cols, -rows, [str(n) for n in slot]), ["column", "row"], "text").opts(
         text_font_size="8pt", text_color=INK
     )
