@@ -7,9 +7,13 @@ already know. Needs the coarse fields only (CAMS itself is the target), so it wo
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +23,7 @@ from cranpm.data.source import DaySource
 from cranpm.domain import Statistics
 from cranpm.model import CranPM
 from cranpm.model.coarse_forecast import CoarseForecast
+from cranpm.model.inputs import GlobalInputs
 from cranpm.model.parameters import learn_biases, parameter_groups
 from cranpm.training.batches import CoarseChange, read_global, to_device
 from cranpm.training.heads import coarse_change
@@ -28,6 +33,8 @@ from cranpm.training.puffs import Puff, Puffs
 from cranpm.training.randomness import random_state, restore_random_state
 from cranpm.training.state import SavedState, TrainStates
 from cranpm.training.stopping import StopRequest, TrainingStopped
+
+_Item, _Read = TypeVar("_Item"), TypeVar("_Read")
 
 MOST_SKIPPED = 5
 """Steps in a row that may be left out because their gradient is not finite."""
@@ -92,30 +99,59 @@ def pretrain_global(
     before = 0.0 if saved is None else saved.document.get("seconds", 0.0)
     started = time.perf_counter()
     network.train()
-    for number in range(lesson.step, epochs * steps_per_epoch):
-        epoch, step = divmod(number, steps_per_epoch)
-        days = [init_days[i] for i in orders[epoch][step * days_per_step : (step + 1) * days_per_step]]
-        learn_biases(taught, step % bias_every == 0)
-        smoke = [None if puffs is None else puffs.draw(epoch, day) for day in days]
-        lesson.learn(taught, *days_of.loss(network, head, days, smoke))
-        ends = step + 1 == steps_per_epoch
-        if ends:
-            line = f"global branch, epoch {epoch + 1} of {epochs}: "
-            line += f"RMSE {_skill(lesson.errors):+.1%} against persistence"
-            if len(validation_days):
-                line += f", {_validate(network, head, days_of, validation_days):+.1%} on validation days"
-                network.train()
-            report(f"{line}, {time.perf_counter() - started:.0f} s")
-            lesson.errors = np.zeros(2)
-        asked = stop is not None and stop.asked is not None
-        if states is not None and (ends or asked or lesson.step % save_every == 0):
-            refuse_non_finite(network.state_dict().items(), f"Step {lesson.step} of the global branch")
-            seconds = round(before + time.perf_counter() - started, 1)
-            states.save(lesson.state(), lesson.step, "global", seconds=seconds)
-        if asked:
-            raise TrainingStopped(f"Stopped at step {lesson.step} of the global branch. Go on with --resume.")
+    for epoch in range(lesson.step // steps_per_epoch, epochs):
+        first = lesson.step - epoch * steps_per_epoch
+        groups = [
+            [init_days[i] for i in orders[epoch][step * days_per_step : (step + 1) * days_per_step]]
+            for step in range(first, steps_per_epoch)
+        ]
+        read = functools.partial(_read_with_smoke, days_of, puffs, epoch)
+        with closing(read_ahead(read, groups)) as batches:
+            for step, batch in enumerate(batches, start=first):
+                learn_biases(taught, step % bias_every == 0)
+                lesson.learn(taught, *days_of.loss(network, head, *batch))
+                ends = step + 1 == steps_per_epoch
+                if ends:
+                    line = f"global branch, epoch {epoch + 1} of {epochs}: "
+                    line += f"RMSE {lesson.ends_epoch():+.1%} against persistence"
+                    line += _on_validation_days(network, head, days_of, validation_days)
+                    report(f"{line}, {time.perf_counter() - started:.0f} s")
+                asked = stop is not None and stop.asked is not None
+                if states is not None and (ends or asked or lesson.step % save_every == 0):
+                    refuse_non_finite(
+                        network.state_dict().items(), f"Step {lesson.step} of the global branch"
+                    )
+                    seconds = round(before + time.perf_counter() - started, 1)
+                    states.save(lesson.state(), lesson.step, "global", seconds=seconds)
+                if asked:
+                    raise TrainingStopped(
+                        f"Stopped at step {lesson.step} of the global branch. Go on with --resume."
+                    )
     learn_biases(taught, True)
     return head
+
+
+def read_ahead(
+    read: Callable[[_Item], _Read], items: Iterable[_Item], depth: int = 2
+) -> Generator[_Read, None, None]:
+    """What ``read`` makes of each item, in order; the next ones are read by a thread while this one is used."""
+    waiting: deque[Future[_Read]] = deque()
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="days")
+    try:
+        for item in items:
+            waiting.append(pool.submit(read, item))
+            if len(waiting) > depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_with_smoke(
+    days_of: _Days, puffs: Puffs | None, epoch: int, days: Sequence[np.datetime64]
+) -> tuple[GlobalInputs, torch.Tensor]:
+    return days_of.read(days, [None if puffs is None else puffs.draw(epoch, day) for day in days])
 
 
 class _Lesson:
@@ -156,6 +192,11 @@ class _Lesson:
         self._schedule.step()
         self.step += 1
 
+    def ends_epoch(self) -> float:
+        """Skill on the days of the epoch, which is forgotten."""
+        skill, self.errors = _skill(self.errors), np.zeros(2)
+        return skill
+
     def state(self) -> dict[str, Any]:
         parts = {name: part.state_dict() for name, part in self._parts.items()}
         return parts | {"step": self.step, "errors": self.errors.tolist(), "random": random_state()}
@@ -188,16 +229,17 @@ class _Days:
         self._leads = leads
         self._changes = CoarseChange(source, leads)
 
+    def read(
+        self, days: Sequence[np.datetime64], smoke: Sequence[Puff | None] = ()
+    ) -> tuple[GlobalInputs, torch.Tensor]:
+        """Inputs of some days, and the changes of coarse PM2.5 that follow."""
+        return read_global(self._source, days, self._statistics, smoke), self._changes.read(days, smoke)
+
     def loss(
-        self,
-        network: CranPM,
-        head: CoarseForecast,
-        days: Sequence[np.datetime64],
-        smoke: Sequence[Puff | None] = (),
+        self, network: CranPM, head: CoarseForecast, inputs: GlobalInputs, change: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared error of the readout, and of persistence."""
-        inputs = to_device(read_global(self._source, days, self._statistics, smoke), self._device)
-        change = self._changes.read(days, smoke).to(self._device)
+        inputs, change = to_device(inputs, self._device), change.to(self._device)
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._autocast):
             context = network.encode_global(inputs)
             predicted = coarse_change(network, head, inputs, context, self._leads)
@@ -205,12 +247,18 @@ class _Days:
 
 
 @torch.no_grad()
-def _validate(network: CranPM, head: CoarseForecast, days_of: _Days, days: Sequence[np.datetime64]) -> float:
+def _on_validation_days(
+    network: CranPM, head: CoarseForecast, days_of: _Days, days: Sequence[np.datetime64]
+) -> str:
+    """Skill on other days in words; nothing without days."""
+    if not len(days):
+        return ""
     network.eval()
     errors = np.zeros(2)
     for day in days:
-        errors += [float(value) for value in days_of.loss(network, head, [day])]
-    return _skill(errors)
+        errors += [float(value) for value in days_of.loss(network, head, *days_of.read([day]))]
+    network.train()
+    return f", {_skill(errors):+.1%} on validation days"
 
 
 def _skill(errors: np.ndarray) -> float:

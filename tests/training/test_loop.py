@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from cranpm.domain.splits import Splits
 from cranpm.model import CranPM
 from cranpm.training.loop import train
 from cranpm.training.module import Training, parameter_groups, rate_factor
-from cranpm.training.pretrain import pretrain_global
+from cranpm.training.pretrain import pretrain_global, read_ahead
 
 
 def test_training_runs_through_its_stages_and_moves_the_map(world, recipe, statistics, tmp_path):
@@ -81,3 +82,27 @@ def test_the_rate_warms_up_and_falls_to_its_floor(recipe):
     assert rate_factor(0, recipe) == pytest.approx(0.1)
     assert rate_factor(10, recipe) == pytest.approx(1.0)
     assert rate_factor(100, recipe) == pytest.approx(0.01)
+
+
+def test_days_are_read_ahead_in_order_and_errors_arrive_in_their_place():
+    begun = [threading.Event() for _ in range(8)]
+
+    def read(number):
+        begun[number].set()
+        if number == 5:
+            raise OSError("disk gone")
+        return 10 * number
+
+    ahead = read_ahead(read, range(8))
+    assert [next(ahead) for _ in range(5)] == [0, 10, 20, 30, 40]
+    assert begun[5].wait(10)  # the next is under way before it is asked for
+    with pytest.raises(OSError, match="disk gone"):
+        next(ahead)
+    assert not any("days" in thread.name for thread in threading.enumerate())
+
+
+def test_reading_ahead_ends_when_nobody_listens():
+    ahead = read_ahead(lambda number: number, range(1000))
+    assert next(ahead) == 0
+    ahead.close()
+    assert not any("days" in thread.name for thread in threading.enumerate())
