@@ -34,7 +34,8 @@ from cranpm.training.randomness import random_state, restore_random_state
 from cranpm.training.state import SavedState, TrainStates
 from cranpm.training.stopping import StopRequest, TrainingStopped
 
-_Item, _Read = TypeVar("_Item"), TypeVar("_Read")
+_Item = TypeVar("_Item")
+_Read = TypeVar("_Read")
 
 MOST_SKIPPED = 5
 """Steps in a row that may be left out because their gradient is not finite."""
