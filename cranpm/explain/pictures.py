@@ -9,6 +9,14 @@ import numpy as np
 
 from cranpm.domain.grid import KM_PER_DEGREE
 
+FORM_COLOURS = {"priors": "#b3400a", "channels": "#2b6ca3", "both": "#333333", "network": "#7a3e9d"}
+FORM_WORDS = {
+    "priors": "priors only",
+    "channels": "channels only",
+    "both": "both",
+    "network": "a part of the network off",
+}
+
 
 def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
     """Change of RMSE under every intervention as points with intervals (a matplotlib figure)."""
@@ -17,19 +25,22 @@ def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
     rows = [r for r in results["rows"] if r["lead_days"] == lead and r["rmse_change_pct"] is not None][::-1]
     figure = Figure(figsize=(8.0, 0.6 + 0.2 * max(len(rows), 3)), layout="constrained")
     axes = figure.subplots()
-    colours = {"priors": "#b3400a", "channels": "#2b6ca3", "both": "#333333", "network": "#7a3e9d"}
     for height, row in enumerate(rows):
         value = row["rmse_change_pct"]
         low, high = (
             value if row[key] is None or np.isnan(row[key]) else row[key] for key in ("ci_low", "ci_high")
         )
-        axes.plot([low, high], [height, height], color=colours[row["form"]], lw=2)
-        axes.plot(value, height, "o", color=colours[row["form"]], ms=4)
+        axes.plot([low, high], [height, height], color=FORM_COLOURS[row["form"]], lw=2)
+        axes.plot(value, height, "o", color=FORM_COLOURS[row["form"]], ms=4)
     near = [" (near barriers)" if r["region"].startswith("near") else "" for r in rows]
     axes.set_yticks(
         range(len(rows)), [f"{r['intervention']}, {r['form']}{n}" for r, n in zip(rows, near)], fontsize=7
     )
     axes.axvline(0, color="grey", lw=0.8)
+    axes.set_ylim(-1, len(rows))
+    for form in dict.fromkeys(r["form"] for r in rows[::-1]):
+        axes.plot([], [], "o-", color=FORM_COLOURS[form], lw=2, ms=4, label=FORM_WORDS[form])
+    axes.legend(loc="upper left", fontsize=8)
     axes.set_xscale("symlog", linthresh=1.0)
     axes.set_xlabel(f"change of T+{lead} RMSE [%], 95 % interval (symmetric log scale)")
     where = " (simulated)" if results.get("simulated") else ""
