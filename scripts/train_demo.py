@@ -44,6 +44,11 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     given = parser.parse_args()
+    parts = ("run", "run-refined")
+    if not given.resume and (old := [name for name in parts if (given.work / name).exists()]):
+        parser.error(
+            f"{given.work} holds {' and '.join(old)} of an earlier training; add --resume, or move them away"
+        )
     keep_freed_memory()
     if given.threads:
         torch.set_num_threads(given.threads)
@@ -59,10 +64,10 @@ def main() -> int:
     )
     trained = None
     try:
-        for part, name in ((recipe, "run"), (refine(), "run-refined")):
+        for name, lesson in zip(parts, (recipe, refine()), strict=True):
             folder = given.work / name
             resume = given.resume and any(folder.glob("train_state/step-*"))
-            made = run_job(part, data, folder, machine=machine, start=trained, resume=resume, report=_say)
+            made = run_job(lesson, data, folder, machine=machine, start=trained, resume=resume, report=_say)
             assert made is not None
             trained = load_checkpoint(made.folder)
     except TrainingStopped as stopped:
