@@ -113,6 +113,10 @@ class ModelConfig:
     coarse_forecast: bool = False
     """Whether the global branch's own forecast of the coarse change (`cranpm.model.coarse_forecast`) joins what the
     head multiplies: what tokens know of tomorrow reaches the map node by node. Not in the paper; in `small`, `tiny`."""
+    coarse_amounts: bool = False
+    """Whether the head also gives factors of coarse PM2.5 of days t and t-1 (where that is read) at each cell: the
+    map and the coarse analysis are two instruments with errors of their own, and know more together. Not in the paper;
+    on in `small`, `tiny`."""
     node_smoothing: float = 0.0
     """Standard deviation of the mean over coarse nodes that joins what neighbouring tokens say of their patches
     [nodes]; 0 leaves edges of 2 degrees in the map. Not in the paper; 2 in `small`, `tiny`."""
@@ -149,7 +153,7 @@ class ModelConfig:
                 f"ModelConfig.coarse_channels is {self.coarse_channels}; expected an even number "
                 "(day t, then the same channels of day t-1)."
             )
-        for field in ("transport", "coarse_forecast"):
+        for field in ("transport", "coarse_forecast", "coarse_amounts"):
             if getattr(self, field) and (not self.growth or self.fusion == "none"):
                 raise ValueError(
                     f'ModelConfig.{field} needs growth=True and a coarse branch (fusion other than "none").'
@@ -198,7 +202,8 @@ class ModelConfig:
     @property
     def head_amounts(self) -> int:
         """Fields that the map's head gives factors of (`CranPM.amounts`)."""
-        return len(self.growth_channels) + self.transport_points + self.coarse_forecast
+        of_coarse = len(self.coarse_pm2p5_channels) if self.coarse_amounts else 0
+        return len(self.growth_channels) + self.transport_points + self.coarse_forecast + of_coarse
 
     @property
     def coarse_channels_read(self) -> int:

@@ -76,6 +76,8 @@ class GlobalContext:
     """(B, points, 2, Hc, Wc) row and column of the points of each node's back trajectory; None without transport."""
     change: Tensor | None = None
     """(B, leads, Hc, Wc) the global branch's own forecast of coarse PM2.5's change; None where it makes none."""
+    pm2p5: Tensor | None = None
+    """(B, 1 or 2, Hc, Wc) coarse PM2.5 of days t and t-1, normalised; None where no head multiplies it."""
     nodes: tuple[Tensor, Tensor] | None = None
     """(Hc,) and (Wc,) latitude and longitude of the coarse nodes, padding included [degrees]."""
 
@@ -126,6 +128,7 @@ class GlobalContext:
             upwind=None if self.upwind is None else move(self.upwind),
             paths=None if self.paths is None else move(self.paths),
             change=None if self.change is None else move(self.change),
+            pm2p5=None if self.pm2p5 is None else move(self.pm2p5),
             nodes=None if self.nodes is None else (move(self.nodes[0]), move(self.nodes[1])),
         )
 

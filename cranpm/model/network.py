@@ -117,6 +117,7 @@ class CranPM(nn.Module):
             upwind=upwind,
             paths=paths,
             change=change,
+            pm2p5=self.coarse_pm2p5(inputs) if self.config.coarse_amounts else None,
             nodes=(inputs.latitude, inputs.longitude),
         )
 
@@ -190,13 +191,14 @@ class CranPM(nn.Module):
         -------
         Tensor, shape (B, n, S, S)
             Normalised PM2.5 of days t and t-1; with transport, what the wind carries in over the lead time, minus what
-            is there; with a coarse forecast, that. Of one tile at several lead times, one set for each.
+            is there; with a coarse forecast, that; with coarse amounts, coarse PM2.5 of days t and t-1. Of one tile at
+            several lead times, one set for each.
         """
         channels = self.config.growth_channels
         if not channels:
             return None
         held = inputs.fields[:, channels]
-        if context.nodes is None or (context.upwind is None and context.change is None):
+        if context.nodes is None:
             return held
         lead = inputs.lead - 1
         day = torch.zeros_like(lead) if day_index is None and len(context.tokens) == 1 else day_index
@@ -205,6 +207,10 @@ class CranPM(nn.Module):
         coarse = [] if context.upwind is None else [context.upwind[day, lead]]
         if context.change is not None:
             coarse.append(context.change[day, lead].float()[:, None])
+        if context.pm2p5 is not None:
+            coarse.append(context.pm2p5[day].float().expand(len(lead), -1, -1, -1))
+        if not coarse:
+            return held
         at_tiles = at_cells(torch.cat(coarse, 1), context.nodes, inputs.latitude, inputs.longitude)
         return torch.cat([held.expand(len(at_tiles), -1, -1, -1), at_tiles.to(held.dtype)], dim=1)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
@@ -110,7 +108,7 @@ def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = 
         if c.fusion == "cross":  # keys and values of the coarse tokens, once per day
             flops["bridge_keys_values"] += c.bridge_depth * 2 * ng * 2 * d * d
         flops["bridge"] = c.bridge_depth * _fusion_flops(c.fusion, nl, ng, d, int(c.mlp_ratio * d))
-        coarse_fields = c.transport_points + c.coarse_forecast
+        coarse_fields = c.head_amounts - len(c.growth_channels)
         flops["decoder"] += _to_cells_flops(coarse_fields, tile) if coarse_fields else 0
     flops["per_tile"] = flops["local"] + flops["bridge"] + flops["decoder"]
     return flops
@@ -123,11 +121,10 @@ def _node_values(config: ModelConfig) -> int:
 
 
 def _smoothing_flops(config: ModelConfig, rows: int, columns: int) -> int:
-    """Two one-dimensional convolutions of each field that is read from tokens (`embed.smooth_nodes`)."""
+    """Two matrix products of each field that is read from tokens (`embed.smooth_nodes`)."""
     if not config.node_smoothing:
         return 0
-    reach = math.ceil(3 * config.node_smoothing)
-    return 2 * _node_values(config) * (2 * reach + 1) * rows * (2 * columns + 2 * reach)
+    return 2 * _node_values(config) * rows * columns * (rows + columns)
 
 
 def _to_cells_flops(fields: int, tile: int) -> int:

@@ -31,6 +31,7 @@ def small() -> ModelConfig:
         growth=True,
         transport=True,
         coarse_forecast=True,
+        coarse_amounts=True,
         node_smoothing=2.0,
         drop_path=0.05,
         input_dropout=0.05,

@@ -17,19 +17,19 @@ def _recipe(**changes: Any) -> Callable[[Recipe], Recipe]:
     return lambda recipe: replace(recipe, **changes)
 
 
+_NO_COARSE_FACTORS = {"transport": False, "coarse_forecast": False, "coarse_amounts": False}
+
+
 def _no_fusion(recipe: Recipe) -> Recipe:
     """No coarse branch: what would teach it alone goes with it."""
-    without = _model(
-        fusion="none", local_position="tile", bridge_reach=False, transport=False, coarse_forecast=False
-    )(recipe)
+    without = _model(fusion="none", local_position="tile", bridge_reach=False, **_NO_COARSE_FACTORS)(recipe)
     return replace(without, global_epochs=0, coarse_weight=0.0)
 
 
 def _absolute(recipe: Recipe) -> Recipe:
     """The head gives the map itself; factors of today's map would bring the delta back in."""
-    return replace(
-        _model(output="absolute", growth=False, transport=False, coarse_forecast=False)(recipe), token_steps=0
-    )
+    change = _model(output="absolute", growth=False, **_NO_COARSE_FACTORS)
+    return change(replace(recipe, token_steps=0, calibration_steps=0))
 
 
 def _convt(recipe: Recipe) -> Recipe:
@@ -62,6 +62,7 @@ ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     "scan-only": ("wind scan, but no wind bias", _model(wind_bias=False)),
     "bias-only": ("wind bias, but raster order", _model(scan="raster")),
     "no-coarse-forecast": ("without the global branch's own forecast", _model(coarse_forecast=False)),
+    "no-coarse-amounts": ("without factors of the coarse analysis", _model(coarse_amounts=False)),
     "no-transport": ("without what the wind carries in", _model(transport=False)),
     "A": ("MSE alone, one day a step, no day before (Table 3b)", _baseline),
     "B": (

@@ -27,6 +27,7 @@ from cranpm.domain import Statistics
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
 from cranpm.model.coarse_forecast import CoarseForecast
+from cranpm.training.calibration import calibrate_head
 from cranpm.training.card import checkpoint_meta, write_card
 from cranpm.training.curve import draw_learning_curve
 from cranpm.training.health import refuse_non_finite
@@ -122,6 +123,8 @@ def run_job(
             _fit(recipe, data, out, machine, states, saved, stop, network, head, seconds)
         if draw_learning_curve(out, out / "learning_curve.svg"):
             report(f"Learning curve: {out / 'learning_curve.svg'}")
+        if recipe.calibration_steps:
+            report(f"Fits the head's constants on {recipe.calibration_steps} batches of training days.")
         return export(recipe, data, states, out / CHECKPOINT_FOLDER)
 
 
@@ -141,7 +144,13 @@ def export(recipe: Recipe, data: TrainingData, states: TrainStates, folder: Path
     states.refuse_other_run(saved)
     network = CranPM(recipe.model)
     network.load_state_dict(_learned_weights(saved.load()))
-    refuse_non_finite(network.state_dict().items(), f"The checkpoint of step {saved.step}")
+    what = f"The checkpoint of step {saved.step}"
+    refuse_non_finite(network.state_dict().items(), what)
+    statistics = Statistics.from_dict(saved.document["statistics"])
+    if recipe.calibration_steps:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        calibrate_head(network.to(device), recipe, data.source, statistics)
+        refuse_non_finite(network.state_dict().items(), f"{what}, its head calibrated,")
     days = training_days(data.source, recipe)
     began = saved.document.get("started_from")
     meta = checkpoint_meta(
@@ -152,7 +161,6 @@ def export(recipe: Recipe, data: TrainingData, states: TrainStates, folder: Path
         facts=saved.document | {"scores": states.scores(saved.step)},
     )
     parameters = sum(p.numel() for p in network.parameters())
-    statistics = Statistics.from_dict(saved.document["statistics"])
     return save_checkpoint(folder, network, statistics, write_card(meta, parameters, recipe.model.name), meta)
 
 
@@ -251,8 +259,16 @@ def _first_lesson(
 
 
 def _copy_weights(start: Checkpoint, network: CranPM) -> None:
+    """Weights of the checkpoint; factors of the coarse analysis that it does not give yet begin at zero."""
+    weights = start.network.state_dict()
+    if network.config.coarse_amounts and not start.config.coarse_amounts:
+        for name in ("decoder.head.weight", "decoder.head.bias"):  # they are the last of the head's parts
+            missing = len(network.state_dict()[name]) - len(weights[name])
+            weights[name] = torch.cat(
+                [weights[name], weights[name].new_zeros(missing, *weights[name].shape[1:])]
+            )
     try:
-        network.load_state_dict(start.network.state_dict())
+        network.load_state_dict(weights)
     except RuntimeError as error:
         ours, theirs = network.config.to_dict(), start.config.to_dict()
         differ = ", ".join(

@@ -98,7 +98,7 @@ def train(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     module = Training(recipe, network, coarse_head)
-    batches = _batches(recipe, source, statistics)
+    batches = training_batches(recipe, source, statistics)
     every_station = station_reader(recipe, source, with_held_out=True)
     judged = judge_batches(recipe, source, statistics, days=validation_days, stations=every_station)
     loaders: dict[str, Any] = {"train_dataloaders": _loader(batches, workers)}
@@ -145,7 +145,7 @@ def train(
     return module.network.eval()
 
 
-def _batches(recipe: Recipe, source: DaySource, statistics: Statistics) -> TrainingDays:
+def training_batches(recipe: Recipe, source: DaySource, statistics: Statistics) -> TrainingDays:
     """Endless training batches."""
     sampler = TileSampler(
         init_times(source, "train", recipe.splits, recipe.leads),

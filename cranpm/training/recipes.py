@@ -55,6 +55,9 @@ class Recipe:
     puff_share: float = 0.0
     """Share of init days that get smoke whose way is known from the simulator (`cranpm.training.puffs`; not in the
     paper, and none where the source cannot tell)."""
+    calibration_steps: int = 0
+    """Batches of training days on which the head's constants are fitted by least squares when the steps are done
+    (`cranpm.training.calibration`; not in the paper)."""
     average_decay: float | None = None
     """Decay of the exponential average of weights that is saved; None saves the last weights."""
     precision: str = "bf16-mixed"
@@ -77,6 +80,11 @@ class Recipe:
             raise ValueError(
                 f"Recipe.tile_size is {self.tile_size}; expected a multiple of {self.model.local_multiple} "
                 "(local patch x window)."
+            )
+        if self.calibration_steps and self.model.output != "delta":
+            raise ValueError(
+                f"Recipe.calibration_steps is {self.calibration_steps}, but only a head that gives a change can be "
+                f'calibrated, not output="{self.model.output}"; set calibration_steps=0.'
             )
         if not self.leads or not set(self.leads) <= set(range(1, self.model.num_leads + 1)):
             raise ValueError(
@@ -128,6 +136,7 @@ def small() -> Recipe:
         station_weight=0.0,
         coarse_weight=0.5,
         puff_share=0.3,
+        calibration_steps=100,
         average_decay=0.99,
         precision="bf16-mixed",
     )
@@ -166,6 +175,7 @@ def tiny() -> Recipe:
         tiles_per_day=4,
         steps=150,
         token_steps=40,
+        calibration_steps=20,
         warmup_steps=10,
         average_decay=0.95,
     )

@@ -9,11 +9,18 @@ import torch
 
 from cranpm.domain.normalise import PM_SCALE
 from cranpm.model import CranPM, add_residual, bridge_attention, paper, set_plain_attention, small, tiny
+from cranpm.model.transport import at_cells
 
 ABLATIONS = {
-    "R1 no cross-scale attention": {"fusion": "none", "transport": False, "coarse_forecast": False},
+    "R1 no cross-scale attention": {
+        "fusion": "none",
+        "transport": False,
+        "coarse_forecast": False,
+        "coarse_amounts": False,
+    },
     "no transport": {"transport": False},
     "no coarse forecast": {"coarse_forecast": False},
+    "no coarse amounts": {"coarse_amounts": False},
     "R2 no elevation bias": {"elevation_bias": False},
     "R3 no wind bias": {"wind_bias": False},
     "R3 no wind scan": {"scan": "raster"},
@@ -47,6 +54,26 @@ def test_an_untrained_network_is_persistence_bit_for_bit(coarse, tiles, run):
     today = torch.rand(2, 128, 128) * 80
     delta = run(network, coarse(), tiles(2))
     assert torch.equal(add_residual(today, delta, network.config.residual_scale), today)
+
+
+def test_a_constant_factor_of_the_coarse_analysis_brings_it_to_the_map(build, coarse, tiles):
+    """Of each tile's own day, and of day t or t-1 as the factor says."""
+    network = build()
+    torch.nn.init.zeros_(network.decoder.head.weight)
+    global_inputs, local_inputs = coarse(2), tiles(3)
+    day = torch.tensor([1, 0, 1])
+    context = network.encode_global(global_inputs)
+    for place, channel in zip((-2, -1), network.config.coarse_pm2p5_channels):
+        torch.nn.init.zeros_(network.decoder.head.bias)
+        network.decoder.head.bias.data[place] = 0.5
+        delta = network.forecast_delta(local_inputs, context, day)
+        expected = at_cells(
+            global_inputs.fields[day, channel][:, None],
+            (global_inputs.latitude, global_inputs.longitude),
+            local_inputs.latitude,
+            local_inputs.longitude,
+        )
+        assert torch.allclose(delta, 0.5 * expected[:, 0], atol=1e-5)
 
 
 def test_the_residual_is_scaled_as_pm2p5_is_normalised():

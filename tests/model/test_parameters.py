@@ -46,9 +46,10 @@ def test_the_demo_network_is_small():
     "changes",
     [
         {},
-        {"fusion": "none", "transport": False, "coarse_forecast": False},
+        {"fusion": "none", "transport": False, "coarse_forecast": False, "coarse_amounts": False},
         {"transport": False},
         {"coarse_forecast": False},
+        {"coarse_amounts": False},
         {"skip": False},
         {"decoder": "convt", "fine_skip": False},
         {"previous_day": False},

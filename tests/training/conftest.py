@@ -100,6 +100,7 @@ def quick(recipe) -> Recipe:
         token_steps=0,
         average_decay=0.9,
         bias_every=1,
+        calibration_steps=2,
         learning_rate=1e-2,
     )
 

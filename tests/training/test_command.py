@@ -43,6 +43,7 @@ TYPICAL = {"t2m": 280.0, "sp": 95e3, "t": 270.0, "q": 1e-3, "z": 1e4}
 TINY = [
     *(f"model.{name}={json.dumps(value)}" for name, value in SMALLEST.items()),
     *"tile_size=128 steps=3 token_steps=0 days_per_step=1 tiles_per_day=1 precision=32-true global_epochs=1".split(),
+    "calibration_steps=2",
 ]
 
 
@@ -198,6 +199,7 @@ def test_a_run_that_begins_with_a_checkpoint_goes_on_from_its_weights_and_statis
         "least_learning_rate=1e-12",
         "global_epochs=0",
         "average_decay=null",
+        "calibration_steps=0",
     ]
     result = cranpm("--recipe", "tiny", "--start-from", begin, *(f"--set={s}" for s in still), *common)
     assert result.exit_code == 0, result.output
@@ -335,6 +337,7 @@ def test_each_ablation_is_a_recipe_of_its_own(name):
         same = same or (name == "R7" and not base.station_weight)
         same = same or (name == "no-transport" and not base.model.transport)
         same = same or (name == "no-coarse-forecast" and not base.model.coarse_forecast)
+        same = same or (name == "no-coarse-amounts" and not base.model.coarse_amounts)
         assert (changed == base) is same
 
 

@@ -1,0 +1,102 @@
+"""The head's constants after training: where squared errors are least, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cranpm.model import CranPM
+from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
+from cranpm.training.calibration import _terms, calibrate_head
+from cranpm.training.job import _copy_weights
+from cranpm.training.loop import training_batches
+from cranpm.training.recipes import tiny
+
+
+@pytest.fixture
+def recipe_of_two(quick):
+    return replace(quick, calibration_steps=2, hotspot_ratio=0.0, puff_share=0.0)
+
+
+@pytest.fixture
+def network(recipe_of_two):
+    """One that says something, and something else everywhere."""
+    torch.manual_seed(3)
+    network = CranPM(recipe_of_two.model).eval()
+    torch.nn.init.normal_(network.decoder.head.weight, std=0.05)
+    return network
+
+
+def error(network, recipe, world, statistics):
+    """Mean squared error on the tiles that the fit sees."""
+    batches = training_batches(replace(recipe, seed=recipe.seed + 1_000), world, statistics)
+    with torch.inference_mode():
+        parts = [_terms(network, batches.batch(step)) for step in range(recipe.calibration_steps)]
+    squares = torch.cat([(x[:, 0] - d).square() for x, d in parts])
+    return float(squares.double().mean())
+
+
+def test_the_error_is_least_there(network, recipe_of_two, world, statistics):
+    before = error(network, recipe_of_two, world, statistics)
+    calibrate_head(network, recipe_of_two, world, statistics)
+    least = error(network, recipe_of_two, world, statistics)
+    assert least < 0.2 * before
+    head = network.decoder.head
+    for index in range(len(head.bias)):
+        for step in (0.05, -0.05):
+            head.bias.data[index] += step
+            elsewhere = error(network, recipe_of_two, world, statistics)
+            # what hardly varies here makes hardly a difference
+            assert elsewhere > (1.05 if index in (0, 1) else 0.999) * least
+            head.bias.data[index] -= step
+    head.weight.data *= 1.1
+    assert error(network, recipe_of_two, world, statistics) > least
+
+
+def test_a_second_fit_finds_little_more(network, recipe_of_two, world, statistics):
+    before = error(network, recipe_of_two, world, statistics)
+    calibrate_head(network, recipe_of_two, world, statistics)
+    once = error(network, recipe_of_two, world, statistics)
+    calibrate_head(network, recipe_of_two, world, statistics)
+    assert abs(error(network, recipe_of_two, world, statistics) - once) < 0.01 * (before - once)
+    # what hardly varies here, upwind differences in an even field, got no large constant
+    assert network.decoder.head.bias.abs().max() < 1
+
+
+def test_only_the_head_changes(network, recipe_of_two, world, statistics):
+    weights = {name: value.clone() for name, value in network.state_dict().items()}
+    calibrate_head(network, recipe_of_two, world, statistics)
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, weights[name])}
+    assert changed == {"decoder.head.weight", "decoder.head.bias"}
+    assert not network.training
+
+
+def test_an_absolute_head_is_refused_before_training():
+    absolute = replace(
+        tiny().model,
+        output="absolute",
+        growth=False,
+        transport=False,
+        coarse_forecast=False,
+        coarse_amounts=False,
+    )
+    with pytest.raises(ValueError, match="only a head that gives a change can be calibrated"):
+        replace(tiny(), model=absolute)
+
+
+def test_a_start_without_factors_of_the_coarse_analysis_says_the_same_at_first(
+    network, recipe_of_two, world, statistics, tmp_path
+):
+    model = replace(recipe_of_two.model, coarse_amounts=False)
+    torch.manual_seed(4)
+    older = CranPM(model).eval()
+    torch.nn.init.normal_(older.decoder.head.weight, std=0.05)
+    save_checkpoint(tmp_path / "older", older, statistics)
+    _copy_weights(load_checkpoint(tmp_path / "older"), network)
+    batch = training_batches(recipe_of_two, world, statistics).batch(0)
+    with torch.inference_mode():
+        then, now = (_terms(n, batch)[0][:, 0] for n in (older, network))
+    assert then.abs().max() > 0
+    assert torch.allclose(then, now, atol=1e-6)
