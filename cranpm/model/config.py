@@ -110,6 +110,9 @@ class ModelConfig:
     transport: bool = False
     """Whether the head also gives factors of what the wind carries in (`cranpm.model.transport`): PM2.5 where the air
     was before, minus PM2.5 here. Not in the paper; on in `small`, `tiny`."""
+    path_freedom: float | None = None
+    """Longest correction that tokens may give a back trajectory, as a share of its way along the wind (0.5 turns it by
+    30 degrees at most); None sets no bound. Not in the paper; 0.5 in `small`, `tiny`."""
     coarse_forecast: bool = False
     """Whether the global branch's own forecast of the coarse change (`cranpm.model.coarse_forecast`) joins what the
     head multiplies: what tokens know of tomorrow reaches the map node by node. Not in the paper; in `small`, `tiny`."""
@@ -152,6 +155,10 @@ class ModelConfig:
             raise ValueError(
                 f"ModelConfig.coarse_channels is {self.coarse_channels}; expected an even number "
                 "(day t, then the same channels of day t-1)."
+            )
+        if self.path_freedom is not None and not self.path_freedom >= 0:
+            raise ValueError(
+                f"ModelConfig.path_freedom is {self.path_freedom}; expected at least 0, or None for no bound."
             )
         for field in ("transport", "coarse_forecast", "coarse_amounts"):
             if getattr(self, field) and (not self.growth or self.fusion == "none"):

@@ -71,7 +71,13 @@ class CranPM(nn.Module):
             growth=config.head_amounts,
         )
         self.transport = (
-            Transport(config.local_width, config.global_patch, config.num_leads, config.node_smoothing)
+            Transport(
+                config.local_width,
+                config.global_patch,
+                config.num_leads,
+                config.node_smoothing,
+                config.path_freedom,
+            )
             if config.transport
             else None
         )

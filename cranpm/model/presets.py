@@ -30,6 +30,7 @@ def small() -> ModelConfig:
         local_position="domain",
         growth=True,
         transport=True,
+        path_freedom=0.5,
         coarse_forecast=True,
         coarse_amounts=True,
         node_smoothing=2.0,

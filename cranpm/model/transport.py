@@ -48,11 +48,16 @@ class Transport(nn.Module):
         Lead times 1..leads days.
     smoothing : float
         Standard deviation of the mean that joins the correction of neighbouring tokens [nodes].
+    freedom : float, optional
+        Longest correction, as a share of the way along the wind; None sets no bound. Where few days speak, an unbounded
+        one learns paths against the wind.
     """
 
-    def __init__(self, width: int, patch: int, leads: int, smoothing: float = 0.0) -> None:
+    def __init__(
+        self, width: int, patch: int, leads: int, smoothing: float = 0.0, freedom: float | None = None
+    ) -> None:
         super().__init__()
-        self.patch, self.leads, self.smoothing = patch, leads, smoothing
+        self.patch, self.leads, self.smoothing, self.freedom = patch, leads, smoothing, freedom
         self.norm = nn.LayerNorm(width)
         self.correct = nn.Linear(width, 2 * patch * patch)
         self.raw_alpha = nn.Parameter(raw_strength(2.0))
@@ -110,7 +115,8 @@ class Transport(nn.Module):
             Row and column of the points, fractional, by ascending age (`hours`).
         """
         batch, rows, columns = pm2p5.shape
-        per_hour = metres_to_nodes(latitude) * (3600.0 * self.length)  # (2, Hc, 1), rows and columns per m/s
+        per_metre = metres_to_nodes(latitude)  # (2, Hc, 1)
+        per_hour = per_metre * (3600.0 * self.length)  # rows and columns per m/s
         with torch.no_grad():
             straight, highest, start = follow_back(
                 torch.stack([wind[:, 1], wind[:, 0]], 1).float() * per_hour,
@@ -120,7 +126,11 @@ class Transport(nn.Module):
         correction = fold_patches(self.correct(self.norm(tokens)), grid, self.patch).float()
         correction = smooth_nodes(correction, self.smoothing)
         ages = torch.tensor(self.hours, device=pm2p5.device)
-        paths = straight - correction[:, None] * (CORRECTION_SPEED * per_hour) * ages[:, None, None, None]
+        detour = correction[:, None] * (CORRECTION_SPEED * per_hour) * ages[:, None, None, None]
+        if self.freedom is not None:
+            way = (straight - node_places(rows, columns, straight)) / per_metre
+            detour = at_most(detour / per_metre, self.freedom * way.norm(dim=2, keepdim=True)) * per_metre
+        paths = straight - detour
         damping = torch.exp(-self.alpha * torch.relu(highest - start) / CLIMB)
         known = inside(paths, rows, columns)
         if valid is not None:
@@ -170,10 +180,7 @@ def follow_back(wind: Tensor, elevation: Tensor, hours: tuple[float, ...]) -> tu
         Highest ground from that point to the path's end, and the ground at that point [m].
     """
     batch, _, rows, columns = wind.shape
-    row, column = torch.meshgrid(
-        torch.arange(rows, device=wind.device), torch.arange(columns, device=wind.device), indexing="ij"
-    )
-    place = torch.stack([row, column]).float().expand(batch, 2, rows, columns)
+    place = node_places(rows, columns, wind).expand(batch, 2, rows, columns)
     both = torch.cat([wind, elevation[:, None]], 1)
     here = both
     highest, age = elevation, 0.0
@@ -188,6 +195,18 @@ def follow_back(wind: Tensor, elevation: Tensor, hours: tuple[float, ...]) -> tu
         kept.append((place, highest, here[:, 2]))
     paths, tops, starts = (torch.stack(parts, 1) for parts in zip(*kept))
     return paths, tops, starts
+
+
+def node_places(rows: int, columns: int, like: Tensor) -> Tensor:
+    """Row and column of every node, (2, rows, columns)."""
+    axes = (torch.arange(size, dtype=torch.float32, device=like.device) for size in (rows, columns))
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"))
+
+
+def at_most(vectors: Tensor, length: Tensor) -> Tensor:
+    """Vectors (B, P, 2, h, w), the longer ones shortened to ``length`` (B, P, 1, h, w)."""
+    own = vectors.norm(dim=2, keepdim=True)
+    return vectors * (length / own.clamp_min(1e-6)).clamp_max(1.0)
 
 
 def sample(field: Tensor, paths: Tensor) -> Tensor:

@@ -63,6 +63,7 @@ ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     "bias-only": ("wind bias, but raster order", _model(scan="raster")),
     "no-coarse-forecast": ("without the global branch's own forecast", _model(coarse_forecast=False)),
     "no-coarse-amounts": ("without factors of the coarse analysis", _model(coarse_amounts=False)),
+    "free-paths": ("with no bound on what tokens do to a path", _model(path_freedom=None)),
     "no-transport": ("without what the wind carries in", _model(transport=False)),
     "A": ("MSE alone, one day a step, no day before (Table 3b)", _baseline),
     "B": (

@@ -11,7 +11,7 @@ import torch
 from cranpm.domain import COARSE_CHANNELS, channel_index
 from cranpm.model import CranPM, ModelConfig, tiny
 from cranpm.model.embed import smooth_nodes
-from cranpm.model.transport import Transport, at_cells, follow_back, metres_to_nodes
+from cranpm.model.transport import Transport, at_cells, follow_back, metres_to_nodes, node_places
 
 LATITUDE = torch.linspace(60.0, 46.25, 56)
 ROWS = COLUMNS = 56
@@ -24,13 +24,15 @@ def transport(length: float = 1.0) -> Transport:
     return made
 
 
-@torch.no_grad()
-def carry(part: Transport, pm2p5: torch.Tensor, wind: tuple[float, float], elevation=None, valid=None):
+def carry_along(part: Transport, pm2p5: torch.Tensor, wind: tuple[float, float], elevation=None, valid=None):
     """Upwind differences for a uniform wind over a field (H, W)."""
     field = torch.tensor(wind)[None, :, None, None].expand(1, 2, ROWS, COLUMNS)
     ground = torch.zeros(1, ROWS, COLUMNS) if elevation is None else elevation[None]
     tokens = torch.randn(1, 49, 8)
     return part(tokens, (7, 7), pm2p5[None], field, ground, LATITUDE, valid)
+
+
+carry = torch.no_grad()(carry_along)
 
 
 def puff(row: int, column: int) -> torch.Tensor:
@@ -157,3 +159,43 @@ def test_transport_needs_a_growing_head():
 def test_the_paper_has_none():
     assert CranPM(replace(tiny(), transport=False)).transport is None
     assert not ModelConfig().transport
+
+
+@pytest.mark.parametrize("push", [(3.0, 0.0), (-3.0, 0.0), (0.0, 3.0), (2.0, -2.0)])
+@torch.no_grad()
+def test_a_bounded_correction_turns_a_path_by_at_most_thirty_degrees(push):
+    part = Transport(8, 8, 3, freedom=0.5)
+    part.reset()
+    part.correct.bias.view(2, -1)[:] = torch.tensor(push)[:, None]  # 15 m/s against a wind of 4
+    _, paths = carry_along(part, torch.rand(ROWS, COLUMNS), (0.0, 4.0))
+    _, straight = carry_along(transport(), torch.rand(ROWS, COLUMNS), (0.0, 4.0))
+    per_metre = metres_to_nodes(LATITUDE)
+    way, plain = ((p - node_places(ROWS, COLUMNS, p)) / per_metre for p in (paths, straight))
+    way, plain = way[..., :20, :], plain[..., :20, :]  # from here the air comes from within the grid
+    cosine = torch.nn.functional.cosine_similarity(way, plain, dim=2)
+    assert cosine.min() > math.cos(math.radians(30)) - 1e-3
+    detour = (way - plain).norm(dim=2) / plain.norm(dim=2)
+    torch.testing.assert_close(detour, torch.full_like(detour, 0.5), atol=1e-3, rtol=0)
+
+
+@torch.no_grad()
+def test_a_small_correction_is_left_alone_by_its_bound():
+    free, bound = transport(), Transport(8, 8, 3, freedom=0.5)
+    for part in (free, bound):
+        part.reset()
+        part.correct.bias.fill_(0.1)  # 0.7 m/s
+    ways = [carry_along(part, torch.rand(ROWS, COLUMNS), (4.0, 4.0))[1] for part in (free, bound)]
+    torch.testing.assert_close(*ways)
+
+
+def test_a_bound_in_calm_air_gives_finite_gradients():
+    part = Transport(8, 8, 3, freedom=0.5)
+    part.reset()
+    upwind, _ = carry_along(part, torch.rand(ROWS, COLUMNS), (0.0, 0.0))
+    upwind.square().sum().backward()
+    assert torch.isfinite(part.correct.bias.grad).all()
+
+
+def test_a_negative_bound_is_refused():
+    with pytest.raises(ValueError, match="path_freedom is -1"):
+        replace(tiny(), path_freedom=-1)
