@@ -159,7 +159,13 @@ class RunFolder:
         return self.path / f"forecast_T{lead}.npy"
 
     def create_map(self, lead: int, shape: tuple[int, int]) -> np.ndarray:
-        return np.lib.format.open_memmap(self.map_path(lead), mode="w+", dtype=np.float32, shape=shape)
+        """A memory-mapped map of NaN to fill; it has its name only when every cell is NaN (a new file reads as 0)."""
+        path = self.map_path(lead)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        values = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+        values.fill(np.nan)
+        os.replace(temporary, path)
+        return values
 
     def field(self, lead: int) -> np.ndarray:
         """The map of one lead time, memory-mapped and read-only.

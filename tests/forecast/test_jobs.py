@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -117,6 +118,26 @@ def test_a_run_whose_process_is_gone_shows_as_failed_at_once(tmp_path):
     elsewhere = json.loads((tmp_path / "progress.json").read_text()) | {"machine": "another node"}
     (tmp_path / "progress.json").write_text(json.dumps(elsewhere))
     assert folder.status().state == "running"  # whose processes nobody here can see: told by its silence
+
+
+def test_whoever_finds_a_new_map_finds_nothing_but_nan(tmp_path):
+    folder, shape = RunFolder(tmp_path), (3_000, 4_000)
+    seen = []
+
+    def watch():
+        while not folder.map_path(1).exists():
+            time.sleep(0.0005)
+        seen.append(bool(np.isnan(folder.field(1)).all()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    values = folder.create_map(1, shape)
+    watcher.join(60)
+    assert seen == [True]
+    values[5, 7] = 3.0  # what is written later is seen through the name
+    assert folder.field(1)[5, 7] == 3.0
+    assert [path.name for path in tmp_path.iterdir()] == ["forecast_T1.npy"]
+
 
 
 def test_a_silent_worker_shows_as_failed(tmp_path, monkeypatch):
