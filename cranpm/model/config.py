@@ -120,6 +120,9 @@ class ModelConfig:
     """Whether the head also gives factors of coarse PM2.5 of days t and t-1 (where that is read) at each cell: the
     map and the coarse analysis are two instruments with errors of their own, and know more together. Not in the paper;
     on in `small`, `tiny`."""
+    regional_mean: bool = False
+    """Whether the head also gives a factor of today's map averaged over 25 km (`cranpm.model.detail`): it can then
+    change the level of a place and leave its detail. Not in the paper; on in `small`, `tiny`."""
     node_smoothing: float = 0.0
     """Standard deviation of the mean over coarse nodes that joins what neighbouring tokens say of their patches
     [nodes]; 0 leaves edges of 2 degrees in the map. Not in the paper; 2 in `small`, `tiny`."""
@@ -165,6 +168,10 @@ class ModelConfig:
                 raise ValueError(
                     f'ModelConfig.{field} needs growth=True and a coarse branch (fusion other than "none").'
                 )
+        if self.regional_mean and not self.growth:
+            raise ValueError(
+                "ModelConfig.regional_mean needs growth=True: it is one of the fields with factors."
+            )
         if 2 ** (len(self.decoder_channels) - 1) != self.local_patch:
             raise ValueError(
                 f"ModelConfig.decoder_channels has {len(self.decoder_channels)} entries; expected "
@@ -210,7 +217,13 @@ class ModelConfig:
     def head_amounts(self) -> int:
         """Fields that the map's head gives factors of (`CranPM.amounts`)."""
         of_coarse = len(self.coarse_pm2p5_channels) if self.coarse_amounts else 0
-        return len(self.growth_channels) + self.transport_points + self.coarse_forecast + of_coarse
+        return (
+            len(self.growth_channels)
+            + self.transport_points
+            + self.coarse_forecast
+            + of_coarse
+            + self.regional_mean
+        )
 
     @property
     def coarse_channels_read(self) -> int:

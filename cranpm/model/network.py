@@ -10,6 +10,7 @@ from .branches import GlobalBranch, LocalBranch
 from .coarse_forecast import CoarseForecast
 from .config import ModelConfig
 from .decoder import Decoder
+from .detail import regional_mean
 from .embed import place_on_axis, token_centres
 from .fusion import build_fusion
 from .inputs import (
@@ -197,15 +198,16 @@ class CranPM(nn.Module):
         -------
         Tensor, shape (B, n, S, S)
             Normalised PM2.5 of days t and t-1; with transport, what the wind carries in over the lead time, minus what
-            is there; with a coarse forecast, that; with coarse amounts, coarse PM2.5 of days t and t-1. Of one tile at
-            several lead times, one set for each.
+            is there; with a coarse forecast, that; with coarse amounts, coarse PM2.5 of days t and t-1; with a regional
+            mean, that of day t. Of one tile at several lead times, one set for each.
         """
         channels = self.config.growth_channels
         if not channels:
             return None
         held = inputs.fields[:, channels]
+        means = [regional_mean(held[:, :1])] if self.config.regional_mean else []
         if context.nodes is None:
-            return held
+            return torch.cat([held, *means], dim=1)
         lead = inputs.lead - 1
         day = torch.zeros_like(lead) if day_index is None and len(context.tokens) == 1 else day_index
         if day is None:
@@ -216,9 +218,10 @@ class CranPM(nn.Module):
         if context.pm2p5 is not None:
             coarse.append(context.pm2p5[day].float().expand(len(lead), -1, -1, -1))
         if not coarse:
-            return held
+            return torch.cat([held, *means], dim=1)
         at_tiles = at_cells(torch.cat(coarse, 1), context.nodes, inputs.latitude, inputs.longitude)
-        return torch.cat([held.expand(len(at_tiles), -1, -1, -1), at_tiles.to(held.dtype)], dim=1)
+        of_tile = [field.expand(len(at_tiles), -1, -1, -1) for field in (held, *means)]
+        return torch.cat([of_tile[0], at_tiles.to(held.dtype), *of_tile[1:]], dim=1)
 
     def fuse(
         self,

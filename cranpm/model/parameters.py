@@ -108,7 +108,7 @@ def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = 
         if c.fusion == "cross":  # keys and values of the coarse tokens, once per day
             flops["bridge_keys_values"] += c.bridge_depth * 2 * ng * 2 * d * d
         flops["bridge"] = c.bridge_depth * _fusion_flops(c.fusion, nl, ng, d, int(c.mlp_ratio * d))
-        coarse_fields = c.head_amounts - len(c.growth_channels)
+        coarse_fields = c.head_amounts - len(c.growth_channels) - c.regional_mean
         flops["decoder"] += _to_cells_flops(coarse_fields, tile) if coarse_fields else 0
     flops["per_tile"] = flops["local"] + flops["bridge"] + flops["decoder"]
     return flops

@@ -33,6 +33,7 @@ def small() -> ModelConfig:
         path_freedom=0.5,
         coarse_forecast=True,
         coarse_amounts=True,
+        regional_mean=True,
         node_smoothing=2.0,
         drop_path=0.05,
         input_dropout=0.05,

@@ -28,7 +28,7 @@ def _no_fusion(recipe: Recipe) -> Recipe:
 
 def _absolute(recipe: Recipe) -> Recipe:
     """The head gives the map itself; factors of today's map would bring the delta back in."""
-    change = _model(output="absolute", growth=False, **_NO_COARSE_FACTORS)
+    change = _model(output="absolute", growth=False, regional_mean=False, **_NO_COARSE_FACTORS)
     return change(replace(recipe, token_steps=0, calibration_steps=0))
 
 
@@ -63,6 +63,7 @@ ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     "bias-only": ("wind bias, but raster order", _model(scan="raster")),
     "no-coarse-forecast": ("without the global branch's own forecast", _model(coarse_forecast=False)),
     "no-coarse-amounts": ("without factors of the coarse analysis", _model(coarse_amounts=False)),
+    "no-regional-mean": ("without a factor of the 25-km mean", _model(regional_mean=False)),
     "free-paths": ("with no bound on what tokens do to a path", _model(path_freedom=None)),
     "no-transport": ("without what the wind carries in", _model(transport=False)),
     "A": ("MSE alone, one day a step, no day before (Table 3b)", _baseline),

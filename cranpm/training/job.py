@@ -259,9 +259,10 @@ def _first_lesson(
 
 
 def _copy_weights(start: Checkpoint, network: CranPM) -> None:
-    """Weights of the checkpoint; factors of the coarse analysis that it does not give yet begin at zero."""
+    """Weights of the checkpoint; factors that it does not give yet begin at zero."""
     weights = start.network.state_dict()
-    if network.config.coarse_amounts and not start.config.coarse_amounts:
+    ours, theirs = network.config, start.config
+    if (ours.coarse_amounts, ours.regional_mean) > (theirs.coarse_amounts, theirs.regional_mean):
         for name in ("decoder.head.weight", "decoder.head.bias"):  # they are the last of the head's parts
             missing = len(network.state_dict()[name]) - len(weights[name])
             weights[name] = torch.cat(
@@ -270,9 +271,9 @@ def _copy_weights(start: Checkpoint, network: CranPM) -> None:
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        ours, theirs = network.config.to_dict(), start.config.to_dict()
+        wanted, given = ours.to_dict(), theirs.to_dict()
         differ = ", ".join(
-            f"{k} {theirs.get(k)} there, {v} here" for k, v in ours.items() if theirs.get(k) != v
+            f"{k} {given.get(k)} there, {v} here" for k, v in wanted.items() if given.get(k) != v
         )
         raise ValueError(
             f"Cannot begin with the weights of {start.folder}: it is another network than the recipe's ({differ}). "

@@ -11,7 +11,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,8 @@ def main() -> None:
     verdicts = []
     for entry in all_entries():
         with tempfile.TemporaryDirectory() as folder:
-            verdicts.append(judge(entry, Path(folder)))
+            verdict = judge(entry, Path(folder))
+            verdicts.append(replace(verdict, said=verdict.said.replace(f"{folder}/", "…/")))
     out = ROOT / "docs" / "results" / "zoo.md"
     out.write_text(table(verdicts))
     print(

@@ -139,7 +139,6 @@ def test_whoever_finds_a_new_map_finds_nothing_but_nan(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["forecast_T1.npy"]
 
 
-
 def test_a_silent_worker_shows_as_failed(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()

@@ -9,6 +9,7 @@ import torch
 
 from cranpm.domain.normalise import PM_SCALE
 from cranpm.model import CranPM, add_residual, bridge_attention, paper, set_plain_attention, small, tiny
+from cranpm.model.detail import regional_mean
 from cranpm.model.transport import at_cells
 
 ABLATIONS = {
@@ -21,6 +22,7 @@ ABLATIONS = {
     "no transport": {"transport": False},
     "no coarse forecast": {"coarse_forecast": False},
     "no coarse amounts": {"coarse_amounts": False},
+    "no regional mean": {"regional_mean": False},
     "R2 no elevation bias": {"elevation_bias": False},
     "R3 no wind bias": {"wind_bias": False},
     "R3 no wind scan": {"scan": "raster"},
@@ -63,7 +65,7 @@ def test_a_constant_factor_of_the_coarse_analysis_brings_it_to_the_map(build, co
     global_inputs, local_inputs = coarse(2), tiles(3)
     day = torch.tensor([1, 0, 1])
     context = network.encode_global(global_inputs)
-    for place, channel in zip((-2, -1), network.config.coarse_pm2p5_channels):
+    for place, channel in zip((-3, -2), network.config.coarse_pm2p5_channels):
         torch.nn.init.zeros_(network.decoder.head.bias)
         network.decoder.head.bias.data[place] = 0.5
         delta = network.forecast_delta(local_inputs, context, day)
@@ -74,6 +76,16 @@ def test_a_constant_factor_of_the_coarse_analysis_brings_it_to_the_map(build, co
             local_inputs.longitude,
         )
         assert torch.allclose(delta, 0.5 * expected[:, 0], atol=1e-5)
+
+
+def test_a_constant_factor_of_the_regional_mean_brings_it_to_the_map(build, coarse, tiles):
+    network = build()
+    torch.nn.init.zeros_(network.decoder.head.weight)
+    torch.nn.init.zeros_(network.decoder.head.bias)
+    network.decoder.head.bias.data[-1] = 0.5  # the last of the head's parts
+    inputs = tiles(2)
+    delta = network.forecast_delta(inputs, network.encode_global(coarse(2)))
+    torch.testing.assert_close(delta, 0.5 * regional_mean(inputs.fields[:, :1])[:, 0])
 
 
 def test_the_residual_is_scaled_as_pm2p5_is_normalised():

@@ -50,6 +50,7 @@ def test_the_demo_network_is_small():
         {"transport": False},
         {"coarse_forecast": False},
         {"coarse_amounts": False},
+        {"regional_mean": False},
         {"skip": False},
         {"decoder": "convt", "fine_skip": False},
         {"previous_day": False},

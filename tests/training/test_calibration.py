@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
-from cranpm.training.calibration import _terms, calibrate_head
+from cranpm.model.detail import detail
+from cranpm.training.calibration import _terms, calibrate_head, least_squares
 from cranpm.training.job import _copy_weights
 from cranpm.training.loop import training_batches
 from cranpm.training.recipes import tiny
@@ -17,7 +19,8 @@ from cranpm.training.recipes import tiny
 
 @pytest.fixture
 def recipe_of_two(quick):
-    return replace(quick, calibration_steps=2, hotspot_ratio=0.0, puff_share=0.0)
+    model = replace(quick.model, regional_mean=False)
+    return replace(quick, model=model, calibration_steps=2, hotspot_ratio=0.0, puff_share=0.0)
 
 
 @pytest.fixture
@@ -81,15 +84,58 @@ def test_an_absolute_head_is_refused_before_training():
         transport=False,
         coarse_forecast=False,
         coarse_amounts=False,
+        regional_mean=False,
     )
     with pytest.raises(ValueError, match="only a head that gives a change can be calibrated"):
         replace(tiny(), model=absolute)
 
 
-def test_a_start_without_factors_of_the_coarse_analysis_says_the_same_at_first(
-    network, recipe_of_two, world, statistics, tmp_path
+@torch.inference_mode()
+def test_with_a_regional_mean_detail_is_kept(quick, world, statistics):
+    recipe = replace(quick, calibration_steps=2, hotspot_ratio=0.0, puff_share=0.0)
+    torch.manual_seed(3)
+    network = CranPM(recipe.model).eval()
+    torch.nn.init.normal_(network.decoder.head.weight, std=0.05)
+    network.decoder.head.bias[1] = -0.4  # of today's map
+
+    def change_along_detail():
+        batches = training_batches(replace(recipe, seed=recipe.seed + 1_000), world, statistics)
+        found = torch.zeros(2, dtype=torch.float64)
+        for step in range(recipe.calibration_steps):
+            batch = batches.batch(step)
+            says = _terms(network, batch)[0][:, 0].double()
+            today = detail(torch.nan_to_num(normalise_pm2p5(batch.today))[:, None])[:, 0][batch.mask].double()
+            found += torch.stack([says @ today, today @ today])
+        return float(found[0] / found[1])
+
+    assert abs(change_along_detail()) > 0.05
+    calibrate_head(network, recipe, world, statistics)
+    assert abs(change_along_detail()) < 0.002
+
+
+def test_least_squares_under_a_condition():
+    torch.manual_seed(0)
+    rows, target = torch.randn(50, 4).double(), torch.randn(50).double()
+    condition = torch.tensor([1.0, -2.0, 0.5, 0.0]).double()
+    squares, products = rows.T @ rows, rows.T @ target
+    free = least_squares(squares, products, torch.zeros(4).double())
+    torch.testing.assert_close(free, torch.linalg.lstsq(rows, target[:, None]).solution[:, 0])
+    bound = least_squares(squares, products, condition)
+    assert abs(float(bound @ condition)) < 1e-12
+    for _ in range(20):  # all others that fulfil it are worse
+        step = torch.randn(4).double()
+        other = bound + 0.1 * (step - condition * (step @ condition) / (condition @ condition))
+        assert (rows @ other - target).square().sum() > (rows @ bound - target).square().sum()
+
+
+@pytest.mark.parametrize(
+    "lacks", [("coarse_amounts", "regional_mean"), ("regional_mean",)], ids=["both", "the mean"]
+)
+def test_a_start_without_some_factors_says_the_same_at_first(
+    lacks, quick, recipe_of_two, world, statistics, tmp_path
 ):
-    model = replace(recipe_of_two.model, coarse_amounts=False)
+    network = CranPM(quick.model).eval()
+    model = replace(quick.model, **dict.fromkeys(lacks, False))
     torch.manual_seed(4)
     older = CranPM(model).eval()
     torch.nn.init.normal_(older.decoder.head.weight, std=0.05)
