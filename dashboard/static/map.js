@@ -121,15 +121,18 @@ function settled() {
 
 // -- pictures: the new one loads unseen over the old one and replaces it when complete --------------------------
 let front = 0
-let wanted = ""
+let wanted = "", loading_since = -Infinity
+const field_of = (url) => url.replace(/^(tiles\/[^/]+)\/[^/]+/, "$1") // an address without its version
 function show_picture() {
   const url = picture.data.url[0]
   if (url === wanted) return
+  // a map under way has a new version several times a second: on a slow machine none would ever be complete
+  if (field_of(url) === field_of(wanted) && performance.now() - loading_since < 15000) return
   wanted = url
   const back = 1 - front
   tiles[back].tile_source.url = url
   tiles[back].alpha = 0
-  const begun = performance.now()
+  const begun = loading_since = performance.now()
   const swap = () => {
     tiles[back].alpha = 1
     tiles[front].alpha = 0
@@ -148,7 +151,9 @@ function show_picture() {
     if (complete) {
       host.dataset.complete = url
       host.dataset.milliseconds = String(Math.round(waited))
+      loading_since = -Infinity
       read_value()
+      show_picture() // what has arrived meanwhile
     } else setTimeout(check, 25)
   }
   check()
