@@ -166,6 +166,33 @@ def test_a_forecast_runs_fills_in_and_says_where_it_looked(tab: Page, dashboard:
     assert tab.problems == []  # type: ignore[attr-defined]
 
 
+def test_a_map_under_way_is_seen_where_tiles_come_slowly(today: Page):
+    """New versions several times a second, each slower to load than that: some are shown, at last the newest."""
+    started = furniture(today)
+    today.route("**/tiles/**", lambda route: (time.sleep(0.02), route.continue_()))
+    today.evaluate(
+        """([from]) => {
+          const models = [...Bokeh.documents[0]._all_models.values()]
+          const picture = models.find((m) => m.data && m.data.url && m.data.url[0] === from)
+          let version = 0
+          const timer = setInterval(() => {
+            version += 1
+            picture.data = {...picture.data, url: [from.replace(/^(tiles.[^/]+).[^/]+/, `$1/${version}`)]}
+            if (version === 40) { window.versions_end = true; clearInterval(timer) }
+          }, 200)
+        }""",
+        [started],
+    )
+    shown = set()
+    while not today.evaluate("() => window.versions_end === true"):
+        shown.add(furniture(today, "el => el.dataset.picture"))
+        today.wait_for_timeout(50)
+    assert len(shown - {started}) >= 2
+    wait_for_picture(today, "/40/", 20)
+    today.unroute("**/tiles/**")
+    assert today.problems == []  # type: ignore[attr-defined]
+
+
 def test_a_link_restores_the_view(tab: Page, dashboard: str):
     query = "layer=target&lead_time=1&init_time=2022-01-11&scale=eaqi"
     query += "&extent=8.000,44.800,11.000,46.200&place=45.4642,9.1900"
