@@ -204,11 +204,19 @@ class CranPM(nn.Module):
         channels = self.config.growth_channels
         if not channels:
             return None
-        held = inputs.fields[:, channels]
-        means = [regional_mean(held[:, :1])] if self.config.regional_mean else []
-        if context.nodes is None:
-            return torch.cat([held, *means], dim=1)
-        lead = inputs.lead - 1
+        fields = [inputs.fields[:, channels]]
+        coarse = self._coarse_amounts(inputs.lead - 1, context, day_index)
+        if coarse and context.nodes is not None:
+            at_tiles = at_cells(torch.cat(coarse, 1), context.nodes, inputs.latitude, inputs.longitude)
+            fields.append(at_tiles.to(fields[0].dtype))
+        if self.config.regional_mean:
+            fields.append(regional_mean(fields[0][:, :1]))
+        tiles = max(map(len, fields))
+        return torch.cat([field.expand(tiles, -1, -1, -1) for field in fields], dim=1)
+
+    @staticmethod
+    def _coarse_amounts(lead: Tensor, context: GlobalContext, day_index: Tensor | None) -> list[Tensor]:
+        """Coarse fields (B, k, Hc, Wc) among the amounts, of each tile's day and lead time (from 0)."""
         day = torch.zeros_like(lead) if day_index is None and len(context.tokens) == 1 else day_index
         if day is None:
             day = torch.arange(len(lead), device=lead.device)
@@ -217,11 +225,7 @@ class CranPM(nn.Module):
             coarse.append(context.change[day, lead].float()[:, None])
         if context.pm2p5 is not None:
             coarse.append(context.pm2p5[day].float().expand(len(lead), -1, -1, -1))
-        if not coarse:
-            return torch.cat([held, *means], dim=1)
-        at_tiles = at_cells(torch.cat(coarse, 1), context.nodes, inputs.latitude, inputs.longitude)
-        of_tile = [field.expand(len(at_tiles), -1, -1, -1) for field in (held, *means)]
-        return torch.cat([of_tile[0], at_tiles.to(held.dtype), *of_tile[1:]], dim=1)
+        return coarse
 
     def fuse(
         self,

@@ -262,8 +262,10 @@ def _copy_weights(start: Checkpoint, network: CranPM) -> None:
     """Weights of the checkpoint; factors that it does not give yet begin at zero."""
     weights = start.network.state_dict()
     ours, theirs = network.config, start.config
-    if (ours.coarse_amounts, ours.regional_mean) > (theirs.coarse_amounts, theirs.regional_mean):
-        for name in ("decoder.head.weight", "decoder.head.bias"):  # they are the last of the head's parts
+    # they are the last of the head's parts, the regional mean behind all others
+    appended = (ours.coarse_amounts, ours.regional_mean) > (theirs.coarse_amounts, theirs.regional_mean)
+    if appended and not theirs.regional_mean:
+        for name in ("decoder.head.weight", "decoder.head.bias"):
             missing = len(network.state_dict()[name]) - len(weights[name])
             weights[name] = torch.cat(
                 [weights[name], weights[name].new_zeros(missing, *weights[name].shape[1:])]

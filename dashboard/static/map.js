@@ -121,13 +121,14 @@ function settled() {
 
 // -- pictures: the new one loads unseen over the old one and replaces it when complete --------------------------
 let front = 0
+const PATIENCE = 15000 // how long a later version of a field waits for the one that loads [ms]
 let wanted = "", loading_since = -Infinity
 const field_of = (url) => url.replace(/^(tiles\/[^/]+)\/[^/]+/, "$1") // an address without its version
 function show_picture() {
   const url = picture.data.url[0]
   if (url === wanted) return
   // a map under way has a new version several times a second: on a slow machine none would ever be complete
-  if (field_of(url) === field_of(wanted) && performance.now() - loading_since < 15000) return
+  if (field_of(url) === field_of(wanted) && performance.now() - loading_since < PATIENCE) return
   wanted = url
   const back = 1 - front
   tiles[back].tile_source.url = url
@@ -154,7 +155,10 @@ function show_picture() {
       loading_since = -Infinity
       read_value()
       show_picture() // what has arrived meanwhile
-    } else setTimeout(check, 25)
+    } else {
+      if (waited > PATIENCE) show_picture() // the last version is not followed by another
+      setTimeout(check, 25)
+    }
   }
   check()
 }

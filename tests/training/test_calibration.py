@@ -146,3 +146,12 @@ def test_a_start_without_some_factors_says_the_same_at_first(
         then, now = (_terms(n, batch)[0][:, 0] for n in (older, network))
     assert then.abs().max() > 0
     assert torch.allclose(then, now, atol=1e-6)
+
+
+def test_a_start_whose_factors_come_in_another_order_is_refused(quick, statistics, tmp_path):
+    older = CranPM(
+        replace(quick.model, coarse_amounts=False)
+    )  # its regional mean is where ours has the coarse ones
+    save_checkpoint(tmp_path / "older", older, statistics)
+    with pytest.raises(ValueError, match="coarse_amounts False there, True here"):
+        _copy_weights(load_checkpoint(tmp_path / "older"), CranPM(quick.model))
