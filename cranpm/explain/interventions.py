@@ -52,13 +52,16 @@ _SWITCHED = {
     "wind bias off": (("wind_bias", 0.0),),
     "scan raster": (("scan_raster", 1.0),),
     "transport off": (("transport", 0.0),),
+    "height damping off": (("height_damping", 0.0),),
     "all priors off": (
         ("elevation_bias", 0.0),
         ("wind_bias", 0.0),
         ("scan_raster", 1.0),
         ("transport", 0.0),
+        ("height_damping", 0.0),
     ),
 }
+_OF_TERRAIN = ("elevation_bias", "height_damping")
 
 
 def _in_three_forms(steps: dict[str, tuple[str, float]], regional: bool) -> list[Intervention]:
@@ -92,7 +95,7 @@ CATALOGUE: tuple[Intervention, ...] = (
     Intervention(name="t-1 := t", form="channels", steps=(("previous_day", 1.0),)),
     Intervention(name="latitude, longitude random", form="channels", steps=(("place_random", float(SEED)),)),
     *(
-        Intervention(name=name, form="network", steps=steps, regional="elevation" in steps[0][0])
+        Intervention(name=name, form="network", steps=steps, regional=steps[0][0] in _OF_TERRAIN)
         for name, steps in _SWITCHED.items()
     ),
 )

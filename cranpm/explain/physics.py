@@ -19,6 +19,8 @@ from cranpm.model import CranPM
 from cranpm.model.branches import ElevationBlock
 from cranpm.model.bridge import BridgeLayer
 from cranpm.model.checkpoint import Checkpoint
+from cranpm.model.height import HeightDamping
+from cranpm.model.transport import Transport
 
 Report = Callable[[str, int, int, float | None], None]
 """Stage, done, total, seconds left (None where it is not known)."""
@@ -133,11 +135,13 @@ def run_physics(
 
 
 def strength_of_priors(network: CranPM) -> dict[str, list[float]]:
-    """alpha of the elevation blocks, beta and reach [km] of the bridge's heads; alpha starts at 2, beta at 1."""
+    """alpha of elevation blocks, transport and height, beta and reach [km] of the bridge's heads; alpha starts at 2, beta at 1."""
     found: dict[str, list[float]] = {}
     for name, module in network.named_modules():
         if isinstance(module, ElevationBlock) and module.raw_alpha is not None:
             found[f"{name}.alpha"] = [round(float(F.softplus(module.raw_alpha)), 4)]
+        if isinstance(module, HeightDamping | Transport):
+            found[f"{name}.alpha"] = [round(float(module.alpha), 4)]
         if isinstance(module, BridgeLayer):
             if module.beta is not None:
                 found[f"{name}.beta"] = [round(float(b), 4) for b in module.beta]

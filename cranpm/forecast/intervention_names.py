@@ -51,6 +51,7 @@ SWITCHES: dict[str, str] = {
     "wind_bias": "multiply the strength of the wind bias (0: off)",
     "bridge_reach": "multiply the reach of the bridge, where it has one (0: no penalty on distance)",
     "transport": "multiply the length of the paths that air comes by (0: it stays where it is)",
+    "height_damping": "multiply the strength of what keeps change from summits (0: off)",
     "scan_raster": "1: read groups row by row, whatever the wind",
 }
 """Steps that change the network while it runs."""
@@ -109,6 +110,6 @@ def _parse(text: str, value: float) -> Step:
     if value != value or abs(value) == float("inf") or (name in SHARES and not 0 <= value <= 1):
         wanted = "a share from 0 to 1" if name in SHARES else "a finite number"
         raise UnknownInterventionError(f"Intervention {text!r} needs {wanted}, got {value}.")
-    if value < 0 and name in ("elevation_bias", "bridge_reach"):
+    if value < 0 and name in ("elevation_bias", "bridge_reach", "height_damping"):
         raise UnknownInterventionError(f"Intervention {text!r} needs a factor of zero or more, got {value}.")
     return Step(name=name, value=value, form=(form or "both") if name in WITH_FORM else "")

@@ -2,7 +2,7 @@
 
 Everything is pure: a changed day is a new `ForecastDay` that shares what did not change, and `switched` puts back the
 very objects it took away. In a day ``coarse.wind``, ``coarse.wind_box``, ``coarse.elevation`` and ``elevation`` feed
-the priors (scan, wind bias, elevation bias), ``coarse.fields`` and ``channel_maps`` the input channels.
+the priors (scan, biases, transport, height), ``coarse.fields`` and ``channel_maps`` the input channels.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from cranpm.forecast.intervention_names import HIDDEN_GROUPS, SWITCHES, Step, pa
 from cranpm.model import CranPM
 from cranpm.model.branches import ElevationBlock, GlobalBranch
 from cranpm.model.bridge import BridgeLayer
+from cranpm.model.height import HeightDamping
 from cranpm.model.transport import Transport
 from cranpm.model.windscan import WindScan
 
@@ -224,6 +225,8 @@ def _switch(module: nn.Module, step: Step, put: Any) -> None:
         put(module, "raw_reach", None if off else _parameter(reach + math.log(step.value), reach))
     elif step.name == "transport" and isinstance(module, Transport):
         put(module, "length", module.length * step.value)
+    elif step.name == "height_damping" and isinstance(module, HeightDamping):
+        put(module, "strength", module.strength * step.value)
     elif step.name == "scan_raster" and isinstance(module, GlobalBranch) and step.value:
         put(module, "scan", WindScan(module.scan.size, "raster").to(module.scan.table.device))
 

@@ -78,6 +78,8 @@ class GlobalContext:
     """(B, leads, Hc, Wc) the global branch's own forecast of coarse PM2.5's change; None where it makes none."""
     pm2p5: Tensor | None = None
     """(B, 1 or 2, Hc, Wc) coarse PM2.5 of days t and t-1, normalised; None where no head multiplies it."""
+    elevation: Tensor | None = None
+    """(B or 1, Hc, Wc) [m], of the coarse nodes; None where nothing asks how far a place is above them."""
     nodes: tuple[Tensor, Tensor] | None = None
     """(Hc,) and (Wc,) latitude and longitude of the coarse nodes, padding included [degrees]."""
 
@@ -129,6 +131,7 @@ class GlobalContext:
             paths=None if self.paths is None else move(self.paths),
             change=None if self.change is None else move(self.change),
             pm2p5=None if self.pm2p5 is None else move(self.pm2p5),
+            elevation=None if self.elevation is None else move(self.elevation),
             nodes=None if self.nodes is None else (move(self.nodes[0]), move(self.nodes[1])),
         )
 

@@ -13,6 +13,7 @@ from .decoder import Decoder
 from .detail import regional_mean
 from .embed import place_on_axis, token_centres
 from .fusion import build_fusion
+from .height import HeightDamping
 from .inputs import (
     GlobalContext,
     GlobalInputs,
@@ -83,6 +84,7 @@ class CranPM(nn.Module):
             else None
         )
         self.coarse_head = CoarseForecast.of(config, config.num_leads) if config.coarse_forecast else None
+        self.height = HeightDamping() if config.height_damping else None
         self._init_weights()
 
     def _init_weights(self) -> None:
@@ -125,6 +127,7 @@ class CranPM(nn.Module):
             paths=paths,
             change=change,
             pm2p5=self.coarse_pm2p5(inputs) if self.config.coarse_amounts else None,
+            elevation=inputs.elevation if self.height is not None else None,
             nodes=(inputs.latitude, inputs.longitude),
         )
 
@@ -174,6 +177,9 @@ class CranPM(nn.Module):
         # an absolute head gives the map itself; we return its change from today's
         if self.config.output == "absolute":
             delta = delta - inputs.fields[:, 0]
+        share = self.share_of_change(inputs, context, day_index)
+        if share is not None:
+            delta = delta * share.to(delta.dtype)
         if trace is not None:
             trace.record("delta", delta)
         return delta
@@ -213,6 +219,20 @@ class CranPM(nn.Module):
             fields.append(regional_mean(fields[0][:, :1]))
         tiles = max(map(len, fields))
         return torch.cat([field.expand(tiles, -1, -1, -1) for field in fields], dim=1)
+
+    def share_of_change(
+        self, inputs: LocalInputs, context: GlobalContext, day_index: Tensor | None = None
+    ) -> Tensor | None:
+        """What height leaves of the predicted change, (B, S, S) in (0, 1]; None without height damping."""
+        if self.height is None or context.elevation is None or context.nodes is None:
+            return None
+        region = context.elevation
+        if len(region) > 1 and day_index is not None:
+            region = region[day_index]
+        region = region.expand(len(inputs.elevation), -1, -1)[:, None]
+        return self.height(
+            inputs.elevation, at_cells(region, context.nodes, inputs.latitude, inputs.longitude)[:, 0]
+        )
 
     @staticmethod
     def _coarse_amounts(lead: Tensor, context: GlobalContext, day_index: Tensor | None) -> list[Tensor]:

@@ -24,6 +24,7 @@ def describe_parameters(preset: str | ModelConfig) -> dict[str, int]:
         "decoder": network.decoder,
         "transport": network.transport,
         "coarse_head": network.coarse_head,
+        "height": network.height,
     }
     counts = {
         name: sum(p.numel() for p in part.parameters()) if part is not None else 0
@@ -55,7 +56,7 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict]:
 
 
 BIAS_PARAMETERS = ("raw_alpha", "beta", "raw_reach", "relative_table")
-"""Parameters that attention biases are made of (and the damping of transport, which is one too)."""
+"""Parameters that attention biases are made of (and the dampings of transport and height, eq. 2 again)."""
 
 
 def learn_biases(network: nn.Module, learn: bool) -> None:
@@ -110,6 +111,7 @@ def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = 
         flops["bridge"] = c.bridge_depth * _fusion_flops(c.fusion, nl, ng, d, int(c.mlp_ratio * d))
         coarse_fields = c.head_amounts - len(c.growth_channels) - c.regional_mean
         flops["decoder"] += _to_cells_flops(coarse_fields, tile) if coarse_fields else 0
+        flops["decoder"] += _to_cells_flops(1, tile) if c.height_damping else 0
     flops["per_tile"] = flops["local"] + flops["bridge"] + flops["decoder"]
     return flops
 

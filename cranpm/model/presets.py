@@ -34,6 +34,7 @@ def small() -> ModelConfig:
         coarse_forecast=True,
         coarse_amounts=True,
         regional_mean=True,
+        height_damping=True,
         node_smoothing=2.0,
         drop_path=0.05,
         input_dropout=0.05,

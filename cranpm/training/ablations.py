@@ -18,17 +18,20 @@ def _recipe(**changes: Any) -> Callable[[Recipe], Recipe]:
 
 
 _NO_COARSE_FACTORS = {"transport": False, "coarse_forecast": False, "coarse_amounts": False}
+_NO_COARSE_BRANCH = {"fusion": "none", "height_damping": False, **_NO_COARSE_FACTORS}
 
 
 def _no_fusion(recipe: Recipe) -> Recipe:
     """No coarse branch: what would teach it alone goes with it."""
-    without = _model(fusion="none", local_position="tile", bridge_reach=False, **_NO_COARSE_FACTORS)(recipe)
+    without = _model(local_position="tile", bridge_reach=False, **_NO_COARSE_BRANCH)(recipe)
     return replace(without, global_epochs=0, coarse_weight=0.0)
 
 
 def _absolute(recipe: Recipe) -> Recipe:
-    """The head gives the map itself; factors of today's map would bring the delta back in."""
-    change = _model(output="absolute", growth=False, regional_mean=False, **_NO_COARSE_FACTORS)
+    """The head gives the map itself; factors of today's map, or a share of the change, would bring the delta back in."""
+    change = _model(
+        output="absolute", growth=False, regional_mean=False, height_damping=False, **_NO_COARSE_FACTORS
+    )
     return change(replace(recipe, token_steps=0, calibration_steps=0))
 
 
@@ -64,6 +67,7 @@ ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     "no-coarse-forecast": ("without the global branch's own forecast", _model(coarse_forecast=False)),
     "no-coarse-amounts": ("without factors of the coarse analysis", _model(coarse_amounts=False)),
     "no-regional-mean": ("without a factor of the 25-km mean", _model(regional_mean=False)),
+    "no-height-damping": ("without less change on summits", _model(height_damping=False)),
     "free-paths": ("with no bound on what tokens do to a path", _model(path_freedom=None)),
     "no-transport": ("without what the wind carries in", _model(transport=False)),
     "A": ("MSE alone, one day a step, no day before (Table 3b)", _baseline),

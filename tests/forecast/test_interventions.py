@@ -123,7 +123,7 @@ def test_reversing_the_wind_of_the_priors_alone_changes_the_forecast(day, statis
 def test_a_network_without_biases_is_unmoved_by_the_terrain_of_the_priors(
     day, statistics, draw_network, drawn
 ):
-    network = draw_network(replace(tiny(), elevation_bias=False, transport=False))
+    network = draw_network(replace(tiny(), elevation_bias=False, transport=False, height_damping=False))
     for step in TERRAIN_STEPS:
         flat = intervene(day, [(f"{step[0]}/priors", step[1])], statistics)
         assert torch.equal(delta(network, flat), delta(network, day))
@@ -149,10 +149,21 @@ def test_a_raster_scan_does_not_know_the_wind(day, statistics, drawn):
         assert not torch.equal(delta(drawn, turned), delta(drawn, day))
 
 
+def test_without_its_priors_of_terrain_a_network_sees_terrain_in_its_channels_alone(day, statistics, drawn):
+    flat = intervene(day, [("terrain_scale/priors", 0)], statistics)
+    switches = [("elevation_bias", 0), ("height_damping", 0), ("transport", 0)]
+    with switched(drawn, switches):
+        assert torch.equal(delta(drawn, flat), delta(drawn, day))
+    for on in range(2):  # each of the first two alone brings it back
+        with switched(drawn, [step for place, step in enumerate(switches) if place != on]):
+            assert not torch.equal(delta(drawn, flat), delta(drawn, day))
+
+
 def test_after_a_switch_the_network_is_the_same_object_for_object(day, drawn):
     before = {name: (id(p), p.detach().clone()) for name, p in drawn.named_parameters()}
     forecast = delta(drawn, day)
     steps = [("elevation_bias", 0), ("wind_bias", 0.5), ("bridge_reach", 2.0), ("scan_raster", 1)]
+    steps += [("height_damping", 0)]
     with switched(drawn, steps):
         assert not torch.equal(delta(drawn, day), forecast)
     with pytest.raises(ZeroDivisionError), switched(drawn, steps):

@@ -339,6 +339,7 @@ def test_each_ablation_is_a_recipe_of_its_own(name):
         same = same or (name == "no-coarse-forecast" and not base.model.coarse_forecast)
         same = same or (name == "no-coarse-amounts" and not base.model.coarse_amounts)
         same = same or (name == "no-regional-mean" and not base.model.regional_mean)
+        same = same or (name == "no-height-damping" and not base.model.height_damping)
         same = same or (name == "free-paths" and base.model.path_freedom is None)
         assert (changed == base) is same
 
