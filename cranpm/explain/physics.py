@@ -135,7 +135,7 @@ def run_physics(
 
 
 def strength_of_priors(network: CranPM) -> dict[str, list[float]]:
-    """alpha of elevation blocks, transport and height, beta and reach [km] of the bridge's heads; alpha starts at 2, beta at 1."""
+    """alpha of elevation blocks, transport and height (starts at 2); beta (1) and reach [km] of the bridge's heads."""
     found: dict[str, list[float]] = {}
     for name, module in network.named_modules():
         if isinstance(module, ElevationBlock) and module.raw_alpha is not None:

@@ -23,7 +23,7 @@ def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
     from matplotlib.figure import Figure
 
     rows = [r for r in results["rows"] if r["lead_days"] == lead and r["rmse_change_pct"] is not None][::-1]
-    figure = Figure(figsize=(8.0, 0.6 + 0.2 * max(len(rows), 3)), layout="constrained")
+    figure = Figure(figsize=(8.0, 1.2 + 0.2 * max(len(rows), 3)), layout="constrained")
     axes = figure.subplots()
     for height, row in enumerate(rows):
         value = row["rmse_change_pct"]
@@ -40,7 +40,7 @@ def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
     axes.set_ylim(-1, len(rows))
     for form in dict.fromkeys(r["form"] for r in rows[::-1]):
         axes.plot([], [], "o-", color=FORM_COLOURS[form], lw=2, ms=4, label=FORM_WORDS[form])
-    axes.legend(loc="upper left", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     axes.set_xscale("symlog", linthresh=1.0)
     axes.set_xlabel(f"change of T+{lead} RMSE [%], 95 % interval (symmetric log scale)")
     where = " (simulated)" if results.get("simulated") else ""
@@ -68,12 +68,11 @@ def puff_figure(responses: Sequence[Any]) -> Any:
         )
         shrink = np.cos(np.deg2rad(r.lat))
         way = r.wind * 86.4 * r.lead_days / KM_PER_DEGREE  # degrees
-        axes.annotate(
-            "",
-            (r.lon + way[0] / shrink, r.lat + way[1]),
-            (r.lon, r.lat),
-            arrowprops={"arrowstyle": "->", "lw": 2},
-        )
+        tip = (r.lon + way[0] / shrink, r.lat + way[1])
+        axes.annotate("", tip, (r.lon, r.lat), arrowprops={"arrowstyle": "->", "lw": 2})
+        # an arrow whose tip lies beyond the picture would not be drawn at all
+        axes.set_xlim(min(extent[0], tip[0] - 0.5), max(extent[1], tip[0] + 0.5))
+        axes.set_ylim(min(extent[2], tip[1] - 0.5), max(extent[3], tip[1] + 0.5))
         moved = r.moved / KM_PER_DEGREE
         axes.plot([r.lon, r.lon + moved[0] / shrink], [r.lat, r.lat + moved[1]], "k:", lw=2)
         axes.set_title(f"{r.init_time} T+{r.lead_days}, {r.under}: cosine {r.cosine:.2f}", fontsize=9)

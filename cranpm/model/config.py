@@ -124,7 +124,7 @@ class ModelConfig:
     """Whether the head also gives a factor of today's map averaged over 25 km (`cranpm.model.detail`): it can then
     change the level of a place and leave its detail. Not in the paper; on in `small`, `tiny`."""
     height_damping: bool = False
-    """Whether places above their region change less (`cranpm.model.height`). Not in the paper; on in `small`, `tiny`."""
+    """Whether places above their region change less (`cranpm.model.height`). Not in the paper; in `small`, `tiny`."""
     node_smoothing: float = 0.0
     """Standard deviation of the mean over coarse nodes that joins what neighbouring tokens say of their patches
     [nodes]; 0 leaves edges of 2 degrees in the map. Not in the paper; 2 in `small`, `tiny`."""
@@ -172,7 +172,8 @@ class ModelConfig:
                 )
         if self.height_damping and self.fusion == "none":
             raise ValueError(
-                'ModelConfig.height_damping needs a coarse branch (fusion other than "none"): its terrain is the region\'s.'
+                "ModelConfig.height_damping needs a coarse branch, whose terrain is the region's "
+                '(fusion other than "none").'
             )
         if self.regional_mean and not self.growth:
             raise ValueError(

@@ -28,7 +28,7 @@ def _no_fusion(recipe: Recipe) -> Recipe:
 
 
 def _absolute(recipe: Recipe) -> Recipe:
-    """The head gives the map itself; factors of today's map, or a share of the change, would bring the delta back in."""
+    """The head gives the map itself; factors of today's map or a share of the change would bring the delta back."""
     change = _model(
         output="absolute", growth=False, regional_mean=False, height_damping=False, **_NO_COARSE_FACTORS
     )
