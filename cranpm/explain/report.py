@@ -94,7 +94,7 @@ def markdown(results: dict[str, Any]) -> str:
         f"of the land and {len(tiles['mountains'])} more near barriers, every tile on its own. Change of RMSE against",
         "the GHAP-like product, in per cent, with 95 % intervals from redrawn blocks of",
         f"{results['block_days']} init day(s). Positive: the intervention hurts, so what it took away was used.",
-        "**Priors**: only the scan and the attention biases see the changed field; **channels**: only the input",
+        "**Priors**: only scan, biases, transport and height see the changed field; **channels**: only the input",
         "channels do.",
         "",
         GOALS,

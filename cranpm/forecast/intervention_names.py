@@ -1,8 +1,8 @@
 """What can be changed in a forecast, by name: read by the dashboard's process too, so no torch here.
 
 A *step* is a name and a number, such as ``("wind_turn", 180.0)``; a run's interventions are a tuple of them, done in
-order. Wind and terrain steps take one of three forms after a slash: ``wind_turn/priors`` changes what the scan and the
-attention biases see, ``wind_turn/channels`` the input channels alone, ``wind_turn/both`` (the default) all of it.
+order. Wind and terrain steps take one of three forms after a slash: ``wind_turn/priors`` changes what scan, biases,
+transport and height see, ``wind_turn/channels`` the input channels alone, ``wind_turn/both`` (the default) all of it.
 """
 
 from __future__ import annotations
