@@ -63,9 +63,14 @@ class DatasetSource:
 
 def init_times(source: DaySource, split: str, splits: Splits, leads: Sequence[int]) -> list[np.datetime64]:
     """Days that forecasts of every lead may start from without leaving the split or the store."""
-    held = set(source.days.tolist())
+    return startable(source.days, split, splits, leads)
+
+
+def startable(days: np.ndarray, split: str, splits: Splits, leads: Sequence[int]) -> list[np.datetime64]:
+    """`init_times` of days that may not be made yet, (n,) datetime64[D]."""
+    held = set(days.tolist())
     result = []
-    for day in source.days:
+    for day in days:
         needed = [day - np.timedelta64(1, "D"), *(day + np.timedelta64(lead, "D") for lead in leads)]
         inside = all(splits.split_of(day, lead) == split for lead in leads)
         if inside and all(d.astype(object) in held for d in needed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import colorcet
@@ -137,10 +137,13 @@ SCALES: dict[str, ColourScale] = {
     ),
 }
 """The scales of the map: PM2.5 continuous, PM2.5 in index classes, and signed differences."""
+_ERROR = replace(SCALES["change"], title="Forecast minus target")
 
 
 def scale_for(layer: str, scale: str) -> ColourScale:
     """The colour scale of a layer: differences are diverging, concentrations follow the reader's choice."""
-    if layer in ("change", "error"):
+    if layer == "error":
+        return _ERROR
+    if layer == "change":
         return SCALES["change"]
     return SCALES["eaqi" if scale == "eaqi" else "continuous"]

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from cranpm.allocator import keep_freed_memory
-from cranpm.data.source import init_times
+from cranpm.data.source import init_times, startable
+from cranpm.domain import get_domain
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.ablations import ablation
 from cranpm.training.cost import Cost, estimate_cost
@@ -79,16 +81,24 @@ class TrainCommand:
         self._prepare_process()
         processes = self.machine.devices * self.machine.nodes
         if self.data is None and self.world is None:
-            from cranpm.domain import get_domain
-
             return estimate_cost(recipe, get_domain(self.region), processes=processes)
         if self.world is not None and not any(self.world.glob("????-??-??.npz")):
-            raise ValueError(
-                f"{self.world} holds no days yet; without --world the cost is told for --region."
-            )
+            return self._price_before_days(recipe, processes)
         data = replace(self, simulate=()).open_data(recipe)
         days = init_times(data.source, "train", recipe.splits, recipe.leads)
         return estimate_cost(recipe, data.source.domain, init_days=len(days), processes=processes)
+
+    def _price_before_days(self, recipe: Recipe, processes: int) -> Cost:
+        """Of a run whose days are simulated first."""
+        periods = _periods(self.simulate)
+        if not periods:
+            raise ValueError(
+                f"{self.world} holds no days yet; say which to simulate (--simulate START:DAYS), or leave out --world: "
+                "then the cost is told for --region."
+            )
+        days = [np.datetime64(start, "D") + np.arange(count) for start, count in periods]
+        found = startable(np.unique(np.concatenate(days)), "train", recipe.splits, recipe.leads)
+        return estimate_cost(recipe, get_domain(self.region), init_days=len(found), processes=processes)
 
     def run(self, report: Callable[[str], None] = print) -> int:
         """Train (or only export) and return the exit code: 0, or `STOPPED_EXIT_CODE` after a stop."""

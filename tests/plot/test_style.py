@@ -82,3 +82,4 @@ def test_layers_get_their_scales():
     # a difference has no index class
     assert scale_for("change", "eaqi").name == "change"
     assert scale_for("error", "continuous").name == "change"
+    assert scale_for("error", "continuous").title == "Forecast minus target"

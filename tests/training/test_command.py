@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from cranpm.cli import app
 from cranpm.data.sampler import TileSampler
 from cranpm.data.store import Dataset, DatasetWriter
-from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, Statistics, domain_from_corner
+from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, Statistics, domain_from_corner, get_domain
 from cranpm.domain.normalise import compute_statistics
 from cranpm.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from cranpm.training import source as source_module
@@ -309,6 +309,19 @@ def test_the_cost_is_told_before_it_is_spent(tmp_path):
     assert cost["parameters"] > 500_000 and cost["seconds"] > 0 and cost["matmul_rate"] > 1e8
     assert cost["memory_peak"] > cost["memory_weights"] + cost["memory_activations"]
     assert not (tmp_path / "x").exists()
+
+
+def test_the_cost_of_days_that_are_not_simulated_yet(tmp_path):
+    world = ["--world", tmp_path / "none", "--region", "alps"]
+    asked = ["--recipe", "tiny", *world, "--out", tmp_path / "x", "--dry-run"]
+    result = cranpm(*asked, "--simulate", "2017-01-01:90", "--simulate", "2021-01-10:20", "--json")
+    cost = json.loads(result.output)
+    known = estimate_cost(tiny(), get_domain("alps"), init_days=86)  # 90 but the first and the last three
+    work = [c["first_lesson_seconds"] * c["matmul_rate"] for c in (cost, known.to_dict())]
+    assert work[0] == pytest.approx(work[1]) and work[0] > 0
+    assert not (tmp_path / "none").exists()
+    refused = cranpm(*asked)
+    assert refused.exit_code != 0 and "say which to simulate" in " ".join(refused.output.split())
 
 
 def test_twice_the_tiles_cost_twice_the_tiles():
