@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 REGION = 25
@@ -23,13 +22,21 @@ def regional_mean(field: Tensor) -> Tensor:
     Tensor, shape (B, 1, S, S)
         0 where no cell of the square is known.
     """
+    # running sums: their cost does not grow with the square
     values = field.float()
     both = torch.cat([values, (values != 0).float()], dim=1)
-    reach = REGION // 2
-    along = F.avg_pool2d(both, (1, REGION), 1, (0, reach))
-    total, count = F.avg_pool2d(along, (REGION, 1), 1, (reach, 0)).split(1, dim=1)
-    # the least count is one cell of the square
-    return (total / count.clamp_min(0.5 / REGION**2)).to(field.dtype)
+    total, count = _square_sum(_square_sum(both, -1), -2).split(1, dim=1)
+    # a parallel scan may leave a last bit where nothing is known
+    return torch.where(count > 0, total / count.clamp_min(1), 0.0).to(field.dtype)
+
+
+def _square_sum(values: Tensor, dim: int) -> Tensor:
+    """Sum over `REGION` places round each place along one dimension, as far as the tensor goes."""
+    size, reach = values.shape[dim], REGION // 2
+    running = torch.cat([torch.zeros_like(values.narrow(dim, 0, 1)), values.cumsum(dim)], dim)
+    places = torch.arange(size, device=values.device)
+    last, first = (places + reach + 1).clamp_max(size), (places - reach).clamp_min(0)
+    return running.index_select(dim, last) - running.index_select(dim, first)
 
 
 def detail(field: Tensor) -> Tensor:
