@@ -20,7 +20,7 @@ export CRANPM_REAL_DATA ?= $(if $(REAL_DATA),$(abspath $(REAL_DATA)))
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done; true)
 
-.PHONY: help install dashboard test browser lint format notebooks demo constraints clean
+.PHONY: help install dashboard lab test browser lint format notebooks demo constraints clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -41,6 +41,9 @@ dashboard: $(STAMP)  ## serve the dashboard (PORT=5006, SHOW= for no browser)
 	@$(BIN)/python scripts/check_port.py $(PORT)
 	$(BIN)/panel serve dashboard --address 127.0.0.1 --port $(PORT) $(SHOW) \
 		--allow-websocket-origin 127.0.0.1:$(PORT) --allow-websocket-origin localhost:$(PORT)
+
+lab: $(STAMP)  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_first_forecast.ipynb
 
 test: $(STAMP) browser  ## run all tests, browser tests included
 	$(ONE_THREAD) $(BIN)/python -m pytest $(PYTEST_ARGS) --ignore tests/browser
@@ -63,7 +66,7 @@ format: $(STAMP)  ## let ruff rewrite the code's layout
 	$(BIN)/ruff format cranpm dashboard tests scripts
 
 notebooks: $(STAMP)  ## execute every notebook (results are thrown away)
-	CRANPM_DATA="$${CRANPM_DATA:-$(CURDIR)/data}" $(BIN)/jupyter execute notebooks/*.ipynb
+	$(BIN)/jupyter execute notebooks/*.ipynb
 
 demo: $(STAMP)  ## train the demo checkpoint on the testbed again
 	$(BIN)/python scripts/train_demo.py

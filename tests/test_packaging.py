@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -69,12 +70,21 @@ def test_ci_runs_the_same_command_as_a_person() -> None:
     assert "make test" in script
 
 
-@pytest.mark.parametrize("target", ["dashboard", "test", "lint", "notebooks", "demo", "clean"])
+@pytest.mark.parametrize("target", ["dashboard", "lab", "test", "lint", "notebooks", "demo", "clean"])
 def test_make_knows_the_target(target: str) -> None:
     result = subprocess.run(
         ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_the_grib_library_leaves_map_projections_and_the_exit_whole() -> None:
+    """Builds of ecCodes with a PROJ of their own took pyproj's database away and crashed Python as it ended."""
+    pytest.importorskip("eccodes")
+    script = "import eccodes, pyproj; print(pyproj.Transformer.from_crs(4326, 3035).transform(52, 10))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert "(3210000.0, 4321000.0)" in result.stdout
 
 
 def test_a_taken_port_is_explained() -> None:
