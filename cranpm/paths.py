@@ -11,14 +11,24 @@ def _folder(variable: str, default: Path) -> Path:
     return Path(value).expanduser() if value else default
 
 
+def project_dir() -> Path:
+    """Folder that data, runs and checkpoints lie in unless told otherwise.
+
+    The checkout, from anywhere in it (a notebook's kernel starts in ``notebooks``); elsewhere the working folder.
+    """
+    here, checkout = Path.cwd(), Path(__file__).resolve().parents[1]
+    of_checkout = (checkout / "pyproject.toml").is_file() and here.is_relative_to(checkout)
+    return checkout if of_checkout else here
+
+
 def cache_dir() -> Path:
     """Things that can be made again, such as the blended terrain (``CRANPM_HOME``, default ``~/.cache/cranpm``)."""
     return _folder("CRANPM_HOME", Path.home() / ".cache" / "cranpm")
 
 
 def data_dir() -> Path:
-    """Datasets, one folder each (``CRANPM_DATA``, default ``./data``)."""
-    return _folder("CRANPM_DATA", Path.cwd() / "data")
+    """Datasets, one folder each (``CRANPM_DATA``, default ``data`` in `project_dir`)."""
+    return _folder("CRANPM_DATA", project_dir() / "data")
 
 
 def testbed_dir() -> Path:
@@ -27,8 +37,8 @@ def testbed_dir() -> Path:
 
 
 def runs_dir() -> Path:
-    """Finished and running forecasts (``CRANPM_RUNS``, default ``./runs``)."""
-    return _folder("CRANPM_RUNS", Path.cwd() / "runs")
+    """Finished and running forecasts (``CRANPM_RUNS``, default ``runs`` in `project_dir`)."""
+    return _folder("CRANPM_RUNS", project_dir() / "runs")
 
 
 def assets_dir() -> Path:
@@ -37,8 +47,11 @@ def assets_dir() -> Path:
 
 
 def checkpoint_roots() -> list[Path]:
-    """Folders searched for checkpoints, the user's own (``CRANPM_CHECKPOINTS``, default ``./checkpoints``) first."""
-    return [_folder("CRANPM_CHECKPOINTS", Path.cwd() / "checkpoints"), assets_dir() / "checkpoints"]
+    """Folders searched for checkpoints, the user's own first.
+
+    That is ``CRANPM_CHECKPOINTS``, by default ``checkpoints`` in `project_dir`.
+    """
+    return [_folder("CRANPM_CHECKPOINTS", project_dir() / "checkpoints"), assets_dir() / "checkpoints"]
 
 
 # pytest would otherwise collect the function above as a test wherever it is imported
