@@ -110,7 +110,13 @@ def apply_growth(parts: Tensor, amounts: Tensor | None) -> Tensor:
     -------
     Tensor, shape (B, ...)
     """
-    return parts[:, 0] if amounts is None else parts[:, 0] + (parts[:, 1:] * amounts).sum(1)
+    if amounts is None:
+        return parts[:, 0]
+    # field by field: all products at once would be the largest tensor of a training step
+    residual, *factors = parts.contiguous().unbind(1)
+    for factor, amount in zip(factors, amounts.unbind(1), strict=True):
+        residual = residual + factor * amount
+    return residual
 
 
 class Decoder(nn.Module):
