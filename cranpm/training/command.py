@@ -81,12 +81,14 @@ class TrainCommand:
         self._prepare_process()
         processes = self.machine.devices * self.machine.nodes
         if self.data is None and self.world is None:
-            return estimate_cost(recipe, get_domain(self.region), processes=processes)
+            return estimate_cost(recipe, get_domain(self.region), processes=processes, rehearsed=True)
         if self.world is not None and not any(self.world.glob("????-??-??.npz")):
             return self._price_before_days(recipe, processes)
         data = replace(self, simulate=()).open_data(recipe)
         days = init_times(data.source, "train", recipe.splits, recipe.leads)
-        return estimate_cost(recipe, data.source.domain, init_days=len(days), processes=processes)
+        return estimate_cost(
+            recipe, data.source.domain, init_days=len(days), processes=processes, rehearsed=True
+        )
 
     def _price_before_days(self, recipe: Recipe, processes: int) -> Cost:
         """Of a run whose days are simulated first."""
@@ -98,7 +100,9 @@ class TrainCommand:
             )
         days = [np.datetime64(start, "D") + np.arange(count) for start, count in periods]
         found = startable(np.unique(np.concatenate(days)), "train", recipe.splits, recipe.leads)
-        return estimate_cost(recipe, get_domain(self.region), init_days=len(found), processes=processes)
+        return estimate_cost(
+            recipe, get_domain(self.region), init_days=len(found), processes=processes, rehearsed=True
+        )
 
     def run(self, report: Callable[[str], None] = print) -> int:
         """Train (or only export) and return the exit code: 0, or `STOPPED_EXIT_CODE` after a stop."""

@@ -1,7 +1,8 @@
 """What a run will cost, stated before it is spent: parameters, operations, bytes, memory, time.
 
 Operations come from a formula; memory from running one training step on PyTorch's "meta" device, where tensors have
-shapes but no values; time from the rate of a plain matrix product on this device, measured in a fraction of a second.
+shapes but no values; time from steps on made-up values, timed on this device, or, where those would take too long
+or too much memory, from the rate of a plain matrix product.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from typing import Any
 import torch
 
 from cranpm.domain import Domain
-from cranpm.model import CranPM, GlobalInputs, LocalInputs, count_flops, describe_parameters
+from cranpm.model import CranPM, count_flops, describe_parameters
 from cranpm.training.recipes import Recipe
+from cranpm.training.rehearsal import Rehearsal, made_up_days, made_up_tiles, rehearse, wait
 
 EXPECTED_SHARE = {"cpu": 0.35, "cuda": 0.40}
-"""Share of the matmul rate that training is expected to reach: the goal on a GPU. What a run reaches is logged as
-``pace/matmul_share``."""
-
-VALIDATION_TILES = 6
+"""Share of the matmul rate that training is taken to reach where no step is timed: the goal on a GPU. What a run
+reaches is logged as ``pace/matmul_share``."""
+LONGEST_STEP = 30.0
+"""No step is timed that may take longer, at a tenth of the matmul rate [s]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,9 @@ class Cost:
     matmul_rate: float
     """FLOP/s of a plain matrix product here, in the recipe's precision."""
     expected_share: float
+    """Of that rate, in training."""
+    rehearsed: bool
+    """Whether steps were timed for this; else ``expected_share`` is a guess."""
     seconds: float
     """Expected training time, without the first lesson, validation and waiting for data."""
     first_lesson_seconds: float
@@ -61,13 +66,14 @@ class Cost:
 
     def lines(self) -> list[str]:
         """For people."""
+        share = f"{self.expected_share:.0%} {'reached in a trial step' if self.rehearsed else 'expected'}"
         return [
             f"{self.parameters:,} parameters; checkpoint {self.checkpoint_bytes / 1e6:.1f} MB, state on disk "
             f"{self.state_bytes / 1e6:.0f} MB (two are kept)",
             f"{self.samples:,} samples; {self.flops_per_step / 1e12:.2f} TFLOP a step, {self.flops / 1e15:.3f} PFLOP "
             f"in all; {self.read_bytes_per_step / 1e6:.0f} MB of inputs a step",
             f"{self.processes} x {self.device}: {self.matmul_rate / 1e12:.2f} TFLOP/s of plain matmul, of which "
-            f"{self.expected_share:.0%} expected: about {_duration(self.seconds)}"
+            f"{share}: about {_duration(self.seconds)}"
             + (
                 f", after {_duration(self.first_lesson_seconds)} of the first lesson"
                 if self.first_lesson_seconds
@@ -80,7 +86,13 @@ class Cost:
 
 
 def estimate_cost(
-    recipe: Recipe, domain: Domain, *, init_days: int = 0, processes: int = 1, device: str = "auto"
+    recipe: Recipe,
+    domain: Domain,
+    *,
+    init_days: int = 0,
+    processes: int = 1,
+    device: str = "auto",
+    rehearsed: bool = False,
 ) -> Cost:
     """Price a run.
 
@@ -93,6 +105,8 @@ def estimate_cost(
     processes : int
     device : str
         "auto", "cpu" or "cuda".
+    rehearsed : bool
+        Time steps on made-up values for it, seconds of work; not done where they would not fit.
     """
     chosen = torch.device(
         "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
@@ -109,7 +123,16 @@ def estimate_cost(
     average = 0 if recipe.average_decay is None else 4
     weights = parameters * (4 + 4 + 8 + average)
     activations = activation_bytes(recipe, domain)
+    memory_peak, memory_available = weights + activations + 500_000_000, _memory(chosen)
     share = EXPECTED_SHARE.get(chosen.type, 0.35)
+    seconds = total / processes / (rate * share)
+    lesson = 3.0 * recipe.global_epochs * init_days * per_day / (rate * share)
+    trial: Rehearsal | None = None
+    if rehearsed and memory_peak < 0.7 * memory_available and step < LONGEST_STEP * 0.1 * rate:
+        trial = rehearse(recipe, domain, chosen)
+        share = step / (trial.step * rate)
+        seconds = token_steps * trial.token_step + (recipe.steps - token_steps) * trial.step
+        lesson = recipe.global_epochs * init_days * trial.lesson_day
     return Cost(
         recipe=recipe.model.name,
         device=_device_name(chosen),
@@ -120,12 +143,13 @@ def estimate_cost(
         flops=total,
         matmul_rate=rate,
         expected_share=share,
-        seconds=total / processes / (rate * share),
-        first_lesson_seconds=3.0 * recipe.global_epochs * init_days * per_day / (rate * share),
+        rehearsed=trial is not None,
+        seconds=seconds,
+        first_lesson_seconds=lesson,
         memory_weights=weights,
         memory_activations=activations,
-        memory_peak=weights + activations + 500_000_000,
-        memory_available=_memory(chosen),
+        memory_peak=memory_peak,
+        memory_available=memory_available,
         checkpoint_bytes=4 * parameters,
         state_bytes=parameters * (4 + 8 + average),
         read_bytes_per_step=_read_bytes(recipe, domain),
@@ -141,10 +165,10 @@ def matmul_rate(device: torch.device, precision: str = "32-true", *, seconds: fl
     rounds = 0
     with torch.no_grad():
         while rounds < 3 or time.perf_counter() - begun < seconds:
-            _wait(device)
+            wait(device)
             start = time.perf_counter()
             torch.mm(a, b)
-            _wait(device)
+            wait(device)
             best = max(best, 2.0 * size**3 / (time.perf_counter() - start))
             rounds += 1
     return best
@@ -175,7 +199,7 @@ def _saved_bytes(recipe: Recipe, domain: Domain, tiles: int) -> tuple[int, int]:
         network = CranPM(recipe.model).train()
         network.check_inputs = False  # there are no values to look at
         weights = {p.untyped_storage()._cdata for p in network.parameters()}
-        days, local = _meta_inputs(recipe, domain, tiles)
+        days, local = made_up_days(recipe, domain, 1), made_up_tiles(recipe, domain, tiles)
         autocast = torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision.startswith("bf16"))
         with autocast, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             context = network.encode_global(days)
@@ -186,37 +210,10 @@ def _saved_bytes(recipe: Recipe, domain: Domain, tiles: int) -> tuple[int, int]:
     return of_days, sum(size for key, size in seen.items() if key not in weights)
 
 
-def _meta_inputs(recipe: Recipe, domain: Domain, tiles: int) -> tuple[GlobalInputs, LocalInputs]:
-    (rows, cols), size, model = domain.coarse.shape, recipe.tile_size, recipe.model
-    tokens = size // model.local_patch
-    days = GlobalInputs(
-        fields=torch.empty(1, model.coarse_channels, rows, cols),
-        elevation=torch.empty(1, rows, cols),
-        wind=torch.empty(1, 2, rows, cols),
-        latitude=torch.empty(rows),
-        longitude=torch.empty(cols),
-        valid=None,
-    )
-    local = LocalInputs(
-        fields=torch.empty(tiles, model.local_channels, size, size),
-        elevation=torch.empty(tiles, size, size),
-        wind=torch.empty(tiles, 2, tokens, tokens),
-        latitude=torch.empty(tiles, size),
-        longitude=torch.empty(tiles, size),
-        lead=torch.empty(tiles, dtype=torch.long),
-    )
-    return days, local
-
-
 def _read_bytes(recipe: Recipe, domain: Domain) -> int:
     box = domain.coarse_box.rows * domain.coarse_box.cols
     tiles = recipe.days_per_step * recipe.tiles_per_day
     return 4 * (recipe.days_per_step * 70 * box + tiles * 3 * recipe.tile_size**2)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _device_name(device: torch.device) -> str:

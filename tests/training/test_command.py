@@ -19,14 +19,15 @@ from typer.testing import CliRunner
 from cranpm.cli import app
 from cranpm.data.sampler import TileSampler
 from cranpm.data.store import Dataset, DatasetWriter
-from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, Statistics, domain_from_corner, get_domain
+from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, EUROPE, Statistics, domain_from_corner
 from cranpm.domain.normalise import compute_statistics
 from cranpm.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from cranpm.training import source as source_module
 from cranpm.training.ablations import ABLATIONS, ablation
-from cranpm.training.cost import estimate_cost
+from cranpm.training.cost import EXPECTED_SHARE, estimate_cost
 from cranpm.training.overrides import override
 from cranpm.training.recipes import Recipe, paper, small, tiny
+from cranpm.training.rehearsal import Rehearsal, rehearse
 from cranpm.training.smallest import SMALLEST
 from cranpm.training.source import check_statistics, open_dataset
 
@@ -308,20 +309,35 @@ def test_the_cost_is_told_before_it_is_spent(tmp_path):
     assert cost["samples"] == 150 * 2 * 4
     assert cost["parameters"] > 500_000 and cost["seconds"] > 0 and cost["matmul_rate"] > 1e8
     assert cost["memory_peak"] > cost["memory_weights"] + cost["memory_activations"]
+    assert cost["rehearsed"] and 0 < cost["expected_share"] < 1
     assert not (tmp_path / "x").exists()
 
 
-def test_the_cost_of_days_that_are_not_simulated_yet(tmp_path):
+def test_the_cost_of_days_that_are_not_simulated_yet(tmp_path, monkeypatch):
+    timed = Rehearsal(step=2.0, token_step=0.5, lesson_day=3.0)
+    monkeypatch.setattr("cranpm.training.cost.rehearse", lambda *_asked: timed)
     world = ["--world", tmp_path / "none", "--region", "alps"]
     asked = ["--recipe", "tiny", *world, "--out", tmp_path / "x", "--dry-run"]
     result = cranpm(*asked, "--simulate", "2017-01-01:90", "--simulate", "2021-01-10:20", "--json")
     cost = json.loads(result.output)
-    known = estimate_cost(tiny(), get_domain("alps"), init_days=86)  # 90 but the first and the last three
-    work = [c["first_lesson_seconds"] * c["matmul_rate"] for c in (cost, known.to_dict())]
-    assert work[0] == pytest.approx(work[1]) and work[0] > 0
+    assert cost["seconds"] == 40 * 0.5 + 110 * 2  # patch means first, then maps
+    assert cost["first_lesson_seconds"] == 14 * 86 * 3  # 90 days but the first and the last three
     assert not (tmp_path / "none").exists()
     refused = cranpm(*asked)
     assert refused.exit_code != 0 and "say which to simulate" in " ".join(refused.output.split())
+
+
+def test_no_step_is_tried_that_would_not_fit():
+    cost = estimate_cost(paper(), EUROPE, rehearsed=True, device="cpu")
+    assert not cost.rehearsed and cost.expected_share == EXPECTED_SHARE["cpu"]
+    assert "expected" in " ".join(cost.lines())
+
+
+def test_a_trial_step_of_each_kind():
+    short = replace(tiny(), tile_size=128, tiles_per_day=2)
+    timed = rehearse(short, DOMAIN, torch.device("cpu"))
+    assert min(timed.step, timed.token_step, timed.lesson_day) > 0
+    assert rehearse(ablation("R1", short), DOMAIN, torch.device("cpu")).lesson_day == 0  # no global branch
 
 
 def test_twice_the_tiles_cost_twice_the_tiles():
