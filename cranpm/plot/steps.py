@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import holoviews as hv
@@ -69,11 +69,19 @@ def field_map(
 
 
 def field_maps(
-    fields: Mapping[str, xr.DataArray], *, label: str = "", unit: str = "", columns: int = 3, width: int = 280
+    fields: Mapping[str, xr.DataArray],
+    *,
+    label: str = "",
+    unit: str = "",
+    columns: int = 3,
+    width: int = 280,
+    same_colours: bool = False,
 ) -> hv.Layout:
-    """Several fields side by side, each with its own colours, titled by their keys."""
+    """Several fields side by side, titled by their keys; each with its own range of colours, or all with the same."""
+    every = np.concatenate([field.to_numpy().ravel() for field in fields.values()])
+    limits = _limits(every) if same_colours else None
     maps = [
-        field_map(field, label=label or name, unit=unit, title=name, width=width)
+        field_map(field, label=label or name, unit=unit, title=name, width=width, limits=limits)
         for name, field in fields.items()
     ]
     return hv.Layout(maps).cols(columns).opts(shared_axes=False)
@@ -173,6 +181,42 @@ def learning_curve(steps: np.ndarray, ratio: np.ndarray, *, title: str = "", wid
     return (
         curve.opts(color="#0b6180", line_width=2) * hv.HLine(1.0).opts(color=INK, line_dash="dashed")
     ).opts(hv.opts.Overlay(width=width, height=300, title=title, show_grid=True))
+
+
+def paired_curves(
+    curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, reference: str = "full", columns: int = 4
+) -> hv.Layout:
+    """Validation curves of variants, one small picture each, over those of the reference in grey.
+
+    Parameters
+    ----------
+    curves : mapping of str to sequences of curves
+        Points (step, skill over persistence) of each seed.
+    reference : str
+        The variant that others are compared with. Curves far below all of its own enter the picture from below.
+    """
+    skill, known = hv.Dimension("skill", label="skill [%]"), curves[reference]
+    values = [value for curve in known for _step, value in curve] or [0.0]
+    best = max([value for each in curves.values() for curve in each for _step, value in curve] or [0.0])
+    low, high = min(*values, 0.0), max(best, 0.01)
+    room = 0.15 * (high - low)
+    pictures = [
+        hv.Overlay(
+            [
+                *(_skill_curve(curve, skill).opts(color="#b8c0c8", line_width=2) for curve in known),
+                *(_skill_curve(curve, skill).opts(color="#0b6180", line_width=2) for curve in each),
+            ]
+        ).opts(
+            width=230, height=200, title=name, ylim=(100 * (low - room), 100 * (high + room)), show_grid=True
+        )
+        for name, each in curves.items()
+        if name != reference
+    ]
+    return hv.Layout(pictures).cols(columns)
+
+
+def _skill_curve(curve: Sequence[tuple[int, float]], skill: hv.Dimension) -> hv.Curve:
+    return hv.Curve([(step + 1, 100 * value) for step, value in curve], "step", skill)
 
 
 def intervals(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
@@ -89,9 +91,8 @@ def compare(
     days: int = 12,
     tiles_per_day: int = 6,
     machine: Machine | None = None,
-    report: Callable[[str], None] = print,
 ) -> Comparison:
-    """Train every variant with every seed and judge all on the same held-out tiles.
+    """Train every variant with every seed and judge all on the same held-out tiles; a bar tells the time left.
 
     Parameters
     ----------
@@ -116,19 +117,22 @@ def compare(
     if batches is None:
         raise ValueError("The source holds no day of the validation split, so variants cannot be judged.")
     result = Comparison(seeds=tuple(seeds), persistence=_judge(None, batches))
+    machine = replace(machine or Machine(), bar=False)
+    bar = tqdm(
+        total=len(variants) * len(seeds), desc="Variants", unit="run", file=sys.stdout, dynamic_ncols=True
+    )
     for name, variant in variants.items():
         errors, curves = [], []
-        for number, seed in enumerate(seeds, start=1):
+        for seed in seeds:
+            bar.set_postfix_str(f"{name}, seed {seed}")
             folder = out / f"{name}-seed{seed}"
             if not (folder / CHECKPOINT_FOLDER / "config.json").exists():
                 run_job(replace(variant, seed=seed), data, folder, machine=machine, report=lambda _line: None)
             errors.append(_judge(load_checkpoint(folder / CHECKPOINT_FOLDER).network, batches))
             curves.append(read_curves(folder).get("validation/skill", []))
-            done = len(result.squared) * len(seeds) + number
-            report(
-                f"{done} of {len(variants) * len(seeds)}: {name}, seed {seed}, RMSE {_rmse(errors[-1]):.2f} ug/m3"
-            )
+            bar.update()
         result.squared[name], result.curves[name] = np.stack(errors), curves
+    bar.close()
     return result
 
 

@@ -56,6 +56,8 @@ class Machine:
     validation_days: int = 24
     max_minutes: float | None = None
     launcher: str = "popen"
+    bar: bool = True
+    """Show the steps of training as they pass."""
 
 
 def run_job(
@@ -318,6 +320,7 @@ def _fit(
             devices=machine.devices,
             nodes=machine.nodes,
             launcher=machine.launcher,
+            bar=machine.bar,
         )
 
 

@@ -59,6 +59,7 @@ def train(
     devices: int = 1,
     nodes: int = 1,
     launcher: str = "popen",
+    bar: bool = True,
 ) -> CranPM:
     """Train a network.
 
@@ -89,6 +90,8 @@ def train(
         Processes of one machine, and machines; each process takes every so many-th day group.
     launcher : str
         "popen" starts the command again for each further process (any device); "fork" clones this one (CPU only).
+    bar : bool
+        Show the steps as they pass.
 
     Returns
     -------
@@ -125,7 +128,7 @@ def train(
             Position(first_step, batches, *([] if judged is None else [judged.batches])),
             LearningRateMonitor(),
             pace,
-            Bar(pace),
+            *([Bar(pace)] if bar else []),
             HealthWatch(),
             *_averaging(recipe),
             *(callbacks or []),

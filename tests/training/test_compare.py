@@ -24,23 +24,14 @@ def short(quick):
     return replace(quick, steps=3, warmup_steps=1, global_epochs=0, coarse_weight=0.0)
 
 
-def test_variants_meet_the_same_tiles_and_a_finished_run_is_not_trained_again(data, short, tmp_path):
+def test_variants_meet_the_same_tiles_and_a_finished_run_is_not_trained_again(data, short, tmp_path, capsys):
     machine = Machine(workers=0, validate_every=3, validation_days=2)
-    lines: list[str] = []
-    first = compare(
-        short,
-        data,
-        ["R2"],
-        tmp_path,
-        seeds=(1, 2),
-        days=2,
-        tiles_per_day=2,
-        machine=machine,
-        report=lines.append,
-    )
+    first = compare(short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, machine=machine)
     assert list(first.squared) == ["full", "R2"]
     assert first.squared["R2"].shape == (2, 2)
-    assert len(lines) == 4
+    shown = capsys.readouterr().out
+    assert "4/4" in shown
+    assert "Training:" not in shown  # one bar for all, not one for each run
     data.source.opened.clear()
     again = compare(short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, machine=machine)
     np.testing.assert_array_equal(again.squared["R2"], first.squared["R2"])
