@@ -135,7 +135,10 @@ class Transport(nn.Module):
         known = inside(paths, rows, columns)
         if valid is not None:
             known = known & (sample(valid[:, None].float(), paths.detach())[:, :, 0] > 0.999) & valid[:, None]
-        carried = sample(pm2p5[:, None].float(), paths)[:, :, 0] - pm2p5[:, None]
+        # both ends are read alike, so that air which stays brings exactly nothing
+        end = node_places(rows, columns, paths).expand(batch, 1, -1, -1, -1)
+        read = sample(pm2p5[:, None].float(), torch.cat([end, paths], 1))[:, :, 0]
+        carried = read[:, 1:] - read[:, :1]
         difference = torch.where(known, damping * carried, 0.0)
         return difference[:, self._points()], paths
 
