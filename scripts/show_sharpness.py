@@ -26,6 +26,7 @@ from cranpm.verification.spectrum import edge_roughness, power_spectrum, whole_w
 
 SIZE = 128
 """Cells along the side of a window: small enough that hundreds have a gap in neither map."""
+SIDE_KM = SIZE * 0.01 * KM_PER_DEGREE
 BANDS = (2, 5), (5, 15), (15, 35), (2, 35), (35, 110)
 """Wavelengths [km] whose power is given as one number."""
 EVERYWHERE = slice(None), slice(None)
@@ -117,7 +118,9 @@ def draw(result: dict, path: Path) -> None:
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("power [µg² m$^{-6}$]")
     figure.axes[0].legend(frameon=False)
-    figure.suptitle("Sharpness of the demo on the simulated testbed (land windows of 142 km)", fontsize=10)
+    figure.suptitle(
+        f"Sharpness of the demo on the simulated testbed (land windows of {SIDE_KM:.0f} km)", fontsize=10
+    )
     figure.savefig(path, dpi=110)
 
 

@@ -89,7 +89,6 @@ def test_the_grib_library_leaves_map_projections_and_the_exit_whole() -> None:
 
 def test_a_taken_port_is_explained() -> None:
     import socket
-    import sys
 
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))

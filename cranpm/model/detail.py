@@ -25,12 +25,12 @@ def regional_mean(field: Tensor) -> Tensor:
     # running sums: their cost does not grow with the square
     values = field.float()
     both = torch.cat([values, (values != 0).float()], dim=1)
-    total, count = _square_sum(_square_sum(both, -1), -2).split(1, dim=1)
+    total, count = _window_sum(_window_sum(both, -1), -2).split(1, dim=1)
     # a parallel scan may leave a last bit where nothing is known
     return torch.where(count > 0, total / count.clamp_min(1), 0.0).to(field.dtype)
 
 
-def _square_sum(values: Tensor, dim: int) -> Tensor:
+def _window_sum(values: Tensor, dim: int) -> Tensor:
     """Sum over `REGION` places round each place along one dimension, as far as the tensor goes."""
     size, reach = values.shape[dim], REGION // 2
     running = torch.cat([torch.zeros_like(values.narrow(dim, 0, 1)), values.cumsum(dim)], dim)

@@ -115,6 +115,7 @@ class Transport(nn.Module):
             Row and column of the points, fractional, by ascending age (`hours`).
         """
         batch, rows, columns = pm2p5.shape
+        nodes = node_places(rows, columns, latitude)
         per_metre = metres_to_nodes(latitude)  # (2, Hc, 1)
         per_hour = per_metre * (3600.0 * self.length)  # rows and columns per m/s
         with torch.no_grad():
@@ -128,7 +129,7 @@ class Transport(nn.Module):
         ages = torch.tensor(self.hours, device=pm2p5.device)
         detour = correction[:, None] * (CORRECTION_SPEED * per_hour) * ages[:, None, None, None]
         if self.freedom is not None:
-            way = (straight - node_places(rows, columns, straight)) / per_metre
+            way = (straight - nodes) / per_metre
             detour = at_most(detour / per_metre, self.freedom * lengths(way)) * per_metre
         paths = straight - detour
         damping = torch.exp(-self.alpha * torch.relu(highest - start) / CLIMB)
@@ -136,8 +137,8 @@ class Transport(nn.Module):
         if valid is not None:
             known = known & (sample(valid[:, None].float(), paths.detach())[:, :, 0] > 0.999) & valid[:, None]
         # both ends are read alike, so that air which stays brings exactly nothing
-        end = node_places(rows, columns, paths).expand(batch, 1, -1, -1, -1)
-        read = sample(pm2p5[:, None].float(), torch.cat([end, paths], 1))[:, :, 0]
+        ends = torch.cat([nodes.expand(batch, 1, -1, -1, -1), paths], 1)
+        read = sample(pm2p5[:, None].float(), ends)[:, :, 0]
         carried = read[:, 1:] - read[:, :1]
         difference = torch.where(known, damping * carried, 0.0)
         return difference[:, self._points()], paths

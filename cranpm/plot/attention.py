@@ -14,6 +14,7 @@ import xarray as xr
 
 from .backend import load_bokeh
 from .mercator import to_mercator
+from .style import INK, LINE
 
 load_bokeh()
 
@@ -152,7 +153,7 @@ def wind_arrows(eastward: xr.DataArray, northward: xr.DataArray, *, longest: flo
     )
     scale = longest / max(float(np.nanmax(np.hypot(u, v))), 0.1)
     tail = hv.Segments((x, y, x + u * scale, y + v * scale), ["x", "y", "x1", "y1"])
-    return tail.opts(color="#243444", line_width=1.2, alpha=0.8)
+    return tail.opts(color=INK, line_width=1.2, alpha=0.8)
 
 
 def arrow_heads(arrows: hv.Segments, *, share: float = 0.32) -> hv.Segments:
@@ -165,9 +166,7 @@ def arrow_heads(arrows: hv.Segments, *, share: float = 0.32) -> hv.Segments:
             (x1, y1, x1 + dx * np.cos(turn) - dy * np.sin(turn), y1 + dx * np.sin(turn) + dy * np.cos(turn))
         )
     columns = [np.concatenate(column) for column in zip(*parts)]
-    return hv.Segments(tuple(columns), ["x", "y", "x1", "y1"]).opts(
-        color="#243444", line_width=1.2, alpha=0.8
-    )
+    return hv.Segments(tuple(columns), ["x", "y", "x1", "y1"]).opts(color=INK, line_width=1.2, alpha=0.8)
 
 
 def outline_path(lines: Mapping[str, Any], colour: str = "#3a4753") -> hv.Path:
@@ -187,9 +186,9 @@ def air_path(path: np.ndarray) -> hv.Overlay:
     age, latitude, longitude = np.asarray(path, float).T
     x, y = to_mercator(latitude, longitude)
     hours = hv.Dimension("age", label="Hours before", unit="h")
-    line = hv.Path([np.column_stack([x, y])], ["x", "y"]).opts(color="#0b6180", line_width=2.4)
+    line = hv.Path([np.column_stack([x, y])], ["x", "y"]).opts(color=LINE, line_width=2.4)
     dots = hv.Points((x[1:], y[1:], age[1:]), ["x", "y"], hours).opts(
-        color="#ffffff", line_color="#0b6180", line_width=1.6, size=7, tools=["hover"]
+        color="#ffffff", line_color=LINE, line_width=1.6, size=7, tools=["hover"]
     )
     return line * dots
 
@@ -198,7 +197,7 @@ def place_marker(lat: float, lon: float) -> hv.Points:
     """The place that looks."""
     x, y = to_mercator(lat, lon)
     return hv.Points([(float(x), float(y))], ["x", "y"]).opts(
-        marker="circle_cross", size=14, fill_alpha=0, color="#0b6180", line_width=2.2
+        marker="circle_cross", size=14, fill_alpha=0, color=LINE, line_width=2.2
     )
 
 

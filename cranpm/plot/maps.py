@@ -16,7 +16,7 @@ import xarray as xr
 from cranpm.domain.regions import Region
 
 from .backend import load_bokeh
-from .style import ColourScale, scale_for
+from .style import INK, ColourScale, scale_for
 
 load_bokeh()
 
@@ -86,7 +86,7 @@ def region_map(
         )
     ]
     if offline:
-        ink = {"line_color": "#243444", "line_width": 0.8}
+        ink = {"line_color": INK, "line_width": 0.8}
         parts += [gf.coastline.opts(scale="10m", **ink), gf.borders.opts(scale="10m", alpha=0.6, **ink)]
     aspect = _aspect(region, projection)
     return hv.Overlay(parts).opts(

@@ -10,12 +10,13 @@ import numpy as np
 import xarray as xr
 
 from .backend import load_bokeh
+from .style import INK, LINE
 
 load_bokeh()
 
 LEVEL_COLOURS = "viridis"
 SIGNED_COLOURS = "RdBu_r"
-INK = "#243444"
+FAINT = "#b8c0c8"
 
 BAR_WIDTH = 100
 """Room beside a map for its colour bar [pixels]."""
@@ -78,8 +79,9 @@ def field_maps(
     same_colours: bool = False,
 ) -> hv.Layout:
     """Several fields side by side, titled by their keys; each with its own range of colours, or all with the same."""
-    every = np.concatenate([field.to_numpy().ravel() for field in fields.values()])
-    limits = _limits(every) if same_colours else None
+    limits = None
+    if same_colours:
+        limits = _limits(np.concatenate([field.to_numpy().ravel() for field in fields.values()]))
     maps = [
         field_map(field, label=label or name, unit=unit, title=name, width=width, limits=limits)
         for name, field in fields.items()
@@ -178,9 +180,9 @@ def learning_curve(steps: np.ndarray, ratio: np.ndarray, *, title: str = "", wid
         RMSE over that of persistence on the same cells.
     """
     curve = hv.Curve((steps, ratio), "step", hv.Dimension("ratio", label="RMSE / RMSE of persistence"))
-    return (
-        curve.opts(color="#0b6180", line_width=2) * hv.HLine(1.0).opts(color=INK, line_dash="dashed")
-    ).opts(hv.opts.Overlay(width=width, height=300, title=title, show_grid=True))
+    return (curve.opts(color=LINE, line_width=2) * hv.HLine(1.0).opts(color=INK, line_dash="dashed")).opts(
+        hv.opts.Overlay(width=width, height=300, title=title, show_grid=True)
+    )
 
 
 def paired_curves(
@@ -196,15 +198,15 @@ def paired_curves(
         The variant that others are compared with. Curves far below all of its own enter the picture from below.
     """
     skill, known = hv.Dimension("skill", label="skill [%]"), curves[reference]
-    values = [value for curve in known for _step, value in curve] or [0.0]
-    best = max([value for each in curves.values() for curve in each for _step, value in curve] or [0.0])
-    low, high = min(*values, 0.0), max(best, 0.01)
+    low = min((value for curve in known for _step, value in curve), default=0.0)
+    high = max((value for each in curves.values() for curve in each for _step, value in curve), default=0.0)
+    low, high = min(low, 0.0), max(high, 0.01)
     room = 0.15 * (high - low)
     pictures = [
         hv.Overlay(
             [
-                *(_skill_curve(curve, skill).opts(color="#b8c0c8", line_width=2) for curve in known),
-                *(_skill_curve(curve, skill).opts(color="#0b6180", line_width=2) for curve in each),
+                *(_skill_curve(curve, skill).opts(color=FAINT, line_width=2) for curve in known),
+                *(_skill_curve(curve, skill).opts(color=LINE, line_width=2) for curve in each),
             ]
         ).opts(
             width=230, height=200, title=name, ylim=(100 * (low - room), 100 * (high + room)), show_grid=True
@@ -242,8 +244,8 @@ def intervals(
     bars = hv.Segments((rows[low], places, rows[high], places), ["low", "y", "high", "y1"])
     points = hv.Points((rows[value], places), ["low", "y"])
     return (
-        bars.opts(color="#0b6180", line_width=3)
-        * points.opts(color="#0b6180", size=9)
+        bars.opts(color=LINE, line_width=3)
+        * points.opts(color=LINE, size=9)
         * hv.VLine(0.0).opts(color=INK, line_dash="dashed", line_width=1)
     ).opts(
         hv.opts.Overlay(

@@ -11,6 +11,9 @@ import numpy as np
 from .eaqi import EAQI_CLASSES, EAQI_NOTE, NO_DATA_COLOUR, eaqi_class
 
 UNITS = "µg/m³"
+INK = "#243444"
+LINE = "#0b6180"
+"""Curves and intervals of our own forecast."""
 
 NUM_COLOURS = 253
 """Colours of a continuous scale; "no value" and two colours of bare land fill the 256 entries of a palette picture."""
@@ -137,13 +140,13 @@ SCALES: dict[str, ColourScale] = {
     ),
 }
 """The scales of the map: PM2.5 continuous, PM2.5 in index classes, and signed differences."""
-_ERROR = replace(SCALES["change"], title="Forecast minus target")
+_DIFFERENCES = {
+    "change": SCALES["change"],
+    "error": replace(SCALES["change"], title="Forecast minus target"),
+}
+"""By layer: these have no index classes."""
 
 
 def scale_for(layer: str, scale: str) -> ColourScale:
     """The colour scale of a layer: differences are diverging, concentrations follow the reader's choice."""
-    if layer == "error":
-        return _ERROR
-    if layer == "change":
-        return SCALES["change"]
-    return SCALES["eaqi" if scale == "eaqi" else "continuous"]
+    return _DIFFERENCES.get(layer, SCALES["eaqi" if scale == "eaqi" else "continuous"])

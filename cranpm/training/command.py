@@ -13,7 +13,7 @@ import torch
 
 from cranpm.allocator import keep_freed_memory
 from cranpm.data.source import init_times, startable
-from cranpm.domain import get_domain
+from cranpm.domain import Domain, get_domain
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.ablations import ablation
 from cranpm.training.cost import Cost, estimate_cost
@@ -79,30 +79,27 @@ class TrainCommand:
         """What the run would cost here; opens the data only for the size of its grid."""
         recipe = self.resolve_recipe()
         self._prepare_process()
+        domain, init_days = self._priced(recipe)
         processes = self.machine.devices * self.machine.nodes
-        if self.data is None and self.world is None:
-            return estimate_cost(recipe, get_domain(self.region), processes=processes, rehearsed=True)
-        if self.world is not None and not any(self.world.glob("????-??-??.npz")):
-            return self._price_before_days(recipe, processes)
-        data = replace(self, simulate=()).open_data(recipe)
-        days = init_times(data.source, "train", recipe.splits, recipe.leads)
-        return estimate_cost(
-            recipe, data.source.domain, init_days=len(days), processes=processes, rehearsed=True
-        )
+        return estimate_cost(recipe, domain, init_days=init_days, processes=processes, rehearsed=True)
 
-    def _price_before_days(self, recipe: Recipe, processes: int) -> Cost:
-        """Of a run whose days are simulated first."""
+    def _priced(self, recipe: Recipe) -> tuple[Domain, int]:
+        """Domain of the run and its number of training days; 0 where no data are named."""
+        if self.data is None and self.world is None:
+            return get_domain(self.region), 0
+        if self.world is None or any(self.world.glob("????-??-??.npz")):
+            data = replace(self, simulate=()).open_data(recipe)
+            return data.source.domain, len(init_times(data.source, "train", recipe.splits, recipe.leads))
         periods = _periods(self.simulate)
         if not periods:
             raise ValueError(
                 f"{self.world} holds no days yet; say which to simulate (--simulate START:DAYS), or leave out --world: "
                 "then the cost is told for --region."
             )
-        days = [np.datetime64(start, "D") + np.arange(count) for start, count in periods]
-        found = startable(np.unique(np.concatenate(days)), "train", recipe.splits, recipe.leads)
-        return estimate_cost(
-            recipe, get_domain(self.region), init_days=len(found), processes=processes, rehearsed=True
+        days = np.unique(
+            np.concatenate([np.datetime64(start, "D") + np.arange(count) for start, count in periods])
         )
+        return get_domain(self.region), len(startable(days, "train", recipe.splits, recipe.leads))
 
     def run(self, report: Callable[[str], None] = print) -> int:
         """Train (or only export) and return the exit code: 0, or `STOPPED_EXIT_CODE` after a stop."""

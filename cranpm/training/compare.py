@@ -118,21 +118,21 @@ def compare(
         raise ValueError("The source holds no day of the validation split, so variants cannot be judged.")
     result = Comparison(seeds=tuple(seeds), persistence=_judge(None, batches))
     machine = replace(machine or Machine(), bar=False)
-    bar = tqdm(
-        total=len(variants) * len(seeds), desc="Variants", unit="run", file=sys.stdout, dynamic_ncols=True
-    )
-    for name, variant in variants.items():
-        errors, curves = [], []
-        for seed in seeds:
-            bar.set_postfix_str(f"{name}, seed {seed}")
-            folder = out / f"{name}-seed{seed}"
-            if not (folder / CHECKPOINT_FOLDER / "config.json").exists():
-                run_job(replace(variant, seed=seed), data, folder, machine=machine, report=lambda _line: None)
-            errors.append(_judge(load_checkpoint(folder / CHECKPOINT_FOLDER).network, batches))
-            curves.append(read_curves(folder).get("validation/skill", []))
-            bar.update()
-        result.squared[name], result.curves[name] = np.stack(errors), curves
-    bar.close()
+    runs = len(variants) * len(seeds)
+    with tqdm(total=runs, desc="Variants", unit="run", file=sys.stdout, dynamic_ncols=True) as bar:
+        for name, variant in variants.items():
+            errors, curves = [], []
+            for seed in seeds:
+                bar.set_postfix_str(f"{name}, seed {seed}")
+                folder = out / f"{name}-seed{seed}"
+                if not (folder / CHECKPOINT_FOLDER / "config.json").exists():
+                    run_job(
+                        replace(variant, seed=seed), data, folder, machine=machine, report=lambda _line: None
+                    )
+                errors.append(_judge(load_checkpoint(folder / CHECKPOINT_FOLDER).network, batches))
+                curves.append(read_curves(folder).get("validation/skill", []))
+                bar.update()
+            result.squared[name], result.curves[name] = np.stack(errors), curves
     return result
 
 

@@ -111,7 +111,7 @@ def estimate_cost(
     chosen = torch.device(
         "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
     )
-    rate = matmul_rate(chosen, recipe.precision)
+    rate = matmul_rate(chosen, recipe.bfloat16)
     flops = count_flops(recipe.model, recipe.tile_size, domain.coarse.shape)
     per_day = flops["global"] + flops["bridge_keys_values"]
     tiles = recipe.days_per_step * recipe.tiles_per_day
@@ -156,9 +156,9 @@ def estimate_cost(
     )
 
 
-def matmul_rate(device: torch.device, precision: str = "32-true", *, seconds: float = 0.3) -> float:
+def matmul_rate(device: torch.device, bfloat16: bool = False, *, seconds: float = 0.3) -> float:
     """FLOP/s of the best plain matrix product, the ceiling that training is compared with."""
-    kind = torch.bfloat16 if precision.startswith("bf16") else torch.float32
+    kind = torch.bfloat16 if bfloat16 else torch.float32
     size = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
     best, begun = 0.0, time.perf_counter()
@@ -200,7 +200,7 @@ def _saved_bytes(recipe: Recipe, domain: Domain, tiles: int) -> tuple[int, int]:
         network.check_inputs = False  # there are no values to look at
         weights = {p.untyped_storage()._cdata for p in network.parameters()}
         days, local = made_up_days(recipe, domain, 1), made_up_tiles(recipe, domain, tiles)
-        autocast = torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision.startswith("bf16"))
+        autocast = torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16)
         with autocast, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             context = network.encode_global(days)
             of_days = sum(size for key, size in seen.items() if key not in weights)

@@ -33,7 +33,7 @@ from cranpm.training.curve import draw_learning_curve
 from cranpm.training.health import refuse_non_finite
 from cranpm.training.lock import RunLock
 from cranpm.training.loop import SAVE_EVERY, train
-from cranpm.training.pretrain import pretrain_global
+from cranpm.training.pretrain import LESSON_DAYS, pretrain_global
 from cranpm.training.puffs import Puffs
 from cranpm.training.recipes import Recipe
 from cranpm.training.source import TrainingData, training_days
@@ -246,9 +246,9 @@ def _first_lesson(
         leads=recipe.leads,
         epochs=recipe.global_epochs,
         learning_rate=recipe.global_learning_rate,
-        days_per_step=4,
+        days_per_step=LESSON_DAYS,
         bias_every=recipe.bias_every,
-        autocast=recipe.precision == "bf16-mixed",
+        autocast=recipe.bfloat16,
         puffs=Puffs.of(recipe, data.source),
         device="cuda" if torch.cuda.is_available() else "cpu",
         report=report,

@@ -108,7 +108,7 @@ def train(
     if judged is not None:
         loaders["val_dataloaders"] = judged
     stop = stop or StopRequest()
-    pace = Pace(recipe, matmul_rate(_device(), recipe.precision, seconds=0.1))
+    pace = Pace(recipe, matmul_rate(_device(), recipe.bfloat16, seconds=0.1))
     first_step = 0 if saved is None else saved.step
     trainer = L.Trainer(
         max_steps=recipe.steps,

@@ -37,6 +37,8 @@ from cranpm.training.stopping import StopRequest, TrainingStopped
 _Item = TypeVar("_Item")
 _Read = TypeVar("_Read")
 
+LESSON_DAYS = 4
+"""Days of one step, in a run."""
 MOST_SKIPPED = 5
 """Steps in a row that may be left out because their gradient is not finite."""
 
@@ -241,10 +243,23 @@ class _Days:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared error of the readout, and of persistence."""
         inputs, change = to_device(inputs, self._device), change.to(self._device)
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._autocast):
-            context = network.encode_global(inputs)
-            predicted = coarse_change(network, head, inputs, context, self._leads)
-        return known_mse(predicted.float(), change), known_mse(torch.zeros_like(change), change)
+        loss = lesson_loss(network, head, inputs, change, self._leads, self._autocast)
+        return loss, known_mse(torch.zeros_like(change), change)
+
+
+def lesson_loss(
+    network: CranPM,
+    head: CoarseForecast,
+    inputs: GlobalInputs,
+    change: torch.Tensor,
+    leads: Sequence[int],
+    autocast: bool,
+) -> torch.Tensor:
+    """Squared error of what the global tokens of some days say of the coarse change (D, leads, Hc, Wc)."""
+    with torch.autocast(change.device.type, dtype=torch.bfloat16, enabled=autocast):
+        context = network.encode_global(inputs)
+        predicted = coarse_change(network, head, inputs, context, leads)
+    return known_mse(predicted.float(), change)
 
 
 @torch.no_grad()

@@ -91,6 +91,11 @@ class Recipe:
                 f"Recipe.leads is {self.leads}; expected some of 1..{self.model.num_leads} days."
             )
 
+    @property
+    def bfloat16(self) -> bool:
+        """Whether matrix products of the forward pass run in bfloat16 (autocast)."""
+        return self.precision == "bf16-mixed"
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,13 +11,11 @@ import torch
 from cranpm.domain import Domain
 from cranpm.model import CranPM, GlobalInputs, LocalInputs
 from cranpm.training.batches import TrainingBatch, to_device
-from cranpm.training.heads import CoarseForecast, coarse_change
-from cranpm.training.losses import known_mse
+from cranpm.training.heads import CoarseForecast
 from cranpm.training.module import Training
+from cranpm.training.pretrain import LESSON_DAYS, lesson_loss
 from cranpm.training.recipes import Recipe
 
-LESSON_DAYS = 4
-"""Days of one step of the first lesson."""
 ROUNDS = 2
 """Steps timed of each kind, after one that is not; the faster one counts."""
 
@@ -44,48 +41,35 @@ def rehearse(recipe: Recipe, domain: Domain, device: torch.device) -> Rehearsal:
         Its coarse grid sets the cost of a day.
     device : torch.device
     """
-    days = recipe.days_per_step
-    batch = to_device(_made_up_batch(recipe, domain, days, recipe.tiles_per_day), device)
-    precise = recipe.precision.startswith("bf16")
-
-    def mixed() -> AbstractContextManager[None]:
-        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precise)
+    batch = to_device(_made_up_batch(recipe, domain), device)
 
     def step_of(module: Training) -> float:
-        def step() -> torch.Tensor:
-            with mixed():
+        def loss() -> torch.Tensor:
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.bfloat16):
                 return module.losses(batch)["loss"]
 
-        return _seconds(step, module.to(device), device)
+        return _seconds(loss, module.to(device), device)
 
     return Rehearsal(
         # outside a trainer a module is at step 0, so its recipe says which stage that is
         step=step_of(Training(replace(recipe, token_steps=0)).train()),
         token_step=step_of(Training(replace(recipe, token_steps=1)).train()),
-        lesson_day=_lesson_seconds(recipe, domain, device, mixed) / LESSON_DAYS,
+        lesson_day=_lesson_seconds(recipe, domain, device) / LESSON_DAYS,
     )
 
 
-def _lesson_seconds(
-    recipe: Recipe, domain: Domain, device: torch.device, mixed: Callable[[], AbstractContextManager[None]]
-) -> float:
+def _lesson_seconds(recipe: Recipe, domain: Domain, device: torch.device) -> float:
     network = CranPM(recipe.model).to(device).train()
     if network.global_branch is None or not recipe.global_epochs:
         return 0.0
-    head = (
-        None
-        if network.coarse_head is not None
-        else CoarseForecast.of(recipe.model, len(recipe.leads)).to(device)
-    )
+    head = (network.coarse_head or CoarseForecast.of(recipe.model, len(recipe.leads))).to(device)
     inputs = to_device(made_up_days(recipe, domain, LESSON_DAYS), device)
+    change = _made_up_change(recipe, domain, LESSON_DAYS).to(device)
 
-    def step() -> torch.Tensor:
-        with mixed():
-            context = network.encode_global(inputs)
-            change = coarse_change(network, head, inputs, context, recipe.leads).float()
-        return known_mse(change, torch.zeros_like(change))
+    def loss() -> torch.Tensor:
+        return lesson_loss(network, head, inputs, change, recipe.leads, recipe.bfloat16)
 
-    return _seconds(step, network, device)
+    return _seconds(loss, network, device)
 
 
 def _seconds(loss: Callable[[], torch.Tensor], learner: torch.nn.Module, device: torch.device) -> float:
@@ -103,20 +87,24 @@ def _seconds(loss: Callable[[], torch.Tensor], learner: torch.nn.Module, device:
     return best
 
 
-def _made_up_batch(recipe: Recipe, domain: Domain, days: int, tiles_per_day: int) -> TrainingBatch:
-    tiles, size = days * tiles_per_day, recipe.tile_size
-    inputs = made_up_days(recipe, domain, days)
+def _made_up_batch(recipe: Recipe, domain: Domain) -> TrainingBatch:
+    days, size = recipe.days_per_step, recipe.tile_size
+    tiles = days * recipe.tiles_per_day
     today = 10 * torch.rand(tiles, size, size)
     return TrainingBatch(
-        global_inputs=inputs,
+        global_inputs=made_up_days(recipe, domain, days),
         local_inputs=made_up_tiles(recipe, domain, tiles),
-        day_index=torch.arange(tiles) // tiles_per_day,
+        day_index=torch.arange(tiles) // recipe.tiles_per_day,
         today=today,
         target=today + torch.randn_like(today),
         mask=torch.ones_like(today, dtype=torch.bool),
-        coarse_change=torch.randn(days, len(recipe.leads), *inputs.fields.shape[-2:]),
+        coarse_change=_made_up_change(recipe, domain, days),
         groups=(),
     )
+
+
+def _made_up_change(recipe: Recipe, domain: Domain, days: int) -> torch.Tensor:
+    return torch.randn(days, len(recipe.leads), *domain.coarse.shape)
 
 
 def made_up_days(recipe: Recipe, domain: Domain, days: int) -> GlobalInputs:

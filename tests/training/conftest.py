@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from cranpm.cli import app
 from cranpm.data.source import source_statistics
 from cranpm.data.station_days import StationDays
 from cranpm.domain import domain_from_corner
@@ -73,6 +77,12 @@ class DecayingWorld:
             values=values.astype(np.float32),
         )
         return self
+
+
+@pytest.fixture(scope="session")
+def cranpm() -> Callable[..., Result]:
+    """``cranpm train`` with these arguments."""
+    return lambda *arguments: CliRunner().invoke(app, ["train", *map(str, arguments)])
 
 
 @pytest.fixture(scope="session")

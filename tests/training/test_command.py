@@ -14,20 +14,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from cranpm.cli import app
 from cranpm.data.sampler import TileSampler
 from cranpm.data.store import Dataset, DatasetWriter
-from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, EUROPE, Statistics, domain_from_corner
+from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, Statistics, domain_from_corner
 from cranpm.domain.normalise import compute_statistics
 from cranpm.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from cranpm.training import source as source_module
 from cranpm.training.ablations import ABLATIONS, ablation
-from cranpm.training.cost import EXPECTED_SHARE, estimate_cost
 from cranpm.training.overrides import override
 from cranpm.training.recipes import Recipe, paper, small, tiny
-from cranpm.training.rehearsal import Rehearsal, rehearse
 from cranpm.training.smallest import SMALLEST
 from cranpm.training.source import check_statistics, open_dataset
 
@@ -93,12 +89,8 @@ def dataset(tmp_path_factory) -> Path:
     return root
 
 
-def cranpm(*arguments):
-    return CliRunner().invoke(app, ["train", *map(str, arguments)])
-
-
 @pytest.fixture(scope="module")
-def run(dataset, tmp_path_factory):
+def run(dataset, tmp_path_factory, cranpm):
     """A whole run, and the files it opened."""
     out, opened = tmp_path_factory.mktemp("run") / "run", set()
     watching = [True]
@@ -175,7 +167,7 @@ def test_without_validation_only_training_days_are_opened(dataset, monkeypatch):
     assert again == drawn[4].groups[0]  # step 4 is the third group of the second epoch, by name
 
 
-def test_a_folder_with_a_run_is_neither_overwritten_nor_resumed_as_another(run, dataset):
+def test_a_folder_with_a_run_is_neither_overwritten_nor_resumed_as_another(run, dataset, cranpm):
     out, _, _ = run
     common = ("--data", dataset, "--out", out, "--workers", 0)
     again = cranpm("--recipe", "tiny", *(f"--set={s}" for s in TINY), *common)
@@ -188,7 +180,9 @@ def test_a_folder_with_a_run_is_neither_overwritten_nor_resumed_as_another(run, 
     assert exported.exit_code == 0, exported.output
 
 
-def test_a_run_that_begins_with_a_checkpoint_goes_on_from_its_weights_and_statistics(run, dataset, tmp_path):
+def test_a_run_that_begins_with_a_checkpoint_goes_on_from_its_weights_and_statistics(
+    run, dataset, tmp_path, cranpm
+):
     first = load_checkpoint(run[0] / "checkpoint")
     elsewhere = first.statistics.to_dict() | {"source": "another region"}
     begin = tmp_path / "begin"
@@ -215,7 +209,7 @@ def test_a_run_that_begins_with_a_checkpoint_goes_on_from_its_weights_and_statis
     assert resumed.exit_code == 0, resumed.output
 
 
-def test_weights_of_another_network_are_no_beginning(run, dataset, tmp_path):
+def test_weights_of_another_network_are_no_beginning(run, dataset, tmp_path, cranpm):
     wider = [*TINY, "model.local_width=32"]
     result = cranpm(
         "--recipe", "tiny", "--data", dataset, "--out", tmp_path, "--workers", 0,
@@ -244,7 +238,7 @@ def test_weights_of_another_network_are_no_beginning(run, dataset, tmp_path):
         (("--recipe", "tiny", "--data", "file:///nowhere"), "No dataset at"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(arguments, message, tmp_path):
+def test_what_cannot_be_done_is_said_in_one_line(arguments, message, tmp_path, cranpm):
     result = cranpm(*arguments, "--out", tmp_path / "run", "--region", "alps")
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
@@ -301,60 +295,6 @@ def test_a_flipped_bit_of_a_checkpoint_is_seen(run, tmp_path):
         weights.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         with pytest.raises(CheckpointError):
             load_checkpoint(folder)
-
-
-def test_the_cost_is_told_before_it_is_spent(tmp_path):
-    result = cranpm("--recipe", "tiny", "--region", "alps", "--out", tmp_path / "x", "--dry-run", "--json")
-    cost = json.loads(result.output)
-    assert cost["samples"] == 150 * 2 * 4
-    assert cost["parameters"] > 500_000 and cost["seconds"] > 0 and cost["matmul_rate"] > 1e8
-    assert cost["memory_peak"] > cost["memory_weights"] + cost["memory_activations"]
-    assert cost["rehearsed"] and 0 < cost["expected_share"] < 1
-    assert not (tmp_path / "x").exists()
-
-
-def test_the_cost_of_days_that_are_not_simulated_yet(tmp_path, monkeypatch):
-    timed = Rehearsal(step=2.0, token_step=0.5, lesson_day=3.0)
-    monkeypatch.setattr("cranpm.training.cost.rehearse", lambda *_asked: timed)
-    world = ["--world", tmp_path / "none", "--region", "alps"]
-    asked = ["--recipe", "tiny", *world, "--out", tmp_path / "x", "--dry-run"]
-    result = cranpm(*asked, "--simulate", "2017-01-01:90", "--simulate", "2021-01-10:20", "--json")
-    cost = json.loads(result.output)
-    assert cost["seconds"] == 40 * 0.5 + 110 * 2  # patch means first, then maps
-    assert cost["first_lesson_seconds"] == 14 * 86 * 3  # 90 days but the first and the last three
-    assert not (tmp_path / "none").exists()
-    refused = cranpm(*asked)
-    assert refused.exit_code != 0 and "say which to simulate" in " ".join(refused.output.split())
-
-
-def test_no_step_is_tried_that_would_not_fit():
-    cost = estimate_cost(paper(), EUROPE, rehearsed=True, device="cpu")
-    assert not cost.rehearsed and cost.expected_share == EXPECTED_SHARE["cpu"]
-    assert "expected" in " ".join(cost.lines())
-
-
-def test_a_trial_step_of_each_kind():
-    short = replace(tiny(), tile_size=128, tiles_per_day=2)
-    timed = rehearse(short, DOMAIN, torch.device("cpu"))
-    assert min(timed.step, timed.token_step, timed.lesson_day) > 0
-    assert rehearse(ablation("R1", short), DOMAIN, torch.device("cpu")).lesson_day == 0  # no global branch
-
-
-def test_twice_the_tiles_cost_twice_the_tiles():
-    recipe = replace(tiny(), token_steps=0)
-    once = estimate_cost(recipe, DOMAIN)
-    twice = estimate_cost(replace(recipe, tiles_per_day=2 * recipe.tiles_per_day), DOMAIN)
-    days = 3 * recipe.days_per_step  # forward once, backward twice
-    from cranpm.model import count_flops
-
-    flops = count_flops(recipe.model, recipe.tile_size, DOMAIN.coarse.shape)
-    tiles = recipe.days_per_step * recipe.tiles_per_day
-    assert twice.flops_per_step - once.flops_per_step == 3 * tiles * flops["per_tile"]
-    assert (
-        once.flops_per_step
-        == days * (flops["global"] + flops["bridge_keys_values"]) + 3 * tiles * flops["per_tile"]
-    )
-    assert 1.5 < twice.memory_activations / once.memory_activations < 2
 
 
 @pytest.mark.parametrize("name", list(ABLATIONS))
