@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from cranpm.cli import app
+from cranpm.cli.app import app
 
 app()

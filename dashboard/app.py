@@ -10,12 +10,12 @@ import panel_material_ui as pmui
 from cranpm.domain.regions import REGIONS
 from cranpm.plot.style import ColourScale, scale_for
 
-from .fields import FieldKey, FieldUnavailableError
-from .forecasts import Forecasts, tiles_in_view
+from .data.fields import FieldKey, FieldUnavailableError
+from .data.forecasts import Forecasts, tiles_in_view
+from .data.store import Store
 from .page_run import NEEDS_RUN, PageRun
 from .page_stations import PageStations
 from .state import LEADS, MOVED, State
-from .store import Store
 from .theme import CARD, NOTICE, PAGE_SX, STAGE, THEME
 from .views.controls import DayControls, LayerControls, RegionControls, StationControls
 from .views.header import BRAND, badge, title_html

@@ -28,8 +28,8 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 PLAIN_PAGE = """
 import datashader as ds, holoviews as hv, panel as pn
 from holoviews.operation.datashader import rasterize
-from cranpm.catalog import find_dataset
-from cranpm.data.store import Dataset
+from cranpm.registry import find_dataset
+from cranpm.data.store.dataset import Dataset
 pn.extension()
 data = Dataset.open(find_dataset().path)
 field = data.pm2p5(data.days[-2]).sortby("latitude")

@@ -7,7 +7,7 @@ from typing import Any
 
 import panel as pn
 
-from .forecasts import Forecasts
+from .data.forecasts import Forecasts
 from .page_thread import in_page
 from .state import State
 from .views.model import ModelControls

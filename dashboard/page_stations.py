@@ -7,10 +7,10 @@ from typing import Any
 
 from cranpm.plot.style import ColourScale
 
-from .fields import FieldUnavailableError
-from .places import station_day
+from .data.fields import FieldUnavailableError
+from .data.places import station_day
+from .data.store import Store
 from .state import State
-from .store import Store
 from .views.map import MapView
 
 _UNREADABLE = (FieldUnavailableError, ValueError, OSError)

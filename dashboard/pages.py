@@ -9,8 +9,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from .app import Explorer
+from .data.store import get_store
 from .state import State
-from .store import get_store
 from .theme import PAGE_SX, THEME
 from .views.first_run import COMMAND, first_run_pane, shared_build
 from .views.problem import problem_pane

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from cranpm.data.fetch import NEEDED, choose_sources, fetch, make_plan
-from cranpm.data.ingredients import Recipe
+from cranpm.data.build_day import Recipe
+from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.manifest import load_manifest
+from cranpm.data.mock_providers.server import Rehearsal
 from cranpm.data.prepare import prepare
-from cranpm.data.rehearsal import Rehearsal
 from cranpm.domain import DOMAINS, Domain
 
 FIRST = np.datetime64("2022-01-02")

@@ -28,9 +28,9 @@ from cranpm.domain import EUROPE, LEAD_DAYS
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import choose_device, run_forecast
 from cranpm.model.checkpoint import load_checkpoint, replace_card
-from cranpm.testbed.geography import load_geography
+from cranpm.testbed.geography.geography import load_geography
+from cranpm.testbed.simulation.world import SPIN_UP_DAYS, WORLD_VERSION
 from cranpm.testbed.source import WorldSource, simulate_days, world_folder
-from cranpm.testbed.world import SPIN_UP_DAYS, WORLD_VERSION
 from cranpm.verification.evaluate import Scorecard, days_of_each_month, evaluate
 
 QUICK_DAYS = [

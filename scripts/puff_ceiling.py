@@ -26,11 +26,11 @@ from cranpm.explain.puff import AMOUNT, RADIUS, cosine_between, displacement, pu
 from cranpm.explain.tiles import choose_days, neighbourhood
 from cranpm.forecast.day import load_day
 from cranpm.model.checkpoint import load_checkpoint
-from cranpm.testbed.chemistry import TracerState
-from cranpm.testbed.geography import load_geography
-from cranpm.testbed.noise import day_number
+from cranpm.testbed.geography.geography import load_geography
+from cranpm.testbed.simulation.chemistry import TracerState
+from cranpm.testbed.simulation.noise import day_number
+from cranpm.testbed.simulation.world import DEFAULT_SEED, World
 from cranpm.testbed.source import WorldSource, world_folder
-from cranpm.testbed.world import DEFAULT_SEED, World
 from cranpm.verification.bootstrap import bootstrap_by_day
 
 LEAD = 1

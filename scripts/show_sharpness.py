@@ -20,7 +20,7 @@ from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import run_forecast
 from cranpm.model.checkpoint import load_checkpoint
-from cranpm.testbed.geography import load_geography
+from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.source import WorldSource, world_folder
 from cranpm.verification.spectrum import edge_roughness, power_spectrum, whole_windows
 

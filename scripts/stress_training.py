@@ -22,15 +22,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cranpm.data.source import source_statistics
+from cranpm.data.store.source import source_statistics
 from cranpm.domain import domain_from_corner
-from cranpm.training import state as state_module
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.job import Machine, run_job
-from cranpm.training.lock import RunLock
-from cranpm.training.recipes import Recipe, tiny
-from cranpm.training.smallest import smallest
-from cranpm.training.source import TrainingData
-from cranpm.training.state import TrainStates
+from cranpm.training.recipes.debug import smallest
+from cranpm.training.recipes.recipes import Recipe, tiny
+from cranpm.training.state import state as state_module
+from cranpm.training.state.lock import RunLock
+from cranpm.training.state.state import TrainStates
 
 SAVE_EVERY = 2
 
@@ -151,8 +151,8 @@ def _train(
         plain_write(path, content)
 
     state_module._write = slow
-    from cranpm.training.pretrain import _Lesson
-    from cranpm.training.saving import StateSaver
+    from cranpm.training.fit.callbacks import StateSaver
+    from cranpm.training.fit.pretrain import _Lesson
 
     _tell(_Lesson, "learn", steps, lambda lesson, *_: ("global", lesson.step))
     _tell(StateSaver, "on_train_batch_start", steps, lambda _, trainer, *__: ("tiles", trainer.global_step))

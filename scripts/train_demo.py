@@ -18,12 +18,12 @@ from cranpm import paths
 from cranpm.allocator import keep_freed_memory
 from cranpm.domain import EUROPE
 from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
-from cranpm.testbed.geography import load_geography
+from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.source import world_folder
+from cranpm.training.batches.source import DEMO_PERIODS, DEMO_PUFFS, open_world
 from cranpm.training.job import Machine, run_job
-from cranpm.training.recipes import refine, small
-from cranpm.training.source import DEMO_PERIODS, DEMO_PUFFS, open_world
-from cranpm.training.stopping import STOPPED_EXIT_CODE, TrainingStopped
+from cranpm.training.recipes.recipes import refine, small
+from cranpm.training.state.signals import STOPPED_EXIT_CODE, TrainingStopped
 
 
 def main() -> int:

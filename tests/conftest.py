@@ -103,7 +103,7 @@ def real_data() -> Path:
 
 def _load_geography(name: str, cache: Path):
     from cranpm.domain import get_domain
-    from cranpm.testbed.geography import load_geography
+    from cranpm.testbed.geography.geography import load_geography
 
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / "geography.lock"):  # one of several test processes computes, the others read

@@ -12,21 +12,21 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-BASE = {"cranpm", "cranpm.allocator", "cranpm.paths", "cranpm.catalog"}
+BASE = {"cranpm", "cranpm.allocator", "cranpm.paths", "cranpm.registry"}
 """Modules of the standard library's weight that packages may use."""
 
 NO_BASE = {"cranpm", "cranpm.domain", "cranpm.model", "cranpm.paths"}
 
 FRONT = {
     "cranpm.cli",
-    "cranpm.cli_console",
-    "cranpm.cli_physics",
-    "cranpm.cli_data",
-    "cranpm.cli_score",
-    "cranpm.cli_tables",
-    "cranpm.cli_testbed",
-    "cranpm.cli_train",
-    "cranpm.diagnosis",
+    "cranpm.cli.console",
+    "cranpm.cli.physics",
+    "cranpm.cli.data",
+    "cranpm.cli.score",
+    "cranpm.cli.tables",
+    "cranpm.cli.testbed",
+    "cranpm.cli.train",
+    "cranpm.cli.doctor",
     "cranpm.__main__",
 }
 """The command line: the top floor beside the dashboard."""
@@ -43,7 +43,7 @@ ARROWS = {
     "cranpm.baselines": {"cranpm.domain", "cranpm.model", "cranpm.data"},
     "cranpm.forecast": {"cranpm.domain", "cranpm.model", "cranpm.data"},
     "cranpm.verification": {"cranpm.domain", "cranpm.data", "cranpm.baselines", "cranpm.forecast"}
-    | {"cranpm.plot.eaqi"},  # the table of index classes
+    | {"cranpm.domain.eaqi"},  # the table of index classes
     "cranpm.explain": {
         "cranpm.domain",
         "cranpm.data",
@@ -63,7 +63,9 @@ EXTRA = {
         "cranpm.domain",
         "cranpm.__version__",
     },  # carries statistics, channels, the grid
-    "cranpm.training.source": {"cranpm.testbed"},  # trains on the simulated world without storing its days
+    "cranpm.training.batches.source": {
+        "cranpm.testbed"
+    },  # trains on the simulated world without storing its days
 }
 
 FOREIGN = {
@@ -177,7 +179,9 @@ def test_the_check_sees_an_upward_import_inside_a_function(
 ) -> None:
     room = tmp_path / "cranpm" / "domain"
     room.mkdir(parents=True)
-    (room / "bad.py").write_text("def f():\n    from cranpm.data.store import Dataset\n    import torch\n")
+    (room / "bad.py").write_text(
+        "def f():\n    from cranpm.data.store.dataset import Dataset\n    import torch\n"
+    )
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     assert len(violations(room / "bad.py")) == 2
 

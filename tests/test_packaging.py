@@ -46,7 +46,7 @@ def test_every_direct_requirement_is_pinned_inside_its_range() -> None:
 
 def test_python_311_is_supported_and_the_command_is_named_cranpm() -> None:
     assert PROJECT["requires-python"] == ">=3.11"
-    assert PROJECT["scripts"] == {"cranpm": "cranpm.cli:app"}
+    assert PROJECT["scripts"] == {"cranpm": "cranpm.cli.app:app"}
 
 
 def test_one_version_everywhere() -> None:

@@ -17,10 +17,10 @@ from typing import Protocol
 import numpy as np
 
 from cranpm.baselines.climatology import as_day
-from cranpm.data.cams_europe import ENSEMBLE_FORECASTS, EnsembleRun, read_ensemble_run
-from cranpm.data.gridding import place
-from cranpm.data.openers import MissingSourceError
-from cranpm.data.raw import receipts
+from cranpm.data.download.receipts import receipts
+from cranpm.data.readers.cams_europe import ENSEMBLE_FORECASTS, EnsembleRun, read_ensemble_run
+from cranpm.data.readers.openers import MissingSourceError
+from cranpm.data.regrid.gridding import place
 from cranpm.domain import CAMS_CHANNELS, LEAD_DAYS, Domain, Grid
 
 GLOBAL, EUROPE, PERSISTED = "CAMS global forecast", "CAMS Europe ensemble", "CAMS global analysis, persisted"
@@ -36,7 +36,7 @@ _PM25 = [channel.name for channel in CAMS_CHANNELS].index("pm2p5")
 
 
 class CoarseForecasts(Protocol):
-    """What the global rows need of a `cranpm.data.store.Dataset`."""
+    """What the global rows need of a `cranpm.data.store.dataset.Dataset`."""
 
     domain: Domain
     simulated: bool

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cranpm.data.cams import open_cams
-from cranpm.data.daily import daily_values, join_times
-from cranpm.data.encoding import PM2P5_FILL, PM2P5_SCALE
-from cranpm.data.gridding import place
-from cranpm.data.openers import MissingSourceError, OutsideDomainError
+from cranpm.data.readers.cams import open_cams
+from cranpm.data.readers.openers import MissingSourceError, OutsideDomainError
+from cranpm.data.regrid.daily import daily_values, join_times
+from cranpm.data.regrid.gridding import place
+from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.units import check_range
 from cranpm.domain import Domain
 from cranpm.domain.grid import KM_PER_DEGREE

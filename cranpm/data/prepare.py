@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from cranpm.data.elevation import static_fields
-from cranpm.data.encoded_day import EncodedDay
-from cranpm.data.ingredients import Ground, Recipe, make_day
+from cranpm.data.build_day import Ground, Recipe, make_day
+from cranpm.data.download.receipts import Receipt
 from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
-from cranpm.data.observed import OPENAQ, write_observations
-from cranpm.data.openers import MissingSourceError
-from cranpm.data.raw import Receipt
+from cranpm.data.readers.elevation import static_fields
+from cranpm.data.readers.openers import MissingSourceError
 from cranpm.data.regions import is_european
-from cranpm.data.source import DatasetSource, source_statistics
-from cranpm.data.store import Dataset, DatasetWriter
-from cranpm.data.zarr_files import write_atomically
+from cranpm.data.station_tables import OPENAQ, write_observations
+from cranpm.data.store.dataset import Dataset, DatasetWriter
+from cranpm.data.store.encoded_day import EncodedDay
+from cranpm.data.store.source import DatasetSource, source_statistics
+from cranpm.data.store.zarr_files import write_atomically
 from cranpm.domain.splits import Splits
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cranpm.data.source import DaySource
+from cranpm.data.store.source import DaySource
 from cranpm.domain import Statistics, Tile
 from cranpm.explain.direction import DirectionProbe, displacement_score
 from cranpm.explain.interventions import CATALOGUE, Intervention

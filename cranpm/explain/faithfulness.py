@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from cranpm.data.source import DaySource
+from cranpm.data.store.source import DaySource
 from cranpm.domain import Statistics, Tile
 from cranpm.explain.direction import token_means
 from cranpm.explain.tiles import forecast_tile
 from cranpm.forecast.day import ForecastDay, load_day
 from cranpm.model import CranPM, GlobalContext, Trace
-from cranpm.model.bias import squared_distance
+from cranpm.model.layers.bias import squared_distance
 from cranpm.verification.bootstrap import bootstrap_by_day
 
 HIDDEN = 4

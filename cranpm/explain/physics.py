@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch.nn.functional as F
 
-from cranpm.data.source import DaySource
+from cranpm.data.store.source import DaySource
 from cranpm.domain import plan_tiles
 from cranpm.explain import faithfulness, puff
 from cranpm.explain.battery import run_battery
@@ -17,10 +17,10 @@ from cranpm.explain.interventions import CATALOGUE, Intervention
 from cranpm.explain.tiles import block_days, choose_days, choose_mountain_tiles, choose_tiles
 from cranpm.model import CranPM
 from cranpm.model.branches import ElevationBlock
-from cranpm.model.bridge import BridgeLayer
 from cranpm.model.checkpoint import Checkpoint
-from cranpm.model.height import HeightDamping
-from cranpm.model.transport import Transport
+from cranpm.model.extensions.height import HeightDamping
+from cranpm.model.extensions.transport import Transport
+from cranpm.model.layers.bridge import BridgeLayer
 
 Report = Callable[[str, int, int, float | None], None]
 """Stage, done, total, seconds left (None where it is not known)."""

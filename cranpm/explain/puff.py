@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cranpm.data.source import DaySource
+from cranpm.data.store.source import DaySource
 from cranpm.domain import COARSE_CHANNELS, Statistics, channel_index
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.explain.places import choose_places, gaussian, wind_over

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from cranpm.data.source import DaySource, init_times
+from cranpm.data.store.source import DaySource, init_times
 from cranpm.domain import Domain, Splits, Statistics, Tile, TilePlan
 from cranpm.domain.resampling import evenly
 from cranpm.forecast.day import ForecastDay

@@ -16,7 +16,7 @@ from cranpm.data.samples import (
     refuse_missing_land,
     wind_at_tokens,
 )
-from cranpm.data.source import DaySource
+from cranpm.data.store.source import DaySource
 from cranpm.domain import LOCAL_CHANNELS, Domain, Statistics, Tile, channel_index, plan_tiles
 from cranpm.model import GlobalInputs, LocalInputs
 

@@ -31,10 +31,10 @@ from cranpm.forecast.day import ForecastDay
 from cranpm.forecast.intervention_names import HIDDEN_GROUPS, SWITCHES, Step, parse_steps
 from cranpm.model import CranPM
 from cranpm.model.branches import ElevationBlock, GlobalBranch
-from cranpm.model.bridge import BridgeLayer
-from cranpm.model.height import HeightDamping
-from cranpm.model.transport import Transport
-from cranpm.model.windscan import WindScan
+from cranpm.model.extensions.height import HeightDamping
+from cranpm.model.extensions.transport import Transport
+from cranpm.model.layers.bridge import BridgeLayer
+from cranpm.model.layers.windscan import WindScan
 
 Steps = Iterable[tuple[str, float]]
 

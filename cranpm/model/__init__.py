@@ -11,13 +11,13 @@ G n     windows or groups, and tokens in one
 In every attention tensor the last two axes are (query i, key j).
 """
 
-from .bridge import bridge_attention
 from .config import ModelConfig
 from .inputs import GlobalContext, GlobalInputs, LocalInputs, ModelInputError
+from .layers.bridge import bridge_attention
+from .layers.trace import Trace
 from .network import CranPM, add_residual, set_plain_attention
 from .parameters import count_flops, describe_parameters, parameter_groups
 from .presets import PRESETS, get_preset, paper, small, tiny
-from .trace import Trace
 
 __all__ = [
     "PRESETS",

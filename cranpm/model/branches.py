@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .attention import MASKED, DropPath, FeedForward, SelfAttention
-from .bias import NUM_BUCKETS, elevation_bias, raw_strength, relative_bucket_table, spread_offsets
 from .config import ModelConfig
-from .embed import PatchEmbed, Position, sincos_at, token_mean, token_valid
-from .swin import SwinBlock, window_partition, window_unite
-from .trace import Trace
-from .windscan import ScanOrder, WindScan, wind_shuffle, wind_unshuffle
+from .layers.attention import MASKED, DropPath, FeedForward, SelfAttention
+from .layers.bias import NUM_BUCKETS, elevation_bias, raw_strength, relative_bucket_table, spread_offsets
+from .layers.embed import PatchEmbed, Position, sincos_at, token_mean, token_valid
+from .layers.swin import SwinBlock, window_partition, window_unite
+from .layers.trace import Trace
+from .layers.windscan import ScanOrder, WindScan, wind_shuffle, wind_unshuffle
 
 
 class ElevationBlock(nn.Module):

@@ -108,23 +108,25 @@ class ModelConfig:
     """Whether the head gives an offset and factors of x_t and x_{t-1}: most of a day's change is air growing or losing
     what it holds, and a product is learned sooner than rebuilt from sums. Not in the paper; on in `small`, `tiny`."""
     transport: bool = False
-    """Whether the head also gives factors of what the wind carries in (`cranpm.model.transport`): PM2.5 where the air
-    was before, minus PM2.5 here. Not in the paper; on in `small`, `tiny`."""
+    """Whether the head also gives factors of what the wind carries in (`cranpm.model.extensions.transport`):
+    PM2.5 where the air was before, minus PM2.5 here. Not in the paper; on in `small`, `tiny`."""
     path_freedom: float | None = None
     """Longest correction that tokens may give a back trajectory, as a share of its way along the wind (0.5 turns it by
     30 degrees at most); None sets no bound. Not in the paper; 0.5 in `small`, `tiny`."""
     coarse_forecast: bool = False
-    """Whether the global branch's own forecast of the coarse change (`cranpm.model.coarse_forecast`) joins what the
-    head multiplies: what tokens know of tomorrow reaches the map node by node. Not in the paper; in `small`, `tiny`."""
+    """Whether the global branch's own forecast of the coarse change (`cranpm.model.extensions.coarse_forecast`)
+    joins what the head multiplies: what tokens know of tomorrow reaches the map node by node.
+    Not in the paper; in `small`, `tiny`."""
     coarse_amounts: bool = False
     """Whether the head also gives factors of coarse PM2.5 of days t and t-1 (where that is read) at each cell: the
     map and the coarse analysis are two instruments with errors of their own, and know more together. Not in the paper;
     on in `small`, `tiny`."""
     regional_mean: bool = False
-    """Whether the head also gives a factor of today's map averaged over 25 km (`cranpm.model.detail`): it can then
-    change the level of a place and leave its detail. Not in the paper; on in `small`, `tiny`."""
+    """Whether the head also gives a factor of today's map averaged over 25 km (`cranpm.model.extensions.detail`): it
+    can then change the level of a place and leave its detail. Not in the paper; on in `small`, `tiny`."""
     height_damping: bool = False
-    """Whether places above their region change less (`cranpm.model.height`). Not in the paper; in `small`, `tiny`."""
+    """Whether places above their region change less (`cranpm.model.extensions.height`).
+    Not in the paper; in `small`, `tiny`."""
     node_smoothing: float = 0.0
     """Standard deviation of the mean over coarse nodes that joins what neighbouring tokens say of their patches
     [nodes]; 0 leaves edges of 2 degrees in the map. Not in the paper; 2 in `small`, `tiny`."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .attention import init_weights
 from .branches import GlobalBranch, LocalBranch
-from .coarse_forecast import CoarseForecast
 from .config import ModelConfig
-from .decoder import Decoder
-from .detail import regional_mean
-from .embed import place_on_axis, token_centres
-from .fusion import build_fusion
-from .height import HeightDamping
+from .extensions.coarse_forecast import CoarseForecast
+from .extensions.detail import regional_mean
+from .extensions.height import HeightDamping
+from .extensions.transport import Transport, at_cells
 from .inputs import (
     GlobalContext,
     GlobalInputs,
@@ -23,8 +20,11 @@ from .inputs import (
     drop_full_mask,
     pad_global,
 )
-from .trace import BRIDGE_TRACE, Trace
-from .transport import Transport, at_cells
+from .layers.attention import init_weights
+from .layers.decoder import Decoder
+from .layers.embed import place_on_axis, token_centres
+from .layers.fusion import build_fusion
+from .layers.trace import BRIDGE_TRACE, Trace
 
 
 def add_residual(today: Tensor, delta: Tensor, scale: float = 20.0) -> Tensor:

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from .config import ModelConfig
-from .decoder import transposed_channels
+from .extensions.transport import nodes_over
+from .layers.decoder import transposed_channels
 from .network import CranPM
 from .presets import get_preset
-from .transport import nodes_over
 
 
 def describe_parameters(preset: str | ModelConfig) -> dict[str, int]:

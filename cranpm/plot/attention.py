@@ -68,7 +68,7 @@ def look_field(look: Mapping[str, Any], what: str, layer: int = -1, head: int = 
     Parameters
     ----------
     look : mapping
-        From `cranpm.forecast.recorder.read_look`.
+        From `cranpm.forecast.attention.read_look`.
     what : str
         "attention" or "wind_bias" over the coarse tokens; "elevation_bias" over the tile's tokens.
     layer, head : int

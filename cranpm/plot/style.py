@@ -8,7 +8,7 @@ from typing import Any, Literal
 import colorcet
 import numpy as np
 
-from .eaqi import EAQI_CLASSES, EAQI_NOTE, NO_DATA_COLOUR, eaqi_class
+from cranpm.domain.eaqi import EAQI_CLASSES, EAQI_NOTE, NO_DATA_COLOUR, eaqi_class
 
 UNITS = "µg/m³"
 INK = "#243444"

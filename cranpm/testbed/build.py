@@ -19,14 +19,20 @@ import numpy as np
 import pandas as pd
 
 from cranpm.data.errors import StoreError
-from cranpm.data.schema import as_day
-from cranpm.data.store import DatasetWriter, EncodedDay, encode_day
+from cranpm.data.store.dataset import DatasetWriter, EncodedDay, encode_day
+from cranpm.data.store.schema import as_day
 from cranpm.domain import Domain, get_domain
-from cranpm.testbed.downscale import downscaler
-from cranpm.testbed.geography import Geography, load_geography
-from cranpm.testbed.instruments import cams_forecast_like, cams_like, ghap_like, observe_stations, retrieval
-from cranpm.testbed.stations import draw_stations
-from cranpm.testbed.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, DayState, World
+from cranpm.testbed.geography.geography import Geography, load_geography
+from cranpm.testbed.instruments.downscale import downscaler
+from cranpm.testbed.instruments.instruments import (
+    cams_forecast_like,
+    cams_like,
+    ghap_like,
+    observe_stations,
+    retrieval,
+)
+from cranpm.testbed.instruments.stations import draw_stations
+from cranpm.testbed.simulation.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, DayState, World
 
 Progress = Callable[[str, int, int, float | None], None]
 """Called with the stage in words, days done, days asked for, and the seconds left if they are known."""

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from cranpm.testbed.downscale import downscaler
-from cranpm.testbed.instruments import cams_like, retrieval
-from cranpm.testbed.noise import day_number
-from cranpm.testbed.puffs import puff_path
-from cranpm.testbed.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, World
+from cranpm.testbed.instruments.downscale import downscaler
+from cranpm.testbed.instruments.instruments import cams_like, retrieval
+from cranpm.testbed.simulation.noise import day_number
+from cranpm.testbed.simulation.puffs import puff_path
+from cranpm.testbed.simulation.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, World
 
 _OPEN_DAYS = 1024
 """Day files a source keeps mapped; only the windows that are read come into memory."""

@@ -12,17 +12,17 @@ import numpy as np
 import torch
 
 from cranpm.allocator import keep_freed_memory
-from cranpm.data.source import init_times, startable
+from cranpm.data.store.source import init_times, startable
 from cranpm.domain import Domain, get_domain
 from cranpm.model.checkpoint import load_checkpoint
-from cranpm.training.ablations import ablation
-from cranpm.training.cost import Cost, estimate_cost
+from cranpm.training.batches.source import Periods, TrainingData, open_dataset, open_world
 from cranpm.training.job import STATE_FOLDER, Machine, export, is_first_process, run_job
-from cranpm.training.overrides import override
-from cranpm.training.recipes import Recipe, get_recipe
-from cranpm.training.source import Periods, TrainingData, open_dataset, open_world
-from cranpm.training.state import TrainStateError, TrainStates
-from cranpm.training.stopping import STOPPED_EXIT_CODE, TrainingStopped
+from cranpm.training.recipes.ablations import ablation
+from cranpm.training.recipes.overrides import override
+from cranpm.training.recipes.recipes import Recipe, get_recipe
+from cranpm.training.report.cost import Cost, estimate_cost
+from cranpm.training.state.signals import STOPPED_EXIT_CODE, TrainingStopped
+from cranpm.training.state.state import TrainStateError, TrainStates
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,13 +17,13 @@ from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.domain.resampling import central_interval, redraw
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import load_checkpoint
-from cranpm.training.ablations import ABLATIONS, ablation
-from cranpm.training.curve import Curve, read_curves
+from cranpm.training.batches.source import TrainingData
+from cranpm.training.batches.validation import JudgeBatches, judge_batches
+from cranpm.training.fit.losses import land_mse
 from cranpm.training.job import CHECKPOINT_FOLDER, Machine, run_job
-from cranpm.training.judge import JudgeBatches, judge_batches
-from cranpm.training.losses import land_mse
-from cranpm.training.recipes import Recipe
-from cranpm.training.source import TrainingData
+from cranpm.training.recipes.ablations import ABLATIONS, ablation
+from cranpm.training.recipes.recipes import Recipe
+from cranpm.training.report.curve import Curve, read_curves
 
 JUDGE_SEED = 20260101
 """Draws the held-out tiles: the same for all variants and seeds."""
@@ -99,7 +99,7 @@ def compare(
     recipe : Recipe
         What parts are taken out of.
     names : sequence of str
-        Keys of `cranpm.training.ablations.ABLATIONS`; "full" is added where it is missing.
+        Keys of `cranpm.training.recipes.ablations.ABLATIONS`; "full" is added where it is missing.
     out : Path
         One run folder a variant and seed; a run that has its checkpoint is not trained again.
     seeds : sequence of int

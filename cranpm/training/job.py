@@ -22,23 +22,23 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
-from cranpm.data.source import init_times
+from cranpm.data.store.source import init_times
 from cranpm.domain import Statistics
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
-from cranpm.model.coarse_forecast import CoarseForecast
-from cranpm.training.calibration import calibrate_head
-from cranpm.training.card import checkpoint_meta, write_card
-from cranpm.training.curve import draw_learning_curve
-from cranpm.training.health import refuse_non_finite
-from cranpm.training.lock import RunLock
-from cranpm.training.loop import SAVE_EVERY, train
-from cranpm.training.pretrain import LESSON_DAYS, pretrain_global
-from cranpm.training.puffs import Puffs
-from cranpm.training.recipes import Recipe
-from cranpm.training.source import TrainingData, training_days
-from cranpm.training.state import SavedState, TrainStateError, TrainStates
-from cranpm.training.stopping import StopRequest
+from cranpm.model.extensions.coarse_forecast import CoarseForecast
+from cranpm.training.batches.puffs import Puffs
+from cranpm.training.batches.source import TrainingData, training_days
+from cranpm.training.fit.calibration import calibrate_head
+from cranpm.training.fit.health import refuse_non_finite
+from cranpm.training.fit.loop import SAVE_EVERY, train
+from cranpm.training.fit.pretrain import LESSON_DAYS, pretrain_global
+from cranpm.training.recipes.recipes import Recipe
+from cranpm.training.report.card import checkpoint_meta, write_card
+from cranpm.training.report.curve import draw_learning_curve
+from cranpm.training.state.lock import RunLock
+from cranpm.training.state.signals import StopRequest
+from cranpm.training.state.state import SavedState, TrainStateError, TrainStates
 
 STATE_FOLDER, CHECKPOINT_FOLDER = "train_state", "checkpoint"
 

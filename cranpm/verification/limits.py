@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cranpm.plot.eaqi import EAQI_CLASSES, EAQI_NOTE, IndexClass, eaqi_class
+from cranpm.domain.eaqi import EAQI_CLASSES, EAQI_NOTE, IndexClass, eaqi_class
 
 __all__ = [
     "EAQI_CLASSES",

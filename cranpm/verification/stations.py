@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cranpm.data.tables import COMPLEX_TERRAIN
+from cranpm.data.store.tables import COMPLEX_TERRAIN
 from cranpm.domain import REGIONS, Grid
 from cranpm.verification.bootstrap import Interval, skill_interval
 from cranpm.verification.evaluate import Maps
@@ -28,7 +28,7 @@ class StationPairs:
     Parameters
     ----------
     stations, observations : DataFrame
-        As in a dataset (`cranpm.data.tables`).
+        As in a dataset (`cranpm.data.store.tables`).
     grid : Grid
         Fine grid; stations outside are left out.
     """

@@ -12,12 +12,12 @@ import panel as pn
 import panel_material_ui as pmui
 import xarray as xr
 
-from cranpm.plot.eaqi import EAQI_CLASSES, eaqi_class
+from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
 from cranpm.plot.series import SERIES_STYLE, place_series
 
-from ..places import Place, describe_place, forecast_values, series_of
+from ..data.places import Place, describe_place, forecast_values, series_of
+from ..data.store import Store
 from ..state import LEADS, State
-from ..store import Store
 from .look import LookView
 
 WIDTH = 430

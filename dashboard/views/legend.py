@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from cranpm.plot.eaqi import EAQI_CLASSES
+from cranpm.domain.eaqi import EAQI_CLASSES
 from cranpm.plot.style import ColourScale
 
 _BOX = (

@@ -14,11 +14,11 @@ import xarray as xr
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.plot.attention import look_field, look_map, look_mesh, outline_path, wind_arrows
 
-from ..forecasts import Forecasts
-from ..outlines import OutlinesMissingError, outline
+from ..data.forecasts import Forecasts
+from ..data.outlines import OutlinesMissingError, outline
+from ..data.store import Store
 from ..page_thread import in_page
 from ..state import State
-from ..store import Store
 from ..theme import SOFT
 from .problem import without_paths
 

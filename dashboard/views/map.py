@@ -20,7 +20,7 @@ from bokeh.models import ColumnDataSource, CustomJS
 from cranpm.plot.mercator import from_mercator, mercator_extent, to_mercator
 from cranpm.plot.style import ColourScale
 
-from ..outlines import TOWN_ZOOMS
+from ..data.outlines import TOWN_ZOOMS
 from .map_layers import NO_TILES, MapLayers
 
 STATIC = Path(__file__).parent.parent / "static"

@@ -41,8 +41,8 @@ def python_snippet(state: State) -> str:
     return "\n".join(lines) + at
 
 
-_IMPORT_DATA = "from cranpm.catalog import find_dataset\nfrom cranpm.data.store import Dataset"
-_IMPORT_FORECAST = "from cranpm.forecast.command import forecast"
+_IMPORT_DATA = "from cranpm.registry import find_dataset\nfrom cranpm.data.store.dataset import Dataset"
+_IMPORT_FORECAST = "from cranpm.forecast.api import forecast"
 
 
 def command_snippet(state: State) -> str:

@@ -19,14 +19,14 @@ from cranpm.baselines.cams import (
     europe_rows,
     global_rows,
 )
-from cranpm.data.cams_europe import read_ensemble_run
-from cranpm.data.daily import MissingHoursError
-from cranpm.data.fetch import choose_sources, fetch, make_plan
+from cranpm.data.download.fetch import choose_sources, fetch, make_plan
 from cranpm.data.manifest import load_manifest
-from cranpm.data.openers import MissingSourceError, NotThisProductError, TimeAxisError, WrongGridError
-from cranpm.data.rehearsal import Rehearsal
-from cranpm.data.rehearsal_cams import LEVEL, cams_europe_file
-from cranpm.data.rehearsal_files import plane
+from cranpm.data.mock_providers.cams import LEVEL, cams_europe_file
+from cranpm.data.mock_providers.files import plane
+from cranpm.data.mock_providers.server import Rehearsal
+from cranpm.data.readers.cams_europe import read_ensemble_run
+from cranpm.data.readers.openers import MissingSourceError, NotThisProductError, TimeAxisError, WrongGridError
+from cranpm.data.regrid.daily import MissingHoursError
 from cranpm.domain import CAMS_CHANNELS, domain_from_corner
 from cranpm.verification.evaluate import evaluate
 
@@ -93,7 +93,7 @@ def test_an_analysis_another_run_and_half_a_run_are_no_forecast(tmp_path: Path) 
 def test_another_grid_is_refused(tmp_path: Path) -> None:
     import xarray as xr
 
-    from cranpm.data.openers import open_lazily
+    from cranpm.data.readers.openers import open_lazily
 
     (dataset,) = open_lazily(written(tmp_path))
     thinned: xr.Dataset = dataset.isel(latitude=slice(None, None, 4), longitude=slice(None, None, 4)).load()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cranpm.data.store import DatasetWriter
+from cranpm.data.store.dataset import DatasetWriter
 from cranpm.domain import DAY_CHANNELS, Domain, Statistics, domain_from_corner, get_domain
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pytest
 from cranpm.domain import get_domain, plan_tiles
 from dashboard import pages
 from dashboard.app import Explorer
-from dashboard.forecasts import Forecasts, tiles_in_view
+from dashboard.data.forecasts import Forecasts, tiles_in_view
+from dashboard.data.store import Store
 from dashboard.state import State
-from dashboard.store import Store
 
 SHAPE = get_domain("alps").fine.shape
 

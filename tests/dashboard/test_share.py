@@ -34,7 +34,7 @@ def test_the_python_makes_the_array_on_the_map(state: State, layer: str, capsys:
 
 
 def test_the_command_line_is_understood(state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from cranpm.cli import app
+    from cranpm.cli.app import app
 
     monkeypatch.chdir(tmp_path)
     _, *words = shlex.split(command_snippet(state))

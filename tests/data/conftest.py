@@ -1,4 +1,4 @@
-"""Lets the tests of this folder import their helpers (mini_dataset, zoo); a small dataset for those of the store."""
+"""Lets the tests below import their helpers (mini_dataset, corrupt_inputs); a small dataset for those of the store."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import mini_dataset as mini
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE / "corrupt_inputs")]
+import mini_dataset as mini  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cranpm.data.store import DatasetWriter
+from cranpm.data.store.dataset import DatasetWriter
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, domain_from_corner
 
 DOMAIN = domain_from_corner("mini", "Mini Alps", north=47.0, west=7.0, coarse_rows=16, coarse_cols=24)

@@ -12,9 +12,9 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cranpm.data.era5 import daily_coarse, open_era5
-from cranpm.data.ghap import read_ghap_day
-from cranpm.data.layout import standardise
+from cranpm.data.readers.era5 import daily_coarse, open_era5
+from cranpm.data.readers.ghap import read_ghap_day
+from cranpm.data.readers.layout import standardise
 from cranpm.domain import Grid, domain_from_corner
 
 DOMAIN = domain_from_corner("meta", "Meta", north=47.0, west=9.0, coarse_rows=8, coarse_cols=8)

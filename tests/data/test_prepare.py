@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cranpm.data.density import air_density, to_concentration
-from cranpm.data.fetch import NEEDED, choose_sources, fetch, make_plan
-from cranpm.data.ingredients import Recipe
+from cranpm.data.build_day import Recipe
+from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
+from cranpm.data.download.receipts import receipt_path
 from cranpm.data.manifest import load_manifest
-from cranpm.data.openers import DataFileError, MissingSourceError, OutsideDomainError
+from cranpm.data.mock_providers.files import plane
+from cranpm.data.mock_providers.server import Rehearsal
 from cranpm.data.prepare import prepare, training_days
-from cranpm.data.raw import receipt_path
-from cranpm.data.rehearsal import Rehearsal
-from cranpm.data.rehearsal_files import plane
-from cranpm.data.source import DatasetSource, init_times
-from cranpm.data.store import Dataset
+from cranpm.data.readers.openers import DataFileError, MissingSourceError, OutsideDomainError
+from cranpm.data.regrid.density import air_density, to_concentration
+from cranpm.data.store.dataset import Dataset
+from cranpm.data.store.source import DatasetSource, init_times
 from cranpm.domain import DAY_CHANNELS, ERA5_CHANNELS
 from cranpm.domain.splits import Splits
 

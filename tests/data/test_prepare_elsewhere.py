@@ -9,15 +9,15 @@ import mini_dataset as mini
 import numpy as np
 import pytest
 
-from cranpm.data.fetch import NEEDED, choose_sources, fetch, make_plan
-from cranpm.data.ingredients import Recipe
+from cranpm.data.build_day import Recipe
+from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.live import LIVE_TARGET, SHIFT
 from cranpm.data.manifest import load_manifest
+from cranpm.data.mock_providers.cams import LEVEL
+from cranpm.data.mock_providers.files import plane
+from cranpm.data.mock_providers.server import Rehearsal
 from cranpm.data.prepare import _label, prepare
-from cranpm.data.rehearsal import Rehearsal
-from cranpm.data.rehearsal_cams import LEVEL
-from cranpm.data.rehearsal_files import plane
-from cranpm.data.store import Dataset
+from cranpm.data.store.dataset import Dataset
 from cranpm.domain import CAMS_CHANNELS, Domain, domain_from_corner
 
 DELHI = domain_from_corner("delhi", "Delhi", north=30.0, west=76.0, coarse_rows=8, coarse_cols=8)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from cranpm.data.encoding import decode_pm2p5
 from cranpm.data.samples import (
     MissingInputError,
     bilinear,
@@ -13,6 +12,7 @@ from cranpm.data.samples import (
     refuse_missing_land,
     wind_at_tokens,
 )
+from cranpm.data.store.encoding import decode_pm2p5
 from cranpm.domain import DAY_CHANNELS, EUROPE, Statistics, channel_index, domain_from_corner
 
 SMALL = domain_from_corner("small", "Small", north=50.0, west=0.0, coarse_rows=56, coarse_cols=56)

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from cranpm.cli import app
+from cranpm.cli.app import app
 from cranpm.explain.pictures import interval_figure
 from cranpm.explain.report import interval_text, markdown, verdicts
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cranpm.data.source import DatasetSource
+from cranpm.data.store.source import DatasetSource
 from cranpm.domain import DAY_CHANNELS, Statistics, domain_from_corner
 from cranpm.forecast.day import load_day
 from cranpm.model import CranPM, tiny

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from cranpm.data.encoding import decode_pm2p5
 from cranpm.data.samples import MissingInputError
-from cranpm.data.source import DatasetSource
+from cranpm.data.store.encoding import decode_pm2p5
+from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import ForecastCancelledError, choose_device, run_forecast

@@ -9,8 +9,8 @@ import torch
 
 from cranpm.domain.normalise import PM_SCALE
 from cranpm.model import CranPM, add_residual, bridge_attention, paper, set_plain_attention, small, tiny
-from cranpm.model.detail import regional_mean
-from cranpm.model.transport import at_cells
+from cranpm.model.extensions.detail import regional_mean
+from cranpm.model.extensions.transport import at_cells
 
 ABLATIONS = {
     "R1 no cross-scale attention": {

@@ -8,8 +8,8 @@ import math
 import pytest
 import torch
 
-from cranpm.model import bias, trace, windscan
-from cranpm.model.bias import (
+from cranpm.model.layers import bias, trace, windscan
+from cranpm.model.layers.bias import (
     elevation_bias,
     relative_bucket,
     relative_bucket_table,
@@ -17,7 +17,7 @@ from cranpm.model.bias import (
     wind_bias,
     wind_direction_cosine,
 )
-from cranpm.model.windscan import WindScan, nearest_sector, upwind_orders, wind_shuffle, wind_unshuffle
+from cranpm.model.layers.windscan import WindScan, nearest_sector, upwind_orders, wind_shuffle, wind_unshuffle
 
 
 @pytest.mark.parametrize("module", [bias, windscan, trace])

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cranpm.plot.eaqi import EAQI_CLASSES, NO_DATA_COLOUR, eaqi_class
+from cranpm.domain.eaqi import EAQI_CLASSES, NO_DATA_COLOUR, eaqi_class
 from cranpm.plot.style import SCALES, scale_for
 
 

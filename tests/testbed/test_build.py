@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cranpm.data.store import Dataset, StoreError
-from cranpm.data.tables import STATION_COLUMNS
+from cranpm.data.store.dataset import Dataset, StoreError
+from cranpm.data.store.tables import STATION_COLUMNS
 from cranpm.domain import ERA5_CHANNELS, domain_from_corner
 from cranpm.testbed import build
-from cranpm.testbed.geography import load_geography
-from cranpm.testbed.stations import NETWORK_COUNTRIES, draw_stations
-from cranpm.testbed.world import BLOCK_DAYS, DEFAULT_SEED, DayState, World
+from cranpm.testbed.geography.geography import load_geography
+from cranpm.testbed.instruments.stations import NETWORK_COUNTRIES, draw_stations
+from cranpm.testbed.simulation.world import BLOCK_DAYS, DEFAULT_SEED, DayState, World
 
 DOMAIN = domain_from_corner("piedmont", "Piedmont", north=46.0, west=7.0, coarse_rows=8, coarse_cols=12)
 _TYPICAL = {"t2m": 275.0, "sp": 95e3, "t": 265.0, "q": 1e-3, "z": 1e4}

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from cranpm.testbed.chemistry import TracerState
-from cranpm.testbed.geography import Geography
-from cranpm.testbed.history import History, simulate
-from cranpm.testbed.noise import day_number
-from cranpm.testbed.weather import Forcing
-from cranpm.testbed.world import World
+from cranpm.testbed.geography.geography import Geography
+from cranpm.testbed.simulation.chemistry import TracerState
+from cranpm.testbed.simulation.history import History, simulate
+from cranpm.testbed.simulation.noise import day_number
+from cranpm.testbed.simulation.weather import Forcing
+from cranpm.testbed.simulation.world import World
 
 SEED = 20260101
 

@@ -10,12 +10,12 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from cranpm.cli import app
-from cranpm.data.source import source_statistics
-from cranpm.data.station_days import StationDays
+from cranpm.cli.app import app
+from cranpm.data.store.source import source_statistics
+from cranpm.data.store.station_days import StationDays
 from cranpm.domain import domain_from_corner
-from cranpm.training.recipes import Recipe, tiny
-from cranpm.training.smallest import smallest
+from cranpm.training.recipes.debug import smallest
+from cranpm.training.recipes.recipes import Recipe, tiny
 
 
 class DecayingWorld:

@@ -16,16 +16,16 @@ import pytest
 import torch
 
 from cranpm.data.sampler import TileSampler
-from cranpm.data.store import Dataset, DatasetWriter
+from cranpm.data.store.dataset import Dataset, DatasetWriter
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, Statistics, domain_from_corner
 from cranpm.domain.normalise import compute_statistics
 from cranpm.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from cranpm.training import source as source_module
-from cranpm.training.ablations import ABLATIONS, ablation
-from cranpm.training.overrides import override
-from cranpm.training.recipes import Recipe, paper, small, tiny
-from cranpm.training.smallest import SMALLEST
-from cranpm.training.source import check_statistics, open_dataset
+from cranpm.training.batches import source as source_module
+from cranpm.training.batches.source import check_statistics, open_dataset
+from cranpm.training.recipes.ablations import ABLATIONS, ablation
+from cranpm.training.recipes.debug import SMALLEST
+from cranpm.training.recipes.overrides import override
+from cranpm.training.recipes.recipes import Recipe, paper, small, tiny
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = domain_from_corner("mini", "Mini", north=48.0, west=6.0, coarse_rows=14, coarse_cols=14)
@@ -146,7 +146,7 @@ def test_no_file_of_a_test_day_is_opened_and_validation_days_only_by_validation(
 
 
 def test_without_validation_only_training_days_are_opened(dataset, monkeypatch):
-    from cranpm.training.batches import TrainingDays
+    from cranpm.training.batches.batches import TrainingDays
 
     recipe, read = override(tiny(), [*TINY, "station_weight=0"]), set()
     data = open_dataset(str(dataset), recipe)
@@ -261,7 +261,7 @@ def test_a_store_too_short_or_without_honest_statistics_is_refused(dataset, tmp_
 
 
 def test_an_address_gives_the_same_samples_as_a_folder(dataset):
-    from cranpm.training.batches import make_batch
+    from cranpm.training.batches.batches import make_batch
 
     recipe = override(tiny(), [*TINY, "station_weight=0.1"])
     batches = []
@@ -336,11 +336,11 @@ def test_training_on_the_world_needs_torch_numpy_lightning_and_safetensors_only(
         runpy.run_path("scripts/train_bare.py", run_name="__main__")
     except SystemExit as done:
         assert done.code in (0, None)
-    import cranpm.testbed.source, cranpm.testbed.geography, cranpm.training.loop
-    from cranpm.training.curve import draw_learning_curve
+    import cranpm.testbed.source, cranpm.testbed.geography.geography, cranpm.training.fit.loop
+    from cranpm.training.report.curve import draw_learning_curve
     from pathlib import Path
     assert not draw_learning_curve(Path("."), Path("never.svg"))
-    print(len(cranpm.training.loop._loggers(Path({str(tmp_path)!r}))), "loggers")
+    print(len(cranpm.training.fit.loop._loggers(Path({str(tmp_path)!r}))), "loggers")
     """
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],

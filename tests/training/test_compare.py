@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.compare import Comparison, compare
 from cranpm.training.job import Machine
-from cranpm.training.source import TrainingData
 
 
 @pytest.fixture(scope="module")

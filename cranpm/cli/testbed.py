@@ -1,0 +1,132 @@
+"""``cranpm testbed ...``: build, describe and export the simulated Europe."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cranpm.cli.console import bar, console, plain_errors, stages
+
+testbed_app = typer.Typer(no_args_is_help=True, help="The simulated Europe that ships with the product.")
+
+Region = Annotated[str, typer.Option(help="europe, or a small region: alps, silesia.")]
+Out = Annotated[Path, typer.Option(help="Folder for the table (Markdown and JSON).")]
+
+
+@testbed_app.command()
+def build(
+    days: Annotated[int, typer.Option(min=1, help="Number of days.")],
+    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
+    out: Annotated[Path | None, typer.Option(help="Dataset folder; default: data/testbed.")] = None,
+    region: Region = "europe",
+    json_progress: Annotated[bool, typer.Option(help="One JSON object a line instead of a bar.")] = False,
+) -> None:
+    """Build simulated days (real geography, simulated weather and chemistry) into a dataset folder."""
+    from cranpm import paths
+
+    target = out or paths.testbed_dir()
+    with plain_errors():
+        from cranpm.testbed.build import build_testbed
+
+        as_json_to = sys.stdout if json_progress else None
+        with stages(f"Testbed {region}", unit="days", as_json_to=as_json_to) as progress:
+            build_testbed(target, start, days, domain=region, progress=progress)
+    if not json_progress:
+        console.print(f"{days} simulated days from {start} are in [bold]{target}[/].")
+
+
+@testbed_app.command()
+def report(
+    out: Out = Path("docs/results"),
+    days: Annotated[int, typer.Option(min=30, help="Days to simulate; a year for published figures.")] = 365,
+    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2018-01-01",
+    region: Region = "europe",
+) -> None:
+    """Compare statistics of the simulated world with real ones: testbed_report.md and .json."""
+    with plain_errors(), bar("Simulating", unit="days") as progress:
+        from cranpm.domain import get_domain
+        from cranpm.testbed.geography.geography import load_geography
+        from cranpm.testbed.simulation.world import DEFAULT_SEED
+        from cranpm.testbed.studies.report import world_report
+
+        geography = load_geography(get_domain(region))
+        result = world_report(
+            geography,
+            seed=DEFAULT_SEED,
+            start=start,
+            days=days,
+            progress=lambda done, total: progress(done, total, None),
+        )
+        out.mkdir(parents=True, exist_ok=True)
+        result.write(out / "testbed_report.md")
+    console.print(f"Wrote {out / 'testbed_report.md'}")
+
+
+@testbed_app.command()
+def ladder(
+    out: Out = Path("docs/results"),
+    training_days: Annotated[
+        int, typer.Option(min=60, help="Days that climatology and damping are fitted on.")
+    ] = 365,
+    days: Annotated[int, typer.Option(min=30, help="Days the forecasts are drawn from.")] = 360,
+    every: Annotated[int, typer.Option(min=1, help="A forecast every n-th day.")] = 15,
+    region: Region = "europe",
+) -> None:
+    """Score what can be predicted, from persistence to the true weather: testbed_ladder.md and .json."""
+    with plain_errors():
+        from cranpm.domain import get_domain
+        from cranpm.testbed.geography.geography import load_geography
+        from cranpm.testbed.simulation.world import DEFAULT_SEED
+        from cranpm.testbed.studies.ladder import run_ladder
+
+        geography = load_geography(get_domain(region))
+        result = run_ladder(
+            geography,
+            seed=DEFAULT_SEED,
+            training_days=training_days,
+            days=days,
+            every=every,
+            progress=lambda message: console.print(message, highlight=False),
+        )
+        out.mkdir(parents=True, exist_ok=True)
+        result.write(out / "testbed_ladder.md")
+    console.print(f"Wrote {out / 'testbed_ladder.md'}")
+
+
+@testbed_app.command()
+def statistics(
+    dataset: Annotated[str | None, typer.Option(help="Name or folder; default: the testbed.")] = None,
+    start: Annotated[str, typer.Option(help="First training day.")] = "2017-01-01",
+    stop: Annotated[str, typer.Option(help="Last training day.")] = "2020-12-31",
+) -> None:
+    """Compute channel statistics from a dataset's training days and keep them in it."""
+    with plain_errors():
+        import numpy as np
+
+        from cranpm import registry
+        from cranpm.data.store.dataset import Dataset, DatasetWriter
+        from cranpm.data.store.source import DatasetSource, source_statistics
+
+        entry = registry.find_dataset(dataset)
+        source = DatasetSource(Dataset.open(entry.path))
+        days = [d for d in source.days if np.datetime64(start) <= d <= np.datetime64(stop)]
+        found = source_statistics(source, days)
+        with DatasetWriter.open(entry.path) as writer:
+            writer.write_statistics(found)
+    console.print(f"Statistics of {len(days)} days ({found.period}) are in {entry.path}.")
+
+
+@testbed_app.command("export-geography")
+def export_geography(
+    out: Annotated[Path, typer.Option(help="FILE.npz, under 40 MB.")], region: Region = "europe"
+) -> None:
+    """Write the geography as one file, for machines that have only torch and NumPy."""
+    with plain_errors():
+        from cranpm.domain import get_domain
+        from cranpm.testbed.geography.geography import export_geography as export
+
+        export(out, get_domain(region))
+    console.print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")

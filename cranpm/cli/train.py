@@ -1,0 +1,123 @@
+"""``cranpm train``: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cranpm.cli.console import console, plain_errors
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the run: state, logs, learning curve, checkpoint.")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="paper, small, refine or tiny; default small, or that of the run on --resume."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="name=value, such as --set model.wind_bias=false --set steps=200."),
+    ] = None,
+    ablation: Annotated[
+        str | None, typer.Option(help="Take a part out (Table 3): R1..R8, fusion-film, ...")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Dataset to train on: a folder, a name, or any fsspec address.")
+    ] = None,
+    world: Annotated[
+        Path | None, typer.Option(help="Folder of simulated days; missing ones are simulated.")
+    ] = None,
+    geography: Annotated[
+        Path | None, typer.Option(help="Exported geography file, for machines with torch and NumPy only.")
+    ] = None,
+    region: Annotated[str, typer.Option(help="Domain of --world: europe, alps, silesia.")] = "europe",
+    simulate: Annotated[
+        list[str] | None, typer.Option(help="START:DAYS to simulate into --world; may be given again.")
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(help="Checkpoint (name or folder) to begin with; its statistics are kept, too."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where the run stopped.")] = False,
+    export: Annotated[
+        bool, typer.Option("--export", help="Only write the checkpoint of the newest saved state.")
+    ] = False,
+    devices: Annotated[int, typer.Option(min=1, help="Devices (processes) of this machine.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=0, help="CPU threads of each process; 0 leaves it to PyTorch.")
+    ] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Reading processes for each device.")] = 1,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="End properly after this long (the schedule keeps its steps).")
+    ] = None,
+    save_every: Annotated[int, typer.Option(min=1, help="Steps between saved states.")] = 100,
+    validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 200,
+    validation_days: Annotated[
+        int, typer.Option(min=1, help="Days of the validation split to judge on.")
+    ] = 24,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost here.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: machine-readable.")] = False,
+) -> None:
+    """Train a network. Exit code 75 after SIGTERM or Ctrl-C: the state is saved, go on with --resume."""
+    with plain_errors():
+        from cranpm.training.command import TrainCommand
+        from cranpm.training.job import Machine
+
+        command = TrainCommand(
+            out=out,
+            recipe=recipe,
+            settings=tuple(settings or ()),
+            ablation=ablation,
+            data=None if data is None else _dataset(data),
+            world=world,
+            geography=geography,
+            region=region,
+            simulate=tuple(simulate or ()),
+            start_from=None if start_from is None else _checkpoint(start_from),
+            resume=resume,
+            export_only=export,
+            threads=threads,
+            machine=Machine(
+                devices=devices,
+                nodes=nodes,
+                workers=workers,
+                save_every=save_every,
+                validate_every=validate_every,
+                validation_days=validation_days,
+                max_minutes=max_minutes,
+            ),
+        )
+        if dry_run:
+            cost = command.price()
+            if as_json:
+                print(json.dumps(cost.to_dict(), indent=2))
+                return
+            for line in cost.lines():
+                console.print(line, highlight=False)
+            return
+        code = command.run(report=_say)
+    if code:
+        raise typer.Exit(code)
+
+
+def _dataset(name: str) -> str:
+    """Names of datasets on this machine become folders; addresses stay."""
+    if "://" in name or "::" in name:
+        return name
+    from cranpm import registry
+
+    return str(registry.find_dataset(name).path)
+
+
+def _checkpoint(name: str) -> Path:
+    from cranpm import registry
+
+    return registry.find_checkpoint(name).path
+
+
+def _say(line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,204 @@
+"""The Climate and the Atmosphere Data Store through ECMWF's client: credentials, cost, waiting, the result's address.
+
+One account serves both stores, but a settings file holds the address of one: the address is therefore always given
+here, and only the key comes from the environment or the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import requests
+
+from cranpm.data.download.download import AccessRefusedError, DownloadError
+from cranpm.data.download.endpoints import endpoint
+from cranpm.data.store.zarr_files import write_atomically
+
+log = logging.getLogger(__name__)
+
+STORES = {
+    "cds": "https://cds.climate.copernicus.eu/api",
+    "ads": "https://ads.atmosphere.copernicus.eu/api",
+}
+
+
+class MissingCredentialsError(AccessRefusedError):
+    """No key, or one of a kind that no longer works."""
+
+
+class LicenceError(AccessRefusedError):
+    """The licence of the data has not been accepted yet."""
+
+
+class RequestRefusedError(DownloadError):
+    """The store cannot or will not answer this request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a request costs, in the store's own units (about: fields); None where the store does not say."""
+
+    cost: float | None
+    limit: float | None
+
+    @property
+    def too_much(self) -> bool:
+        return self.cost is not None and self.limit is not None and self.cost > self.limit
+
+    def __str__(self) -> str:
+        if self.cost is None:
+            return "cost unknown"
+        return f"cost {self.cost:g}" + ("" if self.limit is None else f" of {self.limit:g} allowed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asset:
+    """A result that waits to be downloaded."""
+
+    url: str
+    size: int
+
+
+def find_key() -> str:
+    """The personal access token: ``ECMWF_DATASTORES_KEY``, ``CDSAPI_KEY``, or the files of either client.
+
+    Raises
+    ------
+    MissingCredentialsError
+        Saying where to get one and where to put it.
+    """
+    files = {
+        "ECMWF_DATASTORES_RC_FILE": "~/.ecmwfdatastoresrc",
+        "CDSAPI_RC": "~/.cdsapirc",
+    }
+    key = os.environ.get("ECMWF_DATASTORES_KEY") or os.environ.get("CDSAPI_KEY") or ""
+    for variable, default in files.items():
+        path = Path(os.environ.get(variable, default)).expanduser()
+        if not key and path.is_file():
+            settings = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+            key = settings.get("key", "").strip()
+    if not key:
+        msg = (
+            "No key for the Copernicus data stores. Make a free ECMWF account at https://cds.climate.copernicus.eu, "
+            "copy the personal access token of your profile page, and put it into ~/.ecmwfdatastoresrc as a line "
+            "'key: TOKEN' (or into the environment as ECMWF_DATASTORES_KEY)."
+        )
+        raise MissingCredentialsError(msg)
+    if ":" in key:
+        msg = (
+            "The key has the old form UID:KEY, which the stores no longer answer. Copy the personal access token of "
+            "https://cds.climate.copernicus.eu/profile in its place."
+        )
+        raise MissingCredentialsError(msg)
+    return key
+
+
+class DataStore:
+    """One of the two stores.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds between tries when the store is busy; also the longest pause between looks at a waiting request.
+    """
+
+    def __init__(self, store: Literal["cds", "ads"], *, patience: float = 60.0, tries: int = 10) -> None:
+        try:  # imported late: the client is only needed by those who download
+            from ecmwf.datastores import Client
+        except ImportError as error:
+            msg = "ERA5 and CAMS are fetched with ECMWF's client: run 'pip install cranpm-explorer[data]'."
+            raise DownloadError(msg) from error
+
+        self.store = store
+        self._address = endpoint(STORES[store])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it warns when the store's messages cannot be read
+            self._client = Client(
+                url=self._address,
+                key=find_key(),
+                progress=False,
+                sleep_max=patience,
+                retry_after=patience,
+                maximum_tries=tries,
+                timeout=60,
+            )
+
+    def estimate(self, dataset: str, request: dict[str, Any]) -> Cost:
+        """What the store would charge, asked before anything is submitted."""
+        answer = self._ask(dataset, lambda: self._client.estimate_costs(dataset, request))
+        cost, limit = (answer.get(key) for key in ("cost", "limit"))
+        return Cost(
+            cost=None if cost is None else float(cost),
+            limit=None if limit is None else float(limit),
+        )
+
+    def result(self, dataset: str, request: dict[str, Any], ticket: Path) -> Asset:
+        """Submit a request, or find the one submitted before, and wait for its result.
+
+        Parameters
+        ----------
+        ticket : Path
+            Remembers the request's number, so that a program that was stopped asks for the same result again instead
+            of queueing twice.
+        """
+        digest = hashlib.sha256(json.dumps([dataset, request], sort_keys=True).encode()).hexdigest()
+        remote = self._remembered(ticket, digest)
+        if remote is None:
+            remote = self._ask(dataset, lambda: self._client.submit(dataset, request))
+            content = json.dumps({"request_id": remote.request_id, "digest": digest}).encode()
+            write_atomically(ticket, content)
+        try:
+            results = self._ask(dataset, remote.get_results)
+        except RequestRefusedError:
+            ticket.unlink(missing_ok=True)  # asking again must not meet the same refusal
+            raise
+        return Asset(url=results.location, size=results.content_length)
+
+    def _remembered(self, ticket: Path, digest: str) -> Any:
+        try:
+            note = json.loads(ticket.read_text())
+            if note["digest"] != digest:
+                return None
+            remote = self._client.get_remote(note["request_id"])
+            return remote if remote.status in ("accepted", "running", "successful") else None
+        except (OSError, ValueError, KeyError, requests.RequestException):
+            return None  # never asked, or the store has forgotten it
+
+    def _ask(self, dataset: str, what: Callable[[], Any]) -> Any:
+        """Call the client; its errors become ours, with the way out in them."""
+        from ecmwf.datastores.processing import ProcessingFailedError
+
+        try:
+            return what()
+        except ProcessingFailedError as error:
+            raise RequestRefusedError(f"{dataset}: the store could not make the file: {error}") from error
+        except requests.HTTPError as error:
+            raise self._refusal(dataset, error) from error
+        except requests.RequestException as error:
+            msg = f"{dataset}: {self._address} does not answer ({type(error).__name__}). Run the same command again."
+            raise DownloadError(msg) from error
+
+    def _refusal(self, dataset: str, error: requests.HTTPError) -> DownloadError:
+        status = error.response.status_code if error.response is not None else 0
+        text = " ".join(str(error).split())
+        page = f"{STORES[self.store].removesuffix('/api')}/datasets/{dataset}"
+        if "licen" in text.lower():
+            msg = f"{dataset}: its licence is not accepted yet. Accept it once at {page}?tab=download, then go on."
+            return LicenceError(msg)
+        if status in (401, 403):
+            msg = (
+                f"{dataset}: the store does not accept the key ({status}): expired or mistyped. Copy the token of "
+                f"{STORES[self.store].removesuffix('/api')}/profile again. The store said: {text[:200]}"
+            )
+            return MissingCredentialsError(msg)
+        if status == 404:
+            return RequestRefusedError(f"{dataset}: the store knows no such dataset (404). See {page}.")
+        return RequestRefusedError(f"{dataset}: the store refuses the request: {text[:400]}")

@@ -1,0 +1,302 @@
+"""One file over HTTP: resumed where it broke off, checked, and put in place in one step.
+
+The bytes so far lie in ``.NAME.part``, what they are part of in ``.NAME.part.json``. A process that is killed at any
+byte leaves both, and the next one goes on from there, provided that the server still has the same file.
+pooch and the Copernicus client download too, but begin again after a kill: too much for a 3 GB month.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+
+from cranpm.data.readers.openers import DataFileError
+from cranpm.data.store.zarr_files import write_atomically
+
+log = logging.getLogger(__name__)
+
+BLOCK = 2**20
+LONGEST_WAIT = 300.0
+"""Seconds; a server that asks for more is asked again after this."""
+
+FIRST_WAIT = 2.0
+"""Seconds before a busy server is asked again, doubled each time."""
+
+_MOMENT = 1e9
+"""Seconds; more than this is a time since 1970."""
+
+BUSY = (408, 429, 500, 502, 503, 504)
+_BROKEN = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError)
+
+Progress = Callable[[int, int | None], None]
+"""Called with bytes there and bytes in all (None: the server does not say)."""
+
+
+class DownloadError(RuntimeError):
+    """A file that could not be fetched; what is there is kept, and running again goes on from it."""
+
+
+class NotThereError(DownloadError):
+    """The server has no such file."""
+
+
+class AccessRefusedError(DownloadError):
+    """The server does not let this person have the file."""
+
+
+class WrongContentError(DownloadError, DataFileError):
+    """What came is not what was announced: another size, another hash, a web page."""
+
+
+class DownloadLockedError(DownloadError):
+    """Another process is fetching the same file."""
+
+
+def download(
+    url: str,
+    target: str | Path,
+    *,
+    session: requests.Session,
+    hash: str | None = None,
+    size: int | None = None,
+    accept: Callable[[Path], Any] | None = None,
+    progress: Progress | None = None,
+    tries: int = 8,
+    first_wait: float | None = None,
+    timeout: float = 60.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Path:
+    """Fetch a file, or what is still missing of it.
+
+    Parameters
+    ----------
+    hash : str, optional
+        ``md5:...`` or ``sha256:...`` that the whole file must have.
+    size : int, optional
+        Bytes that it must have, where the server's own word is not enough.
+    accept : callable, optional
+        Given the finished part before it is put in place; raises `DataFileError` if it is not what was wanted.
+    tries : int
+        Failures in a row without a new byte before giving up.
+    first_wait : float
+        Seconds before the second try, doubled each time; a ``Retry-After`` of the server counts more.
+
+    Returns
+    -------
+    Path
+        ``target``, complete and checked.
+
+    Raises
+    ------
+    DownloadError
+        Or one of its kinds, saying what was expected, what came and what to do.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    with part.open("ab") as file, _only_one(file, target):
+        for attempt in (1, 2):
+            total = _transfer(
+                url, file, part, session, size, progress, tries=tries, timeout=timeout, sleep=sleep,
+                first_wait=FIRST_WAIT if first_wait is None else first_wait,
+            )  # fmt: skip
+            os.fsync(file.fileno())
+            try:
+                _check(part, target.name, total if size is None else size, hash, accept)
+                break
+            except DataFileError as error:
+                file.truncate(0)
+                if attempt == 2:
+                    raise
+                log.warning("%s; it is fetched once more from the beginning.", str(error).rstrip("."))
+        os.replace(part, target)
+    _note(part).unlink(missing_ok=True)
+    return target
+
+
+def _transfer(
+    url: str,
+    file: Any,
+    part: Path,
+    session: requests.Session,
+    size: int | None,
+    progress: Progress | None,
+    *,
+    tries: int,
+    first_wait: float,
+    timeout: float,
+    sleep: Callable[[float], None],
+) -> int | None:
+    """Append to the part until the server has no more; returns the size it announced."""
+    failures, wait = 0, first_wait
+    while True:
+        before, problem, pause = _length(file), "", wait
+        try:
+            done, total, problem, asked = _one_response(url, file, part, session, size, progress, timeout)
+            if done:
+                return total
+            pause = wait if asked is None else asked
+        except _BROKEN as error:
+            problem = f"the connection broke ({type(error).__name__})"
+        moved = _length(file) > before
+        failures, wait = (1, first_wait) if moved else (failures + 1, min(wait * 2, LONGEST_WAIT))
+        if failures >= tries:
+            msg = f"{part.name[1:-5]}: {problem}, {tries} times without progress. Run the same command again later."
+            raise DownloadError(msg)
+        log.warning("%s: %s; trying again in %.0f s.", part.name[1:-5], problem, min(pause, LONGEST_WAIT))
+        sleep(min(pause, LONGEST_WAIT))
+
+
+def _one_response(
+    url: str,
+    file: Any,
+    part: Path,
+    session: requests.Session,
+    size: int | None,
+    progress: Progress | None,
+    timeout: float,
+) -> tuple[bool, int | None, str, float | None]:
+    """(finished, announced size, what went wrong, seconds the server asks to wait)."""
+    have, note = _length(file), _read_note(part)
+    if have and note.get("url") != url:
+        file.truncate(0)  # the part of another file
+        have = 0
+    if have and have in (size, note.get("total")):
+        return True, have, "", None
+    headers = {}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if note.get("validator"):
+            headers["If-Range"] = note["validator"]  # another file meanwhile: send all of it
+    with session.get(url, headers=headers, stream=True, timeout=timeout) as response:
+        status = response.status_code
+        if status in BUSY:
+            return False, None, f"the server is busy ({status})", asked_to_wait(response)
+        if status == 416:
+            file.truncate(0)
+            return False, None, "the server has another file than before", 0.0
+        _refuse(response, part.name[1:-5])
+        total = _announced(response, have)
+        if status != 206 or not _continues(response, have) or (note.get("total") not in (None, total)):
+            if have and status == 206:
+                file.truncate(0)
+                return False, None, "the server went on at another byte", 0.0
+            file.truncate(0)
+        _write_note(part, url, response, total)
+        # iter_content would throw away the last, shorter block of a connection that breaks
+        while block := response.raw.read1(BLOCK):
+            file.write(block)
+            file.flush()
+            if progress:
+                progress(_length(file), total)
+    if total is not None and _length(file) < total:
+        return False, total, f"{total - _length(file)} of {total} bytes did not come", None
+    return True, total, "", None
+
+
+def _refuse(response: requests.Response, name: str) -> None:
+    status, host = response.status_code, response.url.split("/")[2]
+    if status in (401, 403):
+        msg = (
+            f"{name}: {host} refuses access ({status}). Expected credentials that are valid and a licence that was "
+            "accepted on the data's page; check both, then run the same command again."
+        )
+        raise AccessRefusedError(msg)
+    if status in (404, 410):
+        raise NotThereError(f"{name}: {host} has no such file ({status}): {response.url}. Has it moved?")
+    if status not in (200, 206):
+        raise DownloadError(f"{name}: expected the file from {host}, got status {status} {response.reason}.")
+
+
+def _announced(response: requests.Response, have: int) -> int | None:
+    found = re.match(r"bytes \d+-\d+/(\d+)$", response.headers.get("Content-Range", ""))
+    if found:
+        return int(found[1])
+    length = response.headers.get("Content-Length")
+    return None if length is None else int(length) + (have if response.status_code == 206 else 0)
+
+
+def _continues(response: requests.Response, have: int) -> bool:
+    return response.headers.get("Content-Range", f"bytes {have}-").startswith(f"bytes {have}-")
+
+
+def asked_to_wait(response: requests.Response) -> float | None:
+    """Seconds that a busy server asks to wait: ``Retry-After``, or OpenAQ's ``x-ratelimit-reset``; None if neither."""
+    value = response.headers.get("Retry-After") or response.headers.get("x-ratelimit-reset")
+    if value is None:
+        return None
+    if value.isdigit():
+        # seconds from now, or the moment itself: OpenAQ's documentation says both
+        return float(value) if float(value) < _MOMENT else max(float(value) - time.time(), 0.0)
+    with contextlib.suppress(ValueError):
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    return None
+
+
+def _check(
+    part: Path,
+    name: str,
+    size: int | None,
+    hash: str | None,
+    accept: Callable[[Path], Any] | None,
+) -> None:
+    found = part.stat().st_size
+    if not found or (size is not None and found != size):
+        raise WrongContentError(f"{name}: expected {size or 'some'} bytes, got {found}.")
+    if hash is not None and (digest := file_hash(part, hash.split(":")[0])) != hash:
+        raise WrongContentError(f"{name}: expected {hash[:16]}..., got {digest[:16]}... .")
+    if accept is not None:
+        accept(part)
+
+
+def file_hash(path: str | Path, algorithm: str = "sha256") -> str:
+    """``sha256:...`` of a file, as the manifest and receipts write it."""
+    with Path(path).open("rb") as file:
+        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
+
+
+@contextlib.contextmanager
+def _only_one(file: Any, target: Path) -> Any:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, however that ends
+    except OSError:
+        raise DownloadLockedError(
+            f"{target.name} is being fetched by another process. Wait for it."
+        ) from None
+    yield
+
+
+def _length(file: Any) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _write_note(part: Path, url: str, response: requests.Response, total: int | None) -> None:
+    tag = response.headers.get("ETag", "")
+    validator = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
+    note = {"url": url, "total": total, "validator": validator}
+    if note != _read_note(part):
+        write_atomically(_note(part), json.dumps(note).encode())
+
+
+def _read_note(part: Path) -> dict[str, Any]:
+    try:
+        return json.loads(_note(part).read_text())
+    except (OSError, ValueError):
+        return {}

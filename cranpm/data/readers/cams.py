@@ -1,0 +1,222 @@
+"""CAMS files as people have them on disk -> the 5 daily coarse channels.
+
+Expected: surface concentrations of the global forecasts, of EAC4, or of the European ensemble. Total columns are
+another quantity and are refused; mixing ratios need the density of air, which the file does not hold.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from cranpm.data.readers.layout import standardise
+from cranpm.data.readers.openers import NotThisProductError, TimeAxisError, UnitsError, open_lazily
+from cranpm.data.regrid.coarse import choose, daily_channels
+from cranpm.data.regrid.daily import join_times
+from cranpm.data.regrid.density import to_concentration
+from cranpm.data.units import MASS_CONCENTRATION
+from cranpm.domain.channels import CAMS_CHANNELS
+from cranpm.domain.grid import COARSE_BOX, Grid
+
+log = logging.getLogger(__name__)
+
+_NAMES = {"go3": "o3", **{f"{channel.name}_conc": channel.name for channel in CAMS_CHANNELS}}
+_COLUMNS = re.compile(r"^(tc|gtc)")
+_FILL = -900.0
+"""The European products fill with -999; no concentration lies below this."""
+
+_RANGES = {"pm2p5": (0, 5e3), "pm10": (0, 2e4), "no2": (0, 1e3), "o3": (0, 1e3), "co": (0, 5e4)}
+"""Daily values that can be true [ug m-3]; desert dust makes thousands of PM10."""
+
+_FLOORS = {"pm2p5": 0.01, "pm10": 0.01, "no2": 1e-4, "o3": 0.1, "co": 1.0}
+"""What a day's median exceeds everywhere on Earth [ug m-3]; kg m-3 taken for ug m-3 lie a billion times lower."""
+
+
+def open_cams(
+    path: str | Path, *, weather: xr.Dataset | None = None, day: np.datetime64 | None = None
+) -> xr.Dataset:
+    """Surface concentrations of one file or archive in ug m-3; fill values become missing, which reads the values.
+
+    Parameters
+    ----------
+    weather : Dataset, optional
+        ``sp`` [Pa] and ``t2m`` [K] of the same days (from :func:`cranpm.data.readers.era5.open_era5`), for the density
+        of air that mixing ratios need; without it they are refused.
+    day : datetime64, optional
+        Read the times of this UTC day only; a month's file is long.
+
+    Returns
+    -------
+    Dataset
+        Those of pm2p5, pm10, no2, o3, co that are there, dims (time, latitude, longitude).
+
+    Raises
+    ------
+    DataFileError
+        Or one of its kinds, saying what was expected, what was found and what to do.
+    """
+    return _merged(open_lazily(path), Path(path).name, weather, day)
+
+
+def open_cams_run(path: str | Path, start: np.datetime64) -> xr.Dataset:
+    """As :func:`open_cams`, the steps of one forecast run only: runs of successive days overlap in time.
+
+    Raises
+    ------
+    TimeAxisError
+        If the file holds no run that started at ``start``.
+    """
+    name, chosen = Path(path).name, []
+    for dataset in open_lazily(path):
+        if "forecast_reference_time" not in dataset.dims:
+            got = tuple(map(str, dataset.sizes))
+            raise TimeAxisError(f"{name}: expected runs (forecast_reference_time), got dimensions {got}.")
+        (found,) = np.nonzero(dataset["forecast_reference_time"].values == start.astype("datetime64[ns]"))
+        if not found.size:
+            runs = dataset["forecast_reference_time"].values.astype("datetime64[h]")
+            raise TimeAxisError(f"{name}: expected a run of {start}, it has {runs.min()} to {runs.max()}.")
+        chosen.append(dataset.isel(forecast_reference_time=found[:1]))
+    return _merged(chosen, name, None, None)
+
+
+def _merged(
+    opened: Sequence[xr.Dataset], name: str, weather: xr.Dataset | None, day: np.datetime64 | None
+) -> xr.Dataset:
+    members = [_open_member(dataset, name, weather, day) for dataset in opened]
+    members = [member for member in members if member.data_vars]
+    if not members:
+        expected = ", ".join(channel.name for channel in CAMS_CHANNELS)
+        raise NotThisProductError(
+            f"{name}: expected surface concentrations of some of {expected}, found none."
+        )
+    return xr.merge(members, compat="no_conflicts", join="exact", combine_attrs="drop_conflicts")
+
+
+def _open_member(
+    dataset: xr.Dataset, name: str, weather: xr.Dataset | None, day: np.datetime64 | None
+) -> xr.Dataset:
+    dataset = dataset.rename({old: new for old, new in _NAMES.items() if old in dataset.data_vars})
+    columns = [str(v) for v in dataset.data_vars if _COLUMNS.match(str(v))]
+    species = [channel.name for channel in CAMS_CHANNELS if channel.name in dataset.data_vars]
+    if columns and not species:
+        msg = (
+            f"{name} holds total columns ({', '.join(columns)}), not surface concentrations. Request "
+            "particulate_matter_2.5um and _10um, and the gases at the lowest model level."
+        )
+        raise NotThisProductError(msg)
+    dataset = _one_surface(standardise(_dated(dataset, name), name=name), name)
+    if day is not None:
+        dataset = dataset.isel(time=np.flatnonzero(dataset["time"].values.astype("datetime64[D]") == day))
+        if not dataset.sizes["time"]:
+            raise TimeAxisError(f"{name}: expected times of {day}, it has none.")
+    return xr.Dataset({v: _concentration(dataset[v], name, weather) for v in species if v in dataset})
+
+
+def _dated(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    """Times of the European products: hours since the date in ``long_name`` ("FORECAST time from 20231001")."""
+    if "time" not in dataset.coords or np.issubdtype(dataset["time"].dtype, np.datetime64):
+        return dataset
+    start = re.search(r"time from (\d{4})(\d{2})(\d{2})", str(dataset["time"].attrs.get("long_name", "")))
+    if start is None or dataset["time"].attrs.get("units") != "hours":
+        raise TimeAxisError(f"{name}: its times are numbers without a date ({dataset['time'].attrs}).")
+    log.info("%s: times are counted from %s, as their long name says.", name, "-".join(start.groups()))
+    hours = np.rint(dataset["time"].values.astype(float)).astype("timedelta64[h]")
+    return dataset.assign_coords(
+        time=(np.datetime64("-".join(start.groups())) + hours).astype("datetime64[ns]")
+    )
+
+
+def _one_surface(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    for dim in ("level", "model_level", "hybrid"):
+        if dim in dataset.dims:
+            if dataset.sizes[dim] > 1:
+                raise NotThisProductError(
+                    f"{name}: expected the surface only, got {dataset.sizes[dim]} levels."
+                )
+            dataset = dataset.isel({dim: 0}, drop=True)
+    return dataset
+
+
+def _concentration(field: xr.DataArray, name: str, weather: xr.Dataset | None) -> xr.DataArray:
+    units = str(field.attrs.get("units", ""))
+    if units in ("kg kg**-1", "kg kg-1") and weather is not None:
+        return to_concentration(field, weather["sp"], weather["t2m"])
+    if units in ("kg kg**-1", "kg kg-1"):
+        msg = (
+            f"{name}: {field.name} is a mixing ratio ({units}). Multiply by the density of air, sp / (287.05 t2m "
+            "(1 + 0.608 q)) of the same hours, and state units 'kg m-3'."
+        )
+        raise UnitsError(msg)
+    if units not in MASS_CONCENTRATION:
+        msg = (
+            f"{name}: {field.name} expected one of the units {', '.join(MASS_CONCENTRATION)}; got {units!r}."
+        )
+        raise UnitsError(msg)
+    factor, _ = MASS_CONCENTRATION[units]
+    filled = int((field <= _FILL).sum())
+    if filled:
+        log.info("%s: %d fill values of %s are missing.", name, filled, field.name)
+    if factor != 1:
+        log.info("%s: %s converted from %s to ug m-3.", name, field.name, units)
+    return (field.where(field > _FILL) * factor).assign_attrs(units="ug m-3")
+
+
+def daily_coarse(
+    datasets: xr.Dataset | Sequence[xr.Dataset],
+    grid: Grid = COARSE_BOX,
+    *,
+    channels: Iterable[str] | None = None,
+    days: np.ndarray | None = None,
+    min_share: float = 0.9,
+    incomplete: Literal["raise", "nan"] = "raise",
+) -> xr.DataArray:
+    """Daily CAMS channels on the coarse grid, interpolated bilinearly from the product's own grid.
+
+    Parameters
+    ----------
+    datasets : Dataset or sequence of Dataset
+        From :func:`open_cams`.
+    grid, channels, days, min_share, incomplete
+        As for :func:`cranpm.data.readers.era5.daily_coarse`.
+
+    Returns
+    -------
+    DataArray, dims (time, channel, latitude, longitude), float32 [ug m-3]
+
+    Raises
+    ------
+    DataFileError
+        Or one of its kinds. A product finer than the grid is refused: it needs means, not interpolation.
+    """
+    datasets = [datasets] if isinstance(datasets, xr.Dataset) else list(datasets)
+    for dataset in datasets:
+        step = np.abs(np.diff(dataset["latitude"].values)).max(
+            initial=np.inf if dataset.sizes["latitude"] < 2 else 0
+        )
+        if step < 0.9 * grid.step:
+            msg = (
+                f"CAMS data with a step of {step:g} degrees are finer than {grid.name!r}; average them first."
+            )
+            raise NotThisProductError(msg)
+    found = [channel for channel in CAMS_CHANNELS if any(channel.name in dataset for dataset in datasets)]
+    fields = {
+        channel: join_times([d[channel.name] for d in datasets if channel.name in d], name=channel.name)
+        for channel in choose(found, channels, source="CAMS")
+    }
+    return daily_channels(
+        fields,
+        grid,
+        ranges=_RANGES,
+        floors=_FLOORS,
+        days=days,
+        min_share=min_share,
+        incomplete=incomplete,
+        interpolate=True,
+        source="CAMS",
+    ).rename("cams")

@@ -1,0 +1,95 @@
+"""Forecasts of the CAMS European ensemble, one run a file -> daily means of PM2.5 on the ensemble's own grid.
+
+Expected: the surface forecast of one run of 00 UTC, 0.1 degrees, a time every three hours (or oftener) from its start
+to the end of the third day after. An analysis of those days is refused: it has seen what a forecast has to foretell.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cranpm.data.readers.cams import open_cams
+from cranpm.data.readers.openers import NotThisProductError, TimeAxisError, WrongGridError, open_lazily
+from cranpm.data.regrid.daily import daily_values
+from cranpm.data.store.schema import as_day
+from cranpm.data.units import check_range
+from cranpm.domain.channels import LEAD_DAYS
+
+ENSEMBLE_FORECASTS = "cams-europe-ensemble"
+"""Source in the manifest."""
+
+STEP = 0.1
+"""Degrees between cell centres."""
+
+_MIN_SHARE = 0.9
+_HIGHEST = 5000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleRun:
+    """Daily means of one run.
+
+    ``values`` (4, Nlat, Nlon) [ug m-3]: the run's own day, then one to three days ahead; NaN where there is none.
+    ``latitude`` north to south, ``longitude`` west to east: cell centres [degrees].
+    """
+
+    start: np.datetime64
+    values: np.ndarray
+    latitude: np.ndarray
+    longitude: np.ndarray
+
+
+def read_ensemble_run(path: str | Path, start: np.datetime64) -> EnsembleRun:
+    """The run of 00 UTC of a day.
+
+    Raises
+    ------
+    NotThisProductError
+        For an analysis or reanalysis, or other variables.
+    TimeAxisError
+        For another run, or days that are not whole.
+    WrongGridError
+        For another grid than the European product's.
+    """
+    name, start = Path(path).name, as_day(start)
+    _refuse_analysis(Path(path))
+    field = open_cams(path)["pm2p5"]
+    begins = field["time"].values[0]
+    if begins != start.astype("datetime64[ns]"):
+        msg = f"{name}: expected the run of {start} 00 UTC, it begins {begins.astype('datetime64[h]')}."
+        raise TimeAxisError(msg)
+    for axis in ("latitude", "longitude"):
+        step = np.abs(np.diff(field[axis].values)).mean() if field.sizes[axis] > 1 else STEP
+        if abs(step - STEP) > 0.02 * STEP:
+            raise WrongGridError(f"{name}: expected {axis}s every {STEP} degrees, got {step:.3g}.")
+    days = start + np.arange(1 + max(LEAD_DAYS)).astype("timedelta64[D]")
+    values = daily_values(
+        field, days, accumulated=False, min_share=_MIN_SHARE, incomplete="raise", name=f"{name} pm2p5"
+    )
+    check_range(values, 0, _HIGHEST, "ug m-3", name=f"{name} pm2p5")
+    return EnsembleRun(
+        start=start,
+        values=values.astype(np.float32),
+        latitude=field["latitude"].values,
+        longitude=field["longitude"].values,
+    )
+
+
+def _refuse_analysis(path: Path) -> None:
+    """The product's files say what they are in the time's long name and in the title."""
+    for dataset in open_lazily(path):
+        time = dataset.variables.get("time")
+        words = [
+            str(dataset.attrs.get("title", "")),
+            "" if time is None else str(time.attrs.get("long_name", "")),
+        ]
+        if any(re.search(r"analysis", text, re.IGNORECASE) for text in words):
+            msg = (
+                f"{path.name} is an analysis: it has seen the days that a forecast has to foretell. "
+                f"Fetch {ENSEMBLE_FORECASTS}."
+            )
+            raise NotThisProductError(msg)

@@ -1,0 +1,245 @@
+"""Terrain from whatever was fetched -> the static fields of a dataset.
+
+Expected: a NetCDF with one two-dimensional variable in metres (ETOPO 2022, GMTED2010), or GeoTIFF tiles (GLO-90, SRTM),
+above a geoid. GLO-90's pixels are centred on whole nodes, so a tile begins half a pixel north and west of its degree.
+Land comes from a mask of its own: elevation knows neither polders nor the Caspian shore.
+"""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import ndimage
+
+from cranpm.data.manifest import load_manifest, package_files
+from cranpm.data.readers.openers import (
+    DataFileError,
+    NotThisProductError,
+    OutsideDomainError,
+    open_lazily,
+    sniff,
+)
+from cranpm.data.regrid.averaging import cell_means, cell_sums, touched
+from cranpm.domain import Domain, Grid
+from cranpm.domain.grid import KM_PER_DEGREE
+
+log = logging.getLogger(__name__)
+
+COMPLEXITY_RADIUS = 25.0
+"""Radius over which the standard deviation of elevation is taken [km]; the paper's sigma_z."""
+
+_LEAST_SHARE = 0.01
+"""Share of a cell that must have values."""
+
+_LAND_WITHOUT = 0.02
+"""Share of land cells that may be without elevation: GMTED2010 has no Greenland at this detail, tiles no islets."""
+
+_ROWS_AT_ONCE = 1200
+_NAMES = ("z", "elevation", "surface_altitude", "Elevation", "elev", "band_1", "Band1", "topo", "dem")
+_LOW, _HIGH = -12_000.0, 9_000.0
+_GEOGRAPHIC = (4326, 9518, 9707)
+"""WGS 84; with heights above the geoid EGM2008; with heights above EGM96."""
+
+_ABOVE_THE_ELLIPSOID = 4979
+_MARGIN = 0.5
+"""Degrees read around the domain: cells of the coarse nodes reach beyond the fine grid."""
+
+
+def read_elevation(paths: Sequence[Path], grid: Grid) -> np.ndarray:
+    """Mean elevation of each cell, sea and depressions below sea level 0, float32 (rows, cols) [m].
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        One NetCDF, or GeoTIFF tiles; where no tile lies is sea, as the tiled products have it.
+
+    Raises
+    ------
+    DataFileError
+        Or one of its kinds: no elevation in it, impossible values, does not cover the grid.
+    """
+    return np.nan_to_num(_known_elevation(paths, grid))
+
+
+def _known_elevation(paths: Sequence[Path], grid: Grid) -> np.ndarray:
+    """As `read_elevation`, NaN where no file has a value."""
+    if not paths:
+        raise DataFileError("No elevation file. Fetch one: cranpm data fetch elevation-etopo-2022 ...")
+    total, share, found = np.zeros(grid.shape), np.zeros(grid.shape), 0
+    for path in paths:
+        for values, lat, lon in _blocks(Path(path), grid):
+            found += 1
+            _refuse_impossible(values, Path(path).name)
+            rows, cols = touched(grid, lat, lon)
+            if rows.stop > rows.start and cols.stop > cols.start:
+                part = cell_sums(
+                    np.maximum(values, 0), lat, lon, grid.window(rows, cols), name=Path(path).name
+                )
+                # a cell on the seam of two tiles takes of each what lies in it
+                total[rows, cols] += part[0]
+                share[rows, cols] += part[1]
+    if not found:
+        raise OutsideDomainError(f"No elevation file touches {grid.name!r}; fetch the one for this region.")
+    known = share >= _LEAST_SHARE
+    is_tiled = any(sniff(path) == "tiff" for path in paths)
+    if not is_tiled and (~known).mean() > 0.02:
+        msg = f"The elevation covers {known.mean():.0%} of {grid.name!r}; fetch the one for this region."
+        raise OutsideDomainError(msg)
+    return np.where(known, total / np.where(known, share, 1), np.nan).astype(np.float32)
+
+
+def _refuse_impossible(values: np.ndarray, name: str) -> None:
+    finite = values[np.isfinite(values)]
+    if finite.size and (finite.min() < _LOW or finite.max() > _HIGH):
+        msg = (
+            f"{name}: elevation reaches {finite.min():g} to {finite.max():g}; expected metres, "
+            f"{_LOW:g} to {_HIGH:g}."
+        )
+        raise DataFileError(msg)
+
+
+def _blocks(path: Path, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """(values, latitudes, longitudes) of the part of a file that the grid touches, some rows at a time."""
+    field = _geotiff(path) if sniff(path) == "tiff" else _netcdf(path)
+    west, south, east, north = grid.extent
+    lat, lon = field["latitude"].values, field["longitude"].values
+    rows = np.flatnonzero((lat > south - _MARGIN) & (lat < north + _MARGIN))
+    cols = np.flatnonzero((lon > west - _MARGIN) & (lon < east + _MARGIN))
+    if rows.size < 2 or cols.size < 2:
+        return
+    across = slice(cols[0], cols[-1] + 1)
+    # GMTED2010 has 700 million pixels in Europe: 5 GB at once
+    for part in np.array_split(rows, max(-(-rows.size // _ROWS_AT_ONCE), 1)):
+        block = field[part[0] : part[-1] + 1, across]
+        yield block.values.astype(np.float64), lat[part], lon[across]
+
+
+def _geotiff(path: Path) -> xr.DataArray:
+    try:
+        import rioxarray
+    except ImportError as error:
+        msg = f"{path.name} is GeoTIFF: run 'pip install cranpm-explorer[data]', or use ETOPO's NetCDF."
+        raise DataFileError(msg) from error
+    try:
+        raster: Any = rioxarray.open_rasterio(path, masked=True)
+    except Exception as error:  # rasterio raises many kinds
+        raise DataFileError(f"{path.name} begins like GeoTIFF but cannot be read ({error}).") from error
+    if raster.sizes.get("band", 1) != 1:
+        raise NotThisProductError(f"{path.name}: expected one band, got {raster.sizes['band']}.")
+    code = None if raster.rio.crs is None else raster.rio.crs.to_epsg()
+    if code == _ABOVE_THE_ELLIPSOID:
+        msg = (
+            f"{path.name}: its heights are above the ellipsoid (EPSG:{code}), tens of metres from those "
+            "above the sea. Expected heights above the geoid, as GLO-90, GMTED2010 and ETOPO have them."
+        )
+        raise NotThisProductError(msg)
+    if code not in _GEOGRAPHIC:
+        msg = f"{path.name}: expected latitudes and longitudes (EPSG:4326), got {raster.rio.crs}. Reproject it first."
+        raise NotThisProductError(msg)
+    return raster.squeeze("band", drop=True).rename(y="latitude", x="longitude")
+
+
+def _netcdf(path: Path) -> xr.DataArray:
+    (dataset,) = open_lazily(path)
+    dataset = dataset.rename(
+        {old: new for old, new in (("lat", "latitude"), ("lon", "longitude")) if old in dataset.variables}
+    )
+    name = next((n for n in _NAMES if n in dataset.data_vars), None)
+    fields = [str(v) for v, a in dataset.data_vars.items() if set(a.dims) == {"latitude", "longitude"}]
+    if name is None and len(fields) == 1:
+        name = fields[0]
+    if name is None or name not in fields:
+        found = ", ".join(map(str, dataset.data_vars)) or "none"
+        raise NotThisProductError(f"{path.name}: expected one elevation (latitude, longitude), got {found}.")
+    units = str(dataset[name].attrs.get("units", "m")).lower()
+    if units not in ("m", "meters", "metres", "meter", "metre"):
+        raise DataFileError(f"{path.name}: expected elevation in metres, got {units!r}.")
+    return dataset[name].transpose("latitude", "longitude")
+
+
+def land_share(grid: Grid) -> np.ndarray:
+    """Share of each cell that is land, lakes included, from the installed 30-second mask, float32 (rows, cols)."""
+    source = load_manifest().source("geography-land-mask")
+    ((_, path),) = package_files(source).items()
+    per_degree = 120
+    west, south, east, north = grid.extent
+    first_row = max(int((90 - north) * per_degree) - 1, 0)
+    last_row = min(int(np.ceil((90 - south) * per_degree)) + 1, 180 * per_degree)
+    first_col = max(int((west + 180) * per_degree) - 1, 0)
+    last_col = min(int(np.ceil((east + 180) * per_degree)) + 1, 360 * per_degree)
+    with zipfile.ZipFile(path) as archive, archive.open("mask.npy") as member:
+        np.lib.format.read_magic(member)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        row_bytes = shape[1] * dtype.itemsize
+        for _ in range(first_row):  # a row at a time: the whole mask is 0.9 GB
+            member.read(row_bytes)
+        rows = [
+            np.frombuffer(member.read(row_bytes), dtype)[first_col:last_col]
+            for _ in range(first_row, last_row)
+        ]
+    is_land = 1.0 - np.stack(rows)
+    lat = 90 - (np.arange(first_row, last_row) + 0.5) / per_degree
+    lon = -180 + (np.arange(first_col, last_col) + 0.5) / per_degree
+    return np.nan_to_num(cell_means(is_land, lat, lon, grid, name="land", least_share=0.01))
+
+
+def terrain_complexity(elevation: np.ndarray, grid: Grid) -> np.ndarray:
+    """Standard deviation of elevation within 25 km, float32 (rows, cols) [m].
+
+    The disc is stretched along longitude as the meridians converge; at the rim of the grid it is what lies inside.
+    """
+    out = np.empty(grid.shape, dtype=np.float32)
+    radius = COMPLEXITY_RADIUS / (KM_PER_DEGREE * grid.step)  # in rows
+    band = max(int(radius), 1) * 4
+    reach = int(np.ceil(radius))
+    shifted = elevation.astype(np.float64) - 500.0  # keeps squares small
+    for start in range(0, grid.rows, band):
+        stop = min(start + band, grid.rows)
+        low, high = max(start - reach, 0), min(stop + reach, grid.rows)
+        stretch = 1 / np.cos(np.radians(grid.lat[(start + stop) // 2 if stop < grid.rows else stop - 1]))
+        part = shifted[low:high]
+        count, mean, square = (
+            _disc_mean(f, radius, radius * stretch) for f in (np.ones_like(part), part, part**2)
+        )
+        variance = square / count - (mean / count) ** 2
+        out[start:stop] = np.sqrt(np.maximum(variance, 0))[start - low : stop - low]
+    return out
+
+
+def _disc_mean(field: np.ndarray, rows: float, cols: float) -> np.ndarray:
+    """Sum over an ellipse, as box sums of its rows: each row of the ellipse is one running mean."""
+    total = np.zeros_like(field)
+    padded = np.pad(field, ((int(rows), int(rows)), (0, 0)))
+    for offset in range(-int(rows), int(rows) + 1):
+        half = int(cols * np.sqrt(max(1 - (offset / rows) ** 2, 0)))
+        other = padded[int(rows) + offset : int(rows) + offset + len(field)]
+        size = 2 * half + 1
+        total += ndimage.uniform_filter1d(other, size, axis=1, mode="constant") * size
+    return total
+
+
+def static_fields(domain: Domain, paths: Sequence[Path]) -> dict[str, np.ndarray]:
+    """What `DatasetWriter.write_static` takes."""
+    fine, box = domain.fine, domain.coarse_box
+    is_land = land_share(fine) >= 0.5
+    known = _known_elevation(paths, fine)
+    without = int((np.isnan(known) & is_land).sum())
+    if without > _LAND_WITHOUT * is_land.sum():
+        msg = f"{without / is_land.sum():.1%} of the land has no elevation in {len(paths)} files; fetch the others."
+        raise OutsideDomainError(msg)
+    if without:
+        log.warning("%d land cells have no elevation in the files and are taken as 0 m.", without)
+    elevation = np.where(is_land, np.nan_to_num(known), 0).astype(np.float32)
+    return {
+        "elevation": elevation,
+        "land": is_land.astype(np.uint8),
+        "terrain_complexity": terrain_complexity(elevation, fine),
+        "coarse_elevation": read_elevation(paths, box),
+        "coarse_land": land_share(box),
+    }

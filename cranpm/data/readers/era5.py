@@ -1,0 +1,177 @@
+"""ERA5 files as people have them on disk -> the 30 daily coarse channels.
+
+Expected: hourly or 6-hourly fields of ``reanalysis-era5-single-levels`` or ``-pressure-levels``, in the old layout of
+the Climate Data Store (packed int16), the new one (float32, one file or a zip of an instant/accum pair), or GRIB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from cranpm.data.readers.layout import standardise
+from cranpm.data.readers.openers import DataFileError, NotThisProductError, TimeAxisError, open_lazily
+from cranpm.data.regrid.coarse import choose, daily_channels
+from cranpm.data.regrid.daily import join_times
+from cranpm.domain.channels import ERA5_CHANNELS, Channel
+from cranpm.domain.grid import COARSE_BOX, Grid
+
+_LONG_NAMES = {
+    "10m_u_component_of_wind": "u10",
+    "10m_v_component_of_wind": "v10",
+    "2m_temperature": "t2m",
+    "surface_pressure": "sp",
+    "total_precipitation": "tp",
+    "temperature": "t",
+    "u_component_of_wind": "u",
+    "v_component_of_wind": "v",
+    "specific_humidity": "q",
+    "geopotential": "z",
+}
+_VARIABLES = tuple(dict.fromkeys(channel.variable for channel in ERA5_CHANNELS))
+_RANGES = {
+    "u10": (-60, 60),
+    "v10": (-60, 60),
+    "t2m": (200, 330),
+    "sp": (45_000, 110_000),
+    "tp": (0, 1000),
+    "t": (180, 330),
+    "u": (-150, 150),
+    "v": (-150, 150),
+    "q": (-1e-3, 0.05),
+    "z": (-8_000, 75_000),
+    # by level, or a height in metres would pass for a geopotential
+    "z_1000": (-8_000, 10_000),
+    "z_925": (0, 17_000),
+    "z_850": (6_000, 22_000),
+    "z_700": (20_000, 38_000),
+    "z_500": (42_000, 65_000),
+}
+"""Daily values that Europe and its surroundings can have, in house units."""
+
+
+def open_era5(path: str | Path) -> xr.Dataset:
+    """The channels' variables of one file or archive, under house names, values still on disk.
+
+    Returns
+    -------
+    Dataset
+        Those of u10, v10, t2m, sp, tp (time, latitude, longitude) and t, u, v, q, z (time, level, latitude,
+        longitude) that are there, in the file's units.
+
+    Raises
+    ------
+    DataFileError
+        Or one of its kinds, saying what was expected, what was found and what to do.
+    """
+    members = open_era5_members(path)
+    first = members[0]
+    for other in members[1:]:
+        if not np.array_equal(first["time"].values, other["time"].values):
+            msg = (
+                f"{Path(path).name}: its members hold different times. Open them with open_era5_members and hand the "
+                "list to daily_coarse."
+            )
+            raise TimeAxisError(msg)
+    merged = xr.merge(members, compat="no_conflicts", join="exact", combine_attrs="drop_conflicts")
+    return merged.assign_attrs(preliminary=any(member.attrs["preliminary"] for member in members))
+
+
+def open_era5_members(path: str | Path) -> list[xr.Dataset]:
+    """As :func:`open_era5`, one dataset per member of an archive that holds any of the variables."""
+    name = Path(path).name
+    opened = open_lazily(path)
+    members = [_select(standardise(dataset, name=name)) for dataset in opened]
+    members = [member for member in members if member.data_vars]
+    if not members:
+        found = sorted({str(variable) for dataset in opened for variable in dataset.data_vars})
+        raise NotThisProductError(
+            f"{name}: expected some of {', '.join(_VARIABLES)}, got {', '.join(found) or 'none'}."
+        )
+    return members
+
+
+def _select(dataset: xr.Dataset) -> xr.Dataset:
+    dataset = dataset.rename({old: new for old, new in _LONG_NAMES.items() if old in dataset.data_vars})
+    on_levels = {channel.variable for channel in ERA5_CHANNELS if channel.level is not None}
+    # a z without levels is the surface's geopotential, another thing
+    keep = [
+        v for v in _VARIABLES if v in dataset.data_vars and (v in on_levels) == ("level" in dataset[v].dims)
+    ]
+    return dataset[keep]
+
+
+def daily_coarse(
+    datasets: xr.Dataset | Sequence[xr.Dataset],
+    grid: Grid = COARSE_BOX,
+    *,
+    channels: Iterable[str] | None = None,
+    days: np.ndarray | None = None,
+    min_share: float = 0.9,
+    incomplete: Literal["raise", "nan"] = "raise",
+    interpolate: bool = False,
+) -> xr.DataArray:
+    """Daily ERA5 channels on the coarse grid: means of UTC days, precipitation as the day's sum.
+
+    Parameters
+    ----------
+    datasets : Dataset or sequence of Dataset
+        From :func:`open_era5`: surface, levels and precipitation may lie in different files, successive months too.
+    grid : Grid
+        Nodes wanted; those that the data do not cover are NaN.
+    channels : iterable of str, optional
+        Names wanted, such as ``("u10", "t_850")``; a wanted channel that is not there is an error. Default: all that
+        the data hold.
+    days : array of datetime64[D], optional
+        Default: every day with more than one step.
+    min_share : float
+        Share of a day's steps that a mean needs; a sum needs all 24.
+    incomplete : {"raise", "nan"}
+        What a day with fewer steps gives.
+    interpolate : bool
+        Whether data between the nodes may be interpolated bilinearly; otherwise they are refused.
+
+    Returns
+    -------
+    DataArray, dims (time, channel, latitude, longitude), float32
+        In house units (m s-1, K, Pa, mm, kg kg-1, m2 s-2), channels in the project's order.
+
+    Raises
+    ------
+    DataFileError
+        Or one of its kinds: outside the domain, off its nodes, missing hours, unknown units, impossible values.
+    """
+    datasets = [datasets] if isinstance(datasets, xr.Dataset) else list(datasets)
+    found = [channel for channel in ERA5_CHANNELS if any(_holds(dataset, channel) for dataset in datasets)]
+    daily = daily_channels(
+        {channel: _field(channel, datasets) for channel in choose(found, channels, source="ERA5")},
+        grid,
+        ranges=_RANGES,
+        days=days,
+        min_share=min_share,
+        incomplete=incomplete,
+        interpolate=interpolate,
+        source="ERA5",
+    )
+    preliminary = any(dataset.attrs.get("preliminary", False) for dataset in datasets)
+    return daily.rename("era5").assign_attrs(preliminary=preliminary)
+
+
+def _holds(dataset: xr.Dataset, channel: Channel) -> bool:
+    if channel.variable not in dataset.data_vars:
+        return False
+    return channel.level is None or bool((dataset["level"] == channel.level).any())
+
+
+def _field(channel: Channel, datasets: list[xr.Dataset]) -> xr.DataArray:
+    parts = [dataset[channel.variable] for dataset in datasets if _holds(dataset, channel)]
+    if channel.level is not None:
+        parts = [part.sel(level=channel.level, drop=True) for part in parts]
+    units = {str(part.attrs.get("units")) for part in parts}
+    if len(units) > 1:
+        raise DataFileError(f"{channel.name}: files state different units ({', '.join(sorted(units))}).")
+    return join_times(parts, name=channel.name)

@@ -1,0 +1,223 @@
+"""Writing a dataset: one writer at a time, a day at a time, each day visible only when all of it is there."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cranpm.data.errors import StoreError
+from cranpm.data.store.creation import create_dataset, replace_static
+from cranpm.data.store.encoded_day import EncodedDay, encode_day
+from cranpm.data.store.lock import take_lock
+from cranpm.data.store.schema import FORMAT, Day, as_day, coarse_specs, pm2p5_spec
+from cranpm.data.store.tables import check_observations, check_stations
+from cranpm.data.store.zarr_files import chunk_file, commit_days, remove_partial_files, write_atomically
+from cranpm.domain import Domain, Statistics
+
+log = logging.getLogger(__name__)
+
+
+class DatasetWriter:
+    """Appends days to a dataset folder; use as a context manager.
+
+    A second writer on the same folder is refused; the lock goes with the process, however it ends.
+    """
+
+    def __init__(self, root: Path, lock: int) -> None:
+        self.root = root
+        self._lock: int | None = lock
+        self.meta: dict[str, Any] = json.loads((root / "dataset.json").read_text())
+        self.domain = Domain.from_dict(self.meta["domain"])
+        self._pm2p5, self._coarse = pm2p5_spec(self.domain), coarse_specs(self.domain)
+        self._days: list[np.datetime64] = [
+            as_day(day) for day in json.loads((root / "days.json").read_text())["days"]
+        ]
+
+    @classmethod
+    def create(
+        cls,
+        root: str | Path,
+        domain: Domain,
+        *,
+        name: str,
+        title: str,
+        source: str,
+        simulated: bool,
+        version: str,
+        hash: str,
+        attribution: str,
+        **meta: Any,
+    ) -> DatasetWriter:
+        """Start an empty dataset.
+
+        Parameters
+        ----------
+        root : path
+            A folder that does not exist or is empty.
+        source : str
+            Where the values come from, shown wherever they are shown; "testbed (simulated)" for simulated ones.
+        version, hash : str
+            Which edition of the source, and a digest that changes whenever its values would.
+        **meta
+            More facts for ``dataset.json``.
+
+        Raises
+        ------
+        StoreError
+            If there is something at ``root`` already.
+        """
+        described = {
+            "format": FORMAT,
+            "name": name,
+            "title": title,
+            "domain": domain.to_dict(),
+            "source": source,
+            "simulated": simulated,
+            "version": version,
+            "hash": hash,
+            "attribution": attribution,
+            **meta,
+        }
+        create_dataset(Path(root), domain, described)
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, root: str | Path) -> DatasetWriter:
+        """Continue a dataset.
+
+        Raises
+        ------
+        StoreError
+            If there is no dataset at ``root``.
+        StoreLockedError
+            If another process is writing to it.
+        """
+        root = Path(root)
+        if not (root / "dataset.json").exists():
+            raise StoreError(f"No dataset at {root}: no dataset.json. Create it with DatasetWriter.create.")
+        lock = take_lock(root)
+        try:
+            writer = cls(root, lock)
+            writer._recover()
+        except BaseException:
+            os.close(lock)
+            raise
+        return writer
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def days(self) -> np.ndarray:
+        """Days held, datetime64[D], sorted."""
+        return np.sort(np.array(self._days, dtype="datetime64[D]"))
+
+    def append_day(self, day: Day, **fields: Any) -> bool:
+        """Check, compress and append a day, see `encode_day`. A day already there is left as it is.
+
+        Returns
+        -------
+        bool
+            Whether the day was written now.
+        """
+        if as_day(day) in self._days:
+            log.info("%s is in %s already and stays as it is.", as_day(day), self.root.name)
+            return False
+        return self.append_encoded(encode_day(self.domain, day, **fields))
+
+    def append_encoded(self, encoded: EncodedDay) -> bool:
+        """Append a day made by `encode_day`; returns False if it is there already."""
+        if self._lock is None:
+            raise StoreError(f"This writer of {self.root} is closed. Open another with DatasetWriter.open.")
+        if encoded.day in self._days:
+            return False
+        slot, days = len(self._days), [*self._days, encoded.day]
+        for name, (spec, content) in encoded.files.items():
+            write_atomically(self._store(name) / chunk_file(spec, slot), content)
+        if encoded.observations is not None:
+            self._add_observations(encoded.observations)
+        commit_days(self.root / "pm2p5.zarr", (self._pm2p5,), days)
+        commit_days(self.root / "coarse.zarr", self._coarse, days)
+        self._write_days(days)
+        return True
+
+    def write_static(
+        self,
+        *,
+        elevation: np.ndarray,
+        land: np.ndarray,
+        coarse_elevation: np.ndarray,
+        coarse_land: np.ndarray,
+        terrain_complexity: np.ndarray,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the fields that do not change with time; shapes as in `schema.static_specs`."""
+        target = self.root / "static.zarr"
+        values = {
+            "elevation": elevation,
+            "land": land,
+            "coarse_elevation": coarse_elevation,
+            "coarse_land": coarse_land,
+            "terrain_complexity": terrain_complexity,
+        }
+        if target.exists() and not overwrite:
+            raise StoreError(f"{target} exists; nothing was overwritten. Pass overwrite=True to replace it.")
+        attrs = {key: self.meta[key] for key in ("title", "source", "version")}
+        replace_static(target, self.domain, values, attrs)
+
+    def write_stations(self, stations: pd.DataFrame, observations: pd.DataFrame | None = None) -> None:
+        """Write the station table, and the observation table if given, in place of what is there."""
+        _write_parquet(self.root / "stations.parquet", check_stations(stations))
+        if observations is not None:
+            _write_parquet(self.root / "observations.parquet", check_observations(observations))
+
+    def write_statistics(self, statistics: Statistics) -> None:
+        """Write the channel statistics of the training days."""
+        statistics.vectors()  # refuses incomplete ones
+        content = json.dumps(statistics.to_dict(), indent=2).encode()
+        write_atomically(self.root / "statistics.json", content)
+
+    def _store(self, name: str) -> Path:
+        return self.root / ("pm2p5.zarr" if name == "pm2p5" else "coarse.zarr")
+
+    def _write_days(self, days: list[np.datetime64]) -> None:
+        # the commit: readers believe this list and nothing else
+        content = json.dumps({"days": [str(day) for day in days]}).encode()
+        write_atomically(self.root / "days.json", content)
+        self._days = days
+
+    def _recover(self) -> None:
+        """Undo what a killed writer had begun: the stores go back to the days that were committed."""
+        remove_partial_files(self.root)
+        for name, specs in (("pm2p5.zarr", (self._pm2p5,)), ("coarse.zarr", self._coarse)):
+            document = json.loads((self.root / name / "zarr.json").read_text())
+            held = document["consolidated_metadata"]["metadata"]["time"]["shape"][0]
+            if held > len(self._days):
+                commit_days(self.root / name, specs, self._days)
+
+    def _add_observations(self, observations: pd.DataFrame) -> None:
+        path = self.root / "observations.parquet"
+        if path.exists():
+            before = pd.read_parquet(path)
+            before = before[~before["time"].isin(observations["time"].unique())]
+            observations = pd.concat([before, observations], ignore_index=True)
+        _write_parquet(path, observations)
+
+
+def _write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    write_atomically(path, frame.to_parquet(None, index=False, compression="zstd"))

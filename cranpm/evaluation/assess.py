@@ -1,0 +1,197 @@
+"""How good is a checkpoint on a dataset? Maps and stations, beside baselines, on the same cells and pairs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cranpm.baselines.cams import EuropeanEnsemble, europe_rows, global_rows
+from cranpm.baselines.damped import fit_damped
+from cranpm.baselines.persistence import persistence
+from cranpm.data.store.source import DaySource
+from cranpm.domain import LEAD_DAYS, REGIONS, Region
+from cranpm.forecast.day import load_day
+from cranpm.forecast.engine import run_forecast
+from cranpm.verification.evaluate import Maps, Scorecard
+from cranpm.verification.stations import StationPairs, station_scores
+
+EVERYWHERE = slice(None), slice(None)
+ONE_DAY = np.timedelta64(1, "D")
+PERSISTENCE, DAMPED = "persistence", "damped persistence"
+ALL_LAND = "all land"
+
+Method = Callable[[np.datetime64], Maps]
+
+
+def score_days(
+    source: DaySource, first: np.datetime64 | None = None, last: np.datetime64 | None = None
+) -> list[np.datetime64]:
+    """Init days between two dates that a forecast can start from: they and the day before are held.
+
+    Raises
+    ------
+    LookupError
+        If there is none.
+    """
+    held = set(source.days.tolist())
+    chosen = [
+        day
+        for day in source.days
+        if (first is None or day >= first)
+        and (last is None or day <= last)
+        and (day - ONE_DAY).astype(object) in held
+    ]
+    if not chosen:
+        raise LookupError(
+            f"No init day with the day before it between {first} and {last}; the data hold {source.days[0]} to "
+            f"{source.days[-1]}. Choose other dates, or prepare more days."
+        )
+    return chosen
+
+
+def method_of(checkpoint: Any, source: DaySource, leads: Sequence[int], device: Any = "cpu") -> Method:
+    """A checkpoint (`cranpm.model.checkpoint.Checkpoint`) as a method."""
+
+    def forecast(init: np.datetime64) -> Maps:
+        return run_forecast(
+            checkpoint.network, load_day(source, init, checkpoint.statistics, device), leads
+        ).fields
+
+    return forecast
+
+
+def baselines_of(
+    dataset: Any,
+    source: DaySource,
+    init_days: Sequence[np.datetime64],
+    leads: Sequence[int],
+    *,
+    damped_on: Sequence[np.datetime64] = (),
+    ensemble: EuropeanEnsemble | None = None,
+) -> tuple[dict[str, Method], list[str]]:
+    """Persistence and what else the data allow, and a line on each baseline that they do not.
+
+    Parameters
+    ----------
+    dataset : cranpm.data.store.dataset.Dataset
+    damped_on : sequence of datetime64
+        Training days to fit damped persistence on; none leaves it out.
+    ensemble : EuropeanEnsemble, optional
+        Fetched runs of the CAMS European ensemble.
+    """
+
+    @functools.lru_cache(maxsize=2)
+    def today(day: np.datetime64) -> np.ndarray:
+        return source.pm2p5(day, *EVERYWHERE)
+
+    methods: dict[str, Method] = {PERSISTENCE: lambda init: dict.fromkeys(leads, persistence(today(init)))}
+    left_out: list[str] = []
+    if len(damped_on):
+        damped = fit_damped(today, damped_on, leads=tuple(leads))
+        methods[DAMPED] = lambda init: {n: damped.forecast(today(init), init, n) for n in leads}
+    else:
+        left_out.append(f"{DAMPED}: no training days were given to fit it on")
+    missing = [day for day in init_days if not np.isfinite(dataset.cams_forecast(day)).any()]
+    if missing:
+        left_out.append(
+            f"CAMS global: no forecast in the dataset for {len(missing)} of {len(init_days)} days"
+        )
+    else:
+        methods |= global_rows(dataset, today)
+    if ensemble is not None:
+        absent = [day for day in init_days if day.astype("datetime64[D]") not in ensemble.runs]
+        if absent:
+            left_out.append(f"CAMS Europe: no run fetched for {len(absent)} of {len(init_days)} days")
+        else:
+            methods |= europe_rows(ensemble, source.domain.fine, today)
+    return methods, left_out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """Scorecards of the land and of each region inside the domain, and pairs at stations (None without stations)."""
+
+    cards: Mapping[str, Scorecard]
+    pairs: pd.DataFrame | None
+    stations: pd.DataFrame | None
+
+    def rows(self, against: str) -> list[dict[str, Any]]:
+        """All scores as plain values: ``reference`` is "product" or "stations", ``where`` the group."""
+        found = []
+        for where, card in self.cards.items():
+            found += [{"reference": "product", "where": where, **row} for row in card.table(against)]
+        if self.pairs is not None and self.stations is not None and len(self.pairs):
+            methods = self.cards[ALL_LAND].methods()
+            found += [
+                {"reference": "stations", "grid": "1 km", **row}
+                for row in station_scores(self.pairs, self.stations, methods, against)
+            ]
+        return [row for row in found if row["pairs"]]
+
+
+def assess(
+    source: DaySource,
+    methods: Mapping[str, Method],
+    init_days: Sequence[np.datetime64],
+    leads: Sequence[int] = LEAD_DAYS,
+    *,
+    stations: pd.DataFrame | None = None,
+    observations: pd.DataFrame | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Assessment:
+    """Score methods on init days against the fine product and, where given, stations.
+
+    A valid day that the data do not hold has no product and counts at stations only.
+
+    Parameters
+    ----------
+    methods : mapping of str to callable
+        Init day to maps (H, W) [ug m-3] by lead time, for all ``leads``.
+    stations, observations : DataFrame, optional
+        The tables of a dataset.
+    """
+    held = set(source.days.tolist())
+    missing = np.full(source.domain.fine.shape, np.nan, np.float32)
+    windows = {ALL_LAND: EVERYWHERE} | {
+        region.title: window for region in REGIONS.values() if (window := _window(source, region)) is not None
+    }
+    cards = {where: Scorecard() for where in windows}
+    pairs = (
+        None
+        if stations is None or observations is None
+        else StationPairs(stations, observations, source.domain.fine)
+    )
+    for done, init in enumerate(init_days, start=1):
+        forecasts = {name: _only(method(init), leads) for name, method in methods.items()}
+        targets = {}
+        for lead in leads:
+            valid = init + lead * ONE_DAY
+            targets[lead] = source.pm2p5(valid, *EVERYWHERE) if valid.astype(object) in held else missing
+        for where, window in windows.items():
+            cut = {name: {n: m[window] for n, m in maps.items()} for name, maps in forecasts.items()}
+            cards[where].add_day(init, cut, {n: t[window] for n, t in targets.items()}, source.land[window])
+        if pairs is not None:
+            pairs.add_day(init, forecasts)
+        if progress is not None:
+            progress(done, len(init_days))
+    return Assessment(cards=cards, pairs=None if pairs is None else pairs.table(), stations=stations)
+
+
+def _only(maps: Maps, leads: Sequence[int]) -> Maps:
+    return {lead: maps[lead] for lead in leads}
+
+
+def _window(source: DaySource, region: Region) -> tuple[slice, slice] | None:
+    """Cells of a region that lies inside the domain."""
+    grid = source.domain.fine
+    corners = (region.south, region.west), (region.north, region.east)
+    if not all(bool(grid.contains(lat, lon)) for lat, lon in corners):
+        return None
+    top, left = grid.index_of(region.north, region.west)
+    bottom, right = grid.index_of(region.south, region.east)
+    return slice(top, bottom + 1), slice(left, right + 1)

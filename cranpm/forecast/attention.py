@@ -1,0 +1,232 @@
+"""What the network looked at in a run: the bridge's own tensors, kept beside the map they made.
+
+For every tile and lead time the queries of the forward pass that made the map are kept (half precision), once per day
+the keys, the strength of the wind bias, which coarse tokens were masked, and the scan. Attention of a place is then
+``softmax(q k^T / sqrt(d) + beta gamma)`` by the network's own function: nothing is encoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cranpm.data.samples import LOCAL_PATCH, bilinear, wind_at_tokens
+from cranpm.domain import Domain, Tile, TilePlan, plan_tiles
+from cranpm.forecast.day import ForecastDay
+from cranpm.model import GlobalContext, ModelConfig, Trace, bridge_attention
+from cranpm.model.extensions.transport import path_hours
+from cranpm.model.layers.bias import (
+    distance_bias,
+    elevation_bias,
+    squared_distance,
+    wind_bias,
+    wind_direction_cosine,
+)
+
+STRENGTHS = ("wind_beta", "bridge_reach", "local_alpha")
+LOCAL_TENSORS = ("bridge_queries", *STRENGTHS)
+GLOBAL_TENSORS = ("sectors", "order", "global_alpha")
+
+
+class LookNotRecordedError(LookupError):
+    """The run holds no recorded tensors for a place (sea, another tile set, or a network without a bridge)."""
+
+
+class LookRecorder:
+    """Writes a run's recorded tensors as ``.npy`` files into its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Run folder.
+    plan : TilePlan
+        Tiles of the run.
+    day : ForecastDay
+        Inputs of the run; wind and elevation at tokens are taken from them.
+    """
+
+    def __init__(self, folder: Path, plan: TilePlan, day: ForecastDay) -> None:
+        self.folder, self.plan, self.day = Path(folder), plan, day
+        self._queries: dict[int, np.ndarray] = {}
+        self._tokens: np.ndarray | None = None
+        self._recorded: dict[int, np.ndarray] = {}
+
+    def new_trace(self) -> Trace:
+        """A trace that asks for what is kept of a batch of tiles."""
+        return Trace(*LOCAL_TENSORS)
+
+    def record_day(self, context: GlobalContext, trace: Trace, config: ModelConfig) -> None:
+        """Keep what all tiles of the day share."""
+        if not context.keys:
+            return
+        kept: dict[str, Any] = {
+            "keys": torch.stack(context.keys)[:, 0].float().cpu().numpy(),
+            "latitude": context.latitude.cpu().numpy(),
+            "longitude": context.longitude.cpu().numpy(),
+            "grid": np.array(context.grid),
+            "climb": np.array(config.local_climb),
+        }
+        if context.paths is not None:
+            kept["paths"] = context.paths[0].float().cpu().numpy()
+            kept["path_hours"] = np.array(path_hours(config.num_leads))
+        if context.valid is not None:
+            kept["valid"] = context.valid[0].cpu().numpy()
+        for name in GLOBAL_TENSORS:
+            if name in trace:
+                kept[name] = trace[name].cpu().numpy()
+        np.savez(self.folder / "look_day.npz", **kept)
+
+    def record(self, leads: Sequence[int], tiles: list[Tile], trace: Trace) -> None:
+        """Keep one pass: a batch of tiles at one lead time, or one tile at several."""
+        if "bridge_queries" not in trace:
+            return
+        values = trace["bridge_queries"].transpose(0, 1).half().cpu().numpy()  # (B, L, h, Nl, dh)
+        maps = [(lead, tile) for lead in leads for tile in tiles]
+        for (lead, tile), queries in zip(maps, values, strict=True):
+            if lead not in self._queries:
+                self._open(lead, queries.shape)
+                self._record_strengths(trace)
+            self._queries[lead][tile.index] = queries
+            self._recorded[lead][tile.index] = True
+
+    def _open(self, lead: int, shape: tuple[int, ...]) -> None:
+        path = self.folder / f"look_queries_T{lead}.npy"
+        shape = (self.plan.num_tiles, *shape)
+        self._queries[lead] = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+        self._recorded[lead] = np.zeros(self.plan.num_tiles, dtype=bool)
+
+    def _record_strengths(self, trace: Trace) -> None:
+        kept: dict[str, Any] = {
+            name: trace[name].float().cpu().numpy() for name in STRENGTHS if name in trace
+        }
+        np.savez(self.folder / "look_strengths.npz", **kept)
+
+    def close(self) -> None:
+        """Finish the files; only then may `read_look` be asked."""
+        for lead, recorded in self._recorded.items():
+            np.save(self.folder / f"look_recorded_T{lead}.npy", recorded)
+        tokens = np.stack([self._token_fields(tile) for tile in self.plan.tiles])
+        np.save(self.folder / "look_tokens.npy", tokens)
+
+    def _token_fields(self, tile: Tile) -> np.ndarray:
+        """Wind towards east and north and mean elevation at a tile's tokens, (3, n, n)."""
+        size = tile.rows.stop - tile.rows.start
+        n = size // LOCAL_PATCH
+        wind = wind_at_tokens(self.day.coarse.wind_box, tile.rows.start, tile.cols.start, size)
+        elevation = (
+            self.day.elevation[tile.rows, tile.cols].reshape(n, LOCAL_PATCH, n, LOCAL_PATCH).mean((1, 3))
+        )
+        return np.concatenate([wind, elevation.cpu().numpy()[None]]).astype(np.float32)
+
+
+def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -> dict[str, Any]:
+    """Where the local token that holds a place looked, in the run that made the map.
+
+    Parameters
+    ----------
+    lead : int
+        Lead time [days].
+    lat, lon : float
+        Place [degrees].
+
+    Returns
+    -------
+    dict
+        ``attention`` (layers, heads, rows, cols) over the coarse tokens, each summing to one; ``wind_bias`` of the
+        same shape, as added to the logits; ``latitude`` (rows,), ``longitude`` (cols,) of the coarse tokens;
+        ``elevation_bias`` (n, n) of the tile's tokens as keys, ``elevation`` (n, n) [m]; ``tile_latitude``,
+        ``tile_longitude`` (n,) of those tokens; ``wind`` (2,) towards east and north at the token [m s-1];
+        ``token_latitude``, ``token_longitude``; ``tile``; ``sectors`` (groups,) and ``order`` (groups, 49) of the
+        scan; ``beta`` and, where distance is penalised, ``reach`` [km] (layers, heads); ``alpha``; ``path``
+        (points, 3), or None without transport: age [h], latitude and longitude of the air's way here.
+
+    Raises
+    ------
+    LookNotRecordedError
+        If nothing was recorded for that place.
+    OutsideGridError
+        If the place lies outside the domain.
+    """
+    row, col = domain.fine.index_of(lat, lon)
+    plan = plan_tiles(domain.fine.shape)
+    tile = plan.tile_at(row, col)
+    recorded = Path(folder) / f"look_recorded_T{lead}.npy"
+    if not recorded.exists() or not np.load(recorded)[tile.index]:
+        raise LookNotRecordedError(
+            "The network made no forecast in this tile, so there is nothing it looked at."
+        )
+    with np.load(Path(folder) / "look_day.npz") as file:
+        day = {name: torch.from_numpy(file[name]) for name in file.files}
+    with np.load(Path(folder) / "look_strengths.npz") as file:
+        strengths = {name: torch.from_numpy(file[name]) for name in file.files}
+    tokens = torch.from_numpy(np.load(Path(folder) / "look_tokens.npy", mmap_mode="r")[tile.index].copy())
+    n = tokens.shape[-1]
+    token_row, token_col = (row - tile.rows.start) // LOCAL_PATCH, (col - tile.cols.start) // LOCAL_PATCH
+    token = token_row * n + token_col
+    queries = np.load(Path(folder) / f"look_queries_T{lead}.npy", mmap_mode="r")[tile.index, :, :, token]
+    tile_lat, tile_lon = _token_centres(domain, tile, n)
+    here = torch.tensor([[tile_lat[token_row]]]), torch.tensor([[tile_lon[token_col]]])
+    wind = tokens[:2, token_row, token_col]
+    gamma = wind_direction_cosine(*here, wind[None, :, None], day["latitude"], day["longitude"])  # (1, 1, Ng)
+    layers, heads = queries.shape[:2]
+    beta = strengths.get("wind_beta", torch.zeros(layers, heads))
+    bias = torch.stack([wind_bias(gamma, beta[layer])[0] for layer in range(layers)])  # (L, h, 1, Ng)
+    far = torch.zeros(layers, heads, 1, 1)
+    if "bridge_reach" in strengths:
+        squared = squared_distance(*here, day["latitude"], day["longitude"])
+        far = torch.stack([distance_bias(squared, reach)[0] for reach in strengths["bridge_reach"]])
+    mask = torch.where(day["valid"], 0.0, -1e4) if "valid" in day else torch.zeros(len(day["latitude"]))
+    weights = bridge_attention(
+        torch.from_numpy(queries.astype(np.float32))[:, :, None], day["keys"], bias + far + mask
+    )
+    rows, cols = (int(size) for size in day["grid"])
+    elevation = tokens[2].reshape(1, -1)
+    alpha = strengths.get("local_alpha")
+    climb = float(day["climb"])
+    uphill = (
+        None if alpha is None else elevation_bias(elevation, alpha, climb)[0, token].reshape(n, n).numpy()
+    )
+    return {
+        "attention": weights[:, :, 0].reshape(layers, heads, rows, cols).numpy(),
+        "wind_bias": bias[:, :, 0].reshape(layers, heads, rows, cols).numpy(),
+        "latitude": day["latitude"].reshape(rows, cols)[:, 0].numpy(),
+        "longitude": day["longitude"].reshape(rows, cols)[0].numpy(),
+        "elevation_bias": uphill,
+        "elevation": tokens[2].numpy(),
+        "tile_latitude": tile_lat,
+        "tile_longitude": tile_lon,
+        "wind": wind.numpy(),
+        "token_latitude": float(tile_lat[token_row]),
+        "token_longitude": float(tile_lon[token_col]),
+        "tile": tile.index,
+        "sectors": day["sectors"][0].numpy() if "sectors" in day else None,
+        "order": day["order"][0].numpy() if "order" in day else None,
+        "beta": beta.numpy(),
+        "reach": strengths["bridge_reach"].numpy() if "bridge_reach" in strengths else None,
+        "alpha": None if alpha is None else float(alpha),
+        "path": _path(day, lead, lat, lon, domain),
+    }
+
+
+def _path(
+    day: dict[str, torch.Tensor], lead: int, lat: float, lon: float, domain: Domain
+) -> np.ndarray | None:
+    """The back trajectory that ends at a place, up to the lead time, (points, 3): age, latitude, longitude."""
+    if "paths" not in day:
+        return None
+    grid, hours = domain.coarse, day["path_hours"].numpy()
+    row, col = (np.atleast_1d(value) for value in (grid.row_of(lat), grid.col_of(lon)))
+    rows, cols = bilinear(day["paths"].numpy(), row, col)[..., 0].T
+    young = hours <= 24 * lead
+    places = np.stack([hours, grid.lat[0] - grid.step * rows, grid.lon[0] + grid.step * cols], axis=1)
+    return np.concatenate([[[0.0, lat, lon]], places[young]])
+
+
+def _token_centres(domain: Domain, tile: Tile, n: int) -> tuple[np.ndarray, np.ndarray]:
+    lat = domain.fine.lat[tile.rows].reshape(n, -1).mean(1)
+    lon = domain.fine.lon[tile.cols].reshape(n, -1).mean(1)
+    return lat.astype(np.float32), lon.astype(np.float32)

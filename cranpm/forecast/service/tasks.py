@@ -1,0 +1,142 @@
+"""What a worker process does: run a forecast into its folder, answer where a place looked. Models stay loaded."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cranpm.allocator import keep_freed_memory
+from cranpm.data.store.dataset import Dataset
+from cranpm.data.store.source import DatasetSource
+from cranpm.domain import plan_tiles
+from cranpm.forecast.attention import LookRecorder, read_look
+from cranpm.forecast.day import load_day
+from cranpm.forecast.engine import ForecastCancelledError, Progress, choose_device, run_forecast
+from cranpm.forecast.interventions import intervene, switched
+from cranpm.forecast.service.run_folder import RunFolder, RunRequest, RunStatus
+from cranpm.model.checkpoint import Checkpoint, load_checkpoint
+
+_ONE_AT_A_TIME = threading.Lock()
+"""One model per device at work: two forecasts at once would only share the same cores."""
+
+
+@lru_cache(maxsize=2)
+def _checkpoint(folder: str, content_hash: str, device: str) -> Checkpoint:
+    checkpoint = load_checkpoint(Path(folder), device=device)
+    if checkpoint.hash != content_hash:
+        raise ValueError(
+            f"Checkpoint {Path(folder).name!r} changed since the forecast was asked for; ask again."
+        )
+    return checkpoint
+
+
+@lru_cache(maxsize=4)
+def _dataset(root: str) -> Dataset:
+    return Dataset.open(root)
+
+
+def forecast_into_folder(root: str, request_values: dict[str, Any]) -> str:
+    """Run one forecast into its run folder and return its final state; failures end up in the folder, not lost."""
+    request = RunRequest.from_dict(request_values)
+    folder = RunFolder.for_request(Path(root), request)
+    with _ONE_AT_A_TIME:
+        if folder.cancel_asked():
+            folder.write_status(RunStatus(state="cancelled", message="Cancelled before it began."))
+            return "cancelled"
+        try:
+            _forecast(folder, request)
+        except ForecastCancelledError as stop:
+            previous = folder.status() or RunStatus()
+            folder.write_status(
+                RunStatus(
+                    state="cancelled",
+                    message=str(stop),
+                    done_tiles=previous.done_tiles,
+                    total_tiles=previous.total_tiles,
+                    done_list=previous.done_list,
+                )
+            )
+            return "cancelled"
+        except Exception as error:  # the viewer must learn of every failure, whatever it is
+            folder.write_status(RunStatus(state="failed", message=f"{type(error).__name__}: {error}"))
+            return "failed"
+    return "done"
+
+
+def _forecast(folder: RunFolder, request: RunRequest) -> None:
+    keep_freed_memory()
+    device = choose_device(request.device)
+    folder.write_status(RunStatus(state="running", device=str(device), message="Loading model and inputs"))
+    checkpoint = _checkpoint(request.checkpoint, request.checkpoint_hash, str(device))
+    dataset = _dataset(request.dataset)
+    dataset.refresh()
+    day = load_day(DatasetSource(dataset), request.init_time, checkpoint.statistics, device)
+    day = intervene(day, request.interventions, checkpoint.statistics)
+    plan = plan_tiles(day.domain.fine.shape)
+    maps = {lead: folder.create_map(lead, plan.shape) for lead in request.leads}
+    recorder = LookRecorder(folder.path, plan, day)
+    done: list[int] = []
+
+    def report(progress: Progress) -> None:
+        done.extend(tile.index for tile in progress.tiles)
+        folder.write_status(
+            RunStatus(
+                state="running",
+                done_tiles=progress.done_tiles,
+                total_tiles=progress.total_tiles,
+                seconds=progress.seconds,
+                seconds_left=progress.seconds_left,
+                device=str(device),
+                done_list=tuple(done),
+            )
+        )
+
+    with switched(checkpoint.network, request.interventions) as network:
+        result = run_forecast(
+            network,
+            day,
+            request.leads,
+            plan=plan,
+            tiles=request.tiles,
+            first=request.first,
+            out=maps,
+            on_progress=report,
+            cancelled=folder.cancel_asked,
+            recorder=recorder,
+        )
+    recorder.close()
+    for values in maps.values():
+        if isinstance(values, np.memmap):
+            values.flush()
+    folder.write_status(
+        RunStatus(
+            state="done",
+            done_tiles=result.num_tiles,
+            total_tiles=result.num_tiles,
+            seconds=result.seconds,
+            seconds_left=0.0,
+            device=result.device,
+            done_list=tuple(done),
+            negative_cells={str(lead): count for lead, count in result.negative.items()},
+        )
+    )
+
+
+def look_from(root: str, request_values: dict[str, Any], lead: int, lat: float, lon: float) -> dict[str, Any]:
+    """Where a place looked in a finished run; see `cranpm.forecast.attention.read_look`."""
+    request = RunRequest.from_dict(request_values)
+    folder = RunFolder.for_request(Path(root), request)
+    with torch.inference_mode():
+        return read_look(folder.path, lead, lat, lon, _dataset(request.dataset).domain)
+
+
+def warm_up(checkpoint: str, content_hash: str, device: str = "auto") -> str:
+    """Load a checkpoint ahead of the first forecast; returns the device's name."""
+    chosen = choose_device(device)
+    _checkpoint(checkpoint, content_hash, str(chosen))
+    return str(chosen)

@@ -1,0 +1,125 @@
+"""Days with some smoke more: what the simulated air does with PM2.5 that was not there in the world's own run.
+
+An intervention in the simulator, with every process on: smoke enters the mixed layer at the start of a day, the same
+weather blows it away, and the difference to the plain run is kept. A network that learns from such days learns what
+*happens* to PM2.5, where the plain days alone teach what tends to follow what. The world itself stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cranpm.testbed.simulation.chemistry import TracerState
+from cranpm.testbed.simulation.noise import EPOCH, day_generator, day_number
+from cranpm.testbed.simulation.world import BLOCK_DAYS, DEFAULT_SEED, LEADS, World
+
+FOLDER = "puffs"
+"""Where responses lie in a folder of day files."""
+
+PUFFS = 24
+"""Puffs a day, anywhere in the domain; responses add up, so that they may meet."""
+
+AMOUNTS = (8.0, 40.0)
+"""Least and largest peak at the start of the day [ug m-3]."""
+
+RADII = (40.0, 150.0)
+"""Least and largest standard deviation [km]."""
+
+KM_PER_STEP = 11.12
+"""Rows of the 0.1-degree lattice lie so far apart [km]."""
+
+
+def puff_path(folder: Path | str, day: np.datetime64) -> Path:
+    """File of a day's response."""
+    return Path(folder) / FOLDER / f"{day.astype('datetime64[D]')}.npy"
+
+
+@torch.inference_mode()
+def simulate_puffs(
+    geography: Any,
+    folder: Path | str,
+    periods: Sequence[tuple[str, int]],
+    *,
+    every: int = 1,
+    seed: int = DEFAULT_SEED,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write responses of every so-many-th day of periods of (first day, number of days); those there are are kept.
+
+    A file holds float16 (4, R, C) on the coarse box [ug m-3]: by how much the daily mean PM2.5 is higher on the day
+    the smoke enters, and one to three days later.
+    """
+    world = World(geography, seed=seed, device=device)
+    (Path(folder) / FOLDER).mkdir(parents=True, exist_ok=True)
+    total, done = sum(days for _, days in periods), 0
+    for start, days in periods:
+        first = day_number(start)
+        candidates = (day for day in range(first, first + days) if day % every == 0 and _in_one_run(day))
+        wanted = {day for day in candidates if not puff_path(folder, _date(day)).exists()}
+        if wanted:
+            for _ in _responses(world, folder, wanted):
+                done += 1
+                if progress:
+                    progress(min(done, total), total)
+        done = min(total, done + days)
+
+
+def _in_one_run(day: int) -> bool:
+    """Whether a day, the one before and the next three come of one spin-up: across a seam differences mean nothing."""
+    return (day - 1) // BLOCK_DAYS == (day + LEADS) // BLOCK_DAYS
+
+
+def _responses(world: World, folder: Path | str, wanted: set[int]) -> Any:
+    """Run through the days; smoke of up to four days is on its way at a time."""
+    smoky: dict[int, TracerState] = {}
+    found: dict[int, list[np.ndarray]] = {}
+    first, last = min(wanted), max(wanted)
+    for day, plain, state in world.tracer_days(first - 1, last + LEADS + 1):
+        if smoky:
+            forcing = world.weather.forcing(day)
+            for start in list(smoky):
+                means, smoky[start] = world.tracer.day(day, smoky[start], forcing)
+                more = world.surface.to_coarse(means.pm2p5) - plain["pm_coarse"]
+                found[start].append(more.half().cpu().numpy())
+                if len(found[start]) == LEADS + 1:
+                    _save(puff_path(folder, _date(start)), np.stack(found.pop(start)))
+                    del smoky[start]
+        if day + 1 in wanted:
+            smoky[day + 1] = _with_smoke(world, state, day + 1)
+            found[day + 1] = []
+        yield day
+
+
+def _with_smoke(world: World, state: TracerState, day: int) -> TracerState:
+    """The state with puffs in the mixed layer, drawn by the world's seed and the day."""
+    rows, cols = world.surface.shape
+    draw = day_generator(world.seed, "puffs", day)
+    device = state.air.device
+    row, col = (torch.arange(n, dtype=torch.float32, device=device) for n in (rows, cols))
+    smoke = torch.zeros(rows, cols, device=device)
+    for _ in range(PUFFS):
+        middle_row, middle_col = draw.uniform(0, rows), draw.uniform(0, cols)
+        amount = np.exp(draw.uniform(*np.log(AMOUNTS)))
+        wide = np.exp(draw.uniform(*np.log(RADII))) / KM_PER_STEP
+        shrink = np.cos(np.deg2rad(world.surface.lat[int(middle_row)]))
+        north = torch.exp(-0.5 * ((row - middle_row) / wide).square())
+        east = torch.exp(-0.5 * ((col - middle_col) * shrink / wide).square())
+        smoke += amount * north[:, None] * east
+    return TracerState(air=state.air + torch.stack([smoke, 0 * smoke])[:, None], depth=state.depth)
+
+
+def _date(day: int) -> np.datetime64:
+    return EPOCH + np.timedelta64(day, "D")
+
+
+def _save(path: Path, response: np.ndarray) -> None:
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.npy")
+    np.save(temporary, response)
+    os.replace(temporary, path)

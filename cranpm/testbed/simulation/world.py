@@ -1,0 +1,197 @@
+"""The simulated world: ask for days, get days.
+
+A day never depends on the day a run started on: weather noise is keyed by day and remembered over a fixed window,
+and the tracer is spun up from fixed anchor dates, `BLOCK_DAYS` apart, `SPIN_UP_DAYS` before each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+
+from cranpm.testbed.simulation.chemistry import ChemistryConfig, Tracer, TracerState
+from cranpm.testbed.simulation.noise import EPOCH, day_number
+from cranpm.testbed.simulation.surface import Surface
+from cranpm.testbed.simulation.weather import Weather, WeatherConfig
+
+WORLD_VERSION = "1"
+"""Changes whenever the physics changes; results of different versions are never compared."""
+
+SOURCE = "testbed (simulated)"
+DEFAULT_SEED = 20260101
+BLOCK_DAYS, SPIN_UP_DAYS = 45, 15
+LEADS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayState:
+    """One simulated day: everything that its maps and instruments are made from.
+
+    Coarse arrays (R, C) are on the coarse node box, lattice arrays (P, Q) on the tracer's 0.1-degree nodes.
+    """
+
+    day: np.datetime64
+    seed: int
+    era5: np.ndarray
+    """Daily means in the order of `ERA5_CHANNELS`, float32 (30, R, C); precipitation is the daily sum [mm]."""
+    pm: np.ndarray
+    """True PM2.5 on the lattice, daily mean, float32 (P, Q) [ug m-3]."""
+    pm_coarse: np.ndarray
+    """The same as means over the cells of the coarse nodes, float32 (R, C)."""
+    pm_ahead: np.ndarray
+    """`pm_coarse` of the next three days, float32 (3, R, C): only the CAMS-like forecast may look at it."""
+    source: np.ndarray
+    """Increment next to a source of unit strength, float32 (R, C) [ug m-3]."""
+    pooling: np.ndarray
+    """How strongly valleys keep their smoke, 0..1, float32 (R, C)."""
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """A compact form (about 4 MB for Europe): 16-bit weather, half-precision tracer.
+
+        PM2.5 and the other small fields come back bit for bit; weather to 1/65534 of its range that day.
+        """
+        low, high = self.era5.min((1, 2)), self.era5.max((1, 2))
+        scale = np.maximum(high.astype(np.float64) - low, 1e-12) / 65534
+        packed = np.round((self.era5 - low[:, None, None].astype(np.float64)) / scale[:, None, None]).astype(
+            np.uint16
+        )
+        arrays = {"day": np.int64(day_number(self.day)), "seed": np.uint64(self.seed)}
+        arrays |= {"era5": packed, "era5_low": low, "era5_scale": scale}
+        for name in ("pm", "pm_coarse", "pm_ahead", "source", "pooling"):
+            arrays[name] = getattr(self, name).astype(np.float16)
+        return arrays  # type: ignore[return-value]
+
+    @classmethod
+    def from_arrays(cls, arrays: Any) -> DayState:
+        """The inverse of `to_arrays`."""
+        low, scale = np.asarray(arrays["era5_low"]), np.asarray(arrays["era5_scale"])
+        era5 = (np.asarray(arrays["era5"]) * scale[:, None, None] + low[:, None, None]).astype(np.float32)
+        small = {
+            f.name: np.asarray(arrays[f.name], np.float32)
+            for f in fields(cls)
+            if f.name not in ("day", "seed", "era5")
+        }
+        return cls(
+            day=EPOCH + np.timedelta64(int(arrays["day"]), "D"), seed=int(arrays["seed"]), era5=era5, **small
+        )
+
+
+def half_precision(values: torch.Tensor) -> np.ndarray:
+    """Float32 values that survive a trip through half precision, so that a stored state makes the same maps."""
+    return values.half().float().cpu().numpy()
+
+
+class World:
+    """A Europe whose truth is known.
+
+    Parameters
+    ----------
+    geography : Geography
+        Real land, terrain, population and towns of a domain.
+    seed : int
+        The same seed gives the same world.
+    device : str or torch.device
+        Where the simulation runs.
+    barrier_factor : float
+        1 for the real terrain; 0 removes every barrier and basin from the air's way (experiments).
+    """
+
+    def __init__(
+        self,
+        geography: Any,
+        *,
+        seed: int = DEFAULT_SEED,
+        device: str | torch.device = "cpu",
+        weather: WeatherConfig | None = None,
+        chemistry: ChemistryConfig | None = None,
+        barrier_factor: float = 1.0,
+    ) -> None:
+        self.geography, self.seed = geography, seed
+        self.surface = Surface(geography, device, barrier_factor=barrier_factor)
+        self.weather = Weather(self.surface, seed=seed, config=weather)
+        self.tracer = Tracer(self.surface, self.weather, seed=seed, config=chemistry)
+
+    def spin_up_start(self, day: int) -> int:
+        """First simulated day of the block that holds a day."""
+        return day // BLOCK_DAYS * BLOCK_DAYS - SPIN_UP_DAYS
+
+    def tracer_days(
+        self, start: int, stop: int, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[tuple[int, dict[str, torch.Tensor], TracerState]]:
+        """Days start ... stop - 1: number, daily fields and the tracer's state at the end of the day.
+
+        `progress` is called with the days simulated so far and in all, spin-up included.
+        """
+        blocks = range(start // BLOCK_DAYS, (stop - 1) // BLOCK_DAYS + 1)
+        total = stop - blocks[0] * BLOCK_DAYS + SPIN_UP_DAYS * len(blocks)
+        done, day = 0, start
+        while day < stop:
+            block_end = (day // BLOCK_DAYS + 1) * BLOCK_DAYS
+            first = self.spin_up_start(day)
+            state = self.tracer.first_guess(first)
+            for current in range(first, min(block_end, stop)):
+                forcing = self.weather.forcing(current)
+                means, state = self.tracer.day(current, state, forcing)
+                done += 1
+                if progress:
+                    progress(done, total)
+                if current >= day:
+                    yield current, self._fields(means, forcing), state
+            day = block_end
+
+    def _fields(self, means: Any, forcing: Any) -> dict[str, torch.Tensor]:
+        today = forcing.at(slice(0, 4))
+        temperature, speed = today.temperature.mean(0), today.speed.mean(0)
+        inverse = self.surface.to_coarse(means.inverse_depth)
+        source = self.tracer.emissions.heating(temperature) * inverse * 350.0 * 4.5 / (1.5 + speed)
+        return {
+            "pm": means.pm2p5,
+            "pm_coarse": self.surface.to_coarse(means.pm2p5),
+            "source": source,
+            "pooling": today.stagnation.mean(0),
+        }
+
+    @torch.inference_mode()
+    def run(
+        self, start: np.datetime64 | str, days: int, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[DayState]:
+        """Days in order.
+
+        Parameters
+        ----------
+        start : datetime64 or str
+            First day (UTC).
+        days : int
+            Number of days.
+        progress : callable, optional
+            Called with (simulated days, all days to simulate), spin-up and look-ahead included.
+
+        Yields
+        ------
+        DayState
+            The same for a day whatever `start` was.
+        """
+        if days < 1:
+            raise ValueError(f"A world runs for at least one day, got days={days}.")
+        first = day_number(start)
+        window: list[tuple[int, dict[str, torch.Tensor]]] = []
+        for day, values, _ in self.tracer_days(first, first + days + LEADS, progress):
+            window.append((day, values))
+            if len(window) > LEADS:
+                yield self._state(window)
+                window.pop(0)
+
+    def _state(self, window: list[tuple[int, dict[str, torch.Tensor]]]) -> DayState:
+        day, values = window[0]
+        ahead = torch.stack([later["pm_coarse"] for _, later in window[1 : LEADS + 1]])
+        return DayState(
+            day=EPOCH + np.timedelta64(day, "D"),
+            seed=self.seed,
+            era5=self.weather.era5(day).cpu().numpy(),
+            pm_ahead=half_precision(ahead),
+            **{name: half_precision(value) for name, value in values.items()},
+        )

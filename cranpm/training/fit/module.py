@@ -1,0 +1,223 @@
+"""The network with its losses, optimiser and schedule, as PyTorch Lightning wants it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning as L
+import torch
+
+from cranpm.domain import PM_SCALE
+from cranpm.domain.normalise import normalise_pm2p5
+from cranpm.model import CranPM, GlobalContext
+from cranpm.model.extensions.coarse_forecast import CoarseForecast
+from cranpm.model.parameters import learn_biases
+from cranpm.model.parameters import parameter_groups as decay_groups
+from cranpm.training.batches.batches import TrainingBatch
+from cranpm.training.batches.station_points import StationPoints
+from cranpm.training.fit.auxiliary_heads import TokenHead, coarse_change
+from cranpm.training.fit.health import Health
+from cranpm.training.fit.losses import (
+    focal_frequency_loss,
+    hotspot_weight,
+    known_mse,
+    land_mse,
+    station_loss,
+    token_mse,
+)
+from cranpm.training.fit.scores import skill_interval
+from cranpm.training.recipes.recipes import Recipe
+
+
+class Training(L.LightningModule):
+    """CRAN-PM with its loss, optimiser and schedule."""
+
+    def __init__(
+        self, recipe: Recipe, network: CranPM | None = None, coarse_head: CoarseForecast | None = None
+    ) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network = CranPM(recipe.model) if network is None else network
+        model = recipe.model
+        self.token_head = TokenHead(model.local_width, model.local_patch, model.head_amounts)
+        wanted = recipe.coarse_weight and not model.coarse_forecast
+        self.coarse_head = (coarse_head or CoarseForecast.of(model, len(recipe.leads))) if wanted else None
+        self.health = Health(recipe.most_skipped)
+        self.updating = False
+        self.latest: dict[str, torch.Tensor] = {}
+        """Loss and RMSE [ug m-3] of the last training step, for progress and for messages."""
+
+    def losses(self, batch: TrainingBatch) -> dict[str, torch.Tensor]:
+        """Each term of eq. 6 on one batch, in network units, and the RMSE of the batch in ug m-3.
+
+        While the token stage lasts, only the mean change of each local patch is learned, straight from the fused
+        tokens: the decoder, most of the cost, waits until there is something to draw.
+        """
+        context = self.network.encode_global(batch.global_inputs)
+        terms = self._coarse_terms(batch, context) if self.training and self.recipe.coarse_weight else {}
+        extra: torch.Tensor | float = self.recipe.coarse_weight * terms["coarse"] if terms else 0.0
+        today, target = torch.nan_to_num(normalise_pm2p5(batch.today)), normalise_pm2p5(batch.target)
+        if self.training and self.global_step < self.recipe.token_steps:
+            tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
+            change = self.token_head(
+                tokens, self.network.amounts(batch.local_inputs, context, batch.day_index)
+            )
+            terms["token"] = token_mse(change, target - today, batch.mask, self._pool)
+            terms["loss"] = terms["token"] + extra
+            terms["rmse"] = PM_SCALE * terms["token"].detach().sqrt()
+            still = token_mse(torch.zeros_like(tokens[..., 0]), target - today, batch.mask, self._pool)
+            terms["persistence"] = PM_SCALE * still.detach().sqrt()
+            return terms
+        delta = self.network.forecast_delta(batch.local_inputs, context, batch.day_index).float()
+        forecast = today + delta
+        return terms | self._map_terms(batch, forecast, today, target, extra)
+
+    def _coarse_terms(self, batch: TrainingBatch, context: GlobalContext) -> dict[str, torch.Tensor]:
+        if batch.coarse_change is None:
+            raise ValueError(
+                "coarse_weight needs batches with the coarse change (TrainingDays(coarse_change=True))."
+            )
+        leads = self.recipe.leads
+        predicted = coarse_change(self.network, self.coarse_head, batch.global_inputs, context, leads)
+        return {"coarse": known_mse(predicted.float(), batch.coarse_change, self._pool)}
+
+    def _map_terms(
+        self,
+        batch: TrainingBatch,
+        forecast: torch.Tensor,
+        today: torch.Tensor,
+        target: torch.Tensor,
+        extra: torch.Tensor | float,
+    ) -> dict[str, torch.Tensor]:
+        recipe = self.recipe
+        plain = land_mse(forecast, target, batch.mask, pool=self._pool)
+        pixel = plain
+        if recipe.hotspot_weight and self.training:
+            weight = hotspot_weight(batch.target, recipe.hotspot_weight)
+            pixel = land_mse(forecast, target, batch.mask, weight, pool=self._pool)
+        still = land_mse(today, target, batch.mask, pool=self._pool)
+        terms = {
+            "persistence": PM_SCALE * still.detach().sqrt(),
+            "pixel": pixel,
+            "rmse": PM_SCALE * plain.detach().sqrt(),
+            "loss": pixel + extra,
+        }
+        if recipe.frequency_weight:
+            terms["frequency"] = focal_frequency_loss(forecast, target, batch.mask)
+            terms["loss"] = terms["loss"] + recipe.frequency_weight * terms["frequency"]
+        if recipe.station_weight and batch.stations is not None:
+            terms["station"] = self._station_error(forecast, batch.stations, held=False)
+            terms["loss"] = terms["loss"] + recipe.station_weight * terms["station"]
+            if not self.training:
+                terms["station_held_out"] = self._station_error(forecast, batch.stations, held=True)
+        return terms
+
+    def _station_error(self, forecast: torch.Tensor, points: StationPoints, held: bool) -> torch.Tensor:
+        """Squared error at the stations of one group, in network units."""
+        observed = torch.where(points.held == held, normalise_pm2p5(points.observed), torch.nan)
+        return station_loss(forecast, points.rows, points.cols, observed, points.tile, self._pool)
+
+    def _pool(self, weight: torch.Tensor) -> torch.Tensor:
+        """Mean over processes (`losses.Pool`)."""
+        if not self.training or self._trainer is None or self.trainer.world_size == 1:
+            return weight
+        weight = weight.detach().clone()
+        torch.distributed.all_reduce(weight)
+        return weight / self.trainer.world_size
+
+    def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
+        if self.recipe.bias_every > 1:
+            # the last of the group: in the very first step the heads are zero and teach nothing behind them
+            learn_biases(self, (self.global_step + 1) % self.recipe.bias_every == 0)
+
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> torch.Tensor:
+        terms = self.losses(batch)
+        self.log_dict({f"train/{k}": v.detach() for k, v in terms.items() if k != "loss"}, batch_size=1)
+        self.log("train/loss", terms["loss"].detach(), batch_size=1, sync_dist=self.trainer.world_size > 1)
+        self.latest = {"loss": terms["loss"].detach(), "rmse": terms["rmse"]}
+        # a stand-in must not teach: its loss makes every gradient, on every process, one that is left out
+        return terms["loss"] * torch.nan if batch.faults else terms["loss"]
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by the norm over all weights; a step whose norm is not finite moves nothing (`health.Health`)."""
+        members = [p for group in optimizer.param_groups for p in group["params"]]
+        limit = gradient_clip_val or torch.inf
+        self.health.judge(torch.nn.utils.clip_grad_norm_(members, limit), members)
+        self.updating = (
+            True  # until the step's last callback is done: weights, momenta and average belong together
+        )
+
+    def on_validation_epoch_start(self) -> None:
+        self._judged: list[list[float]] = []
+
+    def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
+        terms = self.losses(batch)
+        # squared, so that the mean over days pools cells instead of averaging per-batch errors
+        squares = [terms["rmse"].square(), terms["persistence"].square()]
+        squares += [PM_SCALE**2 * terms[name] for name in ("station", "station_held_out") if name in terms]
+        self._judged.append([float(value) for value in squares])
+
+    def on_validation_epoch_end(self) -> None:
+        judged = self._judged
+        if self.trainer.world_size > 1:
+            parts: list[Any] = [None] * self.trainer.world_size
+            torch.distributed.all_gather_object(parts, judged)
+            judged = [row for part in parts for row in part]
+        ours, still, *stations = zip(*judged)
+        skill, low, high = skill_interval(ours, still)
+        scores = {
+            "rmse": math.sqrt(sum(ours) / len(ours)),
+            "rmse_persistence": math.sqrt(sum(still) / len(still)),
+        }
+        scores |= {"skill": skill, "skill_low": low, "skill_high": high, "days": float(len(judged))}
+        for name, values in zip(("rmse_station", "rmse_station_held_out"), stations):
+            scores[name] = math.sqrt(sum(values) / len(values))
+        many = (
+            self.trainer.world_size > 1
+        )  # the same on all of them; asked for, so that Lightning does not warn
+        self.log_dict({f"validation/{name}": value for name, value in scores.items()}, sync_dist=many)
+
+    def configure_optimizers(self) -> Any:
+        recipe = self.recipe
+        optimiser = torch.optim.AdamW(
+            parameter_groups(self, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98)
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(step, recipe))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch.to(device)
+
+
+def parameter_groups(network: torch.nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Weights with decay, the rest without; the global branch and the priors at their own rates."""
+    own = {id(p): recipe.prior_rate for name, p in network.named_parameters() if is_prior(name)}
+    for name, p in network.named_parameters():
+        if any(part in name for part in ("global_branch.", "coarse_head.", "transport.")):
+            own.setdefault(id(p), recipe.global_rate)
+    groups = []
+    for group in decay_groups(network, recipe.weight_decay):
+        for rate in sorted({own.get(id(p), 1.0) for p in group["params"]}, reverse=True):
+            members = [p for p in group["params"] if own.get(id(p), 1.0) == rate]
+            groups.append({**group, "params": members, "lr": recipe.learning_rate * rate})
+    return groups
+
+
+def is_prior(name: str) -> bool:
+    """Whether a parameter is the strength of a physical prior."""
+    return name.rsplit(".", 1)[-1] in ("raw_alpha", "beta", "raw_reach")
+
+
+def rate_factor(step: int, recipe: Recipe) -> float:
+    """Learning rate relative to its peak: linear warm-up, then cosine."""
+    if step < recipe.warmup_steps:
+        return (step + 1) / recipe.warmup_steps
+    progress = min(1.0, (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps))
+    floor = recipe.least_learning_rate / recipe.learning_rate
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -1,0 +1,105 @@
+"""Forecast runs as the page needs them: found again or started, watched, cancelled; never in the server's own loop.
+
+Starting the worker and looking into a run can take seconds, so both go through a thread.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+from cranpm.domain.tiling import plan_tiles
+
+from ..state import LEADS
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="forecasts")
+
+
+@lru_cache(maxsize=1)
+def service() -> Any:
+    """The forecast service shared by all pages of this process."""
+    from cranpm.forecast.service.jobs import get_service
+
+    return get_service()
+
+
+def tiles_in_view(
+    shape: tuple[int, int], grid: Any, extent: tuple[float, float, float, float] | None
+) -> list[int]:
+    """Numbers of the tiles that a view (west, south, east, north) touches, nearest to its centre first."""
+    if extent is None:
+        return []
+    west, south, east, north = extent
+    rows = float(grid.row_of(north)), float(grid.row_of(south))
+    cols = float(grid.col_of(west)), float(grid.col_of(east))
+    centre = sum(rows) / 2, sum(cols) / 2
+    seen = []
+    for tile in plan_tiles(shape).tiles:
+        if (
+            tile.rows.stop < rows[0]
+            or tile.rows.start > rows[1]
+            or tile.cols.stop < cols[0]
+            or tile.cols.start > cols[1]
+        ):
+            continue
+        away = (
+            (tile.rows.start + tile.rows.stop) / 2 - centre[0],
+            (tile.cols.start + tile.cols.stop) / 2 - centre[1],
+        )
+        seen.append((away[0] ** 2 + away[1] ** 2, tile.index))
+    return [index for _, index in sorted(seen)]
+
+
+class Forecasts:
+    """Runs of one page."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def find(self, dataset: str, checkpoint: str, init_time: dt.date) -> Any | None:
+        """The run that answers this question, if one is running or done."""
+        folder = self._store.checkpoints().get(checkpoint)
+        if folder is None:
+            return None
+        try:
+            return service().find(self._store.dataset_folders()[dataset], folder, init_time, LEADS)
+        except (OSError, ValueError, KeyError) as error:
+            log.warning("Cannot look for a run of %s: %s", checkpoint, error)
+            return None
+
+    def submit(
+        self,
+        dataset: str,
+        checkpoint: str,
+        init_time: dt.date,
+        *,
+        first: list[int],
+        then: Callable[[Any, BaseException | None], None],
+    ) -> None:
+        """Start a run in a thread; ``then(run, None)`` or ``then(None, error)`` is called from that thread."""
+        folder = self._store.checkpoints()[checkpoint]
+        root = self._store.dataset_folders()[dataset]
+        future = _THREADS.submit(service().submit, root, folder, init_time, LEADS, first=first)
+        future.add_done_callback(lambda done: _report(done, then))
+
+    @staticmethod
+    def look(
+        run: Any, lead: int, lat: float, lon: float, then: Callable[[Any, BaseException | None], None]
+    ) -> None:
+        """Read what a place looked at in a thread."""
+        future = _THREADS.submit(run.look, lead, lat, lon)
+        future.add_done_callback(lambda done: _report(done, then))
+
+
+def _report(done: Future, then: Callable[[Any, BaseException | None], None]) -> None:
+    error = done.exception()
+    if error is not None:
+        log.error("Forecast service: %s", error, exc_info=error)
+    then(None if error else done.result(), error)

@@ -1,0 +1,154 @@
+"""What is known of one place: its cell on every layer and day, the stations near by, its name."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from cranpm.domain.grid import KM_PER_DEGREE
+
+from ..state import LEADS
+from .outlines import nearest_town
+from .store import Store
+
+DAYS_BEFORE, DAYS_AFTER = 14, 3
+NEAR_KILOMETRES = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A fine cell and its surroundings."""
+
+    lat: float
+    lon: float
+    row: int
+    col: int
+    elevation: float
+    town: str
+    land: bool = True
+    station: str = ""
+    station_id: str = ""
+    station_kilometres: float = float("nan")
+
+
+def describe_place(store: Store, dataset_name: str, lat: float, lon: float) -> Place:
+    """Cell, elevation, nearest town and nearest station of a place inside the domain."""
+    dataset = store.dataset(dataset_name)
+    row, col = dataset.domain.fine.index_of(lat, lon)
+    found = Place(
+        lat=lat,
+        lon=lon,
+        row=row,
+        col=col,
+        elevation=float(store.elevation(dataset_name)[row, col]),
+        town=nearest_town(lat, lon),
+        land=bool(np.isfinite(store.land(dataset_name).value(row, col))),
+    )
+    stations = store.stations(dataset_name)
+    if stations.empty:
+        return found
+    away = kilometres(lat, lon, stations["latitude"].to_numpy(float), stations["longitude"].to_numpy(float))
+    nearest = int(np.argmin(away))
+    if away[nearest] > NEAR_KILOMETRES:
+        return found
+    station = stations.iloc[nearest]
+    return replace(
+        found,
+        station=str(station["name"]),
+        station_id=str(station["station_id"]),
+        station_kilometres=float(away[nearest]),
+    )
+
+
+def kilometres(lat: float, lon: float, lats: np.ndarray, lons: np.ndarray) -> np.ndarray:
+    """Distance to places near by; flat, good to a percent within a few hundred kilometres."""
+    return KM_PER_DEGREE * np.hypot(lats - lat, (lons - lon) * np.cos(np.deg2rad(lat)))
+
+
+def bilinear(field: np.ndarray, row: float, col: float) -> float:
+    """Value of a node field at fractional indices; NaN beyond it."""
+    rows, cols = field.shape
+    if not (0 <= row <= rows - 1 and 0 <= col <= cols - 1):
+        return float("nan")
+    i, j = min(int(row), rows - 2), min(int(col), cols - 2)
+    a, b = row - i, col - j
+    block = field[i : i + 2, j : j + 2].astype(float)
+    return float(
+        (1 - a) * ((1 - b) * block[0, 0] + b * block[0, 1]) + a * ((1 - b) * block[1, 0] + b * block[1, 1])
+    )
+
+
+def series_of(store: Store, dataset_name: str, place: Place, init_time: dt.date, run: Any) -> xr.Dataset:
+    """Daily series of a place around an init day [ug m-3].
+
+    Returns
+    -------
+    Dataset, dim time
+        ``target``, ``forecast``, ``persistence``, ``cams_forecast``, ``observed``; NaN where there is no value.
+    """
+    dataset = store.dataset(dataset_name)
+    init = np.datetime64(init_time, "D")
+    days = np.arange(init - DAYS_BEFORE, init + DAYS_AFTER + 1)
+    held = [day for day in days if day in dataset.days]
+    first = held[0] if held else init
+    days = days[days >= first]
+    columns = {
+        name: np.full(days.size, np.nan)
+        for name in ("target", "forecast", "persistence", "cams_forecast", "observed")
+    }
+    cell = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
+    for day in held:
+        columns["target"][day == days] = float(dataset.pm2p5(day, *cell).values[0, 0])
+    today = columns["target"][days == init]
+    starts = [init, *(init + lead for lead in LEADS)]
+    columns["persistence"][np.isin(days, starts)] = today[0] if today.size else np.nan
+    box = dataset.domain.coarse_box
+    at = float(box.row_of(place.lat)), float(box.col_of(place.lon))
+    if init in dataset.days:
+        for lead, field in zip(LEADS, dataset.cams_forecast(init)):
+            columns["cams_forecast"][days == init + lead] = bilinear(field, *at)
+    if run is not None:
+        columns["forecast"][days == init] = today[0] if today.size else np.nan
+        for lead, value in forecast_values(run, place).items():
+            columns["forecast"][days == init + lead] = value
+    if place.station_id:
+        seen = dataset.observations(station_id=place.station_id)
+        when = seen["time"].to_numpy().astype("datetime64[D]")
+        for day, value in zip(when, seen["pm2p5"]):
+            columns["observed"][days == day] = value
+    return xr.Dataset(
+        {name: ("time", values, {"units": "ug m-3"}) for name, values in columns.items()},
+        coords={"time": days.astype("datetime64[ns]")},
+        attrs={"init_time": str(init)},
+    )
+
+
+def forecast_values(run: Any, place: Place) -> dict[int, float]:
+    """Forecast of a run at a cell by lead time, as far as it is done."""
+    values = {}
+    for lead in LEADS:
+        try:
+            values[lead] = float(run.field(lead)[place.row, place.col])
+        except (FileNotFoundError, ValueError, KeyError):
+            values[lead] = float("nan")
+    return values
+
+
+def station_day(store: Store, dataset_name: str, day: dt.date, kinds: list[str]) -> pd.DataFrame:
+    """Stations of some types that reported on a day.
+
+    Returns
+    -------
+    DataFrame
+        ``name, latitude, longitude, altitude, pm2p5, kind``.
+    """
+    stations = store.stations(dataset_name)
+    stations = stations[stations["station_type"].isin(kinds)]
+    seen = store.observations(dataset_name, day)
+    table = stations.merge(seen[["station_id", "pm2p5"]], on="station_id", how="inner")
+    return table.assign(kind=table["station_type"].astype(str) + ", " + table["area"].astype(str))

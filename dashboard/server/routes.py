@@ -1,0 +1,206 @@
+"""Addresses beside the page: map tiles, the value under the pointer, outlines; and the headers of every answer.
+
+They are added when the server builds its application (see ``app_hooks.py``), so plain ``panel serve dashboard``
+has them. Tiles of a versioned address never change, so browsers may keep them for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tornado.web import HTTPError, RequestHandler
+
+from cranpm.data.errors import StoreError
+from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
+from cranpm.domain.grid import OutsideGridError
+from cranpm.plot.mercator import MAX_ZOOM, from_mercator
+from cranpm.plot.style import SCALES
+from cranpm.plot.tiles import render_tile
+
+from ..data.outlines import DETAILS, KINDS, OutlinesMissingError, names_json, outline_json
+from ..data.store import get_store
+
+log = logging.getLogger(__name__)
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+# two threads: datashader and numba release the lock only in part, and the forecast needs the other cores
+_RENDERERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tiles")
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    # Bokeh compiles callbacks and templates in the browser, hence 'unsafe-eval'; nothing may come from elsewhere
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss: blob: data:; "
+        "object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
+    ),
+}
+
+
+LAND_COLOURS: dict[str, tuple[str, str]] = {"light": ("#dadfe3", "#c4cad0"), "dark": ("#262e37", "#36404a")}
+"""Plain land and its hatching."""
+
+
+def set_security_headers(handler: RequestHandler) -> None:
+    """Stand-in for ``RequestHandler.set_default_headers``."""
+    for name, value in SECURITY_HEADERS.items():
+        handler.set_header(name, value)
+
+
+class _Handler(RequestHandler):
+    def set_default_headers(self) -> None:
+        set_security_headers(self)
+
+    def land_colours(self) -> tuple[str, str]:
+        """Colours of bare land for the theme that the address names."""
+        colours = LAND_COLOURS.get(self.get_query_argument("theme", "light"))
+        if colours is None:
+            raise HTTPError(404)
+        return colours
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(f"{status_code} {self._reason}")
+
+
+def _coordinates(z: str, x: str, y: str) -> tuple[int, int, int]:
+    zoom, col, row = int(z), int(x), int(y)
+    if zoom > MAX_ZOOM or col >= 2**zoom or row >= 2**zoom:
+        raise HTTPError(404)
+    return zoom, col, row
+
+
+class TileHandler(_Handler):
+    """``tiles/{field}/{version}/{z}/{x}/{y}.png?scale=NAME&theme=NAME``"""
+
+    async def get(self, field_id: str, version: str, z: str, x: str, y: str) -> None:
+        place = _coordinates(z, x, y)
+        scale, colours = SCALES.get(self.get_query_argument("scale", "continuous")), self.land_colours()
+        if scale is None:
+            raise HTTPError(404)
+
+        def draw() -> bytes:
+            field = get_store().fields.field(field_id)
+            field.refresh()
+            land = get_store().land(field.key.dataset)
+            return render_tile(field.pyramid, scale, *place, land=land, land_colours=colours)
+
+        try:
+            png = await asyncio.get_running_loop().run_in_executor(_RENDERERS, draw)
+        except (KeyError, FileNotFoundError):  # never announced, or a run that was cleared away since
+            raise HTTPError(404) from None
+        except (StoreError, OSError) as error:
+            log.warning("Tile of %s: %s", field_id, error)
+            raise HTTPError(503) from None
+        self.set_header("Content-Type", "image/png")
+        self.set_header("Cache-Control", _FOR_EVER)
+        self.finish(png)
+
+
+class LandHandler(_Handler):
+    """``land/{dataset}/{z}/{x}/{y}.png?theme=NAME``: land where no field is shown."""
+
+    async def get(self, dataset: str, z: str, x: str, y: str) -> None:
+        place, colours = _coordinates(z, x, y), self.land_colours()
+        if dataset not in get_store().dataset_folders():
+            raise HTTPError(404)
+
+        def draw() -> bytes:
+            land = get_store().land(dataset)
+            return render_tile(None, SCALES["continuous"], *place, land=land, land_colours=colours)
+
+        png = await asyncio.get_running_loop().run_in_executor(_RENDERERS, draw)
+        self.set_header("Content-Type", "image/png")
+        self.set_header("Cache-Control", "public, max-age=3600")
+        self.finish(png)
+
+
+class CellHandler(_Handler):
+    """``cell/{field}?x=..&y=..``: the exact value of the cell at a Mercator place, from the array."""
+
+    def get(self, field_id: str) -> None:
+        try:
+            x, y = (float(self.get_query_argument(name)) for name in "xy")
+            if not (math.isfinite(x) and math.isfinite(y)):
+                raise ValueError
+            # a cell never waits for a field to be read: its tiles come first
+            field = get_store().fields.peek(field_id)
+        except ValueError:
+            raise HTTPError(400) from None
+        if field is None:
+            raise HTTPError(404)
+        lat, lon = (float(v) for v in from_mercator(x, y))
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json.dumps(describe_cell(field, lat, lon)))
+
+
+def describe_cell(field: Any, lat: float, lon: float) -> dict[str, Any]:
+    """Value, place and elevation of the cell under a place; ``value`` is None where there is no data."""
+    grid = field.pyramid.grid
+    try:
+        row, col = grid.index_of(lat, lon)
+    except OutsideGridError:
+        return {"inside": False, "lat": round(lat, 3), "lon": round(lon, 3)}
+    value = field.pyramid.value(row, col)
+    elevation = float(get_store().elevation(field.key.dataset)[row, col])
+    number = int(eaqi_class(value)) if field.key.layer in ("today", "target", "forecast") else 0
+    return {
+        "inside": True,
+        "row": row,
+        "col": col,
+        "lat": round(float(grid.lat[row]), 3),
+        "lon": round(float(grid.lon[col]), 3),
+        "value": round(value, 2) if math.isfinite(value) else None,
+        "elevation": round(elevation) if math.isfinite(elevation) else None,
+        "index": f"{number} {EAQI_CLASSES[number - 1].name}" if number else "",
+        "colour": EAQI_CLASSES[number - 1].colour if number else "",
+    }
+
+
+class OutlineHandler(_Handler):
+    """``outline/{kind}/{detail}.json``: lines in Mercator metres."""
+
+    async def get(self, kind: str, detail: str) -> None:
+        if kind not in KINDS or int(detail) not in DETAILS:
+            raise HTTPError(404)
+        try:
+            body = await asyncio.get_running_loop().run_in_executor(
+                _RENDERERS, outline_json, kind, int(detail)
+            )
+        except OutlinesMissingError:
+            raise HTTPError(404) from None
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "public, max-age=86400")
+        self.finish(body)
+
+
+class NamesHandler(_Handler):
+    """``names/{groups}.json``: labels of towns in Mercator metres."""
+
+    async def get(self, groups: str) -> None:
+        body = await asyncio.get_running_loop().run_in_executor(_RENDERERS, names_json, int(groups))
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Cache-Control", "public, max-age=86400")
+        self.finish(body)
+
+
+_ID = r"([A-Za-z0-9._-]{1,160})"
+_ZXY = r"(\d{1,2})/(\d{1,6})/(\d{1,6})\.png"
+
+ROUTES: list[tuple[str, type[RequestHandler]]] = [
+    (rf"/tiles/{_ID}/([A-Za-z0-9._-]{{1,40}})/{_ZXY}", TileHandler),
+    (rf"/land/{_ID}/{_ZXY}", LandHandler),
+    (rf"/cell/{_ID}", CellHandler),
+    (r"/names/(\d)\.json", NamesHandler),
+    (r"/outline/([a-z]{1,12})/(\d)\.json", OutlineHandler),
+]

@@ -1,0 +1,94 @@
+"""`cranpm score` as a user calls it, on a small dataset whose scores can be worked out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cranpm.cli.app import app
+
+
+def score(*arguments):
+    return CliRunner().invoke(app, ["score", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def machine(scene, tmp_path_factory):
+    """Five days, a network that has learned nothing (persistence), and the command's results."""
+    from cranpm.model import CranPM, tiny
+
+    root = tmp_path_factory.mktemp("machine")
+    scene.write_scene(root / "data", domain=scene.SMALL, days=5)
+    scene.write_checkpoint(root / "untrained", CranPM(tiny()).eval())
+    return root
+
+
+@pytest.fixture(scope="module")
+def results(machine):
+    out = machine / "scores" / "mini.json"
+    result = score("--data", machine / "data", "--checkpoint", machine / "untrained", "--out", out)
+    assert result.exit_code == 0, result.output
+    return json.loads(out.read_text()), out, result.output
+
+
+def row(results, **wanted):
+    (found,) = (r for r in results["rows"] if all(r.get(k) == v for k, v in wanted.items()))
+    return found
+
+
+def test_maps_are_scored_against_the_product(results, scene):
+    scores, _, _ = results
+    # init days with the day before: the second to the fifth; a lead of one day has targets for three of them
+    assert len(scores["init_days"]) == 4
+    error = np.concatenate(
+        [
+            (scene.pm2p5_of(day, scene.SMALL) - scene.pm2p5_of(day + 1, scene.SMALL)).ravel()
+            for day in (1, 2, 3)
+        ]
+    )
+    error = error[np.isfinite(error)]
+    held = row(scores, reference="product", where="all land", grid="1 km", method="persistence", lead_days=1)
+    assert held["pairs"] == len(error)
+    assert held["bias"] == pytest.approx(error.mean(), abs=0.02)  # the store keeps tenths
+    assert held["rmse"] == pytest.approx(np.sqrt((error**2).mean()), abs=0.02)
+
+
+def test_stations_are_scored_too_and_an_untrained_network_is_persistence(results, scene):
+    scores, _, _ = results
+    ours = row(scores, reference="stations", where="all stations", method="CRAN-PM untrained", lead_days=1)
+    held = row(scores, reference="stations", where="all stations", method="persistence", lead_days=1)
+    assert held["bias"] < -2  # yesterday's air is cleaner, and stations see a tenth more
+    assert ours["rmse"] == held["rmse"] and ours["skill"] == 0
+    assert row(scores, reference="stations", where="traffic", method="persistence", lead_days=1)["pairs"] > 0
+    assert {r["method"] for r in scores["rows"]} >= {"CAMS global forecast (simulated)"}
+
+
+def test_the_page_says_what_was_compared_and_that_it_is_simulated(results):
+    _, out, said = results
+    page = out.with_suffix(".md").read_text()
+    assert page.strip() in said
+    for words in (
+        "Simulated: not comparable",
+        "4 init days",
+        "damped persistence: no training days",
+        "## Stations",
+    ):
+        assert words in page
+    assert out.with_suffix(".png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--start", "2023-01-01"), "No init day with the day before it"),
+        (("--against", "luck"), "--against must be one of persistence"),
+        (("--leads", "9"), "Lead times must be among 1, 2, 3"),
+        (("--out", "scores.csv"), "Scores are written as .json"),
+    ],
+)
+def test_what_cannot_be_scored_is_said(machine, arguments, message):
+    result = score("--data", machine / "data", "--checkpoint", machine / "untrained", *arguments)
+    assert result.exit_code == 2 and message in " ".join(result.output.split())

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from cranpm.data.store.source import init_times
+from cranpm.domain.splits import Splits
+from cranpm.model import CranPM
+from cranpm.training.fit.loop import train
+from cranpm.training.fit.module import Training, parameter_groups, rate_factor
+from cranpm.training.fit.pretrain import pretrain_global, read_ahead
+
+
+def test_training_runs_through_its_stages_and_moves_the_map(world, recipe, statistics, tmp_path):
+    torch.manual_seed(0)
+    network = CranPM(recipe.model)
+    before = network.decoder.head.weight.detach().clone()
+    trained = train(recipe, world, statistics, tmp_path, network=network, workers=0)
+    assert not trained.training
+    assert not torch.equal(trained.decoder.head.weight, before)
+    assert all(torch.isfinite(p).all() for p in trained.parameters())
+    assert list(tmp_path.glob("tensorboard/*/events*"))
+
+
+def test_the_global_branch_learns_that_the_air_gets_cleaner(world, recipe, statistics):
+    torch.manual_seed(0)
+    lines = []
+    days = init_times(world, "train", Splits(), (1, 2, 3))
+    pretrain_global(
+        CranPM(recipe.model),
+        world,
+        statistics,
+        days,
+        epochs=6,
+        days_per_step=2,
+        learning_rate=3e-3,
+        report=lines.append,
+    )
+    last = float(lines[-1].split("RMSE ")[1].split("%")[0])
+    assert last < -20  # per cent against persistence, which misses the whole fall
+
+
+def test_every_parameter_is_optimised_once_and_priors_do_not_decay(recipe):
+    module = Training(recipe)
+    groups = parameter_groups(module, recipe)
+    ids = [id(p) for group in groups for p in group["params"]]
+    assert len(ids) == len(set(ids)) == len(list(module.parameters()))
+    decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    for name, parameter in module.named_parameters():
+        if any(part in name for part in ("beta", "raw_alpha", "norm", "table", "bias")):
+            assert decays[id(parameter)] == 0.0, name
+        if name.endswith(("beta", "raw_alpha", "raw_reach")):
+            assert rates[id(parameter)] == recipe.learning_rate * recipe.prior_rate
+        elif "global_branch" in name:
+            assert rates[id(parameter)] == recipe.learning_rate * recipe.global_rate
+        elif "local_branch" in name:
+            assert rates[id(parameter)] == recipe.learning_rate
+
+
+def test_biases_held_between_their_steps_learn_in_them(world, recipe, statistics, tmp_path):
+    seen = []
+
+    class Watch(Callback):
+        def on_train_batch_end(self, trainer, module, *_):
+            seen.append(module.network.bridge.layers[0].beta.detach().clone())
+
+    torch.manual_seed(0)
+    slow = replace(recipe, bias_every=4, steps=8, token_steps=9, average_decay=None)
+    train(slow, world, statistics, tmp_path, workers=0, callbacks=[Watch()])
+    moved = [not torch.equal(a, b) for a, b in itertools.pairwise([torch.ones(4), *seen])]
+    assert moved == [False, False, False, True] * 2
+
+
+def test_the_rate_warms_up_and_falls_to_its_floor(recipe):
+    recipe = replace(recipe, steps=100, warmup_steps=10, learning_rate=1e-3, least_learning_rate=1e-5)
+    assert rate_factor(0, recipe) == pytest.approx(0.1)
+    assert rate_factor(10, recipe) == pytest.approx(1.0)
+    assert rate_factor(100, recipe) == pytest.approx(0.01)
+
+
+def test_days_are_read_ahead_in_order_and_errors_arrive_in_their_place():
+    begun = [threading.Event() for _ in range(8)]
+
+    def read(number):
+        begun[number].set()
+        if number == 5:
+            raise OSError("disk gone")
+        return 10 * number
+
+    ahead = read_ahead(read, range(8))
+    assert [next(ahead) for _ in range(5)] == [0, 10, 20, 30, 40]
+    assert begun[5].wait(10)  # the next is under way before it is asked for
+    with pytest.raises(OSError, match="disk gone"):
+        next(ahead)
+    assert not any("days" in thread.name for thread in threading.enumerate())
+
+
+def test_reading_ahead_ends_when_nobody_listens():
+    ahead = read_ahead(lambda number: number, range(1000))
+    assert next(ahead) == 0
+    ahead.close()
+    assert not any("days" in thread.name for thread in threading.enumerate())
