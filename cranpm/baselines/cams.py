@@ -16,12 +16,12 @@ from typing import Protocol
 
 import numpy as np
 
-from cranpm.baselines.climatology import as_day
 from cranpm.data.download.receipts import receipts
+from cranpm.data.errors import MissingSourceError
 from cranpm.data.readers.cams_europe import ENSEMBLE_FORECASTS, EnsembleRun, read_ensemble_run
-from cranpm.data.readers.openers import MissingSourceError
 from cranpm.data.regrid.gridding import place
 from cranpm.domain import CAMS_CHANNELS, LEAD_DAYS, Domain, Grid
+from cranpm.domain.days import as_day
 
 GLOBAL, EUROPE, PERSISTED = "CAMS global forecast", "CAMS Europe ensemble", "CAMS global analysis, persisted"
 ON_TODAY = ", on today's map"

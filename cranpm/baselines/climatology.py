@@ -9,16 +9,12 @@ from typing import Any
 import numpy as np
 
 from cranpm.baselines.blocks import block_sums, filled, spread
+from cranpm.domain.days import as_day
 
 Read = Callable[[np.datetime64], np.ndarray]
 """Gives the PM2.5 field of a day, shape (rows, cols), NaN where missing."""
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
-
-
-def as_day(day: Any) -> np.datetime64:
-    """A UTC day from any spelling of it."""
-    return np.datetime64(day, "D")
 
 
 def season_of(day: Any) -> int:

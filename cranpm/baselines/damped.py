@@ -13,12 +13,12 @@ from cranpm.baselines.climatology import (
     Climatology,
     NoTrainingDaysError,
     Read,
-    as_day,
     fit_climatology,
     season_of,
     window,
 )
 from cranpm.domain.channels import LEAD_DAYS
+from cranpm.domain.days import as_day
 
 _ONE_DAY = np.timedelta64(1, "D")
 

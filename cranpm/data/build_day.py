@@ -12,11 +12,11 @@ import xarray as xr
 
 from cranpm.data.download.providers import CUT_BY_PROVIDER, plain_files
 from cranpm.data.download.receipts import Receipt, read_receipt, receipts
+from cranpm.data.errors import MissingSourceError
 from cranpm.data.live import LIVE_TARGET, live_map
 from cranpm.data.manifest import load_manifest
 from cranpm.data.readers import cams, era5
 from cranpm.data.readers.ghap import read_ghap_day
-from cranpm.data.readers.openers import MissingSourceError
 from cranpm.data.regrid.alignment import check_coast, check_pressure
 from cranpm.data.station_tables import station_values
 from cranpm.data.store.encoded_day import EncodedDay, encode_day

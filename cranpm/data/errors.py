@@ -1,4 +1,4 @@
-"""What can go wrong with a dataset on disk."""
+"""What can go wrong with a file of data and with a dataset on disk."""
 
 from __future__ import annotations
 
@@ -27,3 +27,31 @@ class StoreLockedError(StoreError):
 
 class DayNotInStoreError(StoreError, LookupError):
     """A day that the dataset does not hold."""
+
+
+class DataFileError(ValueError):
+    """A file that cannot be read correctly: the message says what was expected, what was found and what to do."""
+
+
+class NotThisProductError(DataFileError):
+    """A readable file that holds something else than asked for."""
+
+
+class UnitsError(DataFileError):
+    """Units that are missing, unknown or contradicted by the values."""
+
+
+class OutsideDomainError(DataFileError):
+    """Data that do not touch the domain."""
+
+
+class WrongGridError(DataFileError):
+    """Coordinates that are not those of a regular grid in the expected place."""
+
+
+class TimeAxisError(DataFileError):
+    """Times that are missing, doubled, in another calendar, or not where they should be."""
+
+
+class MissingSourceError(DataFileError):
+    """Downloads that are needed and not there; the message says what to fetch."""

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cranpm.data.errors import MissingSourceError, OutsideDomainError
 from cranpm.data.readers.cams import open_cams
-from cranpm.data.readers.openers import MissingSourceError, OutsideDomainError
 from cranpm.data.regrid.daily import daily_values, join_times
 from cranpm.data.regrid.gridding import place
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE

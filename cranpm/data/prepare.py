@@ -15,10 +15,10 @@ import numpy as np
 
 from cranpm.data.build_day import Ground, Recipe, make_day
 from cranpm.data.download.receipts import Receipt
+from cranpm.data.errors import MissingSourceError
 from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
 from cranpm.data.readers.elevation import static_fields
-from cranpm.data.readers.openers import MissingSourceError
 from cranpm.data.regions import is_european
 from cranpm.data.station_tables import OPENAQ, write_observations
 from cranpm.data.store.dataset import Dataset, DatasetWriter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cranpm.data.readers.openers import UnitsError
+from cranpm.data.errors import UnitsError
 
 _SPEED = {"m s**-1": (1.0, 0.0), "m s-1": (1.0, 0.0), "m/s": (1.0, 0.0)}
 _TEMPERATURE = {"K": (1.0, 0.0), "degC": (1.0, 273.15), "celsius": (1.0, 273.15), "C": (1.0, 273.15)}

@@ -25,7 +25,7 @@ from safetensors.torch import save as dump_safetensors
 
 from .config import ModelConfig
 from .network import CranPM
-from .safeheader import CheckpointError, check_header, refuse_pickle
+from .weights import CheckpointError, check_header, refuse_pickle
 
 __all__ = [
     "Checkpoint",

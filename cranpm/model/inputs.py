@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .config import ModelConfig
-from .layers.embed import pad_coordinate, pad_to_multiple
+from .padding import pad_coordinate, pad_to_multiple
 
 
 class ModelInputError(ValueError):

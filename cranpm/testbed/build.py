@@ -20,8 +20,8 @@ import pandas as pd
 
 from cranpm.data.errors import StoreError
 from cranpm.data.store.dataset import DatasetWriter, EncodedDay, encode_day
-from cranpm.data.store.schema import as_day
 from cranpm.domain import Domain, get_domain
+from cranpm.domain.days import as_day
 from cranpm.testbed.geography.geography import Geography, load_geography
 from cranpm.testbed.instruments.downscale import downscaler
 from cranpm.testbed.instruments.instruments import (

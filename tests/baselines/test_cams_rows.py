@@ -20,12 +20,12 @@ from cranpm.baselines.cams import (
     global_rows,
 )
 from cranpm.data.download.fetch import choose_sources, fetch, make_plan
+from cranpm.data.errors import MissingSourceError, NotThisProductError, TimeAxisError, WrongGridError
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.cams import LEVEL, cams_europe_file
 from cranpm.data.mock_providers.files import plane
 from cranpm.data.mock_providers.server import Rehearsal
 from cranpm.data.readers.cams_europe import read_ensemble_run
-from cranpm.data.readers.openers import MissingSourceError, NotThisProductError, TimeAxisError, WrongGridError
 from cranpm.data.regrid.daily import MissingHoursError
 from cranpm.domain import CAMS_CHANNELS, domain_from_corner
 from cranpm.verification.evaluate import evaluate

@@ -1,16 +1,12 @@
-"""Lets the tests below import their helpers (mini_dataset, corrupt_inputs); a small dataset for those of the store."""
+"""A small dataset for the tests of the store."""
 
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
+import mini_dataset as mini
 import pytest
-
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE / "corrupt_inputs")]
-import mini_dataset as mini  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 
 from cranpm.data.build_day import Recipe
+from cranpm.data.errors import MissingSourceError, TimeAxisError
 from cranpm.data.live import LIVE_TARGET, SHIFT, live_map
 from cranpm.data.manifest import load_manifest
 from cranpm.data.prepare import _label
-from cranpm.data.readers.openers import MissingSourceError, TimeAxisError
 
 DAY = np.datetime64("2026-03-01")
 FINE = mini.DOMAIN.fine

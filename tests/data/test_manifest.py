@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from cranpm.data.errors import DataFileError
 from cranpm.data.manifest import ManifestError, check_hash, load_manifest, manifest_path, package_files
-from cranpm.data.readers.openers import DataFileError
 from cranpm.domain import COARSE_BOX, ERA5_CHANNELS, FINE
 
 MANIFEST = load_manifest()

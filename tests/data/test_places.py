@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cranpm.data.errors import DataFileError, NotThisProductError, OutsideDomainError
 from cranpm.data.readers.elevation import land_share, read_elevation, terrain_complexity
 from cranpm.data.readers.ghap import read_ghap_day
-from cranpm.data.readers.openers import DataFileError, NotThisProductError, OutsideDomainError
 from cranpm.data.regrid.averaging import cell_means
 from cranpm.domain import EUROPE, FINE, Grid
 

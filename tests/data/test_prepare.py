@@ -14,11 +14,11 @@ import xarray as xr
 from cranpm.data.build_day import Recipe
 from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.download.receipts import receipt_path
+from cranpm.data.errors import DataFileError, MissingSourceError, OutsideDomainError
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.files import plane
 from cranpm.data.mock_providers.server import Rehearsal
 from cranpm.data.prepare import prepare, training_days
-from cranpm.data.readers.openers import DataFileError, MissingSourceError, OutsideDomainError
 from cranpm.data.regrid.density import air_density, to_concentration
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource, init_times

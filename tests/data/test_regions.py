@@ -73,7 +73,7 @@ EUROPEAN = {"4192", "6992", "168", "280", "169", "281", "15500", "22491", "22492
 """Europe's rows, columns and places in the satellite product's grid."""
 
 ALLOWED = {"domain/grid.py": "the Grid instance", "model/parameters.py": "counts for the paper's grid"}
-ALLOWED |= {"diagnosis.py": "counts for the paper's grid"}
+ALLOWED |= {"cli/doctor.py": "counts for the paper's grid"}
 PIXELS = {"plot"}
 """Packages whose whole numbers are sizes of figures."""
 

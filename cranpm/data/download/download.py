@@ -23,7 +23,7 @@ from typing import Any
 import requests
 import urllib3
 
-from cranpm.data.readers.openers import DataFileError
+from cranpm.data.errors import DataFileError
 from cranpm.data.store.zarr_files import write_atomically
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import numpy as np
 
 from cranpm.data.download.providers import CUT_BY_PROVIDER, folder_of
 from cranpm.data.download.receipts import Receipt, receipts
+from cranpm.data.errors import DataFileError
 from cranpm.data.manifest import Manifest, Source, package_files
-from cranpm.data.readers.openers import DataFileError
 from cranpm.domain import Domain
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from cranpm.data.errors import NotThisProductError, TimeAxisError, WrongGridError
 from cranpm.data.readers.cams import open_cams
-from cranpm.data.readers.openers import NotThisProductError, TimeAxisError, WrongGridError, open_lazily
+from cranpm.data.readers.openers import open_lazily
 from cranpm.data.regrid.daily import daily_values
-from cranpm.data.store.schema import as_day
 from cranpm.data.units import check_range
 from cranpm.domain.channels import LEAD_DAYS
+from cranpm.domain.days import as_day
 
 ENSEMBLE_FORECASTS = "cams-europe-ensemble"
 """Source in the manifest."""

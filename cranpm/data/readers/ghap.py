@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from cranpm.data.readers.openers import (
+from cranpm.data.errors import (
     DataFileError,
     NotThisProductError,
     OutsideDomainError,
     TimeAxisError,
     UnitsError,
     WrongGridError,
-    sniff,
 )
+from cranpm.data.readers.openers import sniff
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.units import MASS_CONCENTRATION
 from cranpm.domain import Grid

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from cranpm.data.readers.openers import DataFileError, TimeAxisError, UnitsError, WrongGridError
+from cranpm.data.errors import DataFileError, TimeAxisError, UnitsError, WrongGridError
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,8 @@ from typing import Literal
 import scipy.io
 import xarray as xr
 
+from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError
+
 Kind = Literal["zip", "gzip", "hdf5", "netcdf3", "grib", "parquet", "tiff", "text"]
 
 _MAGIC: tuple[tuple[bytes, Kind], ...] = (
@@ -41,34 +43,6 @@ _unpacked: OrderedDict[tuple[str, int, int], tuple[tempfile.TemporaryDirectory, 
 # members of archives are read lazily and more than once (a month's file, day by day): the last few stay unpacked until
 # the process ends
 _KEPT_ARCHIVES = 8
-
-
-class DataFileError(ValueError):
-    """A file that cannot be read correctly: the message says what was expected, what was found and what to do."""
-
-
-class NotThisProductError(DataFileError):
-    """A readable file that holds something else than asked for."""
-
-
-class UnitsError(DataFileError):
-    """Units that are missing, unknown or contradicted by the values."""
-
-
-class OutsideDomainError(DataFileError):
-    """Data that do not touch the domain."""
-
-
-class WrongGridError(DataFileError):
-    """Coordinates that are not those of a regular grid in the expected place."""
-
-
-class TimeAxisError(DataFileError):
-    """Times that are missing, doubled, in another calendar, or not where they should be."""
-
-
-class MissingSourceError(DataFileError):
-    """Downloads that are needed and not there; the message says what to fetch."""
 
 
 def sniff(path: str | Path) -> Kind:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cranpm.data.readers.openers import WrongGridError
+from cranpm.data.errors import WrongGridError
 
 LEAST_RELIEF = 150.0
 """Standard deviation of the terrain [m] below which pressure says nothing about place."""

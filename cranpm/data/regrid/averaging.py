@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 
-from cranpm.data.readers.openers import WrongGridError
+from cranpm.data.errors import WrongGridError
 from cranpm.domain import Grid
 
 LEAST_SHARE = 0.5

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from cranpm.data.readers.openers import DataFileError, NotThisProductError, TimeAxisError, UnitsError
+from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError, UnitsError
 from cranpm.data.regrid.daily import daily_values, whole_days
 from cranpm.data.regrid.gridding import overlap, place
 from cranpm.data.units import check_range, conversion

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from cranpm.data.readers.openers import DataFileError, TimeAxisError
+from cranpm.data.errors import DataFileError, TimeAxisError
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from cranpm.data.readers.openers import DataFileError, OutsideDomainError
+from cranpm.data.errors import DataFileError, OutsideDomainError
 
 GAS_CONSTANT = 287.05
 """Of dry air [J kg-1 K-1]."""

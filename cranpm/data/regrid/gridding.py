@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cranpm.data.readers.openers import OutsideDomainError, WrongGridError
+from cranpm.data.errors import OutsideDomainError, WrongGridError
 from cranpm.domain.grid import Grid
 
 _NODE_TOLERANCE = 0.02

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from cranpm.data.readers.openers import DataFileError, NotThisProductError, open_lazily
+from cranpm.data.errors import DataFileError, NotThisProductError
+from cranpm.data.readers.openers import open_lazily
 from cranpm.data.units import conversion
 
 log = logging.getLogger(__name__)

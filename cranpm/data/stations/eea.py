@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet
 
-from cranpm.data.readers.openers import DataFileError, NotThisProductError, TimeAxisError, sniff
+from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError
+from cranpm.data.readers.openers import sniff
 from cranpm.data.stations.eea_time import utc_start
 from cranpm.data.units import conversion
 

@@ -12,7 +12,7 @@ import logging
 import numpy as np
 import pandas as pd
 
-from cranpm.data.readers.openers import TimeAxisError
+from cranpm.data.errors import TimeAxisError
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cranpm.data.readers.openers import DataFileError, NotThisProductError, TimeAxisError
+from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError
 from cranpm.data.units import conversion
 
 log = logging.getLogger(__name__)

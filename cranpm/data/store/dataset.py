@@ -24,8 +24,6 @@ from cranpm.data.store.encoding import decode_pm2p5
 from cranpm.data.store.schema import (
     FORMAT,
     ArraySpec,
-    Day,
-    as_day,
     coarse_specs,
     coordinate_attrs,
     pm2p5_spec,
@@ -34,6 +32,7 @@ from cranpm.data.store.schema import (
 from cranpm.data.store.writer import DatasetWriter
 from cranpm.data.store.zarr_files import chunk_file
 from cranpm.domain import DAY_CHANNELS, Domain, Statistics
+from cranpm.domain.days import Day, as_day
 
 __all__ = [
     "Dataset",

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from cranpm.data.store.encoding import encode_pm2p5
-from cranpm.data.store.schema import ArraySpec, Day, as_day, check_coarse, coarse_specs, pm2p5_spec
+from cranpm.data.store.schema import ArraySpec, check_coarse, coarse_specs, pm2p5_spec
 from cranpm.data.store.tables import check_observations
 from cranpm.data.store.zarr_files import encode
 from cranpm.domain import Domain
+from cranpm.domain.days import Day, as_day
 
 
 @dataclass(frozen=True, kw_only=True)

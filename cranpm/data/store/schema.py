@@ -37,15 +37,6 @@ TIME_CHUNK = 4096
 CONVENTIONS = "CF-1.11"
 
 
-Day = np.datetime64 | str
-"""A UTC day, as numpy's datetime64 or as YYYY-MM-DD."""
-
-
-def as_day(day: Any) -> np.datetime64:
-    """A day as datetime64[D]; a time within it is cut off."""
-    return np.datetime64(day, "D")
-
-
 @dataclass(frozen=True, kw_only=True)
 class ArraySpec:
     """One array of a store.

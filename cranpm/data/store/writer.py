@@ -15,10 +15,11 @@ from cranpm.data.errors import StoreError
 from cranpm.data.store.creation import create_dataset, replace_static
 from cranpm.data.store.encoded_day import EncodedDay, encode_day
 from cranpm.data.store.lock import take_lock
-from cranpm.data.store.schema import FORMAT, Day, as_day, coarse_specs, pm2p5_spec
+from cranpm.data.store.schema import FORMAT, coarse_specs, pm2p5_spec
 from cranpm.data.store.tables import check_observations, check_stations
 from cranpm.data.store.zarr_files import chunk_file, commit_days, remove_partial_files, write_atomically
 from cranpm.domain import Domain, Statistics
+from cranpm.domain.days import Day, as_day
 
 log = logging.getLogger(__name__)
 

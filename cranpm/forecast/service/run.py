@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Future
 
-    from cranpm.forecast.service.jobs import ForecastService
+
+class Service(Protocol):
+    """What a run asks of the service that started it."""
+
+    def position(self, run_id: str) -> int: ...
+
+    def look(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]: ...
 
 
 class RunFailedError(RuntimeError):
@@ -25,7 +31,7 @@ class Run:
     """One forecast, queued, running or finished."""
 
     def __init__(
-        self, service: ForecastService, request: RunRequest, folder: RunFolder, future: Future | None
+        self, service: Service, request: RunRequest, folder: RunFolder, future: Future | None
     ) -> None:
         self._service = service
         self._future = future

@@ -148,7 +148,9 @@ def _load_packed(domain: Domain, folder: Path) -> Packed:
     if domain.fine != EUROPE.fine and pack.can_cut(EUROPE, domain):
         packed = pack.cut(_load_packed(EUROPE, folder), EUROPE, domain)
     else:
-        packed = pack.compute(domain)
+        from cranpm.testbed.geography.compute import compute  # SciPy; a file of geography needs NumPy only
+
+        packed = compute(domain)
     packed["meta"] = np.array(_describe(packed, domain))
     _write(file, packed, compress=False)
     return packed

@@ -20,18 +20,14 @@ Blocks have a margin of one on each side, so that a window of them gives the sam
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 
 from cranpm.domain import Domain, Grid
+from cranpm.domain.grid import CELLS_PER_NODE
+from cranpm.testbed.geography.blocks import BLOCK, KM_PER_DEGREE
+from cranpm.testbed.geography.towns import TOWN_MARGIN
 
 Packed = dict[str, np.ndarray]
-
-BLOCK = 4
-KM_PER_DEGREE = 111.195
-"""As world 1 was frozen with; elsewhere `cranpm.domain.grid` has it."""
-CELLS_PER_NODE = 25
 
 COARSE_NAMES = (
     "coarse_elevation",
@@ -144,8 +140,6 @@ def cut(packed: Packed, whole: Domain, part: Domain) -> Packed:
         first_row, first_col = row // CELLS_PER_NODE, col // CELLS_PER_NODE
         num_rows, num_cols = part.coarse_box.shape
         result[name] = packed[name][first_row : first_row + num_rows, first_col : first_col + num_cols].copy()
-    from cranpm.testbed.geography.towns import TOWN_MARGIN
-
     west, south, east, north = part.fine.extent
     latitude, longitude = packed["town_lat"], packed["town_lon"]
     near = (south - TOWN_MARGIN <= latitude) & (latitude <= north + TOWN_MARGIN)
@@ -154,51 +148,6 @@ def cut(packed: Packed, whole: Domain, part: Domain) -> Packed:
         if name.startswith("town_") and name != "town_people":
             result[name] = packed[name][near]
     return result
-
-
-def compute(domain: Domain) -> Packed:
-    """Make the packed geography from the packages' data files."""
-    from cranpm.testbed.geography import relief, terrain, towns
-
-    grid, box = domain.fine, domain.coarse_box
-    if grid.rows % BLOCK or grid.cols % BLOCK:
-        raise ValueError(
-            f"A fine grid needs rows and columns that are multiples of {BLOCK}, got {grid.shape}."
-        )
-    is_land = terrain.land_fraction(grid) >= 0.5
-    elevation = np.round(terrain.blended_elevation(grid, is_land)).astype(np.int16)
-    metres = elevation.astype(np.float32)
-    complexity = relief.terrain_complexity(metres, grid.lat, grid.step)
-    ridges = relief.barrier_height(metres, grid.lat, grid.step)
-    floor = relief.valley_floor(metres, *box.shape)
-    east, north = relief.barriers(metres, floor)
-    del metres
-    places = towns.read_towns(grid)
-    people = towns.town_population(grid, places, is_land)
-    coarse_country, countries = towns.nearest_country(box, places)
-    rural = towns.rural_population(grid, people, is_land)
-    packed: Packed = {
-        "land": np.packbits(is_land, axis=1),
-        "elevation": elevation,
-        "town_people": np.round(np.sqrt(people) * 64).astype(np.uint16),
-        "barrier_blocks": relief.with_margin(np.round(ridges).astype(np.int16)),
-        "complexity_blocks": relief.with_margin(np.round(complexity * 10).astype(np.uint16)),
-        "rural_blocks": relief.with_margin(np.round(rural * 100).astype(np.uint16)),
-        "coarse_floor": floor,
-        "coarse_barrier_east": east,
-        "coarse_barrier_north": north,
-        "coarse_country": coarse_country,
-        "countries": countries,
-    }
-    del people
-    packed.update({f"town_{field.name}": getattr(places, field.name) for field in fields(places)})
-    fine = unpack_fine(packed, grid)
-    for name in ("elevation", "land", "valley_depth", "terrain_complexity"):
-        packed[f"coarse_{name}"] = terrain.node_means(fine[name], grid, box)
-    packed["coarse_population"] = terrain.node_means(fine["population"], grid, box) * np.float32(
-        CELLS_PER_NODE**2
-    )
-    return packed
 
 
 def to_differences(packed: Packed) -> Packed:

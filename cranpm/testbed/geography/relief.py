@@ -1,6 +1,6 @@
 """What terrain means for air: how rough it is, how deep a valley lies, how high the pass to the neighbour is.
 
-Smooth fields are computed on blocks of 4 x 4 fine cells and kept there, see `geography_pack`.
+Smooth fields are computed on blocks of 4 x 4 fine cells and kept there, see `pack`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from cranpm.testbed.geography.pack import BLOCK, KM_PER_DEGREE
+from cranpm.testbed.geography.blocks import BLOCK, KM_PER_DEGREE, block_mean
 
 COMPLEXITY_RADIUS = 25.0
 """Radius of the disc over which terrain complexity is taken [km]."""
@@ -18,12 +18,6 @@ VALLEY_RADIUS = 40.0
 
 FLOOR_PERCENTILE = 10.0
 """Share of a node's cells that lie below its valley floor [%]."""
-
-
-def block_mean(field: np.ndarray) -> np.ndarray:
-    """Means of 4 x 4 cells, shape (H / 4, W / 4)."""
-    rows, cols = field.shape
-    return field.reshape(rows // BLOCK, BLOCK, cols // BLOCK, BLOCK).mean(axis=(1, 3), dtype=np.float32)
 
 
 def with_margin(blocks: np.ndarray) -> np.ndarray:

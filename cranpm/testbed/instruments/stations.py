@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cranpm.domain import Grid
-from cranpm.testbed.geography.pack import KM_PER_DEGREE
+from cranpm.testbed.geography.blocks import KM_PER_DEGREE
 from cranpm.testbed.geography.towns import Towns, town_radius
 
 NETWORK_COUNTRIES = frozenset(

@@ -29,10 +29,10 @@ from cranpm.training.fit.ema import WeightAverage
 from cranpm.training.fit.health import HealthWatch
 from cranpm.training.fit.module import Training
 from cranpm.training.recipes.recipes import Recipe
-from cranpm.training.report.cost import matmul_rate
 from cranpm.training.state.progress import Bar, Pace
 from cranpm.training.state.signals import StopRequest, ignore_signals_in_worker
 from cranpm.training.state.state import SavedState, TrainStates
+from cranpm.training.state.throughput import matmul_rate
 
 SAVE_EVERY = 100
 """Steps between saved states."""

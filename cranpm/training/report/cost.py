@@ -7,7 +7,6 @@ or too much memory, from the rate of a plain matrix product.
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +15,8 @@ import torch
 from cranpm.domain import Domain
 from cranpm.model import CranPM, count_flops, describe_parameters
 from cranpm.training.recipes.recipes import Recipe
-from cranpm.training.report.step_timing import Rehearsal, made_up_days, made_up_tiles, rehearse, wait
+from cranpm.training.report.step_timing import Rehearsal, made_up_days, made_up_tiles, rehearse
+from cranpm.training.state.throughput import matmul_rate
 
 EXPECTED_SHARE = {"cpu": 0.35, "cuda": 0.40}
 """Share of the matmul rate that training is taken to reach where no step is timed: the goal on a GPU. What a run
@@ -154,24 +154,6 @@ def estimate_cost(
         state_bytes=parameters * (4 + 8 + average),
         read_bytes_per_step=_read_bytes(recipe, domain),
     )
-
-
-def matmul_rate(device: torch.device, bfloat16: bool = False, *, seconds: float = 0.3) -> float:
-    """FLOP/s of the best plain matrix product, the ceiling that training is compared with."""
-    kind = torch.bfloat16 if bfloat16 else torch.float32
-    size = 8192 if device.type == "cuda" else 1024
-    a, b = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
-    best, begun = 0.0, time.perf_counter()
-    rounds = 0
-    with torch.no_grad():
-        while rounds < 3 or time.perf_counter() - begun < seconds:
-            wait(device)
-            start = time.perf_counter()
-            torch.mm(a, b)
-            wait(device)
-            best = max(best, 2.0 * size**3 / (time.perf_counter() - start))
-            rounds += 1
-    return best
 
 
 def activation_bytes(recipe: Recipe, domain: Domain) -> int:

@@ -15,6 +15,7 @@ from cranpm.training.fit.auxiliary_heads import CoarseForecast
 from cranpm.training.fit.module import Training
 from cranpm.training.fit.pretrain import LESSON_DAYS, lesson_loss
 from cranpm.training.recipes.recipes import Recipe
+from cranpm.training.state.throughput import synchronize
 
 ROUNDS = 2
 """Steps timed of each kind, after one that is not; the faster one counts."""
@@ -76,12 +77,12 @@ def _seconds(loss: Callable[[], torch.Tensor], learner: torch.nn.Module, device:
     optimiser = torch.optim.AdamW(learner.parameters(), lr=1e-6)
     best = float("inf")
     for turn in range(1 + ROUNDS):
-        wait(device)
+        synchronize(device)
         begun = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
         loss().backward()
         optimiser.step()
-        wait(device)
+        synchronize(device)
         if turn:
             best = min(best, time.perf_counter() - begun)
     return best
@@ -133,9 +134,3 @@ def made_up_tiles(recipe: Recipe, domain: Domain, tiles: int) -> LocalInputs:
         longitude=(domain.fine.lon[0] + step * torch.arange(size)).expand(tiles, size),
         lead=torch.ones(tiles, dtype=torch.long),
     )
-
-
-def wait(device: torch.device) -> None:
-    """Until all that was asked of the device is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -27,7 +27,7 @@ class Pace(Callback):
     recipe : Recipe, optional
         With ``peak``, tells the floating-point operations of a batch.
     peak : float, optional
-        FLOP/s of a plain matrix product on this device in this precision (`cost.matmul_rate`).
+        FLOP/s of a plain matrix product on this device in this precision (`throughput.matmul_rate`).
     """
 
     def __init__(self, recipe: Recipe | None = None, peak: float | None = None) -> None:

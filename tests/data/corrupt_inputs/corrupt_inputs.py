@@ -51,8 +51,7 @@ class _Listener(logging.Handler):
 
 def judge(entry: Entry, folder: Path) -> Verdict:
     """Let a damaged thing through its door and see what happens."""
-    from cranpm.data.errors import SchemaError, StoreError
-    from cranpm.data.readers.openers import DataFileError
+    from cranpm.data.errors import DataFileError, SchemaError, StoreError
 
     logger, listener = logging.getLogger("cranpm.data"), _Listener()
     level = logger.level

@@ -12,9 +12,9 @@ import xarray as xr
 from cranpm.data.build_day import Recipe
 from cranpm.data.download.providers import plain_files
 from cranpm.data.download.receipts import write_receipt
+from cranpm.data.errors import NotThisProductError, OutsideDomainError
 from cranpm.data.manifest import ManifestError, load_manifest
 from cranpm.data.readers.elevation import read_elevation, static_fields
-from cranpm.data.readers.openers import NotThisProductError, OutsideDomainError
 from cranpm.data.regrid.averaging import cell_means, cell_sums, touched
 from cranpm.domain import Grid, domain_from_corner
 

@@ -11,17 +11,16 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from cranpm.data.readers.era5 import daily_coarse, open_era5, open_era5_members
-from cranpm.data.readers.openers import (
+from cranpm.data.errors import (
     DataFileError,
     NotThisProductError,
     OutsideDomainError,
     TimeAxisError,
     UnitsError,
     WrongGridError,
-    open_lazily,
-    sniff,
 )
+from cranpm.data.readers.era5 import daily_coarse, open_era5, open_era5_members
+from cranpm.data.readers.openers import open_lazily, sniff
 from cranpm.data.regrid.daily import MissingHoursError
 from cranpm.domain import COARSE_BOX
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cranpm.data.readers import cams
-from cranpm.data.readers.era5 import daily_coarse, open_era5
-from cranpm.data.readers.openers import (
+from cranpm.data.errors import (
     NotThisProductError,
     OutsideDomainError,
     TimeAxisError,
     UnitsError,
     WrongGridError,
 )
+from cranpm.data.readers import cams
+from cranpm.data.readers.era5 import daily_coarse, open_era5
 from cranpm.data.regrid.daily import MissingHoursError
 
 pytestmark = pytest.mark.real_data

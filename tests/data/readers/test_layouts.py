@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cranpm.data.errors import NotThisProductError, TimeAxisError
 from cranpm.data.mock_providers.cams import cams_file
 from cranpm.data.mock_providers.files import plane
 from cranpm.data.readers import cams
-from cranpm.data.readers.openers import NotThisProductError, TimeAxisError
 from cranpm.data.regrid.averaging import cell_means
 from cranpm.domain import Grid
 

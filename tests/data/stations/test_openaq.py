@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cranpm.data.readers.openers import DataFileError, NotThisProductError, TimeAxisError, UnitsError
+from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError, UnitsError
 from cranpm.data.stations.daily_means import daily_means, join_stations
 from cranpm.data.stations.openaq import read_openaq, read_openaq_files
 

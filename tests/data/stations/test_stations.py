@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cranpm.data.readers.openers import DataFileError, NotThisProductError, TimeAxisError, UnitsError
+from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError, UnitsError
 from cranpm.data.stations.daily_means import daily_means, join_stations, open_station_day
 from cranpm.data.stations.eea import read_measurements, read_metadata
 from cranpm.domain import FINE
