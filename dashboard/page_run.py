@@ -94,7 +94,7 @@ class PageRun:
         if self.current is not None:
             self.current.cancel()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Take in how far the run is."""
         run = self.current
         self._controls.show(run, position=getattr(run, "position", 0) if run is not None else 0)
@@ -121,7 +121,7 @@ class PageRun:
     def _keep_polling(self) -> None:
         unfinished = self.current is not None and self.current.state in ("queued", "running")
         if unfinished and self._poll is None:
-            self._poll = pn.state.add_periodic_callback(self.look, period=POLL_MILLISECONDS)
+            self._poll = pn.state.add_periodic_callback(self.poll, period=POLL_MILLISECONDS)
         elif not unfinished and self._poll is not None:
             self._poll.stop()
             self._poll = None

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from cranpm.data.build_day import Recipe
+from cranpm.data.build_day import DatasetRecipe
 from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.manifest import load_manifest
-from cranpm.data.mock_providers.server import Rehearsal
+from cranpm.data.mock_providers.server import MockProviders
 from cranpm.data.prepare import prepare
 from cranpm.domain import DOMAINS, Domain
 
@@ -68,7 +68,7 @@ def measure(domain: Domain, days: int, workers: list[int], work: Path) -> dict:
     """Figures of every number of workers, on the same downloads."""
     raw, base = work / "raw", work / "base"
     _fetch(domain, days, raw)
-    recipe, last = Recipe(raw=raw, domain=domain), FIRST + days
+    recipe, last = DatasetRecipe(raw=raw, domain=domain), FIRST + days
     load, began = f"{os.getloadavg()[0]:.1f}", time.perf_counter()
     prepare(recipe, str(FIRST), str(FIRST), base, workers=0)
     first_day = time.perf_counter() - began
@@ -90,7 +90,7 @@ def measure(domain: Domain, days: int, workers: list[int], work: Path) -> dict:
 
 def _fetch(domain: Domain, days: int, raw: Path) -> None:
     manifest, last = load_manifest(), FIRST + days
-    with Rehearsal(domain, str(FIRST), str(last), queue=0, roughness=ROUGHNESS) as server:
+    with MockProviders(domain, str(FIRST), str(last), queue=0, roughness=ROUGHNESS) as server:
         server.make_maps()
         for name in NEEDED:
             (source,) = choose_sources(manifest, name)
@@ -99,7 +99,7 @@ def _fetch(domain: Domain, days: int, raw: Path) -> None:
             print(f"made and fetched {name}", flush=True)
 
 
-def _timed(recipe: Recipe, start: str, end: str, out: Path, workers: int, days: int) -> dict:
+def _timed(recipe: DatasetRecipe, start: str, end: str, out: Path, workers: int, days: int) -> dict:
     before = _bytes(out)
     arrived: list[float] = []
     with _PeakMemory() as memory:

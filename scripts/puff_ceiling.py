@@ -1,8 +1,8 @@
 """What the simulated world itself does with the very puffs that ``cranpm physics`` inserts, beside the demo's answers.
 
-Smoke is added to the tracer's air at the start of day t, at the places and days of the battery, and followed with every
-process on, by the weather to come. The wind of day t is all the wind that a forecaster has; where it turns on the way,
-the world's own puff does not follow it either. That is the ceiling of the puff test.
+A puff is added to the tracer's air at the start of day t, at the places and days of the battery, and followed with
+every process on, by the weather to come. The wind of day t is all the wind that a forecaster has; where it turns on
+the way, the world's own puff does not follow it either. That is the ceiling of the puff test.
 
 .venv/bin/python scripts/puff_ceiling.py --days 16 --puffs 2
 """
@@ -104,10 +104,10 @@ def follow(world: World, today: int, places: list[tuple[float, float]], land: np
     ways = []
     for lat, lon in places:
         puff = torch.from_numpy(AMOUNT * gaussian(surface.lat, surface.lon, lat, lon, RADIUS))
-        smoky = TracerState(air=state.air + torch.stack([puff, 0 * puff])[:, None], depth=state.depth)
+        puffed = TracerState(air=state.air + torch.stack([puff, 0 * puff])[:, None], depth=state.depth)
         responses = [
-            (with_smoke - without).numpy()
-            for with_smoke, without in zip(_days(world, today, smoky, forcings), plain, strict=True)
+            (with_puff - without).numpy()
+            for with_puff, without in zip(_days(world, today, puffed, forcings), plain, strict=True)
         ]
         window = known & _looked_at(lat, lon, surface.lat, surface.lon)
         last = np.where(window, responses[-1], np.nan)

@@ -25,7 +25,7 @@ import torch
 from cranpm.data.store.source import source_statistics
 from cranpm.domain import domain_from_corner
 from cranpm.training.batches.source import TrainingData
-from cranpm.training.job import Machine, run_job
+from cranpm.training.job import TrainerOptions, run_job
 from cranpm.training.recipes.debug import smallest
 from cranpm.training.recipes.recipes import Recipe, tiny
 from cranpm.training.state import state as state_module
@@ -58,7 +58,7 @@ class SmallWorld:
 
 
 def small_recipe() -> Recipe:
-    """A network of a few thousand weights, with dropout, averages and a first lesson."""
+    """A network of a few thousand weights, with dropout, averages and pretraining."""
     return replace(
         smallest(tiny(), input_dropout=0.1),
         steps=1_000_000,
@@ -152,11 +152,11 @@ def _train(
 
     state_module._write = slow
     from cranpm.training.fit.callbacks import StateSaver
-    from cranpm.training.fit.pretrain import _Lesson
+    from cranpm.training.fit.pretrain import _PretrainState
 
-    _tell(_Lesson, "learn", steps, lambda lesson, *_: ("global", lesson.step))
+    _tell(_PretrainState, "learn", steps, lambda stage, *_: ("global", stage.step))
     _tell(StateSaver, "on_train_batch_start", steps, lambda _, trainer, *__: ("tiles", trainer.global_step))
-    run_job(recipe, data, out, machine=Machine(workers=0, save_every=SAVE_EVERY), resume=resume)
+    run_job(recipe, data, out, options=TrainerOptions(workers=0, save_every=SAVE_EVERY), resume=resume)
 
 
 def _tell(owner: type, method: str, steps: Path, facts) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))  # not installed there
 
 from cranpm.training.command import TrainCommand
-from cranpm.training.job import Machine
+from cranpm.training.job import TrainerOptions
 
 
 def main() -> int:
@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--validate-every", type=int, default=200)
     parser.add_argument("--validation-days", type=int, default=24)
     given = parser.parse_args()
-    machine = Machine(
+    options = TrainerOptions(
         devices=given.devices,
         nodes=given.nodes,
         workers=given.workers,
@@ -63,10 +63,10 @@ def main() -> int:
         resume=given.resume,
         export_only=given.export,
         threads=given.threads,
-        machine=machine,
+        options=options,
     )
     if given.dry_run:
-        print(json.dumps(command.price().to_dict(), indent=2))
+        print(json.dumps(command.estimate_cost().to_dict(), indent=2))
         return 0
     return command.run(report=lambda line: print(line, flush=True))
 

@@ -21,7 +21,7 @@ from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.source import world_folder
 from cranpm.training.batches.source import DEMO_PERIODS, DEMO_PUFFS, open_world
-from cranpm.training.job import Machine, run_job
+from cranpm.training.job import TrainerOptions, run_job
 from cranpm.training.recipes.recipes import refine, small
 from cranpm.training.state.signals import STOPPED_EXIT_CODE, TrainingStopped
 
@@ -59,15 +59,15 @@ def main() -> int:
     world = world_folder(given.work)
     data = open_world(world, recipe, simulate=DEMO_PERIODS, puffs=DEMO_PUFFS, progress=_report)
     data = replace(data, about={**data.about, "title": "Demo (trained on the simulated testbed)"})
-    machine = Machine(
+    options = TrainerOptions(
         workers=given.workers, validate_every=500, validation_days=16, max_minutes=given.minutes
     )
     trained = None
     try:
-        for name, lesson in zip(parts, (recipe, refine()), strict=True):
+        for name, stage in zip(parts, (recipe, refine()), strict=True):
             folder = given.work / name
             resume = given.resume and any(folder.glob("train_state/step-*"))
-            made = run_job(lesson, data, folder, machine=machine, start=trained, resume=resume, report=_say)
+            made = run_job(stage, data, folder, options=options, start=trained, resume=resume, report=_say)
             assert made is not None
             trained = load_checkpoint(made.folder)
     except TrainingStopped as stopped:

@@ -39,7 +39,7 @@ def list_sources(raw: Raw = None, region: Region = "europe") -> None:
     table = Table(title="Sources")
     table.add_column("source", no_wrap=True)
     for column in ("licence", "size", "on this machine", "missing"):
-        table.add_column(column, min_width=11 if column == "on this machine" else None)  # "(rehearsal:"
+        table.add_column(column, min_width=11 if column == "on this machine" else None)  # "(mock:"
     for entry in entries:
         table.add_row(entry.id, entry.licence, entry.size, entry.present, entry.missing)
     console.print(table)
@@ -166,11 +166,11 @@ def prepare(
     """Daily fields on the domain's grids from what was fetched; days that are there already are left alone."""
     with plain_errors(), bar("Prepare", unit="days") as progress:
         from cranpm.data.download.receipts import raw_dir
-        from cranpm.data.prepare import Recipe
+        from cranpm.data.prepare import DatasetRecipe
         from cranpm.data.prepare import prepare as prepare_days
         from cranpm.data.regions import find_domain
 
-        recipe = Recipe(
+        recipe = DatasetRecipe(
             raw=raw or raw_dir(),
             domain=find_domain(region),
             target=target,

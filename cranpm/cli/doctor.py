@@ -78,7 +78,7 @@ def describe() -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Check:
     """One check: what was looked at, whether it is fine, and the command that mends it."""
 
     what: str
@@ -88,9 +88,9 @@ class Finding:
     required: bool = True
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Check]:
     """Check everything the two commands of the README need; nothing is changed."""
-    checks: list[Callable[[], Finding]] = [
+    checks: list[Callable[[], Check]] = [
         _check_torch,
         _check_geography,
         _check_dataset,
@@ -129,16 +129,16 @@ def _device() -> str:
     return f"cpu, {torch.get_num_threads()} threads"
 
 
-def _check_torch() -> Finding:
+def _check_torch() -> Check:
     found = _version("torch")
-    return Finding(what="torch", ok=found is not None, detail=found or "not installed", mend="make install")
+    return Check(what="torch", ok=found is not None, detail=found or "not installed", mend="make install")
 
 
-def _check_geography() -> Finding:
+def _check_geography() -> Check:
     missing = [
         dist for module, dist in GEOGRAPHY_PACKAGES.items() if importlib.util.find_spec(module) is None
     ]
-    return Finding(
+    return Check(
         what="geography packages",
         ok=not missing,
         detail=f"missing: {', '.join(missing)}"
@@ -148,7 +148,7 @@ def _check_geography() -> Finding:
     )
 
 
-def _check_dataset() -> Finding:
+def _check_dataset() -> Check:
     mend = "cranpm testbed build --days 16 --start 2022-01-03"
     try:
         entry = registry.find_dataset()
@@ -156,40 +156,40 @@ def _check_dataset() -> Finding:
 
         days = Dataset.open(entry.path).days
     except Exception as error:  # whatever is wrong with it, the doctor says so and goes on
-        return Finding(what="dataset", ok=False, detail=str(error), mend=mend)
+        return Check(what="dataset", ok=False, detail=str(error), mend=mend)
     if not len(days):
-        return Finding(what="dataset", ok=False, detail=f"{entry.name} holds no complete day", mend=mend)
+        return Check(what="dataset", ok=False, detail=f"{entry.name} holds no complete day", mend=mend)
     kind = "simulated" if entry.simulated else "real"
-    return Finding(
+    return Check(
         what="dataset", ok=True, detail=f"{entry.name} ({kind}): {len(days)} days, {days[0]} to {days[-1]}"
     )
 
 
-def _check_checkpoint() -> Finding:
+def _check_checkpoint() -> Check:
     try:
         entry = registry.find_checkpoint()
         from cranpm.model.checkpoint import load_checkpoint
 
         checkpoint = load_checkpoint(entry.path)
     except Exception as error:  # whatever is wrong with it, the doctor says so and goes on
-        return Finding(what="checkpoint", ok=False, detail=str(error), mend="make demo")
-    return Finding(what="checkpoint", ok=True, detail=f"{entry.name}, hash {checkpoint.short_hash} verified")
+        return Check(what="checkpoint", ok=False, detail=str(error), mend="make demo")
+    return Check(what="checkpoint", ok=True, detail=f"{entry.name}, hash {checkpoint.short_hash} verified")
 
 
-def _check_chromium() -> Finding:
+def _check_chromium() -> Check:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     detail = "found" if found else "not found; browser tests are skipped"
-    return Finding(
+    return Check(
         what="chromium", ok=found is not None, detail=detail, mend="apt-get install chromium", required=False
     )
 
 
-def _check_disk() -> Finding:
+def _check_disk() -> Check:
     target = paths.data_dir()
     while not target.exists():
         target = target.parent
     free = shutil.disk_usage(target).free / 2**30
-    return Finding(
+    return Check(
         what="free disk",
         ok=free >= 2,
         detail=f"{free:.0f} GB free; the testbed takes about 0.5 GB, runs up to 6 GB",
@@ -197,9 +197,9 @@ def _check_disk() -> Finding:
     )
 
 
-def _check_real_data() -> Finding:
+def _check_real_data() -> Check:
     folder = os.environ.get("CRANPM_REAL_DATA")
-    return Finding(
+    return Check(
         what="real samples for tests",
         ok=bool(folder),
         detail="CRANPM_REAL_DATA is set"

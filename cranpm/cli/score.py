@@ -45,7 +45,7 @@ def score(
         from cranpm.data.store.dataset import Dataset
         from cranpm.data.store.source import DatasetSource, init_times
         from cranpm.domain import Splits
-        from cranpm.domain.resampling import evenly
+        from cranpm.domain.resampling import subsample_evenly
         from cranpm.evaluation import assess as assessing
         from cranpm.forecast.engine import choose_device
         from cranpm.model.checkpoint import load_checkpoint
@@ -59,7 +59,7 @@ def score(
         loaded = load_checkpoint(entry.path, device=chosen)
         dataset = Dataset.open(registry.find_dataset(data).path)
         source = DatasetSource(dataset)
-        init_days = evenly(assessing.score_days(source, _day(start), _day(end)), days)
+        init_days = subsample_evenly(assessing.score_days(source, _day(start), _day(end)), days)
         training = init_times(source, "train", Splits(), wanted)
         ensemble = (
             None if cams_europe is None else EuropeanEnsemble.from_downloads(cams_europe, source.domain)
@@ -68,11 +68,16 @@ def score(
             if damped:
                 report("fitting damped persistence", 0, len(init_days), None)
             methods, left_out = assessing.baselines_of(
-                dataset, source, init_days, wanted, damped_on=evenly(training, damped), ensemble=ensemble
+                dataset,
+                source,
+                init_days,
+                wanted,
+                damped_on=subsample_evenly(training, damped),
+                ensemble=ensemble,
             )
             if against not in methods:
                 raise ValueError(f"--against must be one of {', '.join(methods)}; got {against!r}.")
-            methods[f"CRAN-PM {entry.name}"] = assessing.method_of(loaded, source, wanted, chosen)
+            methods[f"CRAN-PM {entry.name}"] = assessing.checkpoint_forecaster(loaded, source, wanted, chosen)
             tables = dataset.has_stations
             found = assessing.assess(
                 source,

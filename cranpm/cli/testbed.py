@@ -12,7 +12,7 @@ from cranpm.cli.console import bar, console, plain_errors, stages
 
 testbed_app = typer.Typer(no_args_is_help=True, help="The simulated Europe that ships with the product.")
 
-Region = Annotated[str, typer.Option(help="europe, or a small region: alps, silesia.")]
+Region = Annotated[str, typer.Option(help="europe, or a small region: alps, central-europe.")]
 Out = Annotated[Path, typer.Option(help="Folder for the table (Markdown and JSON).")]
 
 

@@ -33,7 +33,7 @@ def train(
     geography: Annotated[
         Path | None, typer.Option(help="Exported geography file, for machines with torch and NumPy only.")
     ] = None,
-    region: Annotated[str, typer.Option(help="Domain of --world: europe, alps, silesia.")] = "europe",
+    region: Annotated[str, typer.Option(help="Domain of --world: europe, alps, central-europe.")] = "europe",
     simulate: Annotated[
         list[str] | None, typer.Option(help="START:DAYS to simulate into --world; may be given again.")
     ] = None,
@@ -56,16 +56,14 @@ def train(
     ] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between saved states.")] = 100,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 200,
-    validation_days: Annotated[
-        int, typer.Option(min=1, help="Days of the validation split to judge on.")
-    ] = 24,
+    validation_days: Annotated[int, typer.Option(min=1, help="Days of the validation split to score.")] = 24,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost here.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: machine-readable.")] = False,
 ) -> None:
     """Train a network. Exit code 75 after SIGTERM or Ctrl-C: the state is saved, go on with --resume."""
     with plain_errors():
         from cranpm.training.command import TrainCommand
-        from cranpm.training.job import Machine
+        from cranpm.training.job import TrainerOptions
 
         command = TrainCommand(
             out=out,
@@ -81,7 +79,7 @@ def train(
             resume=resume,
             export_only=export,
             threads=threads,
-            machine=Machine(
+            options=TrainerOptions(
                 devices=devices,
                 nodes=nodes,
                 workers=workers,
@@ -92,7 +90,7 @@ def train(
             ),
         )
         if dry_run:
-            cost = command.price()
+            cost = command.estimate_cost()
             if as_json:
                 print(json.dumps(cost.to_dict(), indent=2))
                 return

@@ -28,7 +28,7 @@ _DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class DatasetRecipe:
     """What a dataset is made of.
 
     Parameters
@@ -113,19 +113,19 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class StaticFields:
     """``coarse_elevation`` (Hc + 1, Wc + 1) [m] and ``land`` (H, W) bool."""
 
     coarse_elevation: np.ndarray
     land: np.ndarray
 
 
-def make_day(recipe: Recipe, day: np.datetime64, ground: Ground | None = None) -> EncodedDay:
+def make_day(recipe: DatasetRecipe, day: np.datetime64, static: StaticFields | None = None) -> EncodedDay:
     """All fields of a day, checked and compressed; runs in any process.
 
     Parameters
     ----------
-    ground : Ground, optional
+    static : StaticFields, optional
         Terrain and land that the fields are held against; without it nobody notices a field that is upside down.
 
     Raises
@@ -134,14 +134,14 @@ def make_day(recipe: Recipe, day: np.datetime64, ground: Ground | None = None) -
         Or one of its kinds, naming the file and what is wrong with it.
     """
     weather, target = _weather(recipe, day), _target(recipe, day)
-    if recipe.is_live and ground is not None:
+    if recipe.is_live and static is not None:
         target = np.where(
-            ground.land, target, np.uint16(PM2P5_FILL)
+            static.land, target, np.uint16(PM2P5_FILL)
         )  # the satellite product has no sea either
-    if ground is not None:
+    if static is not None:
         pressure = weather[[channel.name for channel in ERA5_CHANNELS].index("sp")]
-        check_pressure(pressure, ground.coarse_elevation, name=f"ERA5 sp of {day}")
-        check_coast(target != PM2P5_FILL, ground.land, name=f"{recipe.target} of {day}")
+        check_pressure(pressure, static.coarse_elevation, name=f"ERA5 sp of {day}")
+        check_coast(target != PM2P5_FILL, static.land, name=f"{recipe.target} of {day}")
     return encode_day(
         recipe.domain,
         day,
@@ -152,7 +152,7 @@ def make_day(recipe: Recipe, day: np.datetime64, ground: Ground | None = None) -
     )
 
 
-def _target(recipe: Recipe, day: np.datetime64) -> np.ndarray:
+def _target(recipe: DatasetRecipe, day: np.datetime64) -> np.ndarray:
     paths = recipe.files(recipe.target, [day])
     if not paths:
         raise MissingSourceError(f"No download of {recipe.target} holds {day}. {_fetch(recipe.target, day)}")
@@ -161,7 +161,7 @@ def _target(recipe: Recipe, day: np.datetime64) -> np.ndarray:
     return read_ghap_day(paths[0], day, recipe.domain.fine)
 
 
-def _weather(recipe: Recipe, day: np.datetime64) -> np.ndarray:
+def _weather(recipe: DatasetRecipe, day: np.datetime64) -> np.ndarray:
     parts = [
         *recipe.files(SURFACE, [day], ("surface",)),
         *recipe.files(SURFACE, [day, day + _DAY], ("precipitation", "precipitation-end")),
@@ -173,7 +173,7 @@ def _weather(recipe: Recipe, day: np.datetime64) -> np.ndarray:
     return daily.values[0]
 
 
-def _composition(recipe: Recipe, day: np.datetime64) -> np.ndarray:
+def _composition(recipe: DatasetRecipe, day: np.datetime64) -> np.ndarray:
     surface = recipe.files(SURFACE, [day], ("surface",))
     opened = [member for path in surface for member in _opened_era5(path, _stamp(path))]
     hours = slice(str(day), str(day + _DAY))
@@ -188,7 +188,7 @@ def _composition(recipe: Recipe, day: np.datetime64) -> np.ndarray:
     return daily.values[0]
 
 
-def _forecast(recipe: Recipe, day: np.datetime64) -> np.ndarray | None:
+def _forecast(recipe: DatasetRecipe, day: np.datetime64) -> np.ndarray | None:
     files = recipe.files(recipe.composition, [day], ("forecast",))
     if not files:
         return None  # stays missing in the store

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cranpm.data.build_day import Ground, Recipe, make_day
+from cranpm.data.build_day import DatasetRecipe, StaticFields, make_day
 from cranpm.data.download.receipts import Receipt
 from cranpm.data.errors import MissingSourceError
 from cranpm.data.live import LIVE_LABEL, SHIFT
@@ -37,7 +37,7 @@ Progress = Callable[[int, int, float | None], None]
 
 
 def prepare(
-    recipe: Recipe,
+    recipe: DatasetRecipe,
     start: str,
     end: str,
     out: str | Path,
@@ -83,13 +83,13 @@ def prepare(
         if not (out / "static.zarr").exists():
             terrain: dict[str, Any] = static_fields(recipe.domain, _elevation_files(recipe))
             writer.write_static(**terrain)
-        static = Dataset.open(out).static
-        ground = Ground(
-            coarse_elevation=np.asarray(static["coarse_elevation"]),
-            land=np.asarray(static["land"]).astype(bool),
+        stored = Dataset.open(out).static
+        static = StaticFields(
+            coarse_elevation=np.asarray(stored["coarse_elevation"]),
+            land=np.asarray(stored["land"]).astype(bool),
         )
         began = time.monotonic()
-        for count, encoded in enumerate(_encoded(recipe, missing, ground, workers, scheduler), start=1):
+        for count, encoded in enumerate(_encoded(recipe, missing, static, workers, scheduler), start=1):
             writer.append_encoded(encoded)
             if progress:
                 left = (time.monotonic() - began) / count * (len(missing) - count)
@@ -101,7 +101,7 @@ def prepare(
     return summary
 
 
-def _writer(recipe: Recipe, out: Path) -> DatasetWriter:
+def _writer(recipe: DatasetRecipe, out: Path) -> DatasetWriter:
     if (out / "dataset.json").exists():
         writer = DatasetWriter.open(out)
         digest = _digest(recipe)
@@ -113,7 +113,7 @@ def _writer(recipe: Recipe, out: Path) -> DatasetWriter:
             )
             raise ValueError(msg)
         return writer
-    manifest, rehearsed = load_manifest(), _is_rehearsal(recipe)
+    manifest, mock = load_manifest(), _is_mock(recipe)
     years = sorted({str(r.first)[:4] for r in recipe.found[recipe.target]} or {"0000"})
     stations = "eea-measurements" if is_european(recipe.domain) else OPENAQ
     names = tuple(dict.fromkeys((*recipe.sources, stations, "geography-land-mask")))
@@ -122,9 +122,9 @@ def _writer(recipe: Recipe, out: Path) -> DatasetWriter:
         out,
         recipe.domain,
         name=out.name,
-        title=f"Rehearsal (simulated): {recipe.domain.title}" if rehearsed else title,
-        source="rehearsal (simulated)" if rehearsed else _label(recipe),
-        simulated=rehearsed,
+        title=f"Mock providers (simulated): {recipe.domain.title}" if mock else title,
+        source="mock providers (simulated)" if mock else _label(recipe),
+        simulated=mock,
         version=VERSION,
         hash=_digest(recipe),
         attribution=" ".join(manifest.attributions(names, int(years[-1]))),
@@ -133,21 +133,21 @@ def _writer(recipe: Recipe, out: Path) -> DatasetWriter:
     )
 
 
-def _label(recipe: Recipe) -> str:
+def _label(recipe: DatasetRecipe) -> str:
     stations = "EEA" if is_european(recipe.domain) else "OpenAQ"
     return f"{LIVE_LABEL}; ERA5, CAMS" if recipe.is_live else f"GHAP, ERA5, CAMS, {stations}"
 
 
-def _is_rehearsal(recipe: Recipe) -> bool:
-    return any(receipt.rehearsed for found in recipe.found.values() for receipt in found)
+def _is_mock(recipe: DatasetRecipe) -> bool:
+    return any(receipt.simulated for found in recipe.found.values() for receipt in found)
 
 
-def _digest(recipe: Recipe) -> str:
-    facts = [VERSION, recipe.domain.to_dict(), recipe.sources, _is_rehearsal(recipe)]
+def _digest(recipe: DatasetRecipe) -> str:
+    facts = [VERSION, recipe.domain.to_dict(), recipe.sources, _is_mock(recipe)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _refuse_missing(recipe: Recipe, days: list[np.datetime64]) -> None:
+def _refuse_missing(recipe: DatasetRecipe, days: list[np.datetime64]) -> None:
     lacking = recipe.missing(days)
     if not lacking:
         return
@@ -165,16 +165,20 @@ def _refuse_missing(recipe: Recipe, days: list[np.datetime64]) -> None:
     raise MissingSourceError("Downloads are missing. " + "; ".join(lines))
 
 
-def _elevation_files(recipe: Recipe) -> list[Path]:
+def _elevation_files(recipe: DatasetRecipe) -> list[Path]:
     return [receipt.path for receipt in recipe.found[recipe.elevation]]
 
 
 def _encoded(
-    recipe: Recipe, days: list[np.datetime64], ground: Ground, workers: int, scheduler: str | None
+    recipe: DatasetRecipe,
+    days: list[np.datetime64],
+    static: StaticFields,
+    workers: int,
+    scheduler: str | None,
 ) -> Iterator[EncodedDay]:
     """Days in order; a few are worked on ahead, never all, so that memory stays small."""
     if scheduler is None and (workers == 0 or len(days) < 2):
-        yield from (make_day(recipe, day, ground) for day in days)
+        yield from (make_day(recipe, day, static) for day in days)
         return
     import dask
     from distributed import Client, LocalCluster
@@ -191,7 +195,7 @@ def _encoded(
     else:
         place = scheduler
     with Client(place) as client:
-        shared = client.scatter(ground, broadcast=True)
+        shared = client.scatter(static, broadcast=True)
         ahead = 2 * max(len(client.scheduler_info()["workers"]), 1)
         waiting: list[tuple[np.datetime64, Future]] = []
         left = list(days)
@@ -231,7 +235,7 @@ def training_days(days: np.ndarray, splits: Splits) -> list[np.datetime64]:
     return [day for day in days if first <= day <= last]
 
 
-def _write_provenance(recipe: Recipe, out: Path, days: list[np.datetime64]) -> None:
+def _write_provenance(recipe: DatasetRecipe, out: Path, days: list[np.datetime64]) -> None:
     """``provenance.json``: the receipt of every download that any day was made of."""
     path = out / "provenance.json"
     kept: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}

@@ -245,7 +245,7 @@ DOMAINS: dict[str, Domain] = {
             "alps", "Alps and Po Valley", north=51.0, west=4.0, coarse_rows=56, coarse_cols=56
         ),
         domain_from_corner(
-            "silesia", "Silesia and Baltic", north=56.0, west=12.0, coarse_rows=56, coarse_cols=56
+            "central-europe", "Central Europe", north=56.0, west=12.0, coarse_rows=56, coarse_cols=56
         ),
     )
 }

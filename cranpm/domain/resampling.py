@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 
-def evenly(items: Sequence[Any], count: int) -> list[Any]:
+def subsample_evenly(items: Sequence[Any], count: int) -> list[Any]:
     """At most so many of them, spread evenly, each from the middle of its share.
 
     Examples
     --------
-    >>> evenly(range(10), 2)
+    >>> subsample_evenly(range(10), 2)
     [2, 7]
     """
     if len(items) <= count:
@@ -26,7 +26,9 @@ def evenly(items: Sequence[Any], count: int) -> list[Any]:
     return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
 
 
-def redraw(count: int, repeats: int, generator: np.random.Generator, *, block: int = 1) -> np.ndarray:
+def bootstrap_indices(
+    count: int, repeats: int, generator: np.random.Generator, *, block: int = 1
+) -> np.ndarray:
     """Entries that each redraw takes, with replacement.
 
     Parameters
@@ -42,7 +44,7 @@ def redraw(count: int, repeats: int, generator: np.random.Generator, *, block: i
 
     Examples
     --------
-    >>> redraw(6, 1, np.random.default_rng(3), block=3)
+    >>> bootstrap_indices(6, 1, np.random.default_rng(3), block=3)
     array([[4, 5, 0, 0, 1, 2]])
     """
     starts = generator.integers(0, count, size=(repeats, -(-count // block)))

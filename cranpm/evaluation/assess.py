@@ -54,7 +54,9 @@ def score_days(
     return chosen
 
 
-def method_of(checkpoint: Any, source: DaySource, leads: Sequence[int], device: Any = "cpu") -> Method:
+def checkpoint_forecaster(
+    checkpoint: Any, source: DaySource, leads: Sequence[int], device: Any = "cpu"
+) -> Method:
     """A checkpoint (`cranpm.model.checkpoint.Checkpoint`) as a method."""
 
     def forecast(init: np.datetime64) -> Maps:

@@ -11,7 +11,7 @@ import torch
 
 from cranpm.data.store.source import DaySource, init_times
 from cranpm.domain import Domain, Splits, Statistics, Tile, TilePlan
-from cranpm.domain.resampling import evenly
+from cranpm.domain.resampling import subsample_evenly
 from cranpm.forecast.day import ForecastDay
 from cranpm.forecast.interventions import intervene, switched
 from cranpm.model import CranPM, GlobalContext
@@ -114,7 +114,7 @@ def choose_days(source: DaySource, count: int, leads: Sequence[int]) -> tuple[li
         raise LookupError(
             f"No init day with the day before and {max(leads)} days after it in this data. Build more days."
         )
-    return evenly(days, count), name
+    return subsample_evenly(days, count), name
 
 
 def block_days(days: Sequence[np.datetime64]) -> int:

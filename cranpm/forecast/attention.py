@@ -1,4 +1,4 @@
-"""What the network looked at in a run: the bridge's own tensors, kept beside the map they made.
+"""What the network attended to in a run: the bridge's own tensors, kept beside the map they made.
 
 For every tile and lead time the queries of the forward pass that made the map are kept (half precision), once per day
 the keys, the strength of the wind bias, which coarse tokens were masked, and the scan. Attention of a place is then
@@ -32,11 +32,11 @@ LOCAL_TENSORS = ("bridge_queries", *STRENGTHS)
 GLOBAL_TENSORS = ("sectors", "order", "global_alpha")
 
 
-class LookNotRecordedError(LookupError):
+class AttentionNotRecordedError(LookupError):
     """The run holds no recorded tensors for a place (sea, another tile set, or a network without a bridge)."""
 
 
-class LookRecorder:
+class AttentionRecorder:
     """Writes a run's recorded tensors as ``.npy`` files into its folder.
 
     Parameters
@@ -68,7 +68,7 @@ class LookRecorder:
             "latitude": context.latitude.cpu().numpy(),
             "longitude": context.longitude.cpu().numpy(),
             "grid": np.array(context.grid),
-            "climb": np.array(config.local_climb),
+            "elevation_scale": np.array(config.local_elevation_scale),
         }
         if context.paths is not None:
             kept["paths"] = context.paths[0].float().cpu().numpy()
@@ -78,7 +78,7 @@ class LookRecorder:
         for name in GLOBAL_TENSORS:
             if name in trace:
                 kept[name] = trace[name].cpu().numpy()
-        np.savez(self.folder / "look_day.npz", **kept)
+        np.savez(self.folder / "attention_day.npz", **kept)
 
     def record(self, leads: Sequence[int], tiles: list[Tile], trace: Trace) -> None:
         """Keep one pass: a batch of tiles at one lead time, or one tile at several."""
@@ -94,7 +94,7 @@ class LookRecorder:
             self._recorded[lead][tile.index] = True
 
     def _open(self, lead: int, shape: tuple[int, ...]) -> None:
-        path = self.folder / f"look_queries_T{lead}.npy"
+        path = self.folder / f"attention_queries_T{lead}.npy"
         shape = (self.plan.num_tiles, *shape)
         self._queries[lead] = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
         self._recorded[lead] = np.zeros(self.plan.num_tiles, dtype=bool)
@@ -103,14 +103,14 @@ class LookRecorder:
         kept: dict[str, Any] = {
             name: trace[name].float().cpu().numpy() for name in STRENGTHS if name in trace
         }
-        np.savez(self.folder / "look_strengths.npz", **kept)
+        np.savez(self.folder / "attention_strengths.npz", **kept)
 
     def close(self) -> None:
-        """Finish the files; only then may `read_look` be asked."""
+        """Finish the files; only then may `read_attention` be asked."""
         for lead, recorded in self._recorded.items():
-            np.save(self.folder / f"look_recorded_T{lead}.npy", recorded)
+            np.save(self.folder / f"attention_recorded_T{lead}.npy", recorded)
         tokens = np.stack([self._token_fields(tile) for tile in self.plan.tiles])
-        np.save(self.folder / "look_tokens.npy", tokens)
+        np.save(self.folder / "attention_tokens.npy", tokens)
 
     def _token_fields(self, tile: Tile) -> np.ndarray:
         """Wind towards east and north and mean elevation at a tile's tokens, (3, n, n)."""
@@ -123,8 +123,8 @@ class LookRecorder:
         return np.concatenate([wind, elevation.cpu().numpy()[None]]).astype(np.float32)
 
 
-def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -> dict[str, Any]:
-    """Where the local token that holds a place looked, in the run that made the map.
+def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -> dict[str, Any]:
+    """Where the local token that holds a place attended, in the run that made the map.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
 
     Raises
     ------
-    LookNotRecordedError
+    AttentionNotRecordedError
         If nothing was recorded for that place.
     OutsideGridError
         If the place lies outside the domain.
@@ -154,20 +154,22 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
     row, col = domain.fine.index_of(lat, lon)
     plan = plan_tiles(domain.fine.shape)
     tile = plan.tile_at(row, col)
-    recorded = Path(folder) / f"look_recorded_T{lead}.npy"
+    recorded = Path(folder) / f"attention_recorded_T{lead}.npy"
     if not recorded.exists() or not np.load(recorded)[tile.index]:
-        raise LookNotRecordedError(
-            "The network made no forecast in this tile, so there is nothing it looked at."
+        raise AttentionNotRecordedError(
+            "The network made no forecast in this tile, so there is nothing it attended to."
         )
-    with np.load(Path(folder) / "look_day.npz") as file:
+    with np.load(Path(folder) / "attention_day.npz") as file:
         day = {name: torch.from_numpy(file[name]) for name in file.files}
-    with np.load(Path(folder) / "look_strengths.npz") as file:
+    with np.load(Path(folder) / "attention_strengths.npz") as file:
         strengths = {name: torch.from_numpy(file[name]) for name in file.files}
-    tokens = torch.from_numpy(np.load(Path(folder) / "look_tokens.npy", mmap_mode="r")[tile.index].copy())
+    tokens = torch.from_numpy(
+        np.load(Path(folder) / "attention_tokens.npy", mmap_mode="r")[tile.index].copy()
+    )
     n = tokens.shape[-1]
     token_row, token_col = (row - tile.rows.start) // LOCAL_PATCH, (col - tile.cols.start) // LOCAL_PATCH
     token = token_row * n + token_col
-    queries = np.load(Path(folder) / f"look_queries_T{lead}.npy", mmap_mode="r")[tile.index, :, :, token]
+    queries = np.load(Path(folder) / f"attention_queries_T{lead}.npy", mmap_mode="r")[tile.index, :, :, token]
     tile_lat, tile_lon = _token_centres(domain, tile, n)
     here = torch.tensor([[tile_lat[token_row]]]), torch.tensor([[tile_lon[token_col]]])
     wind = tokens[:2, token_row, token_col]
@@ -186,9 +188,11 @@ def read_look(folder: Path, lead: int, lat: float, lon: float, domain: Domain) -
     rows, cols = (int(size) for size in day["grid"])
     elevation = tokens[2].reshape(1, -1)
     alpha = strengths.get("local_alpha")
-    climb = float(day["climb"])
+    elevation_scale = float(day["elevation_scale"])
     uphill = (
-        None if alpha is None else elevation_bias(elevation, alpha, climb)[0, token].reshape(n, n).numpy()
+        None
+        if alpha is None
+        else elevation_bias(elevation, alpha, elevation_scale)[0, token].reshape(n, n).numpy()
     )
     return {
         "attention": weights[:, :, 0].reshape(layers, heads, rows, cols).numpy(),

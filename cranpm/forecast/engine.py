@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from cranpm.domain import LEAD_DAYS, Tile, TilePlan, plan_tiles
-from cranpm.forecast.attention import GLOBAL_TENSORS, LookRecorder
+from cranpm.forecast.attention import GLOBAL_TENSORS, AttentionRecorder
 from cranpm.forecast.blend import ResidualMap
 from cranpm.forecast.day import ForecastDay
 from cranpm.model import CranPM, GlobalContext, ModelConfig, Trace
@@ -87,7 +87,7 @@ def run_forecast(
     autocast: bool | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-    recorder: LookRecorder | None = None,
+    recorder: AttentionRecorder | None = None,
 ) -> ForecastMaps:
     """Forecast the maps of one init day.
 
@@ -116,7 +116,7 @@ def run_forecast(
         Called with `Progress` after each batch.
     cancelled : callable, optional
         Asked before each batch; a true answer stops the run.
-    recorder : LookRecorder, optional
+    recorder : AttentionRecorder, optional
         Keeps the bridge's tensors of these very forward passes.
 
     Raises
@@ -171,7 +171,7 @@ def run_forecast(
     )
 
 
-def _encode(network: CranPM, day: ForecastDay, recorder: LookRecorder | None) -> GlobalContext:
+def _encode(network: CranPM, day: ForecastDay, recorder: AttentionRecorder | None) -> GlobalContext:
     if recorder is None:
         return network.encode_global(day.global_inputs())
     trace = Trace(*GLOBAL_TENSORS)
@@ -187,7 +187,7 @@ def _run_batch(
     group: list[Tile],
     maps: dict[int, ResidualMap],
     progressive: bool,
-    recorder: LookRecorder | None,
+    recorder: AttentionRecorder | None,
 ) -> None:
     inputs = day.local_inputs(group)
     # of a single tile all leads in one pass: it shares the biases, a seventh of the time on a CPU

@@ -8,7 +8,13 @@ from torch import Tensor, nn
 
 from .config import ModelConfig
 from .layers.attention import MASKED, DropPath, FeedForward, SelfAttention
-from .layers.bias import NUM_BUCKETS, elevation_bias, raw_strength, relative_bucket_table, spread_offsets
+from .layers.bias import (
+    NUM_BUCKETS,
+    elevation_bias,
+    expand_relative_bias,
+    raw_strength,
+    relative_bucket_table,
+)
 from .layers.embed import PatchEmbed, Position, sincos_at, token_mean, token_valid
 from .layers.swin import SwinBlock, window_partition, window_unite
 from .layers.trace import Trace
@@ -23,14 +29,14 @@ class ElevationBlock(nn.Module):
         width: int,
         heads: int,
         *,
-        climb: float,
+        elevation_scale: float,
         sign: int,
         biased: bool,
         mlp_ratio: float,
         drop_path: float,
     ) -> None:
         super().__init__()
-        self.climb, self.sign = climb, sign
+        self.elevation_scale, self.sign = elevation_scale, sign
         self.norm_attention = nn.LayerNorm(width)
         self.attention = SelfAttention(width, heads)
         self.relative_table = nn.Parameter(torch.empty(NUM_BUCKETS**2, heads))
@@ -65,7 +71,7 @@ class ElevationBlock(nn.Module):
         bias = self.relative_bias(grid)[None]  # (1, h, N, N)
         alpha = self.alpha
         if alpha is not None:
-            penalty = elevation_bias(elevation, alpha, self.climb, self.sign)
+            penalty = elevation_bias(elevation, alpha, self.elevation_scale, self.sign)
             bias = bias + penalty[:, None]  # (B, h, N, N)
             if trace is not None:
                 trace.record(f"{branch}_elevation_bias", penalty)
@@ -82,7 +88,7 @@ class ElevationBlock(nn.Module):
         if not torch.is_grad_enabled() and self._relative is not None and self._relative[0] == key:
             return self._relative[1]
         bucket = relative_bucket_table(*grid, table.device)
-        bias = spread_offsets(table[bucket].permute(2, 0, 1), *grid)
+        bias = expand_relative_bias(table[bucket].permute(2, 0, 1), *grid)
         self._relative = None if torch.is_grad_enabled() else (key, bias)
         return bias
 
@@ -116,7 +122,7 @@ class GlobalBranch(nn.Module):
         self.elevation_block = ElevationBlock(
             c.global_width,
             c.global_heads,
-            climb=c.global_climb,
+            elevation_scale=c.global_elevation_scale,
             sign=c.elevation_sign,
             biased=c.elevation_bias,
             mlp_ratio=c.mlp_ratio,
@@ -206,7 +212,7 @@ class LocalBranch(nn.Module):
         self.elevation_block = ElevationBlock(
             c.local_width,
             c.local_heads,
-            climb=c.local_climb,
+            elevation_scale=c.local_elevation_scale,
             sign=c.elevation_sign,
             biased=c.elevation_bias,
             mlp_ratio=c.mlp_ratio,

@@ -21,6 +21,14 @@ WIND_PLACES = ("token", "tile")
 POSITIONS = ("tile", "domain")
 
 
+RENAMED = {
+    "global_climb": "global_elevation_scale",
+    "local_climb": "local_elevation_scale",
+    "coarse_amounts": "coarse_predictors",
+}
+"""Fields by the names that checkpoints of version 0.1 give them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """Architecture of one network. Defaults are the paper's."""
@@ -46,7 +54,7 @@ class ModelConfig:
     """Swin blocks after the elevation-aware block of the global branch."""
     global_window: int = 7
     """Tokens along the side of a window, and of a wind group, in the global branch."""
-    global_climb: float = 1000.0
+    global_elevation_scale: float = 1000.0
     """E0 of the global elevation bias [m]: the climb that costs one alpha."""
 
     local_patch: int = 16
@@ -59,7 +67,7 @@ class ModelConfig:
     """Swin blocks after the elevation-aware block of the local branch."""
     local_window: int = 8
     """Tokens along the side of a window in the local branch."""
-    local_climb: float = 500.0
+    local_elevation_scale: float = 500.0
     """E0 of the local elevation bias [m]."""
 
     bridge_heads: int = 8
@@ -117,7 +125,7 @@ class ModelConfig:
     """Whether the global branch's own forecast of the coarse change (`cranpm.model.extensions.coarse_forecast`)
     joins what the head multiplies: what tokens know of tomorrow reaches the map node by node.
     Not in the paper; in `small`, `tiny`."""
-    coarse_amounts: bool = False
+    coarse_predictors: bool = False
     """Whether the head also gives factors of coarse PM2.5 of days t and t-1 (where that is read) at each cell: the
     map and the coarse analysis are two instruments with errors of their own, and know more together. Not in the paper;
     on in `small`, `tiny`."""
@@ -167,7 +175,7 @@ class ModelConfig:
             raise ValueError(
                 f"ModelConfig.path_freedom is {self.path_freedom}; expected at least 0, or None for no bound."
             )
-        for field in ("transport", "coarse_forecast", "coarse_amounts"):
+        for field in ("transport", "coarse_forecast", "coarse_predictors"):
             if getattr(self, field) and (not self.growth or self.fusion == "none"):
                 raise ValueError(
                     f'ModelConfig.{field} needs growth=True and a coarse branch (fusion other than "none").'
@@ -223,9 +231,9 @@ class ModelConfig:
         return (today, today + self.coarse_channels // 2) if self.previous_day else (today,)
 
     @property
-    def head_amounts(self) -> int:
-        """Fields that the map's head gives factors of (`CranPM.amounts`)."""
-        of_coarse = len(self.coarse_pm2p5_channels) if self.coarse_amounts else 0
+    def head_predictors(self) -> int:
+        """Fields that the map's head gives factors of (`CranPM.predictors`)."""
+        of_coarse = len(self.coarse_pm2p5_channels) if self.coarse_predictors else 0
         return (
             len(self.growth_channels)
             + self.transport_points
@@ -252,13 +260,13 @@ class ModelConfig:
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
         """Rebuild a config from ``to_dict``; an unknown field is refused, a missing one takes its default."""
         known = {field.name for field in dataclasses.fields(cls)}
+        values = {RENAMED.get(name, name): value for name, value in values.items()}
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(
                 f"Unknown ModelConfig field(s) {', '.join(unknown)}; this version of cranpm knows "
                 f"{', '.join(sorted(known))}. Update cranpm, or check the spelling."
             )
-        values = dict(values)
         if "decoder_channels" in values:
             values["decoder_channels"] = tuple(int(c) for c in values["decoder_channels"])
         return cls(**values)

@@ -70,7 +70,7 @@ class CranPM(nn.Module):
             kind=config.decoder,
             skip=config.skip,
             fine_channels=len(config.fine_channels),
-            growth=config.head_amounts,
+            growth=config.head_predictors,
         )
         self.transport = (
             Transport(
@@ -111,7 +111,7 @@ class CranPM(nn.Module):
         tokens, valid = self.global_branch(inputs.fields, inputs.elevation, inputs.wind, inputs.valid, trace)
         context, keys, values = self.bridge.prepare(tokens)
         rows, columns = (size // self.config.global_patch for size in inputs.fields.shape[-2:])
-        upwind, paths = self._carry(inputs, context, (rows, columns))
+        upwind, paths = self._advect(inputs, context, (rows, columns))
         change = None
         if self.coarse_head is not None:
             change = self.coarse_head(context, (rows, columns), self.coarse_pm2p5(inputs), upwind)
@@ -126,12 +126,12 @@ class CranPM(nn.Module):
             upwind=upwind,
             paths=paths,
             change=change,
-            pm2p5=self.coarse_pm2p5(inputs) if self.config.coarse_amounts else None,
+            pm2p5=self.coarse_pm2p5(inputs) if self.config.coarse_predictors else None,
             elevation=inputs.elevation if self.height is not None else None,
             nodes=(inputs.latitude, inputs.longitude),
         )
 
-    def _carry(
+    def _advect(
         self, inputs: GlobalInputs, context: Tensor, grid: tuple[int, int]
     ) -> tuple[Tensor | None, Tensor | None]:
         """What the wind brings to each coarse node, and the paths it comes by."""
@@ -173,29 +173,31 @@ class CranPM(nn.Module):
             one map for each.
         """
         tokens, patches = self.fuse(inputs, context, day_index, trace)
-        delta = self._decode(inputs, tokens, patches, self.amounts(inputs, context, day_index))
+        delta = self._decode(inputs, tokens, patches, self.predictors(inputs, context, day_index))
         # an absolute head gives the map itself; we return its change from today's
         if self.config.output == "absolute":
             delta = delta - inputs.fields[:, 0]
-        share = self.share_of_change(inputs, context, day_index)
+        share = self.damping_factor(inputs, context, day_index)
         if share is not None:
             delta = delta * share.to(delta.dtype)
         if trace is not None:
             trace.record("delta", delta)
         return delta
 
-    def _decode(self, inputs: LocalInputs, tokens: Tensor, patches: Tensor, amounts: Tensor | None) -> Tensor:
+    def _decode(
+        self, inputs: LocalInputs, tokens: Tensor, patches: Tensor, predictors: Tensor | None
+    ) -> Tensor:
         grid = (inputs.wind.shape[-2], inputs.wind.shape[-1])
         fine = inputs.fields[:, self.config.fine_channels] if self.config.fine_skip else None
         if len(tokens) == len(inputs.fields):
-            return self.decoder(tokens, patches, grid, fine, amounts)
+            return self.decoder(tokens, patches, grid, fine, predictors)
         # several leads of one tile: one map at a time stays in a CPU's cache
         leads = len(tokens)
-        of_leads = [None] * leads if amounts is None else amounts.expand(leads, -1, -1, -1).split(1)
+        of_leads = [None] * leads if predictors is None else predictors.expand(leads, -1, -1, -1).split(1)
         one_by_one = zip(tokens.split(1), patches.split(1), of_leads, strict=True)
         return torch.cat([self.decoder(t, p, grid, fine, a) for t, p, a in one_by_one])
 
-    def amounts(
+    def predictors(
         self, inputs: LocalInputs, context: GlobalContext, day_index: Tensor | None = None
     ) -> Tensor | None:
         """What a head with growth gives factors of; None without growth.
@@ -204,14 +206,14 @@ class CranPM(nn.Module):
         -------
         Tensor, shape (B, n, S, S)
             Normalised PM2.5 of days t and t-1; with transport, what the wind carries in over the lead time, minus what
-            is there; with a coarse forecast, that; with coarse amounts, coarse PM2.5 of days t and t-1; with a regional
-            mean, that of day t. Of one tile at several lead times, one set for each.
+            is there; with a coarse forecast, that; with coarse predictors, coarse PM2.5 of days t and t-1; with a
+            regional mean, that of day t. Of one tile at several lead times, one set for each.
         """
         channels = self.config.growth_channels
         if not channels:
             return None
         fields = [inputs.fields[:, channels]]
-        coarse = self._coarse_amounts(inputs.lead - 1, context, day_index)
+        coarse = self._coarse_predictors(inputs.lead - 1, context, day_index)
         if coarse and context.nodes is not None:
             at_tiles = at_cells(torch.cat(coarse, 1), context.nodes, inputs.latitude, inputs.longitude)
             fields.append(at_tiles.to(fields[0].dtype))
@@ -220,7 +222,7 @@ class CranPM(nn.Module):
         tiles = max(map(len, fields))
         return torch.cat([field.expand(tiles, -1, -1, -1) for field in fields], dim=1)
 
-    def share_of_change(
+    def damping_factor(
         self, inputs: LocalInputs, context: GlobalContext, day_index: Tensor | None = None
     ) -> Tensor | None:
         """What height leaves of the predicted change, (B, S, S) in (0, 1]; None without height damping."""
@@ -235,8 +237,8 @@ class CranPM(nn.Module):
         )
 
     @staticmethod
-    def _coarse_amounts(lead: Tensor, context: GlobalContext, day_index: Tensor | None) -> list[Tensor]:
-        """Coarse fields (B, k, Hc, Wc) among the amounts, of each tile's day and lead time (from 0)."""
+    def _coarse_predictors(lead: Tensor, context: GlobalContext, day_index: Tensor | None) -> list[Tensor]:
+        """Coarse fields (B, k, Hc, Wc) among the predictors, of each tile's day and lead time (from 0)."""
         day = torch.zeros_like(lead) if day_index is None and len(context.tokens) == 1 else day_index
         if day is None:
             day = torch.arange(len(lead), device=lead.device)

@@ -109,7 +109,7 @@ def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = 
         if c.fusion == "cross":  # keys and values of the coarse tokens, once per day
             flops["bridge_keys_values"] += c.bridge_depth * 2 * ng * 2 * d * d
         flops["bridge"] = c.bridge_depth * _fusion_flops(c.fusion, nl, ng, d, int(c.mlp_ratio * d))
-        coarse_fields = c.head_amounts - len(c.growth_channels) - c.regional_mean
+        coarse_fields = c.head_predictors - len(c.growth_channels) - c.regional_mean
         flops["decoder"] += _to_cells_flops(coarse_fields, tile) if coarse_fields else 0
         flops["decoder"] += _to_cells_flops(1, tile) if c.height_damping else 0
     flops["per_tile"] = flops["local"] + flops["bridge"] + flops["decoder"]
@@ -170,7 +170,7 @@ def _decoder_flops(config: ModelConfig, tokens: int) -> int:
     total = 4 * tokens * width * channels[0] if config.skip else 0
     if not config.skip and channels[0] != width:
         total = 2 * tokens * width * channels[0]
-    cells, parts = tokens, 1 + config.head_amounts
+    cells, parts = tokens, 1 + config.head_predictors
     if config.decoder == "convt":
         last, cells = transposed_channels(channels), tokens * config.local_patch**2
         return total + 2 * cells * channels[0] * last + 36 * cells * last * last + 2 * cells * last * parts

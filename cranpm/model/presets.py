@@ -32,7 +32,7 @@ def small() -> ModelConfig:
         transport=True,
         path_freedom=0.5,
         coarse_forecast=True,
-        coarse_amounts=True,
+        coarse_predictors=True,
         regional_mean=True,
         height_damping=True,
         node_smoothing=2.0,

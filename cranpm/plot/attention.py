@@ -1,4 +1,4 @@
-"""Where a place looked: attention over the coarse tokens, the biases that shaped it, and the wind.
+"""Attention footprint of a place: attention over the coarse tokens, the biases that shaped it, and the wind.
 
 Drawn in Web Mercator like the map, from the tensors that a run recorded; nothing is derived again here.
 """
@@ -62,37 +62,37 @@ def mercator_mesh(field: xr.DataArray, value: hv.Dimension) -> hv.QuadMesh:
     return hv.QuadMesh((x, y, field.to_numpy()), ["x", "y"], value)
 
 
-def look_field(look: Mapping[str, Any], what: str, layer: int = -1, head: int = -1) -> xr.DataArray:
-    """One layer of a look as a field.
+def footprint_field(footprint: Mapping[str, Any], what: str, layer: int = -1, head: int = -1) -> xr.DataArray:
+    """One layer of an attention footprint as a field.
 
     Parameters
     ----------
-    look : mapping
-        From `cranpm.forecast.attention.read_look`.
+    footprint : mapping
+        From `cranpm.forecast.attention.read_attention`.
     what : str
         "attention" or "wind_bias" over the coarse tokens; "elevation_bias" over the tile's tokens.
     layer, head : int
         Of the bridge; -1 for the mean over them.
     """
     if what == "elevation_bias":
-        values, axes = look[what], ("tile_latitude", "tile_longitude")
+        values, axes = footprint[what], ("tile_latitude", "tile_longitude")
     else:
-        values, axes = look[what], ("latitude", "longitude")
+        values, axes = footprint[what], ("latitude", "longitude")
         values = values if layer < 0 else values[layer : layer + 1]
         values = (values if head < 0 else values[:, head : head + 1]).mean(axis=(0, 1))
     return xr.DataArray(
-        values, {"latitude": look[axes[0]], "longitude": look[axes[1]]}, ("latitude", "longitude")
+        values, {"latitude": footprint[axes[0]], "longitude": footprint[axes[1]]}, ("latitude", "longitude")
     )
 
 
-def look_mesh(look: Mapping[str, Any], what: str, layer: int = -1, head: int = -1) -> hv.QuadMesh:
-    """`look_field`, drawn as a footprint or a bias."""
-    field = look_field(look, what, layer, head)
+def footprint_mesh(footprint: Mapping[str, Any], what: str, layer: int = -1, head: int = -1) -> hv.QuadMesh:
+    """`footprint_field`, drawn as a footprint or a bias."""
+    field = footprint_field(footprint, what, layer, head)
     names = {"wind_bias": "Wind bias", "elevation_bias": "Elevation bias"}
-    return footprint(field) if what == "attention" else bias_layer(field, name=names[what])
+    return attention_mesh(field) if what == "attention" else bias_layer(field, name=names[what])
 
 
-def footprint(attention: xr.DataArray) -> hv.QuadMesh:
+def attention_mesh(attention: xr.DataArray) -> hv.QuadMesh:
     """Share of a place's attention per coarse token.
 
     Parameters
@@ -194,14 +194,14 @@ def air_path(path: np.ndarray) -> hv.Overlay:
 
 
 def place_marker(lat: float, lon: float) -> hv.Points:
-    """The place that looks."""
+    """The place whose attention is shown."""
     x, y = to_mercator(lat, lon)
     return hv.Points([(float(x), float(y))], ["x", "y"]).opts(
         marker="circle_cross", size=14, fill_alpha=0, color=LINE, line_width=2.2
     )
 
 
-def look_map(
+def footprint_map(
     layer: hv.QuadMesh,
     *,
     place: tuple[float, float],
@@ -211,14 +211,14 @@ def look_map(
     extent: tuple[float, float, float, float] | None = None,
     width: int = 400,
 ) -> hv.Overlay:
-    """One layer of a look with coast, wind and the place, true in aspect.
+    """One layer of an attention footprint with coast, wind and the place, true in aspect.
 
     Parameters
     ----------
     layer : QuadMesh
         From :func:`footprint` or :func:`bias_layer`.
     place : tuple of float
-        Latitude and longitude of the place that looks [degrees].
+        Latitude and longitude of the place whose attention is shown [degrees].
     path : ndarray, optional
         The air's way to the place, for `air_path`.
     extent : tuple of float, optional

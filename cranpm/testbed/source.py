@@ -68,7 +68,7 @@ class WorldSource:
         return self._day(day)["coarse"]
 
     def puff_response(self, day: np.datetime64) -> np.ndarray | None:
-        """What smoke added to a day does, (4, Hc + 1, Wc + 1) [ug m-3]; None where nobody asked (`testbed.puffs`)."""
+        """What puffs added to a day do, (4, Hc + 1, Wc + 1) [ug m-3]; None where nobody asked (`testbed.puffs`)."""
         path = puff_path(self._folder, day)
         return np.load(path).astype(np.float32) if path.exists() else None
 

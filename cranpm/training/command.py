@@ -16,11 +16,11 @@ from cranpm.data.store.source import init_times, startable
 from cranpm.domain import Domain, get_domain
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.batches.source import Periods, TrainingData, open_dataset, open_world
-from cranpm.training.job import STATE_FOLDER, Machine, export, is_first_process, run_job
+from cranpm.training.job import STATE_FOLDER, TrainerOptions, export, is_first_process, run_job
 from cranpm.training.recipes.ablations import ablation
 from cranpm.training.recipes.overrides import override
 from cranpm.training.recipes.recipes import Recipe, get_recipe
-from cranpm.training.report.cost import Cost, estimate_cost
+from cranpm.training.report.cost import TrainingCost, estimate_cost
 from cranpm.training.state.signals import STOPPED_EXIT_CODE, TrainingStopped
 from cranpm.training.state.state import TrainStateError, TrainStates
 
@@ -42,7 +42,7 @@ class TrainCommand:
     resume: bool = False
     export_only: bool = False
     threads: int = 0
-    machine: Machine = field(default_factory=Machine)
+    options: TrainerOptions = field(default_factory=TrainerOptions)
 
     def resolve_recipe(self) -> Recipe:
         """The whole recipe; on resuming, what is not said again is taken from the run."""
@@ -75,15 +75,15 @@ class TrainCommand:
             progress=progress,
         )
 
-    def price(self) -> Cost:
+    def estimate_cost(self) -> TrainingCost:
         """What the run would cost here; opens the data only for the size of its grid."""
         recipe = self.resolve_recipe()
         self._prepare_process()
-        domain, init_days = self._priced(recipe)
-        processes = self.machine.devices * self.machine.nodes
-        return estimate_cost(recipe, domain, init_days=init_days, processes=processes, rehearsed=True)
+        domain, init_days = self._extent(recipe)
+        processes = self.options.devices * self.options.nodes
+        return estimate_cost(recipe, domain, init_days=init_days, processes=processes, measured=True)
 
-    def _priced(self, recipe: Recipe) -> tuple[Domain, int]:
+    def _extent(self, recipe: Recipe) -> tuple[Domain, int]:
         """Domain of the run and its number of training days; 0 where no data are named."""
         if self.data is None and self.world is None:
             return get_domain(self.region), 0
@@ -114,7 +114,7 @@ class TrainCommand:
                     recipe,
                     data,
                     self.out,
-                    machine=self.machine,
+                    options=self.options,
                     start=None if self.start_from is None else load_checkpoint(self.start_from),
                     resume=self.resume,
                     report=report,

@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
-from cranpm.domain.resampling import central_interval, redraw
+from cranpm.domain.resampling import bootstrap_indices, central_interval
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.batches.source import TrainingData
-from cranpm.training.batches.validation import JudgeBatches, judge_batches
+from cranpm.training.batches.validation import ValidationBatches, validation_batches
 from cranpm.training.fit.losses import land_mse
-from cranpm.training.job import CHECKPOINT_FOLDER, Machine, run_job
+from cranpm.training.job import CHECKPOINT_FOLDER, TrainerOptions, run_job
 from cranpm.training.recipes.ablations import ABLATIONS, ablation
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.report.curve import Curve, read_curves
@@ -54,8 +54,8 @@ class Comparison:
         """
         generator = np.random.default_rng(1)
         seeds, days = self.squared[reference].shape
-        pick_seeds = redraw(seeds, draws, generator)[:, :, None]
-        pick_days = redraw(days, draws, generator)[:, None, :]
+        pick_seeds = bootstrap_indices(seeds, draws, generator)[:, :, None]
+        pick_days = bootstrap_indices(days, draws, generator)[:, None, :]
         result = []
         for name, squared in self.squared.items():
             change = 100 * (_rmse(squared) / _rmse(self.squared[reference]) - 1)
@@ -90,9 +90,9 @@ def compare(
     seeds: Sequence[int] = (1, 2, 3),
     days: int = 12,
     tiles_per_day: int = 6,
-    machine: Machine | None = None,
+    options: TrainerOptions | None = None,
 ) -> Comparison:
-    """Train every variant with every seed and judge all on the same held-out tiles; a bar tells the time left.
+    """Train every variant with every seed and score all on the same held-out tiles; a bar tells the time left.
 
     Parameters
     ----------
@@ -111,13 +111,13 @@ def compare(
     variants = {
         name: ablation(name, recipe) for name in names
     }  # unknown names are refused before hours are spent
-    batches = judge_batches(
+    batches = validation_batches(
         recipe, data.source, data.statistics, days=days, tiles_per_day=tiles_per_day, seed=JUDGE_SEED
     )
     if batches is None:
-        raise ValueError("The source holds no day of the validation split, so variants cannot be judged.")
-    result = Comparison(seeds=tuple(seeds), persistence=_judge(None, batches))
-    machine = replace(machine or Machine(), bar=False)
+        raise ValueError("The source holds no day of the validation split, so variants cannot be scored.")
+    result = Comparison(seeds=tuple(seeds), persistence=_squared_errors(None, batches))
+    options = replace(options or TrainerOptions(), bar=False)
     runs = len(variants) * len(seeds)
     with tqdm(total=runs, desc="Variants", unit="run", file=sys.stdout, dynamic_ncols=True) as bar:
         for name, variant in variants.items():
@@ -127,9 +127,9 @@ def compare(
                 folder = out / f"{name}-seed{seed}"
                 if not (folder / CHECKPOINT_FOLDER / "config.json").exists():
                     run_job(
-                        replace(variant, seed=seed), data, folder, machine=machine, report=lambda _line: None
+                        replace(variant, seed=seed), data, folder, options=options, report=lambda _line: None
                     )
-                errors.append(_judge(load_checkpoint(folder / CHECKPOINT_FOLDER).network, batches))
+                errors.append(_squared_errors(load_checkpoint(folder / CHECKPOINT_FOLDER).network, batches))
                 curves.append(read_curves(folder).get("validation/skill", []))
                 bar.update()
             result.squared[name], result.curves[name] = np.stack(errors), curves
@@ -137,7 +137,7 @@ def compare(
 
 
 @torch.inference_mode()
-def _judge(network: CranPM | None, batches: JudgeBatches) -> np.ndarray:
+def _squared_errors(network: CranPM | None, batches: ValidationBatches) -> np.ndarray:
     """Mean squared error of each batch, of a network or (None) of persistence [(ug m-3)^2]."""
     errors = []
     for batch in batches:

@@ -1,4 +1,4 @@
-"""A whole training run in one folder: first lesson, tiles, state, logs, curve, checkpoint.
+"""A whole training run in one folder: pretraining, tiles, state, logs, curve, checkpoint.
 
 ::
 
@@ -32,7 +32,7 @@ from cranpm.training.batches.source import TrainingData, training_days
 from cranpm.training.fit.calibration import calibrate_head
 from cranpm.training.fit.health import refuse_non_finite
 from cranpm.training.fit.loop import SAVE_EVERY, train
-from cranpm.training.fit.pretrain import LESSON_DAYS, pretrain_global
+from cranpm.training.fit.pretrain import PRETRAIN_DAYS, pretrain_global
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.report.card import checkpoint_meta, write_card
 from cranpm.training.report.curve import draw_learning_curve
@@ -44,7 +44,7 @@ STATE_FOLDER, CHECKPOINT_FOLDER = "train_state", "checkpoint"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
+class TrainerOptions:
     """Where and how a run is computed; nothing here changes what is learned, but the number of processes."""
 
     devices: int = 1
@@ -65,7 +65,7 @@ def run_job(
     data: TrainingData,
     out: Path,
     *,
-    machine: Machine | None = None,
+    options: TrainerOptions | None = None,
     start: Checkpoint | None = None,
     resume: bool = False,
     report: Callable[[str], None] = print,
@@ -99,15 +99,15 @@ def run_job(
     TrainingStopped
         If asked to stop; the state is saved.
     """
-    machine = machine or Machine()
+    options = options or TrainerOptions()
     begun = _what_it_began_with(out) if resume and start is None else _facts_of(start)
     if begun is not None:
         data = replace(data, statistics=Statistics.from_dict(begun["statistics"]))
-    states = TrainStates(out / STATE_FOLDER, _identity(recipe, data, machine, begun))
+    states = TrainStates(out / STATE_FOLDER, _identity(recipe, data, options, begun))
     if not is_first_process():  # a further process: the first one holds the lock and writes
         saved = states.newest() if resume else None
         saved = None if saved is not None and saved.stage == "global" else saved
-        _fit(recipe, data, out, machine, states, saved, StopRequest(), None, None)
+        _fit(recipe, data, out, options, states, saved, StopRequest(), None, None)
         return None
     with RunLock(out), StopRequest() as stop:
         states.clean()
@@ -116,13 +116,13 @@ def run_job(
         if saved is not None:
             report(f"Goes on from step {saved.step} of stage '{saved.stage}'.")
         if saved is None or saved.stage == "global":
-            network, head = _first_lesson(recipe, data, states, saved, stop, machine, report, start)
+            network, head = _pretrain_stage(recipe, data, states, saved, stop, options, report, start)
             taught, saved = states.newest(), None
             seconds = 0.0 if taught is None else taught.document.get("seconds", 0.0)
         else:
             network, head, seconds = None, None, 0.0
         if saved is None or saved.step < recipe.steps:
-            _fit(recipe, data, out, machine, states, saved, stop, network, head, seconds)
+            _fit(recipe, data, out, options, states, saved, stop, network, head, seconds)
         if draw_learning_curve(out, out / "learning_curve.svg"):
             report(f"Learning curve: {out / 'learning_curve.svg'}")
         if recipe.calibration_steps:
@@ -195,14 +195,14 @@ def _what_it_began_with(out: Path) -> dict[str, Any] | None:
 
 
 def _identity(
-    recipe: Recipe, data: TrainingData, machine: Machine, begun: dict[str, Any] | None
+    recipe: Recipe, data: TrainingData, options: TrainerOptions, begun: dict[str, Any] | None
 ) -> dict[str, Any]:
     return {
         "started_from": None if begun is None else begun["started_from"],
         "recipe": recipe.to_dict(),
         "statistics": data.statistics.to_dict(),
         "data": data.fingerprint,
-        "processes": machine.devices * machine.nodes,
+        "processes": options.devices * options.nodes,
     }
 
 
@@ -219,13 +219,13 @@ def _find(states: TrainStates, resume: bool) -> SavedState | None:
     return saved
 
 
-def _first_lesson(
+def _pretrain_stage(
     recipe: Recipe,
     data: TrainingData,
     states: TrainStates,
     saved: SavedState | None,
     stop: StopRequest,
-    machine: Machine,
+    options: TrainerOptions,
     report: Callable[[str], None],
     start: Checkpoint | None = None,
 ) -> tuple[CranPM, CoarseForecast | None]:
@@ -246,15 +246,15 @@ def _first_lesson(
         leads=recipe.leads,
         epochs=recipe.global_epochs,
         learning_rate=recipe.global_learning_rate,
-        days_per_step=LESSON_DAYS,
-        bias_every=recipe.bias_every,
+        days_per_step=PRETRAIN_DAYS,
+        bias_update_interval=recipe.bias_update_interval,
         autocast=recipe.bfloat16,
         puffs=Puffs.of(recipe, data.source),
         device="cuda" if torch.cuda.is_available() else "cpu",
         report=report,
         states=states,
         saved=saved,
-        save_every=machine.save_every,
+        save_every=options.save_every,
         stop=stop,
     )
     return network, head
@@ -265,7 +265,7 @@ def _copy_weights(start: Checkpoint, network: CranPM) -> None:
     weights = start.network.state_dict()
     ours, theirs = network.config, start.config
     # they are the last of the head's parts, the regional mean behind all others
-    appended = (ours.coarse_amounts, ours.regional_mean) > (theirs.coarse_amounts, theirs.regional_mean)
+    appended = (ours.coarse_predictors, ours.regional_mean) > (theirs.coarse_predictors, theirs.regional_mean)
     if appended and not theirs.regional_mean:
         for name in ("decoder.head.weight", "decoder.head.bias"):
             missing = len(network.state_dict()[name]) - len(weights[name])
@@ -289,7 +289,7 @@ def _fit(
     recipe: Recipe,
     data: TrainingData,
     out: Path,
-    machine: Machine,
+    options: TrainerOptions,
     states: TrainStates,
     saved: SavedState | None,
     stop: StopRequest,
@@ -308,19 +308,19 @@ def _fit(
             out,
             network=network,
             coarse_head=head,
-            validate_every=machine.validate_every,
-            validation_days=machine.validation_days,
-            workers=machine.workers,
-            max_seconds=None if machine.max_minutes is None else 60 * machine.max_minutes,
+            validate_every=options.validate_every,
+            validation_days=options.validation_days,
+            workers=options.workers,
+            max_seconds=None if options.max_minutes is None else 60 * options.max_minutes,
             seconds_before=seconds_before,
             states=states,
             saved=saved,
-            save_every=machine.save_every,
+            save_every=options.save_every,
             stop=stop,
-            devices=machine.devices,
-            nodes=machine.nodes,
-            launcher=machine.launcher,
-            bar=machine.bar,
+            devices=options.devices,
+            nodes=options.nodes,
+            launcher=options.launcher,
+            bar=options.bar,
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cranpm.domain.resampling import central_interval, redraw
+from cranpm.domain.resampling import bootstrap_indices, central_interval
 from cranpm.verification.sums import PairSums
 
 
@@ -60,7 +60,7 @@ def block_bootstrap(
         raise ValueError(f"Expected at least {2 * block_days} days for blocks of {block_days}, got {days}.")
     drawn = [
         float(statistic(*(part.take(choice).pooled() for part in daily)))
-        for choice in redraw(days, repeats, np.random.default_rng(seed), block=block_days)
+        for choice in bootstrap_indices(days, repeats, np.random.default_rng(seed), block=block_days)
     ]
     estimate = float(statistic(*(part.pooled() for part in daily)))
     low, high = central_interval(drawn, level)
@@ -120,7 +120,7 @@ def bootstrap_by_day(
     if len(unique) >= 2:
         members = [np.flatnonzero(names == day) for day in unique]
         drawn = []
-        for choice in redraw(len(unique), repeats, np.random.default_rng(seed)):
+        for choice in bootstrap_indices(len(unique), repeats, np.random.default_rng(seed)):
             index = np.concatenate([members[i] for i in choice])
             drawn.append(float(statistic(*(value[index] for value in kept))))
         low, high = central_interval(drawn, level)

@@ -90,11 +90,11 @@ class Forecasts:
         future.add_done_callback(lambda done: _report(done, then))
 
     @staticmethod
-    def look(
+    def attention(
         run: Any, lead: int, lat: float, lon: float, then: Callable[[Any, BaseException | None], None]
     ) -> None:
-        """Read what a place looked at in a thread."""
-        future = _THREADS.submit(run.look, lead, lat, lon)
+        """Read what a place attended to in a thread."""
+        future = _THREADS.submit(run.attention, lead, lat, lon)
         future.add_done_callback(lambda done: _report(done, then))
 
 

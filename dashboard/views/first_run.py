@@ -124,10 +124,10 @@ class FirstRun:
         self.retry.visible = False
         self.build.start()
         if self._poll is None:
-            self._poll = pn.state.add_periodic_callback(self.look, period=400)
-        self.look()
+            self._poll = pn.state.add_periodic_callback(self.poll, period=400)
+        self.poll()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Show how far the build is; open the map at the end."""
         state, progress = self.build.state, self.build.progress
         share = float(progress.get("done") or 0) / max(float(progress.get("total") or 0), 1.0)

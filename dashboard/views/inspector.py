@@ -1,4 +1,4 @@
-"""The drawer for a picked place: its values, its series, and where it looked."""
+"""The drawer for a picked place: its values, its series, and where it attended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cranpm.plot.series import SERIES_STYLE, place_series
 from ..data.places import Place, describe_place, forecast_values, series_of
 from ..data.store import Store
 from ..state import LEADS, State
-from .look import LookView
+from .attention import AttentionView
 
 WIDTH = 430
 
@@ -99,15 +99,15 @@ class Inspector:
         self.close.on_click(lambda _event: close())
         self.series = pn.pane.HoloViews(sizing_mode="fixed", margin=(8, 10, 0, 8))
         self.legend = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 16, 8, 16))
-        self.look = LookView(state, store, run=run)
+        self.attention = AttentionView(state, store, run=run)
         self.tabs = pmui.Tabs(
             ("Time series", pn.Column(self.series, self.legend, margin=0, sizing_mode="stretch_width")),
-            ("Where does this place look?", self.look.root),
+            ("Where does this place look?", self.attention.root),
             dynamic=True,
             sizing_mode="stretch_width",
             margin=(4, 0, 0, 0),
         )
-        self.tabs.param.watch(lambda _event: self._draw_look(), "active")
+        self.tabs.param.watch(lambda _event: self._draw_attention(), "active")
         self.root = pn.Column(
             pn.Row(self.text, self.close, sizing_mode="stretch_width", margin=0), self.tabs,
             sizing_mode="stretch_width", margin=0,
@@ -136,8 +136,8 @@ class Inspector:
         self.text.object = place_html(place, today, forecast)
         self.series.object = place_series(series, width=WIDTH - 26, height=230, show_legend=False)
         self.legend.object = series_legend(series)
-        self._draw_look()
+        self._draw_attention()
 
-    def _draw_look(self) -> None:
+    def _draw_attention(self) -> None:
         if self.tabs.active == 1:
-            self.look.update()
+            self.attention.update()

@@ -24,7 +24,7 @@ from cranpm.data.errors import MissingSourceError, NotThisProductError, TimeAxis
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.cams import LEVEL, cams_europe_file
 from cranpm.data.mock_providers.files import plane
-from cranpm.data.mock_providers.server import Rehearsal
+from cranpm.data.mock_providers.server import MockProviders
 from cranpm.data.readers.cams_europe import read_ensemble_run
 from cranpm.data.regrid.daily import MissingHoursError
 from cranpm.domain import CAMS_CHANNELS, domain_from_corner
@@ -48,7 +48,7 @@ def written(folder: Path, *, kind: str = "forecast", day: np.datetime64 = DAY, l
 
 
 def ensemble_on(day: np.datetime64, rows: slice = slice(None)) -> np.ndarray:
-    """The rehearsal's value at the fine cells: a plane, which bilinear interpolation keeps."""
+    """The mock provider's value at the fine cells: a plane, which bilinear interpolation keeps."""
     return LEVEL * plane(FINE.lat[rows], FINE.lon, float(day.astype(int)))
 
 
@@ -147,7 +147,7 @@ def test_both_systems_stand_in_one_table_as_rows_of_their_own(tmp_path: Path) ->
 
 def test_runs_are_fetched_one_a_file_and_found_again(tmp_path: Path) -> None:
     (source,) = choose_sources(load_manifest(), "cams-europe-ensemble")
-    with Rehearsal(DOMAIN, str(DAY), str(DAY + 1), queue=0):
+    with MockProviders(DOMAIN, str(DAY), str(DAY + 1), queue=0):
         plan = make_plan(source, DAY, DAY + 1, domain=DOMAIN, root=tmp_path)
         assert [file.request["date"] for file in plan.missing] == [[f"{d}/{d}"] for d in (DAY, DAY + 1)]
         assert plan.missing[0].request["leadtime_hour"][-1] == "93"

@@ -1,4 +1,4 @@
-"""`cranpm data ...` from nothing to a checked dataset, as a person types it, against the rehearsal."""
+"""`cranpm data ...` from nothing to a checked dataset, as a person types it, against mock providers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cranpm.cli.app import app
-from cranpm.data.mock_providers.server import Rehearsal
+from cranpm.data.mock_providers.server import MockProviders
 from cranpm.data.store.dataset import Dataset
 
 FIRST, LAST = "2022-01-10", "2022-01-11"
@@ -28,7 +28,7 @@ def test_from_nothing_to_a_checked_dataset(tmp_path: Path, monkeypatch: pytest.M
     corner = {"north": 47.0, "west": 7.0, "coarse_rows": 16, "coarse_cols": 24}
     region.write_text(json.dumps({"name": "mini", "title": "Mini Alps", **corner}))
     period = ("--start", FIRST, "--end", LAST, "--region", region)
-    with Rehearsal(mini.DOMAIN, FIRST, LAST, queue=0) as server:
+    with MockProviders(mini.DOMAIN, FIRST, LAST, queue=0) as server:
         code, said = run("fetch", "era5", *period, "--dry-run")
         assert code == 0 and "3 missing, cost" in said and "licence CC-BY-4.0" in said
         assert not any(path.endswith("/execution") for _, path, _ in server.log), "a dry run asks for nothing"
@@ -46,6 +46,6 @@ def test_from_nothing_to_a_checked_dataset(tmp_path: Path, monkeypatch: pytest.M
     assert code == 0 and "Report:" in said, said
     assert (out / "check" / "index.html").is_file()
     code, said = run("list", "--region", region)
-    assert code == 0 and "rehearsal" in said and "cams-eac4" in said
+    assert code == 0 and "mock" in said and "cams-eac4" in said
     code, said = run("fetch", "weather", *period)
     assert code == 2 and "No source 'weather'" in said

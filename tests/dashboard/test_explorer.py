@@ -65,7 +65,7 @@ class FakeRun:
         self.status.done_tiles, self.status.seconds_left = count, 3.0
         self.status.state = "running" if count < 9 else "done"
 
-    def look(self, lead: int, lat: float, lon: float) -> dict[str, Any]:
+    def poll(self, lead: int, lat: float, lon: float) -> dict[str, Any]:
         rng = np.random.default_rng(0)
         attention = rng.random((2, 4, 7, 7))
         grid = get_domain("alps").coarse
@@ -106,8 +106,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
     monkeypatch.setattr(Forecasts, "submit", submit)
     monkeypatch.setattr(
         Forecasts,
-        "look",
-        staticmethod(lambda run, lead, lat, lon, then: then(run.look(lead, lat, lon), None)),
+        "attention",
+        staticmethod(lambda run, lead, lat, lon, then: then(run.attention(lead, lat, lon), None)),
     )
     # no server here: polling is done by hand
     monkeypatch.setattr(
@@ -139,11 +139,11 @@ def test_opening_starts_the_forecast_and_the_map_fills_in(checkpoint: str, runs:
     (run,) = runs
     assert "Waiting" in page.model.text.object
     run.finish_tiles(2)
-    page.run.look()
+    page.run.poll()
     assert "<b>2 of 9</b> tiles · 3 s left · cpu" in page.model.text.object
     assert "_T1_feedfacefeedface/2/" in address_of(page)
     run.finish_tiles(9)
-    page.run.look()
+    page.run.poll()
     assert "/1000009/" in address_of(page)
     assert not page.model.cancel.visible
     assert "9 tiles" in page.model.text.object
@@ -155,7 +155,7 @@ def test_cancel_reaches_the_run(checkpoint: str, runs: list[FakeRun]):
     page.run.cancel()
     assert runs[0].cancelled
     runs[0].status.state = "cancelled"
-    page.run.look()
+    page.run.poll()
     assert "Cancelled after 0 of 9 tiles" in page.model.text.object
     assert page.model.run.visible
 
@@ -164,7 +164,7 @@ def test_a_failed_run_says_why_without_folders(checkpoint: str, runs: list[FakeR
     page = explorer()
     runs[0].status.state = "failed"
     runs[0].status.message = "Weights at /home/someone/secret/model.safetensors are damaged."
-    page.run.look()
+    page.run.poll()
     assert "are damaged" in page.model.text.object
     assert "/home" not in page.model.text.object
 
@@ -172,7 +172,7 @@ def test_a_failed_run_says_why_without_folders(checkpoint: str, runs: list[FakeR
 def test_layer_lead_and_scale_change_the_picture_and_the_legend(checkpoint: str, runs: list[FakeRun]):
     page = explorer()
     runs[0].finish_tiles(9)
-    page.run.look()
+    page.run.poll()
     page.state.lead_time = 2
     # 12 + 2 days is not in the dataset of four days: the forecast is there, the target is not
     assert "_T2_feedface" in address_of(page)
@@ -214,12 +214,12 @@ def test_stations_follow_types_and_are_plain_text(machine: Path, runs: list[Fake
     assert len(page.map.stations.data["x"]) == 0
 
 
-def test_picking_a_place_opens_its_series_and_its_look(
+def test_picking_a_place_opens_its_series_and_its_attention(
     checkpoint: str, runs: list[FakeRun], scene: ModuleType
 ):
     page = explorer()
     runs[0].finish_tiles(9)
-    page.run.look()
+    page.run.poll()
     assert page.inspector is None  # built only when wanted
     page._picked(*scene.MILAN)
     assert page.page.contextbar_open
@@ -231,9 +231,9 @@ def test_picking_a_place_opens_its_series_and_its_look(
     assert "<img" not in page.inspector.text.object
     page.inspector.tabs.active = 1
     for what in ("attention", "wind_bias", "elevation_bias"):
-        page.inspector.look.what.value = what
-        hv.renderer("bokeh").get_plot(page.inspector.look.figure.object)
-    assert "not source apportionment" in page.inspector.look.text.object
+        page.inspector.attention.what.value = what
+        hv.renderer("bokeh").get_plot(page.inspector.attention.figure.object)
+    assert "not source apportionment" in page.inspector.attention.text.object
     page._key_pressed("Escape")
     assert not page.page.contextbar_open
 

@@ -41,13 +41,13 @@ def test_progress_is_shown_and_the_map_opens_by_itself():
     end = time.monotonic() + 20
     while not build.progress and time.monotonic() < end:
         time.sleep(0.02)
-    page.look()
+    page.poll()
     assert page.bar.value == 25
     assert "Simulating days · 30 s left" in page.text.object
     assert opened == []
     wait_until(build, "done")
-    page.look()
-    page.look()
+    page.poll()
+    page.poll()
     assert opened == [True]
 
 
@@ -58,7 +58,7 @@ def test_a_failure_is_told_in_one_line_with_the_command_and_can_be_tried_again()
     page = FirstRun(lambda: None, build)
     page.start()
     wait_until(build, "failed")
-    page.look()
+    page.poll()
     assert "no room on" in page.text.object
     assert "/data/very" not in page.text.object
     assert "cranpm testbed build" in page.text.object

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from cranpm.data.build_day import Recipe
+from cranpm.data.build_day import DatasetRecipe
 from cranpm.data.errors import MissingSourceError, TimeAxisError
 from cranpm.data.live import LIVE_TARGET, SHIFT, live_map
 from cranpm.data.manifest import load_manifest
@@ -68,8 +68,8 @@ def test_half_a_day_and_no_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_live_dataset_says_what_it_is() -> None:
-    recipe = Recipe(raw=Path("raw"), domain=mini.DOMAIN, target=LIVE_TARGET)
+    recipe = DatasetRecipe(raw=Path("raw"), domain=mini.DOMAIN, target=LIVE_TARGET)
     assert recipe.is_live
     assert "live" in _label(recipe) and "live" in load_manifest().source(LIVE_TARGET).role
     assert "trained" in SHIFT and "scores" in SHIFT
-    assert not Recipe(raw=Path("raw"), domain=mini.DOMAIN).is_live
+    assert not DatasetRecipe(raw=Path("raw"), domain=mini.DOMAIN).is_live

@@ -1,4 +1,4 @@
-"""From downloads to a dataset, on files of a rehearsal whose every value can be derived."""
+"""From downloads to a dataset, on files of mock providers whose every value can be derived."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cranpm.data.build_day import Recipe
+from cranpm.data.build_day import DatasetRecipe
 from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.download.receipts import receipt_path
 from cranpm.data.errors import DataFileError, MissingSourceError, OutsideDomainError
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.files import plane
-from cranpm.data.mock_providers.server import Rehearsal
+from cranpm.data.mock_providers.server import MockProviders
 from cranpm.data.prepare import prepare, training_days
 from cranpm.data.regrid.density import air_density, to_concentration
 from cranpm.data.store.dataset import Dataset
@@ -34,7 +34,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("raw")
     first, last = np.datetime64(FIRST), np.datetime64(LAST)
     manifest = load_manifest()
-    with Rehearsal(mini.DOMAIN, FIRST, LAST, queue=0):
+    with MockProviders(mini.DOMAIN, FIRST, LAST, queue=0):
         for name in NEEDED:
             (source,) = choose_sources(manifest, name)
             fetch(
@@ -46,7 +46,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("prepared") / "set"
-    recipe = Recipe(raw=raw, domain=mini.DOMAIN)
+    recipe = DatasetRecipe(raw=raw, domain=mini.DOMAIN)
     seen: list[tuple[int, int, float | None]] = []
     said = prepare(recipe, FIRST, LAST, out, workers=0, progress=lambda *step: seen.append(step))
     assert said[0].startswith("4 days prepared, 0 were there")
@@ -165,16 +165,18 @@ def test_no_test_day_is_reachable_from_a_training_index(made: Path) -> None:
 def test_preparing_again_does_nothing_and_more_days_are_added(raw: Path, made: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(made, tmp_path / "set"))
     before = {p: p.stat().st_mtime_ns for p in (out / "pm2p5.zarr").rglob("*") if p.is_file()}
-    recipe = Recipe(raw=raw, domain=mini.DOMAIN)
+    recipe = DatasetRecipe(raw=raw, domain=mini.DOMAIN)
     said = prepare(recipe, FIRST, LAST, out, workers=0)
     assert said[0].startswith("0 days prepared, 4 were there")
     assert before == {p: p.stat().st_mtime_ns for p in before}, "not a byte of the maps was written"
 
 
-def test_a_dataset_says_that_it_is_a_rehearsal_and_where_every_byte_came_from(raw: Path, made: Path) -> None:
+def test_a_dataset_says_that_its_providers_were_mocks_and_where_every_byte_came_from(
+    raw: Path, made: Path
+) -> None:
     dataset = Dataset.open(made)
     assert dataset.simulated
-    assert dataset.source == "rehearsal (simulated)"
+    assert dataset.source == "mock providers (simulated)"
     assert (
         "ECMWF" in dataset.meta["attribution"]
         and "European Environment Agency" in dataset.meta["attribution"]
@@ -189,25 +191,27 @@ def test_what_is_missing_is_named_with_the_command_and_nothing_is_written(raw: P
     shutil.copytree(raw, copy)
     (levels,) = (copy / "era5-pressure-levels" / "mini").glob("20210101*levels.nc")
     receipt_path(levels).unlink()
-    recipe = Recipe(raw=copy, domain=mini.DOMAIN)
+    recipe = DatasetRecipe(raw=copy, domain=mini.DOMAIN)
     match = r"levels. for 2 days, 2021-01-01 to 2021-01-02: cranpm data fetch era5-pressure-levels --start 2021-01-01"
     with pytest.raises(MissingSourceError, match=match):
         prepare(recipe, FIRST, LAST, tmp_path / "set", workers=0)
     assert not (tmp_path / "set").exists()
     with pytest.raises(ValueError, match="Unknown source 'era6'"):
-        Recipe(raw=raw, domain=mini.DOMAIN, composition="era6")
+        DatasetRecipe(raw=raw, domain=mini.DOMAIN, composition="era6")
 
 
 def test_another_recipe_does_not_continue_a_dataset(raw: Path, made: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(made, tmp_path / "set"))
     with pytest.raises(ValueError, match="prepared from other sources"):
-        prepare(Recipe(raw=raw, domain=mini.DOMAIN, composition="cams-eac4"), FIRST, LAST, out, workers=0)
+        prepare(
+            DatasetRecipe(raw=raw, domain=mini.DOMAIN, composition="cams-eac4"), FIRST, LAST, out, workers=0
+        )
 
 
 @pytest.mark.slow
 def test_dask_workers_give_the_same_bytes(raw: Path, made: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
-    prepare(Recipe(raw=raw, domain=mini.DOMAIN), FIRST, "2020-12-31", out, workers=1)
+    prepare(DatasetRecipe(raw=raw, domain=mini.DOMAIN), FIRST, "2020-12-31", out, workers=1)
     for day in Dataset.open(out).days:
         for name in ("pm2p5_raw", "era5", "cams", "cams_forecast"):
             np.testing.assert_array_equal(

@@ -9,13 +9,13 @@ import mini_dataset as mini
 import numpy as np
 import pytest
 
-from cranpm.data.build_day import Recipe
+from cranpm.data.build_day import DatasetRecipe
 from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.live import LIVE_TARGET, SHIFT
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.cams import LEVEL
 from cranpm.data.mock_providers.files import plane
-from cranpm.data.mock_providers.server import Rehearsal
+from cranpm.data.mock_providers.server import MockProviders
 from cranpm.data.prepare import _label, prepare
 from cranpm.data.store.dataset import Dataset
 from cranpm.domain import CAMS_CHANNELS, Domain, domain_from_corner
@@ -27,7 +27,7 @@ def fetched(
     domain: Domain, names: list[str], root: Path, first: str, last: str, zone: str = "Etc/UTC"
 ) -> None:
     manifest = load_manifest()
-    with Rehearsal(domain, first, last, queue=0, zone=zone):
+    with MockProviders(domain, first, last, queue=0, zone=zone):
         for name in names:
             for source in choose_sources(manifest, name, domain):
                 days = np.datetime64(first, "D"), np.datetime64(last, "D")
@@ -44,8 +44,8 @@ def test_a_region_in_india_needs_openaq_and_no_european_agency() -> None:
 def test_a_region_in_india_is_prepared_like_europe(tmp_path: Path) -> None:
     first, last, raw = "2022-03-17", "2022-03-18", tmp_path / "raw"
     fetched(DELHI, ["needed"], raw, first, last, zone="Asia/Kolkata")
-    said = prepare(Recipe(raw=raw, domain=DELHI), first, last, tmp_path / "delhi", workers=0)
-    # two of the rehearsal's three places lie in the region, 28 to 30 N
+    said = prepare(DatasetRecipe(raw=raw, domain=DELHI), first, last, tmp_path / "delhi", workers=0)
+    # two of the mock provider's three places lie in the region, 28 to 30 N
     assert said[0].startswith("2 days prepared") and said[1] == "2 stations with 4 daily means."
     dataset = Dataset.open(tmp_path / "delhi")
     fine, day = DELHI.fine, np.datetime64(last)
@@ -54,7 +54,7 @@ def test_a_region_in_india_is_prepared_like_europe(tmp_path: Path) -> None:
     assert (
         "OpenAQ" in dataset.meta["attribution"] and "European Environment" not in dataset.meta["attribution"]
     )
-    assert _label(Recipe(raw=raw, domain=DELHI)).endswith("OpenAQ")
+    assert _label(DatasetRecipe(raw=raw, domain=DELHI)).endswith("OpenAQ")
     # each hour of the second UTC day is one more than on the first
     by_day = dataset.observations().groupby("time")["pm2p5"].mean()
     assert by_day.diff().iloc[1] == pytest.approx(1.0)
@@ -65,7 +65,7 @@ def test_a_live_day_comes_from_the_analysis_and_up_to_date_stations_with_the_rea
 ) -> None:
     first, last, raw = "2024-06-10", "2024-06-11", tmp_path / "raw"
     fetched(mini.DOMAIN, ["live", "cams-eac4"], raw, first, last)
-    recipe = Recipe(raw=raw, domain=mini.DOMAIN, target=LIVE_TARGET, composition="cams-eac4")
+    recipe = DatasetRecipe(raw=raw, domain=mini.DOMAIN, target=LIVE_TARGET, composition="cams-eac4")
     said = prepare(recipe, first, last, tmp_path / "live", workers=0)
     assert said[0].startswith("2 days prepared") and "stations with" in said[1]
     dataset = Dataset.open(tmp_path / "live")

@@ -65,7 +65,7 @@ def test_regions_that_cannot_be_are_refused(tmp_path: Path, change: dict, match:
 
 
 def test_unknown_names_list_the_known_ones() -> None:
-    with pytest.raises(RegionError, match="known: europe, alps, silesia, india, north-america"):
+    with pytest.raises(RegionError, match="known: europe, alps, central-europe, india, north-america"):
         find_domain("atlantis")
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cranpm.domain.resampling import central_interval, redraw
+from cranpm.domain.resampling import bootstrap_indices, central_interval
 
 
 def test_days_drawn_together_follow_each_other_and_wrap_around():
-    days = redraw(10, 500, np.random.default_rng(0), block=4)
+    days = bootstrap_indices(10, 500, np.random.default_rng(0), block=4)
     assert days.shape == (500, 10)
     steps = np.diff(days, axis=1) % 10
     assert (steps[:, [0, 1, 2, 4, 5, 6, 8]] == 1).all(), "blocks of 4, 4 and the first 2 of a third"
@@ -16,7 +16,7 @@ def test_days_drawn_together_follow_each_other_and_wrap_around():
 
 
 def test_a_seed_gives_the_same_days_again():
-    first, again = (redraw(7, 20, np.random.default_rng(5)) for _ in range(2))
+    first, again = (bootstrap_indices(7, 20, np.random.default_rng(5)) for _ in range(2))
     assert (first == again).all()
 
 

@@ -67,7 +67,7 @@ def row(name, form, region, value, low, high):
     }  # fmt: skip
 
 
-def test_goals_are_judged_by_their_own_rule():
+def test_goals_are_met_or_missed_by_their_own_rule():
     results = {
         "rows": [
             row("wind flip", "both", "land", 6.0, 3.0, 9.0),

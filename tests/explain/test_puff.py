@@ -41,7 +41,7 @@ def test_a_shifted_bump_is_found_where_it_went():
     assert np.isnan(displacement(-puff, puff, lat, lon)).all(), "nothing positive, nothing to measure"
 
 
-def test_where_air_carries_smoke_the_response_moves_downwind_by_wind_times_lead(advection, day, statistics):
+def test_where_air_carries_a_puff_the_response_moves_downwind_by_wind_times_lead(advection, day, statistics):
     (found,) = puff_responses(advection, day, statistics, *PLACE, **SMALL, keep=True)
     # the rule takes the coarse puff from here and sets it down downwind; of the fine one in x_t a rest remains
     assert found.cosine > 0.95

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cranpm.domain import plan_tiles
-from cranpm.forecast.attention import LookNotRecordedError, LookRecorder, read_look
+from cranpm.forecast.attention import AttentionNotRecordedError, AttentionRecorder, read_attention
 from cranpm.forecast.engine import run_forecast
 from cranpm.model import Trace
 
@@ -16,7 +16,7 @@ PLACE = (44.9, 12.3)
 def recorded(drawn, day, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     plan = plan_tiles(day.domain.fine.shape)
-    recorder = LookRecorder(folder, plan, day)
+    recorder = AttentionRecorder(folder, plan, day)
     run_forecast(drawn, day, (2,), plan=plan, recorder=recorder)
     recorder.close()
     return folder, plan
@@ -24,7 +24,7 @@ def recorded(drawn, day, tmp_path_factory):
 
 def test_the_recorded_look_is_the_attention_of_the_pass_that_made_the_map(recorded, drawn, day):
     folder, plan = recorded
-    look = read_look(folder, 2, *PLACE, day.domain)
+    look = read_attention(folder, 2, *PLACE, day.domain)
     # the same tile once more through the network, its attention read out of the plain formula
     tile = plan.tiles[look["tile"]]
     trace = Trace("bridge_attention", "wind_gamma", "wind_beta")
@@ -42,7 +42,7 @@ def test_the_recorded_look_is_the_attention_of_the_pass_that_made_the_map(record
 
 
 def test_attention_sums_to_one_and_spares_padded_tokens(recorded, day):
-    look = read_look(recorded[0], 2, *PLACE, day.domain)
+    look = read_attention(recorded[0], 2, *PLACE, day.domain)
     assert np.allclose(look["attention"].sum((-2, -1)), 1, atol=1e-5)
     # 28 coarse columns are padded to 56: token columns 4.. hold nothing real (28 / 8 = 3.5)
     assert look["attention"].shape[-2:] == (7, 7)
@@ -50,7 +50,7 @@ def test_attention_sums_to_one_and_spares_padded_tokens(recorded, day):
 
 
 def test_looking_uphill_costs_attention_and_wind_is_read_at_the_place(recorded, day):
-    look = read_look(recorded[0], 2, *PLACE, day.domain)
+    look = read_attention(recorded[0], 2, *PLACE, day.domain)
     assert look["elevation_bias"].shape == (32, 32)
     row = int(np.abs(look["tile_latitude"] - look["token_latitude"]).argmin())
     col = int(np.abs(look["tile_longitude"] - look["token_longitude"]).argmin())
@@ -61,18 +61,18 @@ def test_looking_uphill_costs_attention_and_wind_is_read_at_the_place(recorded, 
 
 
 def test_the_airs_way_is_the_one_the_run_took(recorded, drawn, day):
-    path = read_look(recorded[0], 2, *PLACE, day.domain)["path"]
+    path = read_attention(recorded[0], 2, *PLACE, day.domain)["path"]
     assert path[0].tolist() == [0.0, *PLACE]
     assert path[1:, 0].tolist() == [12, 24, 36, 48]  # up to the lead time of two days
     with torch.inference_mode():
         paths = drawn.encode_global(day.global_inputs()).paths[0]
     grid = day.domain.coarse
     row, col = round(grid.row_of(PLACE[0])), round(grid.col_of(PLACE[1]))
-    node = read_look(recorded[0], 2, grid.lat[row], grid.lon[col], day.domain)["path"]
+    node = read_attention(recorded[0], 2, grid.lat[row], grid.lon[col], day.domain)["path"]
     assert np.allclose(node[1:, 1], grid.lat[0] - grid.step * paths[:4, 0, row, col].numpy(), atol=1e-3)
     assert np.allclose(node[1:, 2], grid.lon[0] + grid.step * paths[:4, 1, row, col].numpy(), atol=1e-3)
 
 
 def test_a_place_without_a_forecast_says_so(recorded, day):
-    with pytest.raises(LookNotRecordedError, match="no forecast"):
-        read_look(recorded[0], 1, *PLACE, day.domain)
+    with pytest.raises(AttentionNotRecordedError, match="no forecast"):
+        read_attention(recorded[0], 1, *PLACE, day.domain)

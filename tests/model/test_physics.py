@@ -11,9 +11,9 @@ import torch
 from cranpm.model.layers import bias, trace, windscan
 from cranpm.model.layers.bias import (
     elevation_bias,
+    expand_relative_bias,
     relative_bucket,
     relative_bucket_table,
-    spread_offsets,
     wind_bias,
     wind_direction_cosine,
 )
@@ -26,10 +26,10 @@ def test_examples_in_docstrings_hold(module):
 
 
 def test_a_key_a_thousand_metres_up_costs_alpha_and_one_below_costs_nothing():
-    penalty = elevation_bias(torch.tensor([[0.0, 1000.0]]), alpha=2.0, climb=1000.0)[0]
+    penalty = elevation_bias(torch.tensor([[0.0, 1000.0]]), alpha=2.0, elevation_scale=1000.0)[0]
     assert penalty[0, 1] == -2.0  # query in the valley, key on the ridge: -2 * 1000 / 1000
     assert penalty[1, 0] == 0.0
-    assert elevation_bias(torch.tensor([[0.0, 1000.0]]), alpha=2.0, climb=500.0)[0, 0, 1] == -4.0
+    assert elevation_bias(torch.tensor([[0.0, 1000.0]]), alpha=2.0, elevation_scale=500.0)[0, 0, 1] == -4.0
 
 
 def test_flat_ground_has_no_penalty_and_the_highest_wall_costs_ten():
@@ -162,5 +162,5 @@ def test_offsets_are_spread_as_an_index_would():
     table = torch.randn(heads, 2 * rows - 1, 2 * columns - 1)
     row, column = torch.arange(rows * columns) // columns, torch.arange(rows * columns) % columns
     dr, dc = row[None, :] - row[:, None], column[None, :] - column[:, None]  # key minus query
-    assert torch.equal(spread_offsets(table, rows, columns), table[:, dr + rows - 1, dc + columns - 1])
+    assert torch.equal(expand_relative_bias(table, rows, columns), table[:, dr + rows - 1, dc + columns - 1])
     assert relative_bucket_table(rows, columns)[rows - 1, columns - 1] == 0  # no offset, first bucket of both

@@ -1,4 +1,4 @@
-"""On simulated days with every process on, wind carries smoke and mountains stop it."""
+"""On simulated days with every process on, wind carries puffs and mountains stop it."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def quick(recipe) -> Recipe:
         smallest(recipe, input_dropout=0.2, drop_path=0.2),
         token_steps=0,
         average_decay=0.9,
-        bias_every=1,
+        bias_update_interval=1,
         calibration_steps=2,
         learning_rate=1e-2,
     )

@@ -191,7 +191,7 @@ def test_a_run_that_begins_with_a_checkpoint_goes_on_from_its_weights_and_statis
     still = [
         *TINY,
         "learning_rate=1e-12",
-        "least_learning_rate=1e-12",
+        "min_lr=1e-12",
         "global_epochs=0",
         "average_decay=null",
         "calibration_steps=0",
@@ -306,7 +306,7 @@ def test_each_ablation_is_a_recipe_of_its_own(name):
         same = same or (name == "R7" and not base.station_weight)
         same = same or (name == "no-transport" and not base.model.transport)
         same = same or (name == "no-coarse-forecast" and not base.model.coarse_forecast)
-        same = same or (name == "no-coarse-amounts" and not base.model.coarse_amounts)
+        same = same or (name == "no-coarse-predictors" and not base.model.coarse_predictors)
         same = same or (name == "no-regional-mean" and not base.model.regional_mean)
         same = same or (name == "no-height-damping" and not base.model.height_damping)
         same = same or (name == "free-paths" and base.model.path_freedom is None)

@@ -1,4 +1,4 @@
-"""Variants are trained with the same seeds, judged on the same tiles, and compared in pairs."""
+"""Variants are trained with the same seeds, scored on the same tiles, and compared in pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.compare import Comparison, compare
-from cranpm.training.job import Machine
+from cranpm.training.job import TrainerOptions
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +25,15 @@ def short(quick):
 
 
 def test_variants_meet_the_same_tiles_and_a_finished_run_is_not_trained_again(data, short, tmp_path, capsys):
-    machine = Machine(workers=0, validate_every=3, validation_days=2)
-    first = compare(short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, machine=machine)
+    options = TrainerOptions(workers=0, validate_every=3, validation_days=2)
+    first = compare(short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, options=options)
     assert list(first.squared) == ["full", "R2"]
     assert first.squared["R2"].shape == (2, 2)
     shown = capsys.readouterr().out
     assert "4/4" in shown
     assert "Training:" not in shown  # one bar for all, not one for each run
     data.source.opened.clear()
-    again = compare(short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, machine=machine)
+    again = compare(short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, options=options)
     np.testing.assert_array_equal(again.squared["R2"], first.squared["R2"])
     assert all(day >= np.datetime64("2021-01-01") for day in data.source.opened)
 

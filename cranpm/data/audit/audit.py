@@ -63,13 +63,13 @@ def _check_days(result: AuditResult, dataset: Dataset) -> None:
         return
     every = np.arange(days[0], days[-1] + 1)
     gaps = np.setdiff1d(every, days)
-    result.judge(
+    result.add_check(
         "gaps between days", gaps, f"{days.size} days, {days[0]} to {days[-1]}, none missing", level="warning"
     )
     listed = dataset.listed_days
     twice = [day for day in days if listed.count(day) > 1]
-    result.judge("days listed twice", twice, "none", level="error")
-    result.judge("days in the future", days[days > np.datetime64("now", "D") + 16], "none", level="error")
+    result.add_check("days listed twice", twice, "none", level="error")
+    result.add_check("days in the future", days[days > np.datetime64("now", "D") + 16], "none", level="error")
 
 
 def _check_grid_and_units(result: AuditResult, dataset: Dataset) -> None:
@@ -80,7 +80,7 @@ def _check_grid_and_units(result: AuditResult, dataset: Dataset) -> None:
             held = np.asarray(group[axis])
             if held.shape != expected.shape or np.abs(held - expected).max() > 1e-6:
                 wrong.append(f"{store} {axis}")
-    result.judge("coordinates are the domain's", wrong, dataset.domain.title, level="error")
+    result.add_check("coordinates are the domain's", wrong, dataset.domain.title, level="error")
     fine = zarr.open_group(root / "pm2p5.zarr", mode="r")["pm2p5"].attrs
     expected_attrs = pm2p5_spec(dataset.domain).attrs
     bad = [
@@ -91,7 +91,7 @@ def _check_grid_and_units(result: AuditResult, dataset: Dataset) -> None:
     held_units = zarr.open_group(root / "coarse.zarr", mode="r")["era5"].attrs.get("channel_units")
     if held_units != [c.units for c in ERA5_CHANNELS]:
         bad.append("era5 channel_units")
-    result.judge("units and packing", bad, "as the layout has them", level="error")
+    result.add_check("units and packing", bad, "as the layout has them", level="error")
 
 
 def _check_static(result: AuditResult, dataset: Dataset) -> np.ndarray | None:
@@ -109,7 +109,7 @@ def _check_static(result: AuditResult, dataset: Dataset) -> np.ndarray | None:
     if elevation.max() == elevation.min():
         bad.append("elevation is constant")
     good = f"elevation up to {elevation.max():.0f} m, {land.mean():.0%} land"
-    result.judge("terrain", bad, good, level="error")
+    result.add_check("terrain", bad, good, level="error")
     result.maps["elevation [m]"] = elevation[::THIN, ::THIN]
     return land
 

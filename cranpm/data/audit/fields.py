@@ -75,14 +75,14 @@ def check_fields(
             left = (time.monotonic() - began) / (index + 1) * (days.size - index - 1)
             progress(index + 1, days.size, left)
     for what, (good, level) in _FAULTS.items():
-        result.judge(what, faults[what], good, level=level)
+        result.add_check(what, faults[what], good, level=level)
     lacking = [f"{d}: {s:.0%}" for d, s in zip(days, fine["missing land"]) if s > _MISSING_LAND]
-    result.judge(f"land without PM2.5 (over {_MISSING_LAND:.0%})", lacking, "no day", level="warning")
+    result.add_check(f"land without PM2.5 (over {_MISSING_LAND:.0%})", lacking, "no day", level="warning")
     gaps = [f"{n}: {s:.0%}" for n, s in zip(names, _nanmax(missing)) if s > 0]
-    result.judge("gaps in coarse channels", gaps, "none", level="warning")
+    result.add_check("gaps in coarse channels", gaps, "none", level="warning")
     strange = [f"{names[c]} {days[d]}" for d, c in zip(*np.nonzero(_outliers(means)))]
     strange += [f"pm2p5 map {days[d]}" for d in np.flatnonzero(_outliers(fine["mean"][:, None])[:, 0])]
-    result.judge("days unlike all others", strange, "none", level="warning")
+    result.add_check("days unlike all others", strange, "none", level="warning")
     result.series = {
         "PM2.5 over land [ug m-3]": fine["mean"],
         "highest PM2.5 [ug m-3]": fine["highest"],

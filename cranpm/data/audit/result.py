@@ -34,7 +34,7 @@ class AuditResult:
     def add(self, level: Literal["ok", "warning", "error"], what: str, found: str) -> None:
         self.findings.append(Finding(level=level, what=what, found=found))
 
-    def judge(
+    def add_check(
         self, what: str, bad: Iterable[object], good: str, *, level: Literal["warning", "error"]
     ) -> None:
         """One finding: fine, or the list of what is not."""

@@ -42,21 +42,23 @@ def check_station_tables(dataset: Dataset) -> Iterator[Finding]:
         found=f"{len(stations)} stations, {len(observations)} daily means",
     )
     inside = dataset.domain.fine.contains(stations["latitude"], stations["longitude"])
-    yield _judge("stations outside the domain", stations["station_id"][~inside], "error")
-    yield _judge("stations at one place under two names", _same_place(stations), "warning")
-    yield _judge("stations with one series under two names", _same_series(observations), "warning")
-    yield _judge("stations far from the terrain's height", _off_ground(dataset, stations[inside]), "warning")
-    yield _judge("stations that repeat one value", _stuck(observations), "warning")
+    yield _finding("stations outside the domain", stations["station_id"][~inside], "error")
+    yield _finding("stations at one place under two names", _same_place(stations), "warning")
+    yield _finding("stations with one series under two names", _same_series(observations), "warning")
+    yield _finding(
+        "stations far from the terrain's height", _off_ground(dataset, stations[inside]), "warning"
+    )
+    yield _finding("stations that repeat one value", _stuck(observations), "warning")
     unlikely = observations[(observations["pm2p5"] > _HIGHEST) | (observations["pm2p5"] < -10)]
-    yield _judge("observations that cannot be", _named(unlikely), "error")
+    yield _finding("observations that cannot be", _named(unlikely), "error")
     strangers = observations[~observations["station_id"].isin(stations["station_id"])]
-    yield _judge("observations of unknown stations", strangers["station_id"].unique(), "error")
+    yield _finding("observations of unknown stations", strangers["station_id"].unique(), "error")
     held = pd.DatetimeIndex(dataset.days.astype("datetime64[ns]"))
     elsewhere = observations[~pd.to_datetime(observations["time"]).isin(held)]
-    yield _judge("observations on days without maps", _named(elsewhere), "warning")
+    yield _finding("observations on days without maps", _named(elsewhere), "warning")
 
 
-def _judge(what: str, bad: Iterable[object], level: Literal["warning", "error"]) -> Finding:
+def _finding(what: str, bad: Iterable[object], level: Literal["warning", "error"]) -> Finding:
     items = [str(item) for item in bad]
     more = f" ... ({len(items)} in all)" if len(items) > 4 else ""
     found = ", ".join(items[:4]) + more

@@ -43,7 +43,7 @@ class RequestRefusedError(DownloadError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class RequestCost:
     """What a request costs, in the store's own units (about: fields); None where the store does not say."""
 
     cost: float | None
@@ -131,11 +131,11 @@ class DataStore:
                 timeout=60,
             )
 
-    def estimate(self, dataset: str, request: dict[str, Any]) -> Cost:
+    def estimate(self, dataset: str, request: dict[str, Any]) -> RequestCost:
         """What the store would charge, asked before anything is submitted."""
         answer = self._ask(dataset, lambda: self._client.estimate_costs(dataset, request))
         cost, limit = (answer.get(key) for key in ("cost", "limit"))
-        return Cost(
+        return RequestCost(
             cost=None if cost is None else float(cost),
             limit=None if limit is None else float(limit),
         )

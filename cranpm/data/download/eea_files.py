@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import requests
 
-from cranpm.data.download.http import ask
+from cranpm.data.download.http import request_with_retries
 from cranpm.data.download.receipts import RawFile, receipts
 from cranpm.data.manifest import Source
 from cranpm.data.readers.openers import open_archive_member
@@ -55,7 +55,7 @@ def eea_files(
                 "aggregationType": template["aggregationType"],
                 "source": "API",
             }
-            answer = ask(session, "POST", template["url"], json=body, timeout=300).text
+            answer = request_with_retries(session, "POST", template["url"], json=body, timeout=300).text
             for url in sorted({line.strip() for line in answer.splitlines() if line.startswith("http")}):
                 name, part = "-".join(url.split("?")[0].split("/")[-2:]), template["part"]
                 if seen.get(name) == url:
@@ -68,7 +68,8 @@ def eea_files(
 def _countries(domain: Domain, root: Path, session: requests.Session) -> list[str]:
     """Codes of the countries that the service has and that stand in the domain; all without the station table."""
     served = [
-        entry["countryCode"] for entry in ask(session, "GET", f"{_SERVICE}/Country", timeout=120).json()
+        entry["countryCode"]
+        for entry in request_with_retries(session, "GET", f"{_SERVICE}/Country", timeout=120).json()
     ]
     tables = [receipt.path for receipt in receipts(root, STATIONS)]
     if not tables:

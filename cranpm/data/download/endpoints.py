@@ -32,7 +32,7 @@ def endpoint(url: str) -> str:
     return f"{base.rstrip('/')}/{parts.netloc}{parts.path}{query}"
 
 
-def is_rehearsal(url: str) -> bool:
+def is_mock(url: str) -> bool:
     """Whether an address lies on this machine: what came from there is simulated, whatever it looks like."""
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import requests
 
-from cranpm.data.download.copernicus import Cost, DataStore, RequestRefusedError
+from cranpm.data.download.copernicus import DataStore, RequestCost, RequestRefusedError
 from cranpm.data.download.download import AccessRefusedError, DownloadError, NotThereError, download
 from cranpm.data.download.endpoints import endpoint, polite_session
-from cranpm.data.download.progress import FetchProgress, Teller
+from cranpm.data.download.progress import FetchProgress, ProgressTracker
 from cranpm.data.download.providers import CUT_BY_PROVIDER, copernicus_file, folder_of, list_files
 from cranpm.data.download.receipts import (
     RawFile,
@@ -61,7 +61,7 @@ class FetchPlan:
     source: Source
     present: list[RawFile]
     missing: list[RawFile]
-    costs: dict[str, Cost]
+    costs: dict[str, RequestCost]
 
     @property
     def known_bytes(self) -> int:
@@ -107,7 +107,7 @@ def make_plan(
     files = list_files(source, first, last, domain=domain, root=root, session=session, countries=countries)
     have = receipts(root, source.id, folder_of(source, domain, root).name if _is_cut(source) else None)
     missing = [file for file in files if not _is_there(file, have)]
-    costs: dict[str, Cost] = {}
+    costs: dict[str, RequestCost] = {}
     if estimate and missing and source.access.kind == "ecmwf-datastores":
         store = DataStore(source.access.store)  # type: ignore[arg-type]
         costs = {f.path.name: store.estimate(str(source.access.dataset), f.request) for f in missing}
@@ -154,7 +154,7 @@ def fetch(
     """
     _refuse_full_disk(plan)
     session = session or polite_session()
-    tell = Teller(progress, len(plan.missing), plan.known_bytes)
+    tell = ProgressTracker(progress, len(plan.missing), plan.known_bytes)
     done: list[Receipt] = []
     store = None
     waiting = list(plan.missing)
@@ -191,7 +191,7 @@ def _refuse_full_disk(plan: FetchPlan) -> None:
 
 
 def _from_address(
-    source: Source, file: RawFile, url: str, session: requests.Session, tell: Teller
+    source: Source, file: RawFile, url: str, session: requests.Session, tell: ProgressTracker
 ) -> Receipt:
     may_be_absent = "{lat}" in str(source.resources[0].path if source.resources else "") or (
         source.access.kind == "openaq"
@@ -225,7 +225,7 @@ def _may_come(file: RawFile) -> bool:
 
 
 def _from_store(
-    store: DataStore, source: Source, file: RawFile, session: requests.Session, tell: Teller
+    store: DataStore, source: Source, file: RawFile, session: requests.Session, tell: ProgressTracker
 ) -> Receipt:
     ticket = file.path.with_name(f".{file.path.name}.request.json")
     file.path.parent.mkdir(parents=True, exist_ok=True)
@@ -244,7 +244,7 @@ def _from_store(
     return receipt
 
 
-def _halved(source: Source, file: RawFile, cost: Cost) -> list[RawFile]:
+def _halved(source: Source, file: RawFile, cost: RequestCost) -> list[RawFile]:
     assert file.first is not None
     assert file.last is not None
     parts = halves((file.first, file.last))

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 TRIES = 6
 
 
-def ask(
+def request_with_retries(
     session: requests.Session,
     method: str,
     url: str,

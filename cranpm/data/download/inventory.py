@@ -71,8 +71,8 @@ def _downloads(source: Source, found: list[Receipt], root: Path, domain: Domain)
         return "-", f"{unfinished}all"
     size = sum(receipt.bytes for receipt in found)
     text = f"{len(found)} files, {size / 1e6:,.1f} MB"
-    if any(receipt.rehearsed for receipt in found):
-        text += " (rehearsal: simulated)"
+    if any(receipt.simulated for receipt in found):
+        text += " (mock: simulated)"
     dated = [receipt for receipt in found if receipt.first is not None]
     if not dated:
         return text, unfinished.rstrip("; ")

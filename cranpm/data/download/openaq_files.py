@@ -20,7 +20,7 @@ import requests
 
 from cranpm.data.download.copernicus import MissingCredentialsError
 from cranpm.data.download.download import AccessRefusedError, DownloadError
-from cranpm.data.download.http import ask
+from cranpm.data.download.http import request_with_retries
 from cranpm.data.download.receipts import RawFile
 from cranpm.data.manifest import Source
 from cranpm.data.store.zarr_files import write_atomically
@@ -122,7 +122,7 @@ def openaq_locations(domain: Domain, folder: Path, session: requests.Session) ->
     while more:
         query = f"bbox={bounds}&parameters_id={PM25}&limit={PAGE}&page={page}"
         try:
-            answer = ask(session, "GET", f"{API}?{query}", headers={"X-API-Key": key})
+            answer = request_with_retries(session, "GET", f"{API}?{query}", headers={"X-API-Key": key})
         except AccessRefusedError as error:
             msg = f"OpenAQ does not accept the key in {KEY}. Copy it again from https://explore.openaq.org/account."
             raise MissingCredentialsError(msg) from error

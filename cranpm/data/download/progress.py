@@ -22,7 +22,7 @@ class FetchProgress:
     seconds_left: float | None = None
 
 
-class Teller:
+class ProgressTracker:
     """Turns bytes into progress with the time left."""
 
     def __init__(self, call: Callable[[FetchProgress], None] | None, files: int, total: int) -> None:

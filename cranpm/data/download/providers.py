@@ -12,7 +12,7 @@ import requests
 
 from cranpm.data.download.download import DownloadError, NotThereError
 from cranpm.data.download.eea_files import eea_files
-from cranpm.data.download.http import ask
+from cranpm.data.download.http import request_with_retries
 from cranpm.data.download.openaq_files import openaq_files
 from cranpm.data.download.receipts import RawFile
 from cranpm.data.download.request_templates import monthly_requests
@@ -137,7 +137,7 @@ def zenodo_listing(record: str, folder: Path, session: requests.Session) -> dict
     kept = folder / f".record-{record}.json"
     if kept.is_file():
         return json.loads(kept.read_text())
-    answer = ask(session, "GET", f"https://zenodo.org/api/records/{record}").json()
+    answer = request_with_retries(session, "GET", f"https://zenodo.org/api/records/{record}").json()
     try:
         listing = {f["key"]: {"checksum": f["checksum"], "size": int(f["size"])} for f in answer["files"]}
     except (KeyError, TypeError) as error:

@@ -22,7 +22,7 @@ import numpy as np
 
 from cranpm import paths
 from cranpm.data.download.download import file_hash
-from cranpm.data.download.endpoints import is_rehearsal
+from cranpm.data.download.endpoints import is_mock
 from cranpm.data.manifest import Source
 from cranpm.data.store.zarr_files import write_atomically
 
@@ -68,9 +68,9 @@ class Receipt:
     """True for a tile of the sea, which the provider does not have."""
 
     @property
-    def rehearsed(self) -> bool:
+    def simulated(self) -> bool:
         """Whether it came from a stand-in server on this machine: simulated."""
-        return is_rehearsal(self.url)
+        return is_mock(self.url)
 
     def covers(self, day: np.datetime64) -> bool:
         return self.first is None or self.last is None or bool(self.first <= day <= self.last)

@@ -1,4 +1,4 @@
-"""CAMS as a rehearsal needs it: the global forecasts, the reanalysis and the European ensemble, each in its own layout.
+"""CAMS as the mock providers send it: global forecasts, reanalysis and European ensemble, each in its own layout.
 
 Invented values. The real European product always covers all of Europe; here it ends a degree beyond the domain.
 """

@@ -1,4 +1,4 @@
-"""Files as the providers would send them, for a rehearsal without internet: the real layouts, invented values.
+"""Files as the providers would send them, for a trial without internet: the real layouts, invented values.
 
 Every value is a plane over latitude and longitude plus a rhythm of days, so that tests can derive what must come out.
 Nothing here says anything about real air.
@@ -206,7 +206,7 @@ def station_table(points: dict[str, tuple[float, float, float]]) -> bytes:
         "Air Pollutant", "Longitude", "Latitude", "Altitude", "Air Quality Station Area", "Air Quality Station Type",
     )  # fmt: skip
     rows = [
-        ("Rehearsia", f"XX{k:04d}A", f"Rehearsal {k}", point, "PM2.5", lon, lat, altitude, "urban", "background")
+        ("Nowhere", f"XX{k:04d}A", f"Station {k}", point, "PM2.5", lon, lat, altitude, "urban", "background")
         for k, (point, (lat, lon, altitude)) in enumerate(points.items())
     ]  # fmt: skip
     text = pd.DataFrame(rows, columns=list(columns)).to_csv(index=False)

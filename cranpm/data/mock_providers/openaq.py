@@ -1,4 +1,4 @@
-"""OpenAQ as a rehearsal needs it: its list of places in pages, and a day of its archive. Invented values."""
+"""OpenAQ as the mock providers answer for it: a list of places in pages, a day of the archive. Invented values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def places(
             "id": FIRST_ID + k,
             "name": name,
             "timezone": zone,
-            "country": {"id": 9, "code": "XX", "name": "Rehearsia"},
+            "country": {"id": 9, "code": "XX", "name": "Nowhere"},
             "isMobile": False,
             "isMonitor": True,
             "sensors": [{"id": 10 * (FIRST_ID + k), "name": "pm25 µg/m³", "parameter": {"id": 2}}],

@@ -1,6 +1,6 @@
 """A stand-in for every provider on this machine: their documented interfaces, invented values, and their bad days.
 
-    with Rehearsal(domain, "2022-01-01", "2022-01-03") as server:
+    with MockProviders(domain, "2022-01-01", "2022-01-03") as server:
         ...  # CRANPM_ENDPOINTS points here; `cranpm data fetch` and `prepare` work as they would online
 
 For notebooks, tests, and trying out a region before downloading gigabytes. What is prepared from it says "simulated".
@@ -29,7 +29,7 @@ from cranpm.data.mock_providers import files as files
 from cranpm.data.mock_providers import openaq as openaq
 from cranpm.domain import Domain
 
-TOKEN = "rehearsal-token"
+TOKEN = "mock-token"
 """The only key that the stand-in stores accept."""
 
 _KEYS = ("ECMWF_DATASTORES_KEY", "OPENAQ_API_KEY")
@@ -39,7 +39,7 @@ Fault = Callable[["_Handler", bytes], bool]
 """Given the handler and the body that was due; answers in its place and returns True, or lets the body pass."""
 
 
-class Rehearsal:
+class MockProviders:
     """The server; use as a context manager, which also sets the address and the keys for this process.
 
     Parameters
@@ -76,20 +76,20 @@ class Rehearsal:
         self.log: list[tuple[str, str, dict[str, str]]] = []
         self.faults: dict[str, list[Fault]] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
-        self._temporary = tempfile.TemporaryDirectory(prefix="cranpm-rehearsal-") if keep is None else None
+        self._temporary = tempfile.TemporaryDirectory(prefix="cranpm-mock-") if keep is None else None
         self.folder = Path(self._temporary.name) if self._temporary else Path(str(keep))
         self._before: dict[str, str | None] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
-        self._server.rehearsal = self  # type: ignore[attr-defined]
+        self._server.providers = self  # type: ignore[attr-defined]
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         west, _, east, north = domain.fine.extent
         middle = (west + east) / 2
         self.points = {
-            f"SPO.REHEARSAL_{k}": (north - 1.5 - 0.3 * k, middle + 0.4 * k, 100.0 + k) for k in range(3)
+            f"SPO.MOCK_{k}": (north - 1.5 - 0.3 * k, middle + 0.4 * k, 100.0 + k) for k in range(3)
         }
 
-    def __enter__(self) -> Rehearsal:
+    def __enter__(self) -> MockProviders:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         self._before = {name: os.environ.get(name) for name in (VARIABLE, *_KEYS)}
         os.environ.update({VARIABLE: self.address, **dict.fromkeys(_KEYS, TOKEN)})
@@ -105,7 +105,7 @@ class Rehearsal:
         if self._temporary:
             self._temporary.cleanup()
 
-    def start(self) -> Rehearsal:
+    def start(self) -> MockProviders:
         """As entering the context, for notebooks."""
         return self.__enter__()
 
@@ -136,7 +136,7 @@ class Rehearsal:
             return _ok(self._made("etopo.nc", lambda: files.etopo_file(self.domain.fine)))
         if "openaq" in host:
             return self._openaq(host, rest, query, headers)
-        return _json({"message": f"no {path} in this rehearsal"}, 404)
+        return _json({"message": f"no {path} at these mock providers"}, 404)
 
     def _made(self, name: str, make: Callable[[], bytes]) -> bytes:
         return files.remembered(self.folder, name, make)
@@ -237,17 +237,17 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _serve(self) -> None:
-        rehearsal: Rehearsal = self.server.rehearsal  # type: ignore[attr-defined]
+        providers: MockProviders = self.server.providers  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = dict(self.headers.items())
-        rehearsal.log.append((self.command, self.path, headers))
-        for text, faults in rehearsal.faults.items():
+        providers.log.append((self.command, self.path, headers))
+        for text, faults in providers.faults.items():
             if text in self.path and faults:
                 fault = faults[0]
                 faults.pop(0)  # before answering: the next question may come at once
-                if fault(self, rehearsal.answer(self.command, self.path, body, headers)[2]):
+                if fault(self, providers.answer(self.command, self.path, body, headers)[2]):
                     return
-        status, extra, content = rehearsal.answer(self.command, self.path, body, headers)
+        status, extra, content = providers.answer(self.command, self.path, body, headers)
         self.reply(status, extra, content)
 
     do_GET = do_POST = _serve

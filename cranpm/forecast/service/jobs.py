@@ -116,11 +116,11 @@ class ForecastService:
                 ahead += run.state not in FINISHED
         return 0
 
-    def look(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]:
-        from cranpm.forecast.service.tasks import look_from
+    def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]:
+        from cranpm.forecast.service.tasks import attention_of_run
 
         future = self.client().submit(
-            look_from, str(self.root), run.request.to_dict(), lead, lat, lon, pure=False, priority=10
+            attention_of_run, str(self.root), run.request.to_dict(), lead, lat, lon, pure=False, priority=10
         )
         return future.result(timeout=timeout)
 

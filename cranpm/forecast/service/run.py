@@ -1,4 +1,4 @@
-"""One forecast outside the calling process: how far it is, its maps as they fill, where a place looked."""
+"""One forecast outside the calling process: how far it is, its maps as they fill, where a place attended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Service(Protocol):
 
     def position(self, run_id: str) -> int: ...
 
-    def look(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]: ...
+    def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]: ...
 
 
 class RunFailedError(RuntimeError):
@@ -100,9 +100,9 @@ class Run:
                 wait(self._future, timeout=timeout)
         return self.status
 
-    def look(self, lead: int, lat: float, lon: float, timeout: float = 30.0) -> dict[str, Any]:
-        """Where a place looked: recorded attention of this run; see `cranpm.forecast.attention.read_look`."""
-        return self._service.look(self, lead, lat, lon, timeout)
+    def attention(self, lead: int, lat: float, lon: float, timeout: float = 30.0) -> dict[str, Any]:
+        """Where a place attended: recorded attention of this run; see `cranpm.forecast.attention.read_attention`."""
+        return self._service.attention(self, lead, lat, lon, timeout)
 
     def dataset(self) -> xr.Dataset:
         """The finished run as a CF dataset.

@@ -1,4 +1,4 @@
-"""A forecast run as a folder: what was asked, how far it is, the maps as they fill, what the network looked at.
+"""A forecast run as a folder: what was asked, how far it is, the maps as they fill, what the network attended to.
 
 The folder is the whole interface between the process that computes and the processes that show: maps are ``.npy``
 files that both sides map into memory, state is one small JSON file that is replaced atomically.
@@ -6,7 +6,7 @@ files that both sides map into memory, state is one small JSON file that is repl
     request.json      what was asked (dataset, checkpoint, init, leads, interventions)
     progress.json     state, tiles done, seconds left, device, message
     forecast_T1.npy   (H, W) float32 ug m-3, NaN where no tile has been or no support is
-    look_T1.npz-like  recorded tensors of the bridge, see `cranpm.forecast.attention`
+    attention_*        recorded tensors of the bridge, see `cranpm.forecast.attention`
     cancel            exists when somebody asked to stop
 """
 

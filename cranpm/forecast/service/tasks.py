@@ -1,4 +1,4 @@
-"""What a worker process does: run a forecast into its folder, answer where a place looked. Models stay loaded."""
+"""What a worker process does: run a forecast into its folder, answer where a place attended. Models stay loaded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cranpm.allocator import keep_freed_memory
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
-from cranpm.forecast.attention import LookRecorder, read_look
+from cranpm.forecast.attention import AttentionRecorder, read_attention
 from cranpm.forecast.day import load_day
 from cranpm.forecast.engine import ForecastCancelledError, Progress, choose_device, run_forecast
 from cranpm.forecast.interventions import intervene, switched
@@ -79,7 +79,7 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     day = intervene(day, request.interventions, checkpoint.statistics)
     plan = plan_tiles(day.domain.fine.shape)
     maps = {lead: folder.create_map(lead, plan.shape) for lead in request.leads}
-    recorder = LookRecorder(folder.path, plan, day)
+    recorder = AttentionRecorder(folder.path, plan, day)
     done: list[int] = []
 
     def report(progress: Progress) -> None:
@@ -127,12 +127,14 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     )
 
 
-def look_from(root: str, request_values: dict[str, Any], lead: int, lat: float, lon: float) -> dict[str, Any]:
-    """Where a place looked in a finished run; see `cranpm.forecast.attention.read_look`."""
+def attention_of_run(
+    root: str, request_values: dict[str, Any], lead: int, lat: float, lon: float
+) -> dict[str, Any]:
+    """Where a place attended in a finished run; see `cranpm.forecast.attention.read_attention`."""
     request = RunRequest.from_dict(request_values)
     folder = RunFolder.for_request(Path(root), request)
     with torch.inference_mode():
-        return read_look(folder.path, lead, lat, lon, _dataset(request.dataset).domain)
+        return read_attention(folder.path, lead, lat, lon, _dataset(request.dataset).domain)
 
 
 def warm_up(checkpoint: str, content_hash: str, device: str = "auto") -> str:

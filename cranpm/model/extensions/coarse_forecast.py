@@ -24,15 +24,15 @@ class CoarseForecast(nn.Module):
         Coarse nodes along the side of a token.
     leads : int
         Number of lead times.
-    amounts : int
+    predictors : int
         Fields it gives factors of.
     smoothing : float
         Standard deviation of the mean that joins what neighbouring tokens say [nodes].
     """
 
-    def __init__(self, width: int, patch: int, leads: int, amounts: int, smoothing: float = 0.0) -> None:
+    def __init__(self, width: int, patch: int, leads: int, predictors: int, smoothing: float = 0.0) -> None:
         super().__init__()
-        self.patch, self.leads, self.parts, self.smoothing = patch, leads, 1 + amounts, smoothing
+        self.patch, self.leads, self.parts, self.smoothing = patch, leads, 1 + predictors, smoothing
         self.norm = nn.LayerNorm(width)
         self.read = nn.Linear(width, leads * self.parts * patch * patch)
         self.reset()
@@ -40,8 +40,8 @@ class CoarseForecast(nn.Module):
     @classmethod
     def of(cls, model: ModelConfig, leads: int) -> CoarseForecast:
         """The one that suits a network."""
-        amounts = len(model.coarse_pm2p5_channels) + model.transport_points
-        return cls(model.local_width, model.global_patch, leads, amounts, model.node_smoothing)
+        predictors = len(model.coarse_pm2p5_channels) + model.transport_points
+        return cls(model.local_width, model.global_patch, leads, predictors, model.node_smoothing)
 
     def reset(self) -> None:
         """Begin with no change."""

@@ -258,7 +258,7 @@ def at_cells(field: Tensor, axes: tuple[Tensor, Tensor], latitude: Tensor, longi
     window = field.permute(0, 2, 3, 1)[pick, row_first[:, :, None], column_first[:, None, :]]  # (B, r, c, K)
     window = window.permute(0, 3, 1, 2).float()
     # weights are multiples of 1/25: half precision would draw steps into the map
-    # (tensors without data, made to price a run, know no autocast)
+    # (tensors without data, made to estimate the cost of a run, know no autocast)
     with nullcontext() if field.is_meta else torch.autocast(field.device.type, enabled=False):
         return row_weights[:, None] @ (window @ column_weights[:, None].mT)
 

@@ -22,7 +22,7 @@ def raw_strength(strength: float) -> Tensor:
     return torch.tensor(math.log(math.expm1(strength)))
 
 
-def elevation_bias(elevation: Tensor, alpha: Tensor | float, climb: float, sign: int = 1) -> Tensor:
+def elevation_bias(elevation: Tensor, alpha: Tensor | float, elevation_scale: float, sign: int = 1) -> Tensor:
     """Attention penalty for looking at higher ground (eq. 2).
 
     Parameters
@@ -31,7 +31,7 @@ def elevation_bias(elevation: Tensor, alpha: Tensor | float, climb: float, sign:
         Mean elevation of each token [m].
     alpha : Tensor, shape (), or float
         Learnable strength, positive.
-    climb : float
+    elevation_scale : float
         E0, the climb that costs one alpha [m].
     sign : int
         +1 penalises keys higher than the query (the paper), -1 penalises lower ones.
@@ -43,13 +43,13 @@ def elevation_bias(elevation: Tensor, alpha: Tensor | float, climb: float, sign:
 
     Examples
     --------
-    >>> elevation_bias(torch.tensor([[0.0, 1000.0]]), alpha=2.0, climb=1000.0)
+    >>> elevation_bias(torch.tensor([[0.0, 1000.0]]), alpha=2.0, elevation_scale=1000.0)
     tensor([[[ 0., -2.],
              [ 0.,  0.]]])
     """
     # -alpha relu(x) = min(-alpha x, 0): one outer difference and one clamp, where the plain form takes four passes
     # over a million entries.
-    scaled = elevation * (alpha * (sign / climb))
+    scaled = elevation * (alpha * (sign / elevation_scale))
     return (scaled[:, :, None] - scaled[:, None, :]).clamp(-10.0, 0.0)
 
 
@@ -208,7 +208,7 @@ def relative_bucket_table(rows: int, columns: int, device: torch.device | None =
     return (row[:, None] * NUM_BUCKETS + column[None, :]).to(device)
 
 
-def spread_offsets(table: Tensor, rows: int, columns: int) -> Tensor:
+def expand_relative_bias(table: Tensor, rows: int, columns: int) -> Tensor:
     """From one value per offset to one per (query, key) pair of a token grid.
 
     Parameters

@@ -97,25 +97,25 @@ def transposed_channels(channels: tuple[int, ...]) -> int:
     return max(4, round(((linear**2 + 72 * wanted) ** 0.5 - linear) / 36))
 
 
-def apply_growth(parts: Tensor, amounts: Tensor | None) -> Tensor:
+def apply_growth(parts: Tensor, predictors: Tensor | None) -> Tensor:
     """Residual from the head's parts: the offset, plus factors of PM2.5 on days t and t-1.
 
     Parameters
     ----------
     parts : Tensor, shape (B, 1 + n, ...)
-    amounts : Tensor, shape (B, n, ...), or None
+    predictors : Tensor, shape (B, n, ...), or None
         Normalised PM2.5 of days t and t-1, and what the wind carries in.
 
     Returns
     -------
     Tensor, shape (B, ...)
     """
-    if amounts is None:
+    if predictors is None:
         return parts[:, 0]
     # field by field: all products at once would be the largest tensor of a training step
     residual, *factors = parts.contiguous().unbind(1)
-    for factor, amount in zip(factors, amounts.unbind(1), strict=True):
-        residual = residual + factor * amount
+    for factor, predictor in zip(factors, predictors.unbind(1), strict=True):
+        residual = residual + factor * predictor
     return residual
 
 
@@ -173,7 +173,7 @@ class Decoder(nn.Module):
         patches: Tensor,
         grid: tuple[int, int],
         fine: Tensor | None = None,
-        amounts: Tensor | None = None,
+        predictors: Tensor | None = None,
     ) -> Tensor:
         """Upsample.
 
@@ -185,7 +185,7 @@ class Decoder(nn.Module):
             Rows and columns of tokens.
         fine : Tensor, shape (B, fine_channels, S, S), optional
             Fields for the fine skip.
-        amounts : Tensor, shape (B, growth, S, S), optional
+        predictors : Tensor, shape (B, growth, S, S), optional
             What the growth factors multiply.
 
         Returns
@@ -202,4 +202,4 @@ class Decoder(nn.Module):
             x = stage(x)
         if fine is not None:
             x = torch.cat([x, pixel_unshuffle(fine).to(x.dtype)], dim=1)
-        return apply_growth(self.head(last(x)), amounts)
+        return apply_growth(self.head(last(x)), predictors)

@@ -56,7 +56,7 @@ def smooth_nodes(fields: Tensor, width: float) -> Tensor:
         return fields
     rows, columns = (_smoothing_matrix(size, width, fields.device) for size in fields.shape[-2:])
     # in full precision: weights rounded to bfloat16 would not sum to one
-    # (tensors without data, made to price a run, know no autocast)
+    # (tensors without data, made to estimate the cost of a run, know no autocast)
     with nullcontext() if fields.is_meta else torch.autocast(fields.device.type, enabled=False):
         return (rows @ fields.float() @ columns.T).to(fields.dtype)
 

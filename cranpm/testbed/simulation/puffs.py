@@ -1,6 +1,6 @@
-"""Days with some smoke more: what the simulated air does with PM2.5 that was not there in the world's own run.
+"""Days with some puffs more: what the simulated air does with PM2.5 that was not there in the world's own run.
 
-An intervention in the simulator, with every process on: smoke enters the mixed layer at the start of a day, the same
+An intervention in the simulator, with every process on: puffs enter the mixed layer at the start of a day, the same
 weather blows it away, and the difference to the plain run is kept. A network that learns from such days learns what
 *happens* to PM2.5, where the plain days alone teach what tends to follow what. The world itself stays as it is.
 """
@@ -54,7 +54,7 @@ def simulate_puffs(
     """Write responses of every so-many-th day of periods of (first day, number of days); those there are are kept.
 
     A file holds float16 (4, R, C) on the coarse box [ug m-3]: by how much the daily mean PM2.5 is higher on the day
-    the smoke enters, and one to three days later.
+    the puffs enter, and one to three days later.
     """
     world = World(geography, seed=seed, device=device)
     (Path(folder) / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -77,33 +77,33 @@ def _in_one_run(day: int) -> bool:
 
 
 def _responses(world: World, folder: Path | str, wanted: set[int]) -> Any:
-    """Run through the days; smoke of up to four days is on its way at a time."""
-    smoky: dict[int, TracerState] = {}
+    """Run through the days; puffs of up to four days are on their way at a time."""
+    puffed: dict[int, TracerState] = {}
     found: dict[int, list[np.ndarray]] = {}
     first, last = min(wanted), max(wanted)
     for day, plain, state in world.tracer_days(first - 1, last + LEADS + 1):
-        if smoky:
+        if puffed:
             forcing = world.weather.forcing(day)
-            for start in list(smoky):
-                means, smoky[start] = world.tracer.day(day, smoky[start], forcing)
+            for start in list(puffed):
+                means, puffed[start] = world.tracer.day(day, puffed[start], forcing)
                 more = world.surface.to_coarse(means.pm2p5) - plain["pm_coarse"]
                 found[start].append(more.half().cpu().numpy())
                 if len(found[start]) == LEADS + 1:
                     _save(puff_path(folder, _date(start)), np.stack(found.pop(start)))
-                    del smoky[start]
+                    del puffed[start]
         if day + 1 in wanted:
-            smoky[day + 1] = _with_smoke(world, state, day + 1)
+            puffed[day + 1] = _with_puffs(world, state, day + 1)
             found[day + 1] = []
         yield day
 
 
-def _with_smoke(world: World, state: TracerState, day: int) -> TracerState:
+def _with_puffs(world: World, state: TracerState, day: int) -> TracerState:
     """The state with puffs in the mixed layer, drawn by the world's seed and the day."""
     rows, cols = world.surface.shape
     draw = day_generator(world.seed, "puffs", day)
     device = state.air.device
     row, col = (torch.arange(n, dtype=torch.float32, device=device) for n in (rows, cols))
-    smoke = torch.zeros(rows, cols, device=device)
+    added = torch.zeros(rows, cols, device=device)
     for _ in range(PUFFS):
         middle_row, middle_col = draw.uniform(0, rows), draw.uniform(0, cols)
         amount = np.exp(draw.uniform(*np.log(AMOUNTS)))
@@ -111,8 +111,8 @@ def _with_smoke(world: World, state: TracerState, day: int) -> TracerState:
         shrink = np.cos(np.deg2rad(world.surface.lat[int(middle_row)]))
         north = torch.exp(-0.5 * ((row - middle_row) / wide).square())
         east = torch.exp(-0.5 * ((col - middle_col) * shrink / wide).square())
-        smoke += amount * north[:, None] * east
-    return TracerState(air=state.air + torch.stack([smoke, 0 * smoke])[:, None], depth=state.depth)
+        added += amount * north[:, None] * east
+    return TracerState(air=state.air + torch.stack([added, 0 * added])[:, None], depth=state.depth)
 
 
 def _date(day: int) -> np.datetime64:

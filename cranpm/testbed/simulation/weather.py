@@ -1,4 +1,4 @@
-"""Weather on the coarse grid: 30 ERA5-like channels and what moves the smoke.
+"""Weather on the coarse grid: 30 ERA5-like channels and what moves its PM2.5.
 
 Everything is diagnosed from one streamfunction, so the fields agree with each other: geopotential is in balance
 with the wind, temperature is the thickness between levels, the surface wind is the geostrophic one slowed and turned

@@ -93,9 +93,9 @@ def make_batch(
     BadSampleError, MissingInputError
         If a day or a tile holds infinite values or lacks too much; the message names it.
     """
-    smoke = [None if puffs is None else puffs.draw(group.epoch, group.init_time) for group in groups]
-    change = None if coarse is None else coarse.read([g.init_time for g in groups], smoke)
-    samples = _coarse_days(source, [group.init_time for group in groups], statistics, smoke)
+    drawn = [None if puffs is None else puffs.draw(group.epoch, group.init_time) for group in groups]
+    change = None if coarse is None else coarse.read([g.init_time for g in groups], drawn)
+    samples = _coarse_days(source, [group.init_time for group in groups], statistics, drawn)
     tiles = [(d, tile) for d, group in enumerate(groups) for tile in group.tiles]
     day = np.timedelta64(1, "D")
     fine = source.domain.fine
@@ -112,7 +112,7 @@ def make_batch(
                 f"init day {tile.init_time}, lead {tile.lead}, tile at row {tile.row}, "
                 f"col {tile.col}: PM2.5 of {tile.init_time + offset * day}",
             )
-            puff = smoke[d]
+            puff = drawn[d]
             if puff is not None and offset >= 0:
                 field = field + puff.on_tile(offset, tile.row, tile.col, tile_size)
             parts.append(field)
@@ -155,20 +155,20 @@ def read_global(
     source: DaySource,
     init_times: Sequence[np.datetime64],
     statistics: Statistics,
-    smoke: Sequence[Puff | None] = (),
+    puffs_of_days: Sequence[Puff | None] = (),
 ) -> GlobalInputs:
-    """Coarse inputs of some init days, with smoke where there is some."""
-    return _global_inputs(_coarse_days(source, init_times, statistics, smoke))
+    """Coarse inputs of some init days, with puffs where there are some."""
+    return _global_inputs(_coarse_days(source, init_times, statistics, puffs_of_days))
 
 
 def _coarse_days(
     source: DaySource,
     init_times: Sequence[np.datetime64],
     statistics: Statistics,
-    smoke: Sequence[Puff | None],
+    puffs_of_days: Sequence[Puff | None],
 ) -> list[CoarseSample]:
     samples = [_coarse(source, day, statistics) for day in init_times]
-    for index, puff in enumerate(smoke):
+    for index, puff in enumerate(puffs_of_days):
         if puff is not None:
             samples[index] = puff.on_coarse(samples[index], statistics)
     return samples
@@ -182,14 +182,16 @@ class CoarseChange:
         self._channel = channel_index("pm2p5")
         self._kept: dict[np.datetime64, torch.Tensor] = {}
 
-    def read(self, init_times: Sequence[np.datetime64], smoke: Sequence[Puff | None] = ()) -> torch.Tensor:
+    def read(
+        self, init_times: Sequence[np.datetime64], puffs_of_days: Sequence[Puff | None] = ()
+    ) -> torch.Tensor:
         """Changes (D, leads, Hc, Wc) in network units, NaN in gaps."""
         one = np.timedelta64(1, "D")
         changes = [
             torch.stack([self._day(day + lead * one) - self._day(day) for lead in self._leads])
             for day in init_times
         ]
-        for index, puff in enumerate(smoke):
+        for index, puff in enumerate(puffs_of_days):
             if puff is not None:
                 changes[index] = puff.on_change(changes[index], self._leads)
         return torch.stack(changes)

@@ -1,4 +1,4 @@
-"""Smoke added to some of the days that are learned from, with what the simulated air is known to do with it.
+"""Puffs added to some of the days that are learned from, with what the simulated air is known to do with it.
 
 Only a source that can tell (`cranpm.testbed.simulation.puffs`) gives such days; real stores cannot, and train without.
 Inputs of day t and targets change by the same simulation, day t-1 stays. Not in the paper.
@@ -33,7 +33,7 @@ class Puff:
     with_companions: bool
 
     def on_coarse(self, sample: CoarseSample, statistics: Statistics) -> CoarseSample:
-        """Coarse inputs that hold the smoke of day t."""
+        """Coarse inputs that hold the puffs of day t."""
         fields = sample.fields.clone()
         rows, cols = fields.shape[-2:]
         added = torch.from_numpy(self.response[0, :rows, :cols])
@@ -48,14 +48,14 @@ class Puff:
         return bilinear(self.response[days_later], rows[:, None], cols[None, :])
 
     def on_change(self, change: torch.Tensor, leads: tuple[int, ...]) -> torch.Tensor:
-        """Changes of coarse PM2.5 (leads, Hc, Wc) in network units, the smoke's included."""
+        """Changes of coarse PM2.5 (leads, Hc, Wc) in network units, the puffs' included."""
         rows, cols = change.shape[-2:]
-        smoke = torch.from_numpy(self.response[:, :rows, :cols] / PM_SCALE)
-        return change + smoke[list(leads)] - smoke[0]
+        added = torch.from_numpy(self.response[:, :rows, :cols] / PM_SCALE)
+        return change + added[list(leads)] - added[0]
 
 
 class Puffs:
-    """Which days get smoke: drawn from (seed, epoch, day), so that any draw can be named again."""
+    """Which days get puffs: drawn from (seed, epoch, day), so that any draw can be named again."""
 
     def __init__(self, source: DaySource, share: float, seed: int) -> None:
         self._source, self._share, self._seed = source, share, seed
@@ -68,7 +68,7 @@ class Puffs:
         return cls(source, recipe.puff_share, recipe.seed)
 
     def draw(self, epoch: int, day: np.datetime64) -> Puff | None:
-        """The smoke of a day in an epoch; None on most."""
+        """The puffs of a day in an epoch; None on most."""
         number = int(day.astype("datetime64[D]").astype(int))
         generator = np.random.default_rng([self._seed, epoch, number])
         wanted, companions = generator.random() < self._share, generator.random() < 0.5

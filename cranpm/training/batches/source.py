@@ -29,7 +29,7 @@ DEMO_PERIODS: Periods = (
 """Three years to train on, and four windows of the validation year."""
 
 DEMO_PUFFS: Periods = (("2017-01-02", 362), ("2018-01-02", 360), ("2019-01-02", 360))
-"""Of these days it is known what smoke would do (`cranpm.testbed.simulation.puffs`), but those beside a new spin-up."""
+"""Of these days it is known what puffs would do (`cranpm.testbed.simulation.puffs`), but those beside a new spin-up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ def open_world(
     simulate : periods, optional
         What to simulate; by default `DEMO_PERIODS` into an empty folder, and nothing into another.
     puffs : periods
-        Of which days to simulate the way of added smoke, where the recipe uses it; by default `DEMO_PUFFS` into an
+        Of which days to simulate the way of added puffs, where the recipe uses it; by default `DEMO_PUFFS` into an
         empty folder, and none into another.
     device : str
         Where to simulate.

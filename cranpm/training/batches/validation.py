@@ -1,4 +1,4 @@
-"""What a network is judged on while it learns, and beside others: the same tiles of validation days every time."""
+"""What a network is validated on while it learns, and beside others: the same tiles of validation days every time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cranpm.training.batches.station_points import StationReader
 from cranpm.training.recipes.recipes import Recipe
 
 
-class JudgeBatches:
+class ValidationBatches:
     """One batch a validation day, read once; shared out where there are several processes."""
 
     def __init__(self, batches: TrainingDays, number: int) -> None:
@@ -31,7 +31,7 @@ class JudgeBatches:
         yield from self._kept  # a generator: Lightning asks for an iterator long before it reads
 
 
-def judge_batches(
+def validation_batches(
     recipe: Recipe,
     source: DaySource,
     statistics: Statistics,
@@ -40,7 +40,7 @@ def judge_batches(
     tiles_per_day: int = 6,
     seed: int | None = None,
     stations: StationReader | None = None,
-) -> JudgeBatches | None:
+) -> ValidationBatches | None:
     """Batches of the recipe's validation split; None where the source holds no such day.
 
     Parameters
@@ -68,6 +68,6 @@ def judge_batches(
         seed=recipe.seed if seed is None else seed,
         leads=recipe.leads,
     )
-    return JudgeBatches(
+    return ValidationBatches(
         TrainingDays(source, sampler, statistics, days_per_step=1, stations=stations), len(chosen)
     )

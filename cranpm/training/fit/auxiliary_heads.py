@@ -15,19 +15,19 @@ from cranpm.model.layers.decoder import apply_growth
 class TokenHead(nn.Module):
     """Reads the mean change of its patch from a fused token, as the decoder's head would."""
 
-    def __init__(self, width: int, patch: int, amounts: int) -> None:
+    def __init__(self, width: int, patch: int, predictors: int) -> None:
         super().__init__()
         self.patch = patch
         self.norm = nn.LayerNorm(width)
-        self.read = nn.Linear(width, 1 + amounts)
+        self.read = nn.Linear(width, 1 + predictors)
         nn.init.zeros_(self.read.weight)
         nn.init.zeros_(self.read.bias)
 
-    def forward(self, tokens: torch.Tensor, amounts: torch.Tensor | None) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, predictors: torch.Tensor | None) -> torch.Tensor:
         """Tokens (B, Nl, Dl) and what the head multiplies, (B, n, S, S), to mean changes (B, Nl)."""
-        if amounts is not None:
-            amounts = nn.functional.avg_pool2d(amounts, self.patch).flatten(2)
-        return apply_growth(self.read(self.norm(tokens)).transpose(1, 2), amounts)
+        if predictors is not None:
+            predictors = nn.functional.avg_pool2d(predictors, self.patch).flatten(2)
+        return apply_growth(self.read(self.norm(tokens)).transpose(1, 2), predictors)
 
 
 def coarse_change(

@@ -32,13 +32,13 @@ there is on a day."""
 def calibrate_head(network: CranPM, recipe: Recipe, source: DaySource, statistics: Statistics) -> None:
     """Change the head in place so that its squared error on training tiles is least.
 
-    With y what the network says, x_k the amounts that the head multiplies (`CranPM.amounts`), g the share of the change
-    that height leaves (`CranPM.share_of_change`) and d the change that came, s, b and c_k minimise the mean over land
-    cells of (s y + g (b + sum c_k x_k) - d)^2; the head's weights are multiplied by s, and b and c_k added to its
-    constants. Tiles are drawn anywhere on land, without smoke. The head must give a change, not the map itself
+    With y what the network says, x_k the predictors that the head multiplies (`CranPM.predictors`), g the share of the
+    change that height leaves (`CranPM.damping_factor`) and d the change that came, s, b and c_k minimise the mean over
+    land cells of (s y + g (b + sum c_k x_k) - d)^2; the head's weights are multiplied by s, and b and c_k added to its
+    constants. Tiles are drawn anywhere on land, without puffs. The head must give a change, not the map itself
     (`Recipe` sees to it).
 
-    With a regional mean among the amounts the fit may not shrink detail as it likes: of all s, b and c_k those are
+    With a regional mean among the predictors the fit may not shrink detail as it likes: of all s, b and c_k those are
     taken that keep, on average, the share `KEPT` of today's. Free, it would halve what may not last until tomorrow, and
     every map would be softer than the day it comes from.
     """
@@ -47,7 +47,7 @@ def calibrate_head(network: CranPM, recipe: Recipe, source: DaySource, statistic
     batches: TrainingDays = training_batches(plain, source, statistics)
     training = network.training
     network.eval()
-    terms = 2 + network.config.head_amounts
+    terms = 2 + network.config.head_predictors
     squares = torch.zeros(terms, terms, dtype=torch.float64)
     products = torch.zeros(terms, dtype=torch.float64)
     of_detail, of_itself = torch.zeros(terms, dtype=torch.float64), 0.0
@@ -99,9 +99,9 @@ def _terms(network: CranPM, batch: TrainingBatch) -> tuple[torch.Tensor, torch.T
     """
     context = network.encode_global(batch.global_inputs)
     says = network.forecast_delta(batch.local_inputs, context, batch.day_index).float()
-    amounts = network.amounts(batch.local_inputs, context, batch.day_index)
-    share = network.share_of_change(batch.local_inputs, context, batch.day_index)
+    predictors = network.predictors(batch.local_inputs, context, batch.day_index)
+    share = network.damping_factor(batch.local_inputs, context, batch.day_index)
     share = torch.ones_like(says) if share is None else share
-    parts = [says, share, *([] if amounts is None else (amounts.float() * share[:, None]).unbind(1))]
+    parts = [says, share, *([] if predictors is None else (predictors.float() * share[:, None]).unbind(1))]
     change = normalise_pm2p5(batch.target) - torch.nan_to_num(normalise_pm2p5(batch.today))
     return torch.stack(parts, -1)[batch.mask], change[batch.mask]

@@ -31,7 +31,7 @@ class Health:
         self.skipped = False
         """Whether the step just made was left out."""
 
-    def judge(self, norm: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
+    def skip_nonfinite(self, norm: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
         """Drop the gradients if their norm is not finite: the optimiser then moves nothing, momenta included.
 
         Processes of one run share their gradients, so that all of them come to the same verdict.

@@ -23,7 +23,7 @@ from cranpm.model.extensions.coarse_forecast import CoarseForecast
 from cranpm.training.batches.batches import TrainingDays
 from cranpm.training.batches.puffs import Puffs
 from cranpm.training.batches.station_points import StationReader
-from cranpm.training.batches.validation import judge_batches
+from cranpm.training.batches.validation import validation_batches
 from cranpm.training.fit.callbacks import Position, StateIO, StateSaver
 from cranpm.training.fit.ema import WeightAverage
 from cranpm.training.fit.health import HealthWatch
@@ -79,7 +79,7 @@ def train(
     max_seconds : float, optional
         Stop after this long; the schedule does not know of it.
     seconds_before : float
-        What an earlier lesson took, for the record; a resumed run knows its own.
+        What pretraining took, for the record; a resumed run knows its own.
     states : TrainStates, optional
         Where the run's state is kept; without it nothing can be resumed.
     saved : SavedState, optional
@@ -103,10 +103,10 @@ def train(
     module = Training(recipe, network, coarse_head)
     batches = training_batches(recipe, source, statistics)
     every_station = station_reader(recipe, source, with_held_out=True)
-    judged = judge_batches(recipe, source, statistics, days=validation_days, stations=every_station)
+    validation = validation_batches(recipe, source, statistics, days=validation_days, stations=every_station)
     loaders: dict[str, Any] = {"train_dataloaders": _loader(batches, workers)}
-    if judged is not None:
-        loaders["val_dataloaders"] = judged
+    if validation is not None:
+        loaders["val_dataloaders"] = validation
     stop = stop or StopRequest()
     pace = Pace(recipe, matmul_rate(_device(), recipe.bfloat16, seconds=0.1))
     first_step = 0 if saved is None else saved.step
@@ -114,9 +114,9 @@ def train(
         max_steps=recipe.steps,
         precision=recipe.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.gradient_clip,
-        val_check_interval=validate_every if judged is not None else None,
+        val_check_interval=validate_every if validation is not None else None,
         check_val_every_n_epoch=None,
-        limit_val_batches=None if judged is not None else 0,
+        limit_val_batches=None if validation is not None else 0,
         num_sanity_val_steps=0,
         logger=_loggers(Path(out)),
         enable_checkpointing=True,
@@ -125,7 +125,7 @@ def train(
         log_every_n_steps=min(10, max(1, recipe.steps // 50)),
         plugins=[] if states is None else [StateIO(states, saved)],
         callbacks=[
-            Position(first_step, batches, *([] if judged is None else [judged.batches])),
+            Position(first_step, batches, *([] if validation is None else [validation.batches])),
             LearningRateMonitor(),
             pace,
             *([Bar(pace)] if bar else []),
@@ -135,7 +135,7 @@ def train(
             StateSaver(
                 states,
                 every=save_every,
-                validate_every=validate_every if judged is not None else recipe.steps,
+                validate_every=validate_every if validation is not None else recipe.steps,
                 stop=stop,
                 max_seconds=max_seconds,
                 seconds_before=seconds_before if saved is None else saved.document.get("seconds", 0.0),
@@ -206,7 +206,7 @@ def _processes(devices: int, nodes: int, launcher: str) -> dict[str, Any]:
         start_method=launcher,  # type: ignore[arg-type]
         # the token stage leaves out the decoder, and held biases take no part in most steps
         find_unused_parameters=True,
-        timeout=timedelta(hours=2),  # others wait while the first process gives the first lesson
+        timeout=timedelta(hours=2),  # others wait while the first process pretrains
     )
     return {"accelerator": "auto", "devices": devices, "num_nodes": nodes, "strategy": strategy}
 

@@ -40,10 +40,10 @@ class Training(L.LightningModule):
         self.recipe = recipe
         self.network = CranPM(recipe.model) if network is None else network
         model = recipe.model
-        self.token_head = TokenHead(model.local_width, model.local_patch, model.head_amounts)
+        self.token_head = TokenHead(model.local_width, model.local_patch, model.head_predictors)
         wanted = recipe.coarse_weight and not model.coarse_forecast
         self.coarse_head = (coarse_head or CoarseForecast.of(model, len(recipe.leads))) if wanted else None
-        self.health = Health(recipe.most_skipped)
+        self.health = Health(recipe.max_skipped_steps)
         self.updating = False
         self.latest: dict[str, torch.Tensor] = {}
         """Loss and RMSE [ug m-3] of the last training step, for progress and for messages."""
@@ -61,7 +61,7 @@ class Training(L.LightningModule):
         if self.training and self.global_step < self.recipe.token_steps:
             tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
             change = self.token_head(
-                tokens, self.network.amounts(batch.local_inputs, context, batch.day_index)
+                tokens, self.network.predictors(batch.local_inputs, context, batch.day_index)
             )
             terms["token"] = token_mse(change, target - today, batch.mask, self._pool)
             terms["loss"] = terms["token"] + extra
@@ -127,9 +127,9 @@ class Training(L.LightningModule):
         return weight / self.trainer.world_size
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
-        if self.recipe.bias_every > 1:
+        if self.recipe.bias_update_interval > 1:
             # the last of the group: in the very first step the heads are zero and teach nothing behind them
-            learn_biases(self, (self.global_step + 1) % self.recipe.bias_every == 0)
+            learn_biases(self, (self.global_step + 1) % self.recipe.bias_update_interval == 0)
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> torch.Tensor:
         terms = self.losses(batch)
@@ -148,34 +148,34 @@ class Training(L.LightningModule):
         """Clip by the norm over all weights; a step whose norm is not finite moves nothing (`health.Health`)."""
         members = [p for group in optimizer.param_groups for p in group["params"]]
         limit = gradient_clip_val or torch.inf
-        self.health.judge(torch.nn.utils.clip_grad_norm_(members, limit), members)
+        self.health.skip_nonfinite(torch.nn.utils.clip_grad_norm_(members, limit), members)
         self.updating = (
             True  # until the step's last callback is done: weights, momenta and average belong together
         )
 
     def on_validation_epoch_start(self) -> None:
-        self._judged: list[list[float]] = []
+        self._validated: list[list[float]] = []
 
     def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         terms = self.losses(batch)
         # squared, so that the mean over days pools cells instead of averaging per-batch errors
         squares = [terms["rmse"].square(), terms["persistence"].square()]
         squares += [PM_SCALE**2 * terms[name] for name in ("station", "station_held_out") if name in terms]
-        self._judged.append([float(value) for value in squares])
+        self._validated.append([float(value) for value in squares])
 
     def on_validation_epoch_end(self) -> None:
-        judged = self._judged
+        validation = self._validated
         if self.trainer.world_size > 1:
             parts: list[Any] = [None] * self.trainer.world_size
-            torch.distributed.all_gather_object(parts, judged)
-            judged = [row for part in parts for row in part]
-        ours, still, *stations = zip(*judged)
+            torch.distributed.all_gather_object(parts, validation)
+            validation = [row for part in parts for row in part]
+        ours, still, *stations = zip(*validation)
         skill, low, high = skill_interval(ours, still)
         scores = {
             "rmse": math.sqrt(sum(ours) / len(ours)),
             "rmse_persistence": math.sqrt(sum(still) / len(still)),
         }
-        scores |= {"skill": skill, "skill_low": low, "skill_high": high, "days": float(len(judged))}
+        scores |= {"skill": skill, "skill_low": low, "skill_high": high, "days": float(len(validation))}
         for name, values in zip(("rmse_station", "rmse_station_held_out"), stations):
             scores[name] = math.sqrt(sum(values) / len(values))
         many = (
@@ -197,10 +197,10 @@ class Training(L.LightningModule):
 
 def parameter_groups(network: torch.nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """Weights with decay, the rest without; the global branch and the priors at their own rates."""
-    own = {id(p): recipe.prior_rate for name, p in network.named_parameters() if is_prior(name)}
+    own = {id(p): recipe.prior_lr_mult for name, p in network.named_parameters() if is_prior(name)}
     for name, p in network.named_parameters():
         if any(part in name for part in ("global_branch.", "coarse_head.", "transport.")):
-            own.setdefault(id(p), recipe.global_rate)
+            own.setdefault(id(p), recipe.global_lr_mult)
     groups = []
     for group in decay_groups(network, recipe.weight_decay):
         for rate in sorted({own.get(id(p), 1.0) for p in group["params"]}, reverse=True):
@@ -219,5 +219,5 @@ def rate_factor(step: int, recipe: Recipe) -> float:
     if step < recipe.warmup_steps:
         return (step + 1) / recipe.warmup_steps
     progress = min(1.0, (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps))
-    floor = recipe.least_learning_rate / recipe.learning_rate
+    floor = recipe.min_lr / recipe.learning_rate
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))

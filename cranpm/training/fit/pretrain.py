@@ -1,4 +1,4 @@
-"""A first lesson for the global branch alone: tomorrow's coarse composition from today's coarse fields.
+"""Pretraining of the global branch alone: tomorrow's coarse composition from today's coarse fields.
 
 Every node of every day is a target, at the cost of one global encoding: far more is learned per second about how
 weather moves and changes PM2.5 than through a few tiles. The bridge and the local branch then learn from tokens that
@@ -37,7 +37,7 @@ from cranpm.training.state.state import SavedState, TrainStates
 _Item = TypeVar("_Item")
 _Read = TypeVar("_Read")
 
-LESSON_DAYS = 4
+PRETRAIN_DAYS = 4
 """Days of one step, in a run."""
 MOST_SKIPPED = 5
 """Steps in a row that may be left out because their gradient is not finite."""
@@ -55,7 +55,7 @@ def pretrain_global(
     days_per_step: int = 8,
     learning_rate: float = 2e-3,
     weight_decay: float = 0.05,
-    bias_every: int = 1,
+    bias_update_interval: int = 1,
     seed: int = 1,
     autocast: bool = False,
     puffs: Puffs | None = None,
@@ -71,9 +71,9 @@ def pretrain_global(
     Parameters
     ----------
     puffs : Puffs, optional
-        Smoke for some of the training days.
+        Puffs for some of the training days.
     states, saved : optional
-        Where the state of the lesson is kept, and the one to go on from, exactly.
+        Where the state of pretraining is kept, and the one to go on from, exactly.
     stop : StopRequest, optional
         Asked for a stop, the state is saved and `TrainingStopped` raised.
 
@@ -94,41 +94,39 @@ def pretrain_global(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, learning_rate, total_steps=epochs * steps_per_epoch, pct_start=0.1, cycle_momentum=False
     )
-    lesson = _Lesson(network, head, optimiser, schedule)
+    stage = _PretrainState(network, head, optimiser, schedule)
     if saved is not None:
-        lesson.restore(saved.load())
+        stage.restore(saved.load())
     generator = np.random.default_rng(seed)
     orders = [generator.permutation(len(init_days)) for _ in range(epochs)]
     before = 0.0 if saved is None else saved.document.get("seconds", 0.0)
     started = time.perf_counter()
     network.train()
-    for epoch in range(lesson.step // steps_per_epoch, epochs):
-        first = lesson.step - epoch * steps_per_epoch
+    for epoch in range(stage.step // steps_per_epoch, epochs):
+        first = stage.step - epoch * steps_per_epoch
         groups = [
             [init_days[i] for i in orders[epoch][step * days_per_step : (step + 1) * days_per_step]]
             for step in range(first, steps_per_epoch)
         ]
-        read = functools.partial(_read_with_smoke, days_of, puffs, epoch)
+        read = functools.partial(_read_with_puffs, days_of, puffs, epoch)
         with closing(read_ahead(read, groups)) as batches:
             for step, batch in enumerate(batches, start=first):
-                learn_biases(taught, step % bias_every == 0)
-                lesson.learn(taught, *days_of.loss(network, head, *batch))
+                learn_biases(taught, step % bias_update_interval == 0)
+                stage.learn(taught, *days_of.loss(network, head, *batch))
                 ends = step + 1 == steps_per_epoch
                 if ends:
                     line = f"global branch, epoch {epoch + 1} of {epochs}: "
-                    line += f"RMSE {lesson.ends_epoch():+.1%} against persistence"
+                    line += f"RMSE {stage.ends_epoch():+.1%} against persistence"
                     line += _on_validation_days(network, head, days_of, validation_days)
                     report(f"{line}, {time.perf_counter() - started:.0f} s")
                 asked = stop is not None and stop.asked is not None
-                if states is not None and (ends or asked or lesson.step % save_every == 0):
-                    refuse_non_finite(
-                        network.state_dict().items(), f"Step {lesson.step} of the global branch"
-                    )
+                if states is not None and (ends or asked or stage.step % save_every == 0):
+                    refuse_non_finite(network.state_dict().items(), f"Step {stage.step} of the global branch")
                     seconds = round(before + time.perf_counter() - started, 1)
-                    states.save(lesson.state(), lesson.step, "global", seconds=seconds)
+                    states.save(stage.state(), stage.step, "global", seconds=seconds)
                 if asked:
                     raise TrainingStopped(
-                        f"Stopped at step {lesson.step} of the global branch. Go on with --resume."
+                        f"Stopped at step {stage.step} of the global branch. Go on with --resume."
                     )
     learn_biases(taught, True)
     return head
@@ -151,13 +149,13 @@ def read_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _read_with_smoke(
+def _read_with_puffs(
     days_of: _Days, puffs: Puffs | None, epoch: int, days: Sequence[np.datetime64]
 ) -> tuple[GlobalInputs, torch.Tensor]:
     return days_of.read(days, [None if puffs is None else puffs.draw(epoch, day) for day in days])
 
 
-class _Lesson:
+class _PretrainState:
     """What changes while the global branch learns, and how it is kept."""
 
     def __init__(
@@ -233,21 +231,23 @@ class _Days:
         self._changes = CoarseChange(source, leads)
 
     def read(
-        self, days: Sequence[np.datetime64], smoke: Sequence[Puff | None] = ()
+        self, days: Sequence[np.datetime64], puffs_of_days: Sequence[Puff | None] = ()
     ) -> tuple[GlobalInputs, torch.Tensor]:
         """Inputs of some days, and the changes of coarse PM2.5 that follow."""
-        return read_global(self._source, days, self._statistics, smoke), self._changes.read(days, smoke)
+        return read_global(self._source, days, self._statistics, puffs_of_days), self._changes.read(
+            days, puffs_of_days
+        )
 
     def loss(
         self, network: CranPM, head: CoarseForecast, inputs: GlobalInputs, change: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared error of the readout, and of persistence."""
         inputs, change = to_device(inputs, self._device), change.to(self._device)
-        loss = lesson_loss(network, head, inputs, change, self._leads, self._autocast)
+        loss = pretrain_loss(network, head, inputs, change, self._leads, self._autocast)
         return loss, known_mse(torch.zeros_like(change), change)
 
 
-def lesson_loss(
+def pretrain_loss(
     network: CranPM,
     head: CoarseForecast,
     inputs: GlobalInputs,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cranpm.domain.resampling import central_interval, redraw
+from cranpm.domain.resampling import bootstrap_indices, central_interval
 
 
 def skill_interval(
@@ -29,7 +29,7 @@ def skill_interval(
     (0.5, 0.5, 0.5)
     """
     ours, still = np.asarray(squared, dtype=float), np.asarray(persistence, dtype=float)
-    chosen = redraw(len(ours), draws, np.random.default_rng(seed))
+    chosen = bootstrap_indices(len(ours), draws, np.random.default_rng(seed))
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = 1 - np.sqrt(ours[chosen].sum(axis=1) / still[chosen].sum(axis=1))
         skill = 1 - np.sqrt(ours.sum() / still.sum())

@@ -17,7 +17,7 @@ def _recipe(**changes: Any) -> Callable[[Recipe], Recipe]:
     return lambda recipe: replace(recipe, **changes)
 
 
-_NO_COARSE_FACTORS = {"transport": False, "coarse_forecast": False, "coarse_amounts": False}
+_NO_COARSE_FACTORS = {"transport": False, "coarse_forecast": False, "coarse_predictors": False}
 _NO_COARSE_BRANCH = {"fusion": "none", "height_damping": False, **_NO_COARSE_FACTORS}
 
 
@@ -65,7 +65,7 @@ ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     "scan-only": ("wind scan, but no wind bias", _model(wind_bias=False)),
     "bias-only": ("wind bias, but raster order", _model(scan="raster")),
     "no-coarse-forecast": ("without the global branch's own forecast", _model(coarse_forecast=False)),
-    "no-coarse-amounts": ("without factors of the coarse analysis", _model(coarse_amounts=False)),
+    "no-coarse-predictors": ("without factors of the coarse analysis", _model(coarse_predictors=False)),
     "no-regional-mean": ("without a factor of the 25-km mean", _model(regional_mean=False)),
     "no-height-damping": ("without less change on summits", _model(height_damping=False)),
     "free-paths": ("with no bound on what tokens do to a path", _model(path_freedom=None)),

@@ -7,8 +7,34 @@ from typing import Any
 
 from cranpm.domain.splits import Splits
 from cranpm.model import ModelConfig, get_preset
+from cranpm.model.config import RENAMED as MODEL_RENAMED
 
 PRECISIONS = ("32-true", "bf16-mixed")
+
+
+RENAMED = {
+    "least_learning_rate": "min_lr",
+    "most_skipped": "max_skipped_steps",
+    "prior_rate": "prior_lr_mult",
+    "global_rate": "global_lr_mult",
+    "bias_every": "bias_update_interval",
+}
+"""Fields by the names that runs of version 0.1 give them."""
+
+
+def with_present_names(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's plain values as this version names them.
+
+    Examples
+    --------
+    >>> with_present_names({"bias_every": 4, "model": {"global_climb": 1000.0}})
+    {'bias_update_interval': 4, 'model': {'global_elevation_scale': 1000.0}}
+    """
+    renamed = {RENAMED.get(name, name): value for name, value in recipe.items()}
+    if isinstance(renamed.get("model"), dict):
+        model = renamed["model"].items()
+        renamed["model"] = {MODEL_RENAMED.get(name, name): value for name, value in model}
+    return renamed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +53,12 @@ class Recipe:
     steps: int = 30_000
     warmup_steps: int = 5_000
     learning_rate: float = 5e-5
-    least_learning_rate: float = 1e-6
-    prior_rate: float = 1.0
+    min_lr: float = 1e-6
+    prior_lr_mult: float = 1.0
     """Learning rate of alpha and beta, relative to the others."""
-    global_rate: float = 1.0
+    global_lr_mult: float = 1.0
     """Learning rate of the global branch, relative to the others (below 1 where it was trained before)."""
-    bias_every: int = 1
+    bias_update_interval: int = 1
     """Attention biases learn in every so many-th step; the steps between cost about half on a CPU."""
     weight_decay: float = 0.05
     gradient_clip: float = 1.0
@@ -41,7 +67,7 @@ class Recipe:
     """Weight of the error at stations outside the held-out blocks; needs a source with stations."""
     hotspot_weight: float = 0.0
     """How much more a cell at 50 ug m-3 weighs than a clean one in the pixel loss; 0 weighs all alike."""
-    most_skipped: int = 5
+    max_skipped_steps: int = 5
     """Steps in a row that may be left out because their loss or gradient is not finite; one more ends the run."""
     global_epochs: int = 0
     """Passes over the training days that teach the global branch alone (`pretrain_global`; not in the paper)."""
@@ -53,7 +79,7 @@ class Recipe:
     """Weight of the coarse product's change, read from the global tokens (not in the paper): every node of the
     continent teaches the global branch in every step, where tiles alone are few and noisy."""
     puff_share: float = 0.0
-    """Share of init days that get smoke whose way is known from the simulator (`cranpm.training.batches.puffs`; not in
+    """Share of init days that get puffs whose way is known from the simulator (`cranpm.training.batches.puffs`; not in
     the paper, and none where the source cannot tell)."""
     calibration_steps: int = 0
     """Batches of training days on which the head's constants are fitted by least squares when the steps are done
@@ -68,7 +94,7 @@ class Recipe:
             raise ValueError(
                 f"Recipe.precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}."
             )
-        for name in ("steps", "days_per_step", "tiles_per_day", "bias_every"):
+        for name in ("steps", "days_per_step", "tiles_per_day", "bias_update_interval"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Recipe.{name} is {getattr(self, name)}; expected at least 1.")
         if not self.learning_rate > 0:
@@ -102,6 +128,7 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
         """Inverse of `to_dict`, also after JSON; an unknown field is refused, a missing one takes its default."""
+        values = with_present_names(values)
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise ValueError(
@@ -133,10 +160,10 @@ def small() -> Recipe:
         steps=1_400,
         warmup_steps=50,
         learning_rate=1e-3,
-        least_learning_rate=1e-5,
-        global_rate=0.3,
-        prior_rate=5.0,
-        bias_every=4,
+        min_lr=1e-5,
+        global_lr_mult=0.3,
+        prior_lr_mult=5.0,
+        bias_update_interval=4,
         weight_decay=0.02,
         station_weight=0.0,
         coarse_weight=0.5,
@@ -148,10 +175,10 @@ def small() -> Recipe:
 
 
 def refine() -> Recipe:
-    """What the demo is refined with (``--start-from``): the coarse lesson once more, then tiles at a lower rate.
+    """What the demo is refined with (``--start-from``): the coarse stage once more, then tiles at a lower rate.
 
     Learning from tiles costs the global branch some of its coarse skill, which this gives back and then keeps by a
-    low rate; smoke is on most of the days. Dropout is the paper's: after `small` the coarse error of training days is
+    low rate; puffs are on most of the days. Dropout is the paper's: after `small` the coarse error of training days is
     well below that of others.
     """
     return replace(
@@ -159,7 +186,7 @@ def refine() -> Recipe:
         model=replace(get_preset("small"), drop_path=0.1, input_dropout=0.1),
         global_epochs=6,
         global_learning_rate=1e-3,
-        global_rate=0.1,
+        global_lr_mult=0.1,
         token_steps=0,
         steps=600,
         warmup_steps=20,

@@ -25,7 +25,7 @@ def checkpoint_meta(
     period : str
         Training days, first..last.
     facts : dict
-        "step", "seconds" (earlier lessons of the run included), "scores", "skipped" of the saved state.
+        "step", "seconds" (earlier stages of the run included), "scores", "skipped" of the saved state.
     """
     plain = recipe.to_dict()
     plain.pop("model")

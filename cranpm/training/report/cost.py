@@ -15,7 +15,7 @@ import torch
 from cranpm.domain import Domain
 from cranpm.model import CranPM, count_flops, describe_parameters
 from cranpm.training.recipes.recipes import Recipe
-from cranpm.training.report.step_timing import Rehearsal, made_up_days, made_up_tiles, rehearse
+from cranpm.training.report.step_timing import StepTiming, benchmark_step, made_up_days, made_up_tiles
 from cranpm.training.state.throughput import matmul_rate
 
 EXPECTED_SHARE = {"cpu": 0.35, "cuda": 0.40}
@@ -26,7 +26,7 @@ LONGEST_STEP = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class TrainingCost:
     """A run's cost on one device; bytes unless said otherwise."""
 
     recipe: str
@@ -43,11 +43,11 @@ class Cost:
     """FLOP/s of a plain matrix product here, in the recipe's precision."""
     expected_share: float
     """Of that rate, in training."""
-    rehearsed: bool
+    measured: bool
     """Whether steps were timed for this; else ``expected_share`` is a guess."""
     seconds: float
-    """Expected training time, without the first lesson, validation and waiting for data."""
-    first_lesson_seconds: float
+    """Expected training time, without pretraining, validation and waiting for data."""
+    pretrain_seconds: float
     """Expected time of `pretrain_global`, where the recipe has it."""
     memory_weights: int
     """Weights, gradients, AdamW's momenta, the average."""
@@ -66,7 +66,7 @@ class Cost:
 
     def lines(self) -> list[str]:
         """For people."""
-        share = f"{self.expected_share:.0%} {'reached in a trial step' if self.rehearsed else 'expected'}"
+        share = f"{self.expected_share:.0%} {'reached in a trial step' if self.measured else 'expected'}"
         return [
             f"{self.parameters:,} parameters; checkpoint {self.checkpoint_bytes / 1e6:.1f} MB, state on disk "
             f"{self.state_bytes / 1e6:.0f} MB (two are kept)",
@@ -74,11 +74,7 @@ class Cost:
             f"in all; {self.read_bytes_per_step / 1e6:.0f} MB of inputs a step",
             f"{self.processes} x {self.device}: {self.matmul_rate / 1e12:.2f} TFLOP/s of plain matmul, of which "
             f"{share}: about {_duration(self.seconds)}"
-            + (
-                f", after {_duration(self.first_lesson_seconds)} of the first lesson"
-                if self.first_lesson_seconds
-                else ""
-            ),
+            + (f", after {_duration(self.pretrain_seconds)} of pretraining" if self.pretrain_seconds else ""),
             f"peak memory about {self.memory_peak / 1e9:.1f} GB ({self.memory_weights / 1e9:.2f} GB weights and "
             f"momenta, up to {self.memory_activations / 1e9:.1f} GB for the backward pass); "
             f"{self.memory_available / 1e9:.0f} GB are there",
@@ -92,8 +88,8 @@ def estimate_cost(
     init_days: int = 0,
     processes: int = 1,
     device: str = "auto",
-    rehearsed: bool = False,
-) -> Cost:
+    measured: bool = False,
+) -> TrainingCost:
     """Price a run.
 
     Parameters
@@ -101,11 +97,11 @@ def estimate_cost(
     recipe : Recipe
     domain : Domain
     init_days : int
-        Training days, for the first lesson.
+        Training days, for pretraining.
     processes : int
     device : str
         "auto", "cpu" or "cuda".
-    rehearsed : bool
+    measured : bool
         Time steps on made-up values for it, seconds of work; not done where they would not fit.
     """
     chosen = torch.device(
@@ -126,14 +122,14 @@ def estimate_cost(
     memory_peak, memory_available = weights + activations + 500_000_000, _memory(chosen)
     share = EXPECTED_SHARE.get(chosen.type, 0.35)
     seconds = total / processes / (rate * share)
-    lesson = 3.0 * recipe.global_epochs * init_days * per_day / (rate * share)
-    trial: Rehearsal | None = None
-    if rehearsed and memory_peak < 0.7 * memory_available and step < LONGEST_STEP * 0.1 * rate:
-        trial = rehearse(recipe, domain, chosen)
+    pretraining = 3.0 * recipe.global_epochs * init_days * per_day / (rate * share)
+    trial: StepTiming | None = None
+    if measured and memory_peak < 0.7 * memory_available and step < LONGEST_STEP * 0.1 * rate:
+        trial = benchmark_step(recipe, domain, chosen)
         share = step / (trial.step * rate)
         seconds = token_steps * trial.token_step + (recipe.steps - token_steps) * trial.step
-        lesson = recipe.global_epochs * init_days * trial.lesson_day
-    return Cost(
+        pretraining = recipe.global_epochs * init_days * trial.pretrain_day
+    return TrainingCost(
         recipe=recipe.model.name,
         device=_device_name(chosen),
         processes=processes,
@@ -143,9 +139,9 @@ def estimate_cost(
         flops=total,
         matmul_rate=rate,
         expected_share=share,
-        rehearsed=trial is not None,
+        measured=trial is not None,
         seconds=seconds,
-        first_lesson_seconds=lesson,
+        pretrain_seconds=pretraining,
         memory_weights=weights,
         memory_activations=activations,
         memory_peak=memory_peak,

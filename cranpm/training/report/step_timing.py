@@ -13,7 +13,7 @@ from cranpm.model import CranPM, GlobalInputs, LocalInputs
 from cranpm.training.batches.batches import TrainingBatch, to_device
 from cranpm.training.fit.auxiliary_heads import CoarseForecast
 from cranpm.training.fit.module import Training
-from cranpm.training.fit.pretrain import LESSON_DAYS, lesson_loss
+from cranpm.training.fit.pretrain import PRETRAIN_DAYS, pretrain_loss
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.state.throughput import synchronize
 
@@ -22,17 +22,17 @@ ROUNDS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rehearsal:
+class StepTiming:
     """Seconds that steps of a recipe took here, forward, backward and update; without reading data."""
 
     step: float
     token_step: float
     """Of the stage that learns patch means, before the decoder takes part."""
-    lesson_day: float
-    """One day of the first lesson; 0 for a network without a global branch."""
+    pretrain_day: float
+    """One day of pretraining; 0 for a network without a global branch."""
 
 
-def rehearse(recipe: Recipe, domain: Domain, device: torch.device) -> Rehearsal:
+def benchmark_step(recipe: Recipe, domain: Domain, device: torch.device) -> StepTiming:
     """Time a step of each kind on made-up values.
 
     Parameters
@@ -51,24 +51,24 @@ def rehearse(recipe: Recipe, domain: Domain, device: torch.device) -> Rehearsal:
 
         return _seconds(loss, module.to(device), device)
 
-    return Rehearsal(
+    return StepTiming(
         # outside a trainer a module is at step 0, so its recipe says which stage that is
         step=step_of(Training(replace(recipe, token_steps=0)).train()),
         token_step=step_of(Training(replace(recipe, token_steps=1)).train()),
-        lesson_day=_lesson_seconds(recipe, domain, device) / LESSON_DAYS,
+        pretrain_day=_pretrain_step_seconds(recipe, domain, device) / PRETRAIN_DAYS,
     )
 
 
-def _lesson_seconds(recipe: Recipe, domain: Domain, device: torch.device) -> float:
+def _pretrain_step_seconds(recipe: Recipe, domain: Domain, device: torch.device) -> float:
     network = CranPM(recipe.model).to(device).train()
     if network.global_branch is None or not recipe.global_epochs:
         return 0.0
     head = (network.coarse_head or CoarseForecast.of(recipe.model, len(recipe.leads))).to(device)
-    inputs = to_device(made_up_days(recipe, domain, LESSON_DAYS), device)
-    change = _made_up_change(recipe, domain, LESSON_DAYS).to(device)
+    inputs = to_device(made_up_days(recipe, domain, PRETRAIN_DAYS), device)
+    change = _made_up_change(recipe, domain, PRETRAIN_DAYS).to(device)
 
     def loss() -> torch.Tensor:
-        return lesson_loss(network, head, inputs, change, recipe.leads, recipe.bfloat16)
+        return pretrain_loss(network, head, inputs, change, recipe.leads, recipe.bfloat16)
 
     return _seconds(loss, network, device)
 

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from cranpm import __version__
+from cranpm.training.recipes.recipes import with_present_names
 
 FORMAT = 1
 KIND = "cranpm-train-state"
@@ -186,7 +187,7 @@ class _DamagedError(Exception):
 
 
 def _order(stage: str) -> int:
-    """States of the first lesson sort before those of the tiles."""
+    """States of pretraining sort before those of the tiles."""
     return {"global": 0, "tiles": 1}[stage]
 
 
@@ -213,6 +214,8 @@ def _verified(folder: Path) -> dict[str, Any]:
         raise _DamagedError(f"{folder}/{PAYLOAD} cannot be read ({error}).") from error
     if size != document.get("bytes") or digest.hexdigest() != document.get("sha256"):
         raise _DamagedError(f"{folder}/{PAYLOAD} is damaged: its sha256 is not the one in {DOCUMENT}.")
+    if isinstance(document.get("recipe"), dict):
+        document["recipe"] = with_present_names(document["recipe"])
     return document
 
 

@@ -63,31 +63,31 @@ def read_weather(path: Path, channels: tuple[str, ...] | None = None) -> np.ndar
 
 
 def of_weather(name: str, damage: Callable[[xr.Dataset], xr.Dataset], **base: Any) -> Entry:
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         right = rain() if base.get("variable") == "tp" else weather(**base)
         return read_weather(written(folder, damage(right))), read_weather(written(folder, right, "right.nc"))
 
-    return Entry(group="ERA5", name=name, look=look)
+    return Entry(group="ERA5", name=name, compare=compare)
 
 
 def of_dust(name: str, damage: Callable[[xr.Dataset], xr.Dataset]) -> Entry:
     def read(path: Path) -> np.ndarray:
         return cams.daily_coarse(cams.open_cams(path), BOX).values
 
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         return read(written(folder, damage(dust()))), read(written(folder, dust(), "right.nc"))
 
-    return Entry(group="CAMS", name=name, look=look)
+    return Entry(group="CAMS", name=name, compare=compare)
 
 
 def of_bytes(name: str, make: Callable[[bytes], bytes]) -> Entry:
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         path = written(folder, weather())
         expected = read_weather(path)
         path.write_bytes(make(path.read_bytes()))
         return read_weather(path), expected
 
-    return Entry(group="ERA5", name=name, look=look)
+    return Entry(group="ERA5", name=name, compare=compare)
 
 
 def versions(d: xr.Dataset) -> xr.Dataset:
@@ -135,12 +135,12 @@ _PRESSURE = 101_325 * np.exp(-_HILLS / 8000)
 
 
 def placed(name: str, move: Callable[[np.ndarray], np.ndarray]) -> Entry:
-    def look(_: Path) -> tuple[Any, Any]:
+    def compare(_: Path) -> tuple[Any, Any]:
         check_pressure(_PRESSURE, _HILLS)  # as it is it passes
         check_pressure(move(_PRESSURE), _HILLS)
         return 1, 0
 
-    return Entry(group="ground", name=name, look=look)
+    return Entry(group="ground", name=name, compare=compare)
 
 
 def upside_down_coast(_: Path) -> tuple[Any, Any]:
@@ -181,10 +181,10 @@ def of_satellite(
             archive.write(path, member if zipped == "month.zip" else "GHAP_PM2.5_D1K_20220110_V1.nc")
         return read_ghap_day(folder / zipped, DAY, FINE)
 
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         return read(folder, damage(), "month.zip"), read(folder, satellite(), "right.zip")
 
-    return Entry(group="GHAP", name=name, look=look)
+    return Entry(group="GHAP", name=name, compare=compare)
 
 
 def floats(fill: float | None) -> xr.Dataset:
@@ -206,7 +206,7 @@ def damaged_month(folder: Path) -> tuple[Any, Any]:
 
 
 def terrain(units: str, factor: float, **_: Any) -> Callable[[Path], tuple[Any, Any]]:
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         lat, lon = np.arange(46.5, 43.0, -1 / 120), np.arange(8.5, 12.0, 1 / 120)
         field = (np.ones((lat.size, lon.size)) * 1000 + lat[:, None] * 10) * factor
         path = written(
@@ -214,7 +214,7 @@ def terrain(units: str, factor: float, **_: Any) -> Callable[[Path], tuple[Any, 
         )
         return read_elevation([path], FINE), None
 
-    return look
+    return compare
 
 
 ENTRIES = [
@@ -278,15 +278,17 @@ ENTRIES = [
     of_bytes("a server's error message", lambda b: b'{"title": "licence not accepted"}'),
     of_bytes("a damaged archive", lambda b: b"PK\x03\x04" + b[:200]),
     of_bytes("no known format", lambda b: b"\x00\x01\x02\x03 garbage"),
-    Entry(group="ERA5", name="two files that disagree about an hour", look=disagree),
-    Entry(group="ERA5", name="a wanted channel that is not there", look=left_out),
-    Entry(group="ERA5", name="height in metres that says geopotential", look=heights),
-    Entry(group="ERA5", name="the surface's geopotential in place of a level's", look=surface_height),
+    Entry(group="ERA5", name="two files that disagree about an hour", compare=disagree),
+    Entry(group="ERA5", name="a wanted channel that is not there", compare=left_out),
+    Entry(group="ERA5", name="height in metres that says geopotential", compare=heights),
+    Entry(group="ERA5", name="the surface's geopotential in place of a level's", compare=surface_height),
     placed("values upside down under right coordinates", lambda p: p[::-1]),
     placed("values mirrored under right coordinates", lambda p: p[:, ::-1]),
     placed("values one node to the south", lambda p: np.roll(p, 1, axis=0)),
     placed("values one node to the west", lambda p: np.roll(p, -1, axis=1)),
-    Entry(group="ground", name="a satellite map upside down under right coordinates", look=upside_down_coast),
+    Entry(
+        group="ground", name="a satellite map upside down under right coordinates", compare=upside_down_coast
+    ),
     of_dust("kg m-3 that say ug m-3 (x 1e-9)", lambda d: values(d, lambda a: a * 1e-9)),
     of_dust("kg m-3 that say kg m-3", lambda d: values(d, lambda a: a * 1e-9, units="kg m**-3")),
     of_dust("converted twice (x 1e9)", lambda d: values(d, lambda a: a, units="kg m**-3")),
@@ -325,7 +327,7 @@ ENTRIES = [
     of_satellite("one value everywhere", lambda: satellite(raw=lambda a: a * 0 + 77)),
     of_satellite("no value at all", lambda: satellite(raw=lambda a: a * 0 + np.uint16(65535))),
     of_satellite("another day under the wanted name", satellite, member="GHAP_PM2.5_D1K_20220111_V1.nc"),
-    Entry(group="GHAP", name="a flipped byte in the archive", look=damaged_month),
-    Entry(group="terrain", name="elevation in feet", look=terrain("ft", 3.28)),
-    Entry(group="terrain", name="decimetres that say metres", look=terrain("m", 10.0)),
+    Entry(group="GHAP", name="a flipped byte in the archive", compare=damaged_month),
+    Entry(group="terrain", name="elevation in feet", compare=terrain("ft", 3.28)),
+    Entry(group="terrain", name="decimetres that say metres", compare=terrain("m", 10.0)),
 ]

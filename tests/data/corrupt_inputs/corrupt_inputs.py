@@ -23,11 +23,11 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One corruption. ``look`` returns (what came out, what should have) or raises."""
+    """One corruption. ``compare`` returns (what came out, what should have) or raises."""
 
     group: str
     name: str
-    look: Callable[[Path], tuple[Any, Any]]
+    compare: Callable[[Path], tuple[Any, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class _Listener(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def judge(entry: Entry, folder: Path) -> Verdict:
+def verdict_of(entry: Entry, folder: Path) -> Verdict:
     """Let a damaged thing through its door and see what happens."""
     from cranpm.data.errors import DataFileError, SchemaError, StoreError
 
@@ -58,7 +58,7 @@ def judge(entry: Entry, folder: Path) -> Verdict:
     logger.addHandler(listener)
     logger.setLevel(logging.INFO)
     try:
-        got, expected = entry.look(folder)
+        got, expected = entry.compare(folder)
     except (DataFileError, SchemaError, StoreError) as error:
         return Verdict(entry=entry, outcome="refused", kind=type(error).__name__, said=str(error))
     finally:
@@ -114,7 +114,7 @@ def main() -> None:
     verdicts = []
     for entry in all_entries():
         with tempfile.TemporaryDirectory() as folder:
-            verdict = judge(entry, Path(folder))
+            verdict = verdict_of(entry, Path(folder))
             verdicts.append(replace(verdict, said=verdict.said.replace(f"{folder}/", "…/")))
     out = ROOT / "docs" / "results" / "corrupt_inputs.md"
     out.write_text(table(verdicts))

@@ -28,7 +28,7 @@ BOX = domain_from_corner("small", "Small", north=46.0, west=9.0, coarse_rows=8, 
 def run(*, kind: str = "forecast", last_step: int = 93, asked: np.datetime64 = DAY, thin: int = 1) -> Any:
     """A run of the ensemble, read as the run of a day."""
 
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         steps = [str(hour) for hour in range(0, last_step + 1, 3)]
         request = {"date": [f"{DAY}/{DAY}"], "type": [kind], "time": ["00:00"], "leadtime_hour": steps}
         path = folder / "run.zip"
@@ -45,11 +45,11 @@ def run(*, kind: str = "forecast", last_step: int = 93, asked: np.datetime64 = D
         expected[:, 0] = np.nan  # the first row holds -999
         return np.round(found.values, 2), np.round(expected, 2)
 
-    return look
+    return compare
 
 
 def tile(epsg: int) -> Callable[[Path], tuple[Any, Any]]:
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         import rasterio
 
         path = folder / "tile.tif"
@@ -61,13 +61,13 @@ def tile(epsg: int) -> Callable[[Path], tuple[Any, Any]]:
         grid = Grid(name="small", rows=20, cols=20, step=0.01, north=45.8, west=9.2, registration="cell")
         return read_elevation([path], grid), np.full((20, 20), 500.0)
 
-    return look
+    return compare
 
 
 def italian(first_utc: str, zone: str) -> Callable[[Path], tuple[Any, Any]]:
     """24 hours of UTC from a day's first on, of the up-to-date feed; each holds 12.5."""
 
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         local = pd.date_range(first_utc, periods=24, freq="h", tz="UTC").tz_convert(zone)
         frame = pd.DataFrame(
             {
@@ -81,13 +81,13 @@ def italian(first_utc: str, zone: str) -> Callable[[Path], tuple[Any, Any]]:
         found = [daily["time"].iloc[0].value / 1e9, *daily["hours"]]
         return found, [pd.Timestamp(first_utc).value / 1e9, 24]
 
-    return look
+    return compare
 
 
 def archive(change: Callable[[pd.DataFrame], pd.DataFrame], cut: int | None = None) -> Any:
     """A local day of OpenAQ's archive; the value is the hour of the UTC day that it begins in."""
 
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         end = pd.date_range("2022-03-17T01:00", periods=24, freq="h")
         frame = pd.DataFrame(
             {
@@ -102,7 +102,7 @@ def archive(change: Callable[[pd.DataFrame], pd.DataFrame], cut: int | None = No
         measured, _ = read_openaq(path)
         return measured["pm2p5"].to_numpy(), measured["start"].dt.hour.to_numpy(float)
 
-    return look
+    return compare
 
 
 def with_codes(frame: pd.DataFrame) -> pd.DataFrame:
@@ -110,26 +110,26 @@ def with_codes(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 ENTRIES = [
-    Entry(group="CAMS-Europe", name="an analysis in place of a forecast", look=run(kind="analysis")),
-    Entry(group="CAMS-Europe", name="the run of another day", look=run(asked=DAY + 1)),
-    Entry(group="CAMS-Europe", name="a run without its third day", look=run(last_step=69)),
-    Entry(group="CAMS-Europe", name="another grid", look=run(thin=4)),
-    Entry(group="CAMS-Europe", name="-999 where missing", look=run()),
-    Entry(group="terrain", name="heights above the ellipsoid", look=tile(4979)),
-    Entry(group="terrain", name="a projection in metres", look=tile(3035)),
-    Entry(group="EEA", name="Italian stamps in civil time", look=italian("2024-07-10", "Europe/Rome")),
+    Entry(group="CAMS-Europe", name="an analysis in place of a forecast", compare=run(kind="analysis")),
+    Entry(group="CAMS-Europe", name="the run of another day", compare=run(asked=DAY + 1)),
+    Entry(group="CAMS-Europe", name="a run without its third day", compare=run(last_step=69)),
+    Entry(group="CAMS-Europe", name="another grid", compare=run(thin=4)),
+    Entry(group="CAMS-Europe", name="-999 where missing", compare=run()),
+    Entry(group="terrain", name="heights above the ellipsoid", compare=tile(4979)),
+    Entry(group="terrain", name="a projection in metres", compare=tile(3035)),
+    Entry(group="EEA", name="Italian stamps in civil time", compare=italian("2024-07-10", "Europe/Rome")),
     Entry(
         group="EEA",
         name="Italian stamps that should be civil time and are not",
-        look=italian("2024-03-31", "Etc/GMT-1"),
+        compare=italian("2024-03-31", "Etc/GMT-1"),
     ),
-    Entry(group="OpenAQ", name="a day cut off", look=archive(lambda d: d, cut=90)),
+    Entry(group="OpenAQ", name="a day cut off", compare=archive(lambda d: d, cut=90)),
     Entry(
         group="OpenAQ",
         name="stamps without offset",
-        look=archive(lambda d: d.assign(datetime=d["datetime"].str[:-6])),
+        compare=archive(lambda d: d.assign(datetime=d["datetime"].str[:-6])),
     ),
-    Entry(group="OpenAQ", name="parts per million", look=archive(lambda d: d.assign(units="ppm"))),
-    Entry(group="OpenAQ", name="another pollutant", look=archive(lambda d: d.assign(parameter="o3"))),
-    Entry(group="OpenAQ", name="codes of -999 among values", look=archive(with_codes)),
+    Entry(group="OpenAQ", name="parts per million", compare=archive(lambda d: d.assign(units="ppm"))),
+    Entry(group="OpenAQ", name="another pollutant", compare=archive(lambda d: d.assign(parameter="o3"))),
+    Entry(group="OpenAQ", name="codes of -999 among values", compare=archive(with_codes)),
 ]

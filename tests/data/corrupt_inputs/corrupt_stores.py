@@ -38,14 +38,14 @@ def of_station(
     def read(path: Path) -> np.ndarray:
         return daily_means(read_measurements(path))["pm2p5"].to_numpy()
 
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         measured().to_csv(folder / "right.csv", index=False)
         damage(measured()).to_csv(
             folder / "wrong.csv", index=False, encoding="utf-8-sig" if bom else "utf-8", **csv
         )
         return read(folder / "wrong.csv"), read(folder / "right.csv")
 
-    return Entry(group="EEA", name=name, look=look)
+    return Entry(group="EEA", name=name, compare=compare)
 
 
 def table() -> pd.DataFrame:
@@ -59,14 +59,14 @@ def table() -> pd.DataFrame:
 
 
 def of_table(name: str, damage: Callable[[pd.DataFrame], pd.DataFrame]) -> Entry:
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         table().to_csv(folder / "right.csv", index=False)
         damage(table()).to_csv(folder / "wrong.csv", index=False)
         places = ["latitude", "longitude"]
         got, right = (read_metadata(folder / f"{kind}.csv") for kind in ("wrong", "right"))
         return got.sort_values("sampling_point")[places].to_numpy(), right[places].to_numpy()
 
-    return Entry(group="EEA", name=name, look=look)
+    return Entry(group="EEA", name=name, compare=compare)
 
 
 def moved(frame: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def doubled(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_dataset(name: str, damage: Callable[[Path], None], read: Callable[[Path], Any] | None = None) -> Entry:
-    def look(folder: Path) -> tuple[Any, Any]:
+    def compare(folder: Path) -> tuple[Any, Any]:
         root = folder / "set"
         with mini.create(root) as writer:
             for day in DAYS:
@@ -108,7 +108,7 @@ def of_dataset(name: str, damage: Callable[[Path], None], read: Callable[[Path],
         dataset = Dataset.open(root)
         return dataset.pm2p5_raw(DAYS[0]), mini.tenths(DAYS[0])
 
-    return Entry(group="dataset", name=name, look=look)
+    return Entry(group="dataset", name=name, compare=compare)
 
 
 def shard(root: Path) -> Path:

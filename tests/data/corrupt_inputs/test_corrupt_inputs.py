@@ -14,7 +14,7 @@ ENTRIES = corrupt_inputs.all_entries()
 def test_a_corruption_is_refused_by_name_or_repaired_with_a_word(
     entry: corrupt_inputs.Entry, tmp_path: Path
 ) -> None:
-    verdict = corrupt_inputs.judge(entry, tmp_path)
+    verdict = corrupt_inputs.verdict_of(entry, tmp_path)
     assert verdict.outcome in ("refused", "repaired"), verdict
     assert len(verdict.said) > 20
 

@@ -37,7 +37,7 @@ class SlowServer:
         self.faults = {"file": _Always([_trickle])}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
-        self._server.rehearsal = self  # type: ignore[attr-defined]
+        self._server.providers = self  # type: ignore[attr-defined]
         self.url = f"http://127.0.0.1:{self._server.server_port}/file"
         Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -38,7 +38,7 @@ class Server:
         self.content, self.log, self.faults = CONTENT, [], {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
-        self._server.rehearsal = self
+        self._server.providers = self
         self.url = f"http://127.0.0.1:{self._server.server_port}/file.zip"
 
     def answer(self, *_: Any) -> Any:

@@ -27,7 +27,7 @@ from cranpm.data.download.providers import list_files
 from cranpm.data.download.receipts import read_receipt, receipt_path, receipts
 from cranpm.data.download.request_templates import fill_template, monthly_requests, months, request_area
 from cranpm.data.manifest import ManifestError, load_manifest
-from cranpm.data.mock_providers.server import TOKEN, Rehearsal
+from cranpm.data.mock_providers.server import TOKEN, MockProviders
 from cranpm.data.readers.openers import sniff
 from cranpm.domain import COARSE_BOX
 
@@ -41,10 +41,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
+def server(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockProviders]:
     monkeypatch.setattr("cranpm.data.download.download.FIRST_WAIT", 0.01)
-    with Rehearsal(mini.DOMAIN, str(FIRST), str(LAST), queue=0, keep=kept) as rehearsal:
-        yield rehearsal
+    with MockProviders(mini.DOMAIN, str(FIRST), str(LAST), queue=0, keep=kept) as providers:
+        yield providers
 
 
 def planned(name: str, root: Path, *, last: np.datetime64 = LAST, **options: Any) -> Any:
@@ -94,13 +94,13 @@ def test_areas_lie_on_the_products_own_grid() -> None:
 
 
 def test_everything_that_preparing_needs_arrives_and_is_skipped_the_next_time(
-    server: Rehearsal, tmp_path: Path
+    server: MockProviders, tmp_path: Path
 ) -> None:
     for name in NEEDED:
         plan = planned(name, tmp_path)
         assert plan.missing and not plan.present
         for receipt in fetch(plan, patience=0.01):
-            assert receipt.path.is_file() and receipt.rehearsed
+            assert receipt.path.is_file() and receipt.simulated
             assert file_hash(receipt.path) == receipt.sha256
             sniff(receipt.path)
         again = planned(name, tmp_path)
@@ -120,12 +120,12 @@ def test_everything_that_preparing_needs_arrives_and_is_skipped_the_next_time(
     assert states["cams-eac4"].missing == "all"
 
 
-def test_fewer_days_than_are_there_need_nothing(server: Rehearsal, tmp_path: Path) -> None:
+def test_fewer_days_than_are_there_need_nothing(server: MockProviders, tmp_path: Path) -> None:
     fetch(planned("era5-pressure-levels", tmp_path))
     assert not planned("era5-pressure-levels", tmp_path, last=FIRST).missing
 
 
-def test_a_file_that_lost_bytes_is_missing_again(server: Rehearsal, tmp_path: Path) -> None:
+def test_a_file_that_lost_bytes_is_missing_again(server: MockProviders, tmp_path: Path) -> None:
     (receipt,) = fetch(planned("eea-stations", tmp_path))
     receipt.path.write_bytes(receipt.path.read_bytes()[:-1])
     assert read_receipt(receipt.path) is None
@@ -134,7 +134,9 @@ def test_a_file_that_lost_bytes_is_missing_again(server: Rehearsal, tmp_path: Pa
     assert read_receipt(receipt.path) is None
 
 
-def test_zenodo_is_asked_once_for_its_hashes_and_they_are_verified(server: Rehearsal, tmp_path: Path) -> None:
+def test_zenodo_is_asked_once_for_its_hashes_and_they_are_verified(
+    server: MockProviders, tmp_path: Path
+) -> None:
     plan = planned("ghap-pm25-d1k", tmp_path)
     assert all(file.hash.startswith("md5:") and file.size for file in plan.missing)
     assert plan.known_bytes == sum(file.size for file in plan.missing)
@@ -148,7 +150,7 @@ def test_zenodo_is_asked_once_for_its_hashes_and_they_are_verified(server: Rehea
     assert sum("/api/records/" in path for _, path, _ in server.log) == 1
 
 
-def test_a_month_that_zenodo_does_not_have_is_named(server: Rehearsal, tmp_path: Path) -> None:
+def test_a_month_that_zenodo_does_not_have_is_named(server: MockProviders, tmp_path: Path) -> None:
     with pytest.raises(NotThereError, match="no file GHAP_PM2.5_D1K_202203_V1.zip"):
         planned("ghap-pm25-d1k", tmp_path, last=np.datetime64("2022-03-01"))
     (source,) = choose_sources(MANIFEST, "ghap-pm25-d1k")
@@ -157,7 +159,7 @@ def test_a_month_that_zenodo_does_not_have_is_named(server: Rehearsal, tmp_path:
         make_plan(source, later, later, domain=mini.DOMAIN, root=tmp_path)
 
 
-def test_a_stopped_wait_finds_its_request_again(server: Rehearsal, tmp_path: Path) -> None:
+def test_a_stopped_wait_finds_its_request_again(server: MockProviders, tmp_path: Path) -> None:
     store = DataStore("cds", patience=0.01)
     request = planned("era5-pressure-levels", tmp_path).missing[0].request
     ticket = tmp_path / "ticket.json"
@@ -170,7 +172,7 @@ def test_a_stopped_wait_finds_its_request_again(server: Rehearsal, tmp_path: Pat
     assert sum(path.endswith("/execution") for _, path, _ in server.log) == submitted + 1
 
 
-def test_a_result_that_expired_is_asked_for_anew(server: Rehearsal, tmp_path: Path) -> None:
+def test_a_result_that_expired_is_asked_for_anew(server: MockProviders, tmp_path: Path) -> None:
     server.faults["/assets/"] = [status(404)]
     (receipt,) = fetch(planned("era5-pressure-levels", tmp_path, last=FIRST))
     assert receipt.path.is_file()
@@ -179,7 +181,7 @@ def test_a_result_that_expired_is_asked_for_anew(server: Rehearsal, tmp_path: Pa
 def test_a_request_that_costs_too_much_is_halved(kept: Path, tmp_path: Path) -> None:
     first, last = np.datetime64("2022-02-01"), np.datetime64("2022-02-04")
     # levels: 5 variables x 5 levels x 4 times = 100 fields a day; 4 days are 400
-    with Rehearsal(mini.DOMAIN, str(first), str(last), queue=0, limit=250, keep=kept):
+    with MockProviders(mini.DOMAIN, str(first), str(last), queue=0, limit=250, keep=kept):
         (source,) = choose_sources(MANIFEST, "era5-pressure-levels")
         plan = make_plan(source, first, last, domain=mini.DOMAIN, root=tmp_path)
         assert [str(cost) for cost in plan.costs.values()] == ["cost 400 of 250 allowed"]
@@ -190,7 +192,7 @@ def test_a_request_that_costs_too_much_is_halved(kept: Path, tmp_path: Path) -> 
         ]
         assert not make_plan(source, first, last, domain=mini.DOMAIN, root=tmp_path).missing
     with (
-        Rehearsal(mini.DOMAIN, str(first), str(last), queue=0, limit=50, keep=kept),
+        MockProviders(mini.DOMAIN, str(first), str(last), queue=0, limit=50, keep=kept),
         pytest.raises(RequestRefusedError, match="even one day is too much"),
     ):
         fetch(make_plan(source, first, last, domain=mini.DOMAIN, root=tmp_path / "b"))
@@ -206,7 +208,7 @@ def test_a_request_that_costs_too_much_is_halved(kept: Path, tmp_path: Path) -> 
     ],
 )
 def test_refusals_of_the_store_say_what_to_do(
-    server: Rehearsal, tmp_path: Path, code: int, detail: str, error: type[Exception], match: str
+    server: MockProviders, tmp_path: Path, code: int, detail: str, error: type[Exception], match: str
 ) -> None:
     server.faults["/costing"] = [status(code, title="refused", detail=detail)]
     with pytest.raises(error, match=match):
@@ -230,7 +232,7 @@ def test_credentials_that_are_missing_or_old_are_explained(
 
 
 def test_an_expired_key_stops_before_anything_is_queued(
-    server: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MockProviders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ECMWF_DATASTORES_KEY", "yesterday")
     with pytest.raises(MissingCredentialsError, match="does not accept the key .401."):
@@ -239,9 +241,9 @@ def test_an_expired_key_stops_before_anything_is_queued(
     assert TOKEN not in str(tmp_path)
 
 
-def test_stations_are_asked_by_country_in_plain_text(server: Rehearsal, tmp_path: Path) -> None:
+def test_stations_are_asked_by_country_in_plain_text(server: MockProviders, tmp_path: Path) -> None:
     plan = planned("eea-measurements", tmp_path, countries=["XX"])
-    assert plan.missing[0].path.name == "XX-SPO.REHEARSAL_0.parquet"
+    assert plan.missing[0].path.name == "XX-SPO.MOCK_0.parquet"
     asked = [path for method, path, _ in server.log if method == "POST"]
     assert len(asked) == 2, "hours and reported days"
     names = [file.path.name for file in plan.missing]
@@ -254,7 +256,7 @@ def test_stations_are_asked_by_country_in_plain_text(server: Rehearsal, tmp_path
 
 
 def test_only_countries_with_stations_in_the_domain_are_asked_for(
-    server: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MockProviders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = [{"countryCode": code} for code in ("AA", "XX", "ZZ")]
     several = lambda handler, due: handler.reply(200, {}, json.dumps(served).encode()) or True  # noqa: E731
@@ -264,7 +266,7 @@ def test_only_countries_with_stations_in_the_domain_are_asked_for(
     fetch(planned("eea-stations", tmp_path))
     server.log.clear()
     planned("eea-measurements", tmp_path)
-    # the rehearsal's stations have ids such as XX0000A
+    # the mock provider's stations have ids such as XX0000A
     assert sum(method == "POST" for method, _, _ in server.log) == 1 * 2
 
 
@@ -279,7 +281,7 @@ def test_tiles_of_the_domain_are_named_by_their_south_west_corner() -> None:
 
 
 def test_a_period_without_days_and_a_full_disk_are_refused_before_anything_is_asked_for(
-    server: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MockProviders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(DownloadError, match="2022-01-31 to 2022-01-30 has no day"):
         planned("era5-pressure-levels", tmp_path, last=FIRST - 1)

@@ -16,12 +16,12 @@ from cranpm.data.download.copernicus import MissingCredentialsError
 from cranpm.data.download.download import DownloadError, asked_to_wait
 from cranpm.data.download.endpoints import polite_session
 from cranpm.data.download.fetch import choose_sources, fetch, make_plan
-from cranpm.data.download.http import ask
+from cranpm.data.download.http import request_with_retries
 from cranpm.data.download.openaq_files import local_days
 from cranpm.data.download.receipts import receipts
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.openaq import FIRST_ID
-from cranpm.data.mock_providers.server import Rehearsal
+from cranpm.data.mock_providers.server import MockProviders
 from cranpm.data.station_tables import write_observations
 from cranpm.data.store.dataset import Dataset
 
@@ -29,9 +29,11 @@ FIRST, LAST = np.datetime64("2022-03-17"), np.datetime64("2022-03-18")
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockProviders]:
     monkeypatch.setattr("cranpm.data.download.download.FIRST_WAIT", 0.01)
-    with Rehearsal(mini.DOMAIN, str(FIRST), str(LAST), zone="Asia/Kolkata", keep=tmp_path / "made") as made:
+    with MockProviders(
+        mini.DOMAIN, str(FIRST), str(LAST), zone="Asia/Kolkata", keep=tmp_path / "made"
+    ) as made:
         yield made
 
 
@@ -44,7 +46,7 @@ def status(code: int, headers: dict[str, str] | None = None, body: Any = None) -
     return lambda handler, due: handler.reply(code, headers or {}, json.dumps(body).encode()) or True
 
 
-def test_a_region_far_from_greenwich_gets_whole_utc_days(server: Rehearsal, tmp_path: Path) -> None:
+def test_a_region_far_from_greenwich_gets_whole_utc_days(server: MockProviders, tmp_path: Path) -> None:
     plan = planned(tmp_path)
     # 17 and 18 March UTC run from 05:30 on the 17th to 05:30 on the 19th in India: three files a place
     assert len(plan.missing) == 3 * len(server.points)
@@ -64,7 +66,7 @@ def test_a_region_far_from_greenwich_gets_whole_utc_days(server: Rehearsal, tmp_
 
 
 def test_places_come_in_pages_and_low_cost_or_moving_ones_are_left_out(
-    server: Rehearsal, tmp_path: Path
+    server: MockProviders, tmp_path: Path
 ) -> None:
     server.most_places = 2  # three monitors, one low-cost sensor, one that moves: pages of 2, 2 and 1
     plan = planned(tmp_path)
@@ -78,33 +80,35 @@ def test_places_come_in_pages_and_low_cost_or_moving_ones_are_left_out(
     assert len(kept) == 5, "what OpenAQ says is kept whole"
 
 
-def test_a_server_that_repeats_its_page_does_not_keep_us_for_ever(server: Rehearsal, tmp_path: Path) -> None:
+def test_a_server_that_repeats_its_page_does_not_keep_us_for_ever(
+    server: MockProviders, tmp_path: Path
+) -> None:
     same = {"meta": {"limit": 1}, "results": [{"id": 7, "timezone": "Etc/UTC"}]}
     server.faults["/v3/locations"] = [status(200, body=same)] * 5
     assert {file.part for file in planned(tmp_path).missing} == {"7"}
     assert len(server.faults["/v3/locations"]) == 3
 
 
-def test_the_limit_of_requests_is_waited_for(server: Rehearsal, tmp_path: Path) -> None:
+def test_the_limit_of_requests_is_waited_for(server: MockProviders, tmp_path: Path) -> None:
     server.faults["/v3/locations"] = [
         status(429, {"Retry-After": "7"}),
         status(429, {"x-ratelimit-reset": "41"}),
     ]
     waited: list[float] = []
     address = "https://api.openaq.org/v3/locations?limit=1"
-    answer = ask(
-        polite_session(), "GET", address, sleep=waited.append, headers={"X-API-Key": "rehearsal-token"}
+    answer = request_with_retries(
+        polite_session(), "GET", address, sleep=waited.append, headers={"X-API-Key": "mock-token"}
     )
     assert answer.status_code == 200
     assert waited == [7.0, 41.0]
     server.faults["/v3/locations"] = [status(429, {"Retry-After": "9999"})] * 6
     waited.clear()
     with pytest.raises(DownloadError, match=r"api.openaq.org does not answer .status 429."):
-        ask(polite_session(), "GET", address, sleep=waited.append)
+        request_with_retries(polite_session(), "GET", address, sleep=waited.append)
     assert waited == [300.0] * 5, "never longer than five minutes at a time, and not after the last try"
 
 
-def test_a_busy_archive_is_waited_for_too(server: Rehearsal, tmp_path: Path) -> None:
+def test_a_busy_archive_is_waited_for_too(server: MockProviders, tmp_path: Path) -> None:
     server.faults["records/csv.gz"] = [status(429, {"Retry-After": "0"}), status(503)]
     assert len(fetch(planned(tmp_path, last=FIRST))) == 6
 
@@ -123,21 +127,21 @@ def test_the_end_of_a_limit_may_be_said_in_two_ways() -> None:
     [(None, "needs a free key: register at https://explore.openaq.org"), ("old", "does not accept the key")],
 )
 def test_a_key_that_is_missing_or_unknown_is_explained(
-    server: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | None, match: str
+    server: MockProviders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | None, match: str
 ) -> None:
     monkeypatch.delenv("OPENAQ_API_KEY") if key is None else monkeypatch.setenv("OPENAQ_API_KEY", key)
     with pytest.raises(MissingCredentialsError, match=match):
         planned(tmp_path)
 
 
-def test_an_answer_that_is_not_as_documented_is_refused(server: Rehearsal, tmp_path: Path) -> None:
+def test_an_answer_that_is_not_as_documented_is_refused(server: MockProviders, tmp_path: Path) -> None:
     server.faults["/v3/locations"] = [status(200, body={"detail": "moved"})]
     with pytest.raises(DownloadError, match="expected places with ids in pages, got .*moved"):
         planned(tmp_path)
 
 
 def test_a_day_without_a_file_is_remembered_unless_it_may_still_come(
-    server: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MockProviders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.faults["records/csv.gz"] = [status(404)]
     first, *_ = fetch(planned(tmp_path, last=FIRST))

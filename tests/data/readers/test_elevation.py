@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cranpm.data.build_day import Recipe
+from cranpm.data.build_day import DatasetRecipe
 from cranpm.data.download.providers import plain_files
 from cranpm.data.download.receipts import write_receipt
 from cranpm.data.errors import NotThisProductError, OutsideDomainError
@@ -164,7 +164,7 @@ def test_land_without_elevation_is_said_and_much_of_it_refused(
 
 
 def test_terrain_that_was_half_fetched_is_missing_and_not_sea(tmp_path: Path) -> None:
-    recipe = Recipe(raw=tmp_path, domain=mini.DOMAIN, elevation=GLO90)
+    recipe = DatasetRecipe(raw=tmp_path, domain=mini.DOMAIN, elevation=GLO90)
     source = load_manifest().source(GLO90)
     files = list(plain_files(source, mini.DOMAIN, tmp_path))
     for file in files[:-1]:

@@ -78,7 +78,7 @@ def test_a_run_happens_in_another_process_and_can_be_looked_into(service, folder
     field = run.field(1)
     assert field.shape == (1392, 688) and np.isfinite(field).any()
     assert not np.array_equal(field, run.field(2), equal_nan=True)
-    look = run.look(1, 47.0, 8.0)
+    look = run.attention(1, 47.0, 8.0)
     assert np.allclose(look["attention"].sum((-2, -1)), 1, atol=1e-5)
     labelled = run.dataset()
     assert labelled.attrs["checkpoint"] == "drawn" and labelled.attrs["simulated"] == 1

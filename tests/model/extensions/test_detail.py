@@ -38,6 +38,6 @@ def test_detail_and_mean_are_the_whole():
 
 
 def test_it_is_one_of_the_fields_with_factors():
-    assert tiny().head_amounts == replace(tiny(), regional_mean=False).head_amounts + 1
+    assert tiny().head_predictors == replace(tiny(), regional_mean=False).head_predictors + 1
     with pytest.raises(ValueError, match="regional_mean needs growth"):
-        replace(tiny(), growth=False, transport=False, coarse_forecast=False, coarse_amounts=False)
+        replace(tiny(), growth=False, transport=False, coarse_forecast=False, coarse_predictors=False)

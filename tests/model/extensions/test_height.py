@@ -62,4 +62,4 @@ def test_alpha_is_learned(build, coarse, tiles):
 
 def test_it_needs_a_coarse_branch():
     with pytest.raises(ValueError, match="height_damping needs a coarse branch"):
-        replace(tiny(), fusion="none", transport=False, coarse_forecast=False, coarse_amounts=False)
+        replace(tiny(), fusion="none", transport=False, coarse_forecast=False, coarse_predictors=False)

@@ -153,7 +153,7 @@ def test_transport_needs_a_growing_head():
     with pytest.raises(ValueError, match="growth"):
         replace(tiny(), growth=False)
     with pytest.raises(ValueError, match="transport"):
-        replace(tiny(), fusion="none", coarse_forecast=False, coarse_amounts=False)
+        replace(tiny(), fusion="none", coarse_forecast=False, coarse_predictors=False)
 
 
 def test_the_paper_has_none():

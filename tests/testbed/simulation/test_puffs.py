@@ -1,4 +1,4 @@
-"""Smoke in the simulator: it goes downwind, thins out, and does not touch the world it was put into."""
+"""Puffs in the simulator: they go downwind, thin out, and do not touch the world they were put into."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def folder(geography_alps: Geography, tmp_path_factory):
     return folder
 
 
-def test_every_second_day_gets_smoke(folder):
+def test_every_second_day_gets_puffs(folder):
     held = [puff_path(folder, START + k).exists() for k in range(4)]
     assert sum(held) == 2 and held[0] != held[1]
 
@@ -39,7 +39,7 @@ def test_the_response_thins_out_and_stays_positive(folder, geography_alps):
     assert response[0].max() > 5 and response.min() > -1
 
 
-def test_twice_the_smoke_has_twice_the_response(geography_alps, tmp_path, monkeypatch):
+def test_twice_the_puff_has_twice_the_response(geography_alps, tmp_path, monkeypatch):
     """`training.puffs` shows the same day at another strength in each epoch."""
     responses = []
     for factor in (1, 2):
@@ -52,7 +52,7 @@ def test_twice_the_smoke_has_twice_the_response(geography_alps, tmp_path, monkey
     assert twice == pytest.approx(2 * once, abs=0.1)
 
 
-def test_smoke_across_a_seam_between_spin_ups_is_not_asked_for(geography_alps, tmp_path):
+def test_puffs_across_a_seam_between_spin_ups_is_not_asked_for(geography_alps, tmp_path):
     end = day_number("2018-02-01") // BLOCK_DAYS * BLOCK_DAYS + BLOCK_DAYS
     simulate_puffs(geography_alps, tmp_path, [(str(EPOCH + end - 2), 3)], seed=SEED)
     assert not list((tmp_path / puffs.FOLDER).iterdir())

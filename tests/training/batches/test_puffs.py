@@ -1,4 +1,4 @@
-"""Smoke in training: inputs and targets change by what the simulator says, and by nothing else."""
+"""Puffs in training: inputs and targets change by what the simulator says, and by nothing else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def world(make_world):
 
 @pytest.fixture(scope="module")
 def batches(world):
-    """The same draws with and without smoke, all of it at full strength."""
+    """The same draws with and without puffs, all of it at full strength."""
     statistics = source_statistics(world, world.days)
     sampler = TileSampler(
         world.days[1:9], world.land, world.domain.fine,
@@ -44,13 +44,13 @@ def batches(world):
     plain = make_batch(world, groups, statistics, SIZE, change)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(puffs, "STRENGTHS", (1.0, 1.0))
-        smoky = make_batch(world, groups, statistics, SIZE, change, puffs=Puffs(world, 1.0, seed=5))
-    return plain, smoky, statistics
+        puffed = make_batch(world, groups, statistics, SIZE, change, puffs=Puffs(world, 1.0, seed=5))
+    return plain, puffed, statistics
 
 
-def test_inputs_of_day_t_hold_the_smoke_and_day_before_does_not(batches):
-    plain, smoky, statistics = batches
-    added = smoky.global_inputs.fields - plain.global_inputs.fields
+def test_inputs_of_day_t_hold_the_puffs_and_day_before_does_not(batches):
+    plain, puffed, statistics = batches
+    added = puffed.global_inputs.fields - plain.global_inputs.fields
     pm2p5 = channel_index("pm2p5@t", COARSE_CHANNELS)
     assert added[:, pm2p5, 10, 10].numpy() == pytest.approx(10 / statistics.std["pm2p5"], rel=1e-4)
     others = [i for i in range(70) if COARSE_CHANNELS[i].name not in ("pm2p5@t", "pm10@t", "co@t")]
@@ -58,16 +58,16 @@ def test_inputs_of_day_t_hold_the_smoke_and_day_before_does_not(batches):
     pm10 = added[:, channel_index("pm10@t", COARSE_CHANNELS), 10, 10].numpy() * statistics.std["pm10"]
     expected = {0.0, 10 * COMPANIONS["pm10"]}
     assert {min(expected, key=lambda e: abs(e - value)) for value in pm10} == expected  # half of the days
-    assert torch.equal(plain.local_inputs.fields[:, 4], smoky.local_inputs.fields[:, 4])
+    assert torch.equal(plain.local_inputs.fields[:, 4], puffed.local_inputs.fields[:, 4])
 
 
-def test_targets_hold_what_the_smoke_became(batches):
-    plain, smoky, _ = batches
+def test_targets_hold_what_the_puffs_became(batches):
+    plain, puffed, _ = batches
     checked = 0
     draws = [tile for group in plain.groups for tile in group.tiles]
     for k, tile in enumerate(draws):
         for field, later in (("today", 0), ("target", tile.lead)):
-            more = (getattr(smoky, field)[k] - getattr(plain, field)[k]).numpy()
+            more = (getattr(puffed, field)[k] - getattr(plain, field)[k]).numpy()
             # node (10, 10 + later) lies at fine cells 249.5, 24.5 + 25 * ...: between two cells, 1 - 0.5/25 of it
             row, col = 250 - tile.row, 25 * (10 + later) - tile.col
             if 0 < row < SIZE and 0 < col < SIZE:
@@ -78,9 +78,9 @@ def test_targets_hold_what_the_smoke_became(batches):
     assert checked > 3
 
 
-def test_the_coarse_change_is_the_smokes_too(batches):
-    plain, smoky, _ = batches
-    change = (smoky.coarse_change - plain.coarse_change) * PM_SCALE
+def test_the_coarse_change_is_that_of_the_puffs_too(batches):
+    plain, puffed, _ = batches
+    change = (puffed.coarse_change - plain.coarse_change) * PM_SCALE
     for lead in LEADS:
         assert change[:, lead - 1, 10, 10].numpy() == pytest.approx(-10, abs=1e-3)
         assert change[:, lead - 1, 10, 10 + lead].numpy() == pytest.approx(10, abs=1e-3)
@@ -114,7 +114,7 @@ def test_a_source_that_cannot_tell_trains_without(make_world):
     assert Puffs.of(replace(tiny(), puff_share=0.5), make_world()) is None
 
 
-def test_a_recipe_without_smoke_has_none(world):
+def test_a_recipe_without_puffs_has_none(world):
     assert Puffs.of(replace(tiny(), puff_share=0.0), world) is None
     with pytest.raises(ValueError, match="puff_share"):
         replace(tiny(), puff_share=1.5)

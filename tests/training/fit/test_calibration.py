@@ -83,7 +83,7 @@ def test_an_absolute_head_is_refused_before_training():
         growth=False,
         transport=False,
         coarse_forecast=False,
-        coarse_amounts=False,
+        coarse_predictors=False,
         regional_mean=False,
     )
     with pytest.raises(ValueError, match="only a head that gives a change can be calibrated"):
@@ -129,7 +129,7 @@ def test_least_squares_under_a_condition():
 
 
 @pytest.mark.parametrize(
-    "lacks", [("coarse_amounts", "regional_mean"), ("regional_mean",)], ids=["both", "the mean"]
+    "lacks", [("coarse_predictors", "regional_mean"), ("regional_mean",)], ids=["both", "the mean"]
 )
 def test_a_start_without_some_factors_says_the_same_at_first(
     lacks, quick, recipe_of_two, world, statistics, tmp_path
@@ -150,8 +150,8 @@ def test_a_start_without_some_factors_says_the_same_at_first(
 
 def test_a_start_whose_factors_come_in_another_order_is_refused(quick, statistics, tmp_path):
     older = CranPM(
-        replace(quick.model, coarse_amounts=False)
+        replace(quick.model, coarse_predictors=False)
     )  # its regional mean is where ours has the coarse ones
     save_checkpoint(tmp_path / "older", older, statistics)
-    with pytest.raises(ValueError, match="coarse_amounts False there, True here"):
+    with pytest.raises(ValueError, match="coarse_predictors False there, True here"):
         _copy_weights(load_checkpoint(tmp_path / "older"), CranPM(quick.model))

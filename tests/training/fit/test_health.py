@@ -70,7 +70,7 @@ def test_infinite_data_are_left_out_by_name(make_world, statistics, quick, tmp_p
     world = make_world()
     world.broken = {np.datetime64("2017-01-04"): value}
     with pytest.warns(UserWarning, match="PM2.5 of 2017-01-04 holds 256 infinite value"):
-        fit(world, statistics, replace(quick, most_skipped=8), tmp_path)  # (128 / 8)^2 cells
+        fit(world, statistics, replace(quick, max_skipped_steps=8), tmp_path)  # (128 / 8)^2 cells
 
 
 def test_too_many_in_a_row_end_the_run_and_name_the_sample(make_world, statistics, quick, tmp_path):
@@ -79,7 +79,7 @@ def test_too_many_in_a_row_end_the_run_and_name_the_sample(make_world, statistic
     states = TrainStates(tmp_path / "train_state", {})
     message = r"3 steps in a row .*at most 2.*init day 2017-01-\d\d lead \d tile at row \d+"
     with pytest.warns(UserWarning, match="left out"), pytest.raises(NonFiniteError, match=message):
-        fit(world, statistics, replace(quick, most_skipped=2), tmp_path, states=states, save_every=1)
+        fit(world, statistics, replace(quick, max_skipped_steps=2), tmp_path, states=states, save_every=1)
 
 
 def test_days_without_a_single_usable_sample_are_an_error(make_world, statistics, quick, tmp_path):

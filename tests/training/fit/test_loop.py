@@ -56,9 +56,9 @@ def test_every_parameter_is_optimised_once_and_priors_do_not_decay(recipe):
         if any(part in name for part in ("beta", "raw_alpha", "norm", "table", "bias")):
             assert decays[id(parameter)] == 0.0, name
         if name.endswith(("beta", "raw_alpha", "raw_reach")):
-            assert rates[id(parameter)] == recipe.learning_rate * recipe.prior_rate
+            assert rates[id(parameter)] == recipe.learning_rate * recipe.prior_lr_mult
         elif "global_branch" in name:
-            assert rates[id(parameter)] == recipe.learning_rate * recipe.global_rate
+            assert rates[id(parameter)] == recipe.learning_rate * recipe.global_lr_mult
         elif "local_branch" in name:
             assert rates[id(parameter)] == recipe.learning_rate
 
@@ -71,14 +71,14 @@ def test_biases_held_between_their_steps_learn_in_them(world, recipe, statistics
             seen.append(module.network.bridge.layers[0].beta.detach().clone())
 
     torch.manual_seed(0)
-    slow = replace(recipe, bias_every=4, steps=8, token_steps=9, average_decay=None)
+    slow = replace(recipe, bias_update_interval=4, steps=8, token_steps=9, average_decay=None)
     train(slow, world, statistics, tmp_path, workers=0, callbacks=[Watch()])
     moved = [not torch.equal(a, b) for a, b in itertools.pairwise([torch.ones(4), *seen])]
     assert moved == [False, False, False, True] * 2
 
 
 def test_the_rate_warms_up_and_falls_to_its_floor(recipe):
-    recipe = replace(recipe, steps=100, warmup_steps=10, learning_rate=1e-3, least_learning_rate=1e-5)
+    recipe = replace(recipe, steps=100, warmup_steps=10, learning_rate=1e-3, min_lr=1e-5)
     assert rate_factor(0, recipe) == pytest.approx(0.1)
     assert rate_factor(10, recipe) == pytest.approx(1.0)
     assert rate_factor(100, recipe) == pytest.approx(0.01)

@@ -22,7 +22,13 @@ def test_two_processes_equal_one_with_the_same_global_batch(make_world, statisti
     # and of stations differ between processes; decoder and biases are left out of some steps
     still = replace(quick.model, input_dropout=0.0, drop_path=0.0)
     recipe = replace(
-        quick, model=still, steps=4, token_steps=1, bias_every=2, station_weight=0.5, average_decay=None
+        quick,
+        model=still,
+        steps=4,
+        token_steps=1,
+        bias_update_interval=2,
+        station_weight=0.5,
+        average_decay=None,
     )
     world = make_world(land_east=False).with_stations()
     one, losses = learned(world, statistics, replace(recipe, days_per_step=2), tmp_path / "one")

@@ -15,7 +15,7 @@ from cranpm.training.batches.source import TrainingData
 from cranpm.training.fit import callbacks, pretrain
 from cranpm.training.fit.loop import train
 from cranpm.training.fit.pretrain import pretrain_global
-from cranpm.training.job import Machine, run_job
+from cranpm.training.job import TrainerOptions, run_job
 from cranpm.training.state.signals import StopRequest, TrainingStopped
 from cranpm.training.state.state import TrainStateError, TrainStates
 
@@ -127,19 +127,19 @@ def test_a_state_of_other_data_is_refused(straight, quick):
         states.refuse_other_run(states.newest())
 
 
-def first_lesson(world, statistics, recipe, folder, *, saved=None, stop=None, report=lambda line: None):
+def pretrain_stage(world, statistics, recipe, folder, *, saved=None, stop=None, report=lambda line: None):
     torch.manual_seed(0)
     states = states_of(folder, recipe)
     days = list(world.days[1:9])
     pretrain_global(
-        CranPM(recipe.model), world, statistics, days, epochs=3, days_per_step=2, bias_every=2, save_every=2,
+        CranPM(recipe.model), world, statistics, days, epochs=3, days_per_step=2, bias_update_interval=2, save_every=2,
         states=states, saved=saved, stop=stop, report=report,
     )  # fmt: skip
     return states.newest()
 
 
-def test_the_first_lesson_resumes_exactly_too(make_world, statistics, quick, tmp_path):
-    straight = first_lesson(make_world(), statistics, quick, tmp_path / "straight")
+def test_pretraining_resumes_exactly_too(make_world, statistics, quick, tmp_path):
+    straight = pretrain_stage(make_world(), statistics, quick, tmp_path / "straight")
     world, stop = make_world(), StopRequest()
     plain, passes = world.coarse, []
 
@@ -150,10 +150,10 @@ def test_the_first_lesson_resumes_exactly_too(make_world, statistics, quick, tmp
 
     world.coarse = coarse
     with pytest.raises(TrainingStopped, match="of the global branch. Go on with --resume"):
-        first_lesson(world, statistics, quick, tmp_path / "two", stop=stop, report=passes.append)
+        pretrain_stage(world, statistics, quick, tmp_path / "two", stop=stop, report=passes.append)
     saved = states_of(tmp_path / "two", quick).newest()
     assert saved.stage == "global" and 0 < saved.step < straight.step == 12 and saved.step % 4
-    resumed = first_lesson(make_world(), statistics, quick, tmp_path / "two", saved=saved)
+    resumed = pretrain_stage(make_world(), statistics, quick, tmp_path / "two", saved=saved)
     assert differences(straight.load(), resumed.load()) == []
 
 
@@ -194,7 +194,7 @@ def test_no_whole_state_is_an_error_and_not_a_new_beginning(tmp_path):
         states.newest()
 
 
-def test_the_time_of_the_first_lesson_and_of_earlier_starts_is_counted(
+def test_the_time_of_pretraining_and_of_earlier_starts_is_counted(
     make_world, statistics, quick, tmp_path, monkeypatch
 ):
     ticks = iter(range(0, 10**9, 600))
@@ -203,7 +203,7 @@ def test_the_time_of_the_first_lesson_and_of_earlier_starts_is_counted(
     data = TrainingData(
         source=make_world(), statistics=statistics, fingerprint={"days": 12}, about={"simulated": True}
     )
-    made = run_job(recipe, data, tmp_path / "run", machine=Machine(workers=0))
+    made = run_job(recipe, data, tmp_path / "run", options=TrainerOptions(workers=0))
     minutes = made.meta["training"]["minutes"]
     assert minutes >= 10
     states = states_of(tmp_path / "again", recipe)

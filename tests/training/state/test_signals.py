@@ -15,7 +15,7 @@ import torch
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.command import TrainCommand
 from cranpm.training.fit.module import Training
-from cranpm.training.job import Machine
+from cranpm.training.job import TrainerOptions
 from cranpm.training.state import signals
 from cranpm.training.state import state as state_module
 from cranpm.training.state.lock import RunLock
@@ -41,8 +41,8 @@ def start(folder, world, statistics, recipe, prepare=lambda: None, resume=False)
         with open(os.devnull, "w") as null:
             os.dup2(null.fileno(), 1)
         prepare()
-        machine = Machine(workers=0, save_every=3, validate_every=4)
-        os._exit(Command(out=folder, machine=machine, resume=resume).run((folder.parent / "said").write_text))
+        options = TrainerOptions(workers=0, save_every=3, validate_every=4)
+        os._exit(Command(out=folder, options=options, resume=resume).run((folder.parent / "said").write_text))
 
     process = FORK.Process(target=child)
     process.start()
@@ -125,7 +125,7 @@ def test_sigterm_inside_a_write_lets_it_end(tmp_path, make_world, statistics, qu
     assert newest(tmp_path).step == 3
 
 
-def test_sigterm_in_the_first_lesson_saves_it(tmp_path, make_world, statistics, quick):
+def test_sigterm_in_pretraining_saves_it(tmp_path, make_world, statistics, quick):
     process = start(tmp_path, make_world(), statistics, replace(quick, global_epochs=100_000))
     wait_for(tmp_path / "train_state", process)
     stopped(process, signal.SIGTERM)

@@ -12,7 +12,7 @@ import panel_material_ui as pmui
 import xarray as xr
 
 from cranpm.domain.grid import KM_PER_DEGREE
-from cranpm.plot.attention import look_field, look_map, look_mesh, outline_path, wind_arrows
+from cranpm.plot.attention import footprint_field, footprint_map, footprint_mesh, outline_path, wind_arrows
 
 from ..data.forecasts import Forecasts
 from ..data.outlines import OutlinesMissingError, outline
@@ -30,14 +30,14 @@ TOKEN_NODES = 8  # a coarse token is a patch of 8 x 8 nodes
 CAVEAT = "Attention is not source apportionment: it shows what the network read, not where the particles came from."
 
 
-class LookView:
+class AttentionView:
     """The tab's contents."""
 
     def __init__(self, state: State, store: Store, *, run: Callable[[], Any]) -> None:
         self._state, self._store, self._run = state, store, run
         self._document = pn.state.curdoc
         self._asked: tuple[Any, ...] = ()
-        self._look: dict[str, Any] | None = None
+        self._footprint: dict[str, Any] | None = None
         self.what = pmui.RadioButtonGroup(
             options=LAYERS,
             value="attention",
@@ -61,12 +61,12 @@ class LookView:
         )  # fmt: skip
 
     def update(self) -> None:
-        """Ask the run where the place of the state looked, unless that is what is shown."""
+        """Ask the run where the place of the state attended, unless that is what is shown."""
         state, run = self._state, self._run()
         if state.place is None:
             return
         if run is None or run.state != "done":
-            self._asked, self._look = (), None
+            self._asked, self._footprint = (), None
             self.figure.object = None
             self._say("Attention is there when the forecast is done.")
             return
@@ -77,64 +77,66 @@ class LookView:
         self._say("Reading the run's tensors …")
         lat, lon = state.place
 
-        def then(look: Any, error: BaseException | None) -> None:
-            in_page(self._document, lambda: self._answered(question, look, error))
+        def then(footprint: Any, error: BaseException | None) -> None:
+            in_page(self._document, lambda: self._answered(question, footprint, error))
 
-        Forecasts.look(run, int(state.lead_time), lat, lon, then)
+        Forecasts.attention(run, int(state.lead_time), lat, lon, then)
 
     def _answered(
-        self, question: tuple[Any, ...], look: dict[str, Any] | None, error: BaseException | None
+        self, question: tuple[Any, ...], footprint: dict[str, Any] | None, error: BaseException | None
     ) -> None:
         if question != self._asked:  # somebody has clicked elsewhere meanwhile
             return
-        if error is not None or look is None:
-            self._look = None
+        if error is not None or footprint is None:
+            self._footprint = None
             self.figure.object = None
             self._say(escape(without_paths(str(error))))
             return
-        self._look = look
-        layers, heads = look["attention"].shape[:2]
+        self._footprint = footprint
+        layers, heads = footprint["attention"].shape[:2]
         self.layer.options = {"mean": -1} | {str(i + 1): i for i in range(layers)}
         self.head.options = {"mean": -1} | {str(i + 1): i for i in range(heads)}
         self._draw()
 
     def _draw(self) -> None:
-        look = self._look
-        if look is None:
+        footprint = self._footprint
+        if footprint is None:
             return
         what = self.what.value
         self.layer.visible = self.head.visible = what != "elevation_bias"
         if what == "elevation_bias":
-            self._draw_elevation(look)
+            self._draw_elevation(footprint)
             return
         layer, head = int(self.layer.value), int(self.head.value)
-        drawn = look_mesh(look, what, layer, head)
-        place = float(look["token_latitude"]), float(look["token_longitude"])
+        drawn = footprint_mesh(footprint, what, layer, head)
+        place = float(footprint["token_latitude"]), float(footprint["token_longitude"])
         extent = self._store.dataset(self._state.dataset).domain.fine.extent
-        self.figure.object = look_map(
+        self.figure.object = footprint_map(
             drawn,
             place=place,
             outlines=self._outlines(0),
-            arrows=self._wind(look),
-            path=look.get("path"),
+            arrows=self._wind(footprint),
+            path=footprint.get("path"),
             extent=extent,
             width=WIDTH,
         )
         self._say(
-            _sentence(look, look_field(look, what, layer, head) if what == "attention" else None)
+            _sentence(
+                footprint, footprint_field(footprint, what, layer, head) if what == "attention" else None
+            )
             + self._provenance()
         )
 
-    def _draw_elevation(self, look: dict[str, Any]) -> None:
-        if look.get("elevation_bias") is None:
+    def _draw_elevation(self, footprint: dict[str, Any]) -> None:
+        if footprint.get("elevation_bias") is None:
             self.figure.object = None
             self._say("This network has no elevation bias.")
             return
-        place = float(look["token_latitude"]), float(look["token_longitude"])
-        self.figure.object = look_map(
-            look_mesh(look, "elevation_bias"), place=place, outlines=self._outlines(1), width=WIDTH
+        place = float(footprint["token_latitude"]), float(footprint["token_longitude"])
+        self.figure.object = footprint_map(
+            footprint_mesh(footprint, "elevation_bias"), place=place, outlines=self._outlines(1), width=WIDTH
         )
-        alpha = look.get("alpha")
+        alpha = footprint.get("alpha")
         strength = f" Learned strength α = {alpha:.2f}." if alpha is not None else ""
         self._say(
             "What higher ground costs inside this tile: 0 for keys no higher than the place, negative above it."
@@ -142,11 +144,11 @@ class LookView:
             + self._provenance()
         )
 
-    def _wind(self, look: dict[str, Any]) -> Any:
+    def _wind(self, footprint: dict[str, Any]) -> Any:
         """Wind of the init day at the coarse tokens, mean over each token's nodes."""
         dataset = self._store.dataset(self._state.dataset)
         u10, v10 = dataset.era5(np.datetime64(self._state.init_time, "D"))[:2]
-        rows, cols = len(look["latitude"]), len(look["longitude"])
+        rows, cols = len(footprint["latitude"]), len(footprint["longitude"])
         step = 1 if rows * cols < 200 else 2  # all 735 arrows of Europe would hide the footprint
         parts = []
         for component in (u10, v10):
@@ -157,7 +159,7 @@ class LookView:
             labelled = xr.DataArray(
                 means,
                 dims=("latitude", "longitude"),
-                coords={"latitude": look["latitude"], "longitude": look["longitude"]},
+                coords={"latitude": footprint["latitude"], "longitude": footprint["longitude"]},
             )
             parts.append(labelled.coarsen(latitude=step, longitude=step, boundary="trim").mean())
         # the longest arrow nearly reaches the next one's tail; a token is two degrees wide
@@ -181,12 +183,12 @@ class LookView:
 
     def _say(self, html: str) -> None:
         self.text.object = (
-            f"<div class='cranpm-look' style='font-size:12px;line-height:1.5;{SOFT}'>{html}</div>"
+            f"<div class='cranpm-attention' style='font-size:12px;line-height:1.5;{SOFT}'>{html}</div>"
         )
 
 
-def _sentence(look: dict[str, Any], attention: xr.DataArray | None) -> str:
-    u, v = (float(part) for part in look["wind"])
+def _sentence(footprint: dict[str, Any], attention: xr.DataArray | None) -> str:
+    u, v = (float(part) for part in footprint["wind"])
     speed = float(np.hypot(u, v))
     where_from = COMPASS[round(float(np.degrees(np.arctan2(-u, -v))) / 45) % 8]
     wind = "The air is calm here." if speed < 0.1 else f"Wind here: {speed:.1f} m/s from the {where_from}."
@@ -197,7 +199,7 @@ def _sentence(look: dict[str, Any], attention: xr.DataArray | None) -> str:
     ordered = np.sort(attention.to_numpy().ravel())[::-1]
     half = int(np.searchsorted(np.cumsum(ordered), 0.5 * ordered.sum())) + 1
     patches = f"Half of the attention lies on {half} of {ordered.size} coarse patches (2° each)."
-    return f"{wind} {patches}{_way(look.get('path'))}"
+    return f"{wind} {patches}{_way(footprint.get('path'))}"
 
 
 def _way(path: np.ndarray | None) -> str:
