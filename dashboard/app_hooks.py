@@ -10,9 +10,8 @@ import os
 import bokeh.server.server
 from bokeh.server.urls import toplevel_patterns
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
-
-from . import pages  # noqa: F401  imported here, so that the first visitor does not wait for it
-from .server.routes import ROUTES, set_security_headers
+from cranpm.dashboard import pages  # noqa: F401  imported here, so that the first visitor does not wait for it
+from cranpm.dashboard.server.routes import ROUTES, set_security_headers
 
 log = logging.getLogger("cranpm.dashboard")
 
@@ -42,6 +41,6 @@ if not hasattr(bokeh.server.server.bind_sockets, "loopback_by_default"):
 
 def on_server_loaded(server_context):  # type: ignore[no-untyped-def]
     """Import and read ahead what the first page needs, so that it opens at once."""
-    from .server.warm import warm_up
+    from cranpm.dashboard.server.warm import warm_up
 
     warm_up()

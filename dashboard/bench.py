@@ -1,6 +1,6 @@
 """Wheel tick to new picture in a real browser: this page against a plain ``hv.Image`` with ``rasterize``.
 
-``python -m dashboard.bench`` serves both over the same field in the same run, turns the wheel over the map, and
+``python -m cranpm.dashboard.bench`` serves both over the same field in the same run, turns the wheel over the map, and
 reads the pixels of the screen until they change and until they rest. It prints a table and writes JSON.
 """
 

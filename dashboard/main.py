@@ -1,3 +1,3 @@
-from .pages import build
+from cranpm.dashboard.pages import build
 
 build().servable(title="CRAN-PM Explorer")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cranpm import paths
 from cranpm.data.errors import DataFileError
 
 Text = Annotated[str, Field(min_length=1)]
@@ -226,8 +227,9 @@ class Manifest(_Entry):
 
 
 def manifest_path() -> Path:
-    """The manifest of this checkout, or of the folder one works in."""
-    candidates = (Path.cwd() / "data_manifest.yaml", Path(__file__).parents[2] / "data_manifest.yaml")
+    """The manifest of the folder one works in, of this checkout, or the one that is installed with the package."""
+    folders = (Path.cwd(), Path(__file__).parents[2], paths.assets_dir())
+    candidates = [folder / "data_manifest.yaml" for folder in folders]
     return next((path for path in candidates if path.is_file()), candidates[-1])
 
 
@@ -242,7 +244,7 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
     path = manifest_path() if path is None else Path(path)
     if not path.is_file():
         raise ManifestError(
-            f"Expected the manifest at {path}, found nothing. It lies at the top of the repository."
+            f"Expected the manifest at {path}, found nothing. It is installed with the package: install it again."
         )
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))

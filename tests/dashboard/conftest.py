@@ -27,6 +27,6 @@ def machine(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def store(machine: Path):
-    from dashboard.data.store import Store
+    from cranpm.dashboard.data.store import Store
 
     return Store()

@@ -11,13 +11,13 @@ import holoviews as hv
 import numpy as np
 import panel as pn
 import pytest
+from cranpm.dashboard import pages
+from cranpm.dashboard.app import Explorer
+from cranpm.dashboard.data.forecasts import Forecasts, tiles_in_view
+from cranpm.dashboard.data.store import Store
+from cranpm.dashboard.state import State
 
 from cranpm.domain import get_domain, plan_tiles
-from dashboard import pages
-from dashboard.app import Explorer
-from dashboard.data.forecasts import Forecasts, tiles_in_view
-from dashboard.data.store import Store
-from dashboard.state import State
 
 SHAPE = get_domain("alps").fine.shape
 
@@ -65,7 +65,7 @@ class FakeRun:
         self.status.done_tiles, self.status.seconds_left = count, 3.0
         self.status.state = "running" if count < 9 else "done"
 
-    def poll(self, lead: int, lat: float, lon: float) -> dict[str, Any]:
+    def attention(self, lead: int, lat: float, lon: float) -> dict[str, Any]:
         rng = np.random.default_rng(0)
         attention = rng.random((2, 4, 7, 7))
         grid = get_domain("alps").coarse

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import panel as pn
 import pytest
-
-from dashboard.views.first_run import FirstRun, TestbedBuild
-from dashboard.views.problem import without_paths
+from cranpm.dashboard.views.first_run import FirstRun, TestbedBuild
+from cranpm.dashboard.views.problem import without_paths
 
 
 def child(code: str) -> TestbedBuild:

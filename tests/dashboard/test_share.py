@@ -9,10 +9,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from cranpm.dashboard.state import State
+from cranpm.dashboard.views.share import command_snippet, python_snippet
 from typer.testing import CliRunner
-
-from dashboard.state import State
-from dashboard.views.share import command_snippet, python_snippet
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ import datetime as dt
 from urllib.parse import parse_qs
 
 import pytest
+from cranpm.dashboard.state import LAYERS, State
 from hypothesis import given
 from hypothesis import strategies as st
-
-from dashboard.state import LAYERS, State
 
 
 def query_of(state: State) -> dict[str, list[bytes]]:

@@ -7,10 +7,10 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from cranpm.dashboard.data.fields import Field, FieldKey, FieldUnavailableError
+from cranpm.dashboard.data.store import Store
 
 from cranpm.domain import get_domain, plan_tiles
-from dashboard.data.fields import Field, FieldKey, FieldUnavailableError
-from dashboard.data.store import Store
 
 FIRST = dt.date(2022, 1, 10)
 

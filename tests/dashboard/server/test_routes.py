@@ -10,6 +10,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from cranpm.dashboard.data.fields import FieldKey
+from cranpm.dashboard.data.store import Store
+from cranpm.dashboard.server import routes
 from PIL import Image
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.httpserver import HTTPServer
@@ -18,9 +21,6 @@ from tornado.web import Application
 
 from cranpm.domain import get_domain
 from cranpm.plot.mercator import tile_of, to_mercator
-from dashboard.data.fields import FieldKey
-from dashboard.data.store import Store
-from dashboard.server import routes
 
 
 @pytest.fixture

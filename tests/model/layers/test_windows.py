@@ -10,7 +10,6 @@ from cranpm.model.inputs import GlobalContext
 from cranpm.model.layers.attention import attend, attention_weights
 from cranpm.model.layers.decoder import pixel_shuffle, pixel_unshuffle, transposed_channels
 from cranpm.model.layers.embed import (
-    pad_coordinate,
     sincos_at,
     sincos_position,
     token_centres,
@@ -19,6 +18,7 @@ from cranpm.model.layers.embed import (
 )
 from cranpm.model.layers.fusion import sample_context
 from cranpm.model.layers.swin import SwinBlock, window_partition, window_unite
+from cranpm.model.padding import pad_coordinate
 
 
 def test_uniting_windows_undoes_partition():

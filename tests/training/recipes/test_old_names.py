@@ -38,7 +38,7 @@ def test_a_state_saved_under_old_names_goes_on(tmp_path):
     newest = present.newest()
     assert newest is not None and newest.step == 3
     present.refuse_other_run(newest)
-    with pytest.raises(state_module.TrainStateError, match="prior_lr_mult was 1"):
+    with pytest.raises(state_module.TrainStateError, match="prior_lr_mult was 5.0, is 2.0"):
         TrainStates(tmp_path, {"recipe": replace(recipe, prior_lr_mult=2.0).to_dict()}).refuse_other_run(
             newest
         )
