@@ -24,7 +24,7 @@ from cranpm.domain import EUROPE
 from cranpm.explain.places import choose_places, gaussian, wind_over
 from cranpm.explain.puff import AMOUNT, RADIUS, cosine_between, displacement, puff_responses
 from cranpm.explain.tiles import choose_days, neighbourhood
-from cranpm.forecast.day import load_day
+from cranpm.forecasting.day import load_day
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.simulation.chemistry import TracerState

@@ -17,8 +17,8 @@ from cranpm import paths
 from cranpm.allocator import keep_freed_memory
 from cranpm.domain import EUROPE, LEAD_DAYS, TilePlan, plan_tiles
 from cranpm.domain.grid import KM_PER_DEGREE
-from cranpm.forecast.day import load_day
-from cranpm.forecast.engine import run_forecast
+from cranpm.forecasting.day import load_day
+from cranpm.forecasting.engine import run_forecast
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.source import WorldSource, world_folder

@@ -108,7 +108,7 @@ def forecast(
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
 ) -> None:
     """Forecast PM2.5 maps and write them as CF-conventions Zarr or NetCDF."""
-    from cranpm.forecast.api import forecast_to_file
+    from cranpm.forecasting.api import forecast_to_file
 
     with plain_errors(), bar("Forecast", unit="tiles") as progress:
         summary = forecast_to_file(

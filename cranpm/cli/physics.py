@@ -44,7 +44,7 @@ def physics(
         from cranpm.explain.interventions import CATALOGUE, select
         from cranpm.explain.physics import PhysicsPlan, run_physics
         from cranpm.explain.report import markdown
-        from cranpm.forecast.engine import choose_device
+        from cranpm.forecasting.engine import choose_device
         from cranpm.model.checkpoint import load_checkpoint
 
         if out is not None and out.suffix != ".json":

@@ -47,7 +47,7 @@ def score(
         from cranpm.domain import Splits
         from cranpm.domain.resampling import subsample_evenly
         from cranpm.evaluation import assess as assessing
-        from cranpm.forecast.engine import choose_device
+        from cranpm.forecasting.engine import choose_device
         from cranpm.model.checkpoint import load_checkpoint
         from cranpm.verification.report import draw_scores, score_page
 

@@ -15,8 +15,8 @@ from cranpm.baselines.damped import fit_damped
 from cranpm.baselines.persistence import persistence
 from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS, REGIONS, Region
-from cranpm.forecast.day import load_day
-from cranpm.forecast.engine import run_forecast
+from cranpm.forecasting.day import load_day
+from cranpm.forecasting.engine import run_forecast
 from cranpm.verification.evaluate import Maps, Scorecard
 from cranpm.verification.stations import StationPairs, station_scores
 

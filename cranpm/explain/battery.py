@@ -18,8 +18,8 @@ from cranpm.domain import Statistics, Tile
 from cranpm.explain.direction import DirectionProbe, displacement_score
 from cranpm.explain.interventions import CATALOGUE, Intervention
 from cranpm.explain.tiles import block_days, encode, forecasts_if
-from cranpm.forecast.day import ForecastDay, load_day
-from cranpm.forecast.interventions import intervene
+from cranpm.forecasting.day import ForecastDay, load_day
+from cranpm.forecasting.interventions import intervene
 from cranpm.model import CranPM
 from cranpm.verification.bootstrap import Interval, block_bootstrap
 from cranpm.verification.sums import PairSums

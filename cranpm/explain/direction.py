@@ -11,7 +11,7 @@ import numpy as np
 from cranpm.data.samples import LOCAL_PATCH, bilinear, wind_at_tokens
 from cranpm.domain import COARSE_CHANNELS, Domain, Tile, channel_index, fine_to_coarse
 from cranpm.domain.grid import KM_PER_DEGREE
-from cranpm.forecast.day import ForecastDay
+from cranpm.forecasting.day import ForecastDay
 from cranpm.verification.sums import PairSums
 
 METRES_PER_NODE = 250.0 * KM_PER_DEGREE

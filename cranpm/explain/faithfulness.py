@@ -19,7 +19,7 @@ from cranpm.data.store.source import DaySource
 from cranpm.domain import Statistics, Tile
 from cranpm.explain.direction import token_means
 from cranpm.explain.tiles import forecast_tile
-from cranpm.forecast.day import ForecastDay, load_day
+from cranpm.forecasting.day import ForecastDay, load_day
 from cranpm.model import CranPM, GlobalContext, Trace
 from cranpm.model.layers.bias import squared_distance
 from cranpm.verification.bootstrap import bootstrap_by_day

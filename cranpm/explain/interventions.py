@@ -1,7 +1,7 @@
 """The interventions of the physics battery by name: what is done, in which form, in which steps.
 
 Flipping channels would hurt any network, physical or not; the claim that a prior acts rests on the form "priors", in
-which the input channels stay bit for bit (`cranpm.forecast.interventions` does the steps).
+which the input channels stay bit for bit (`cranpm.forecasting.interventions` does the steps).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cranpm.forecast.intervention_names import FORMS, HIDDEN_GROUPS, parse_steps
+from cranpm.forecasting.intervention_names import FORMS, HIDDEN_GROUPS, parse_steps
 
 SEED = 20260101
 """Of every intervention that draws something."""

@@ -7,7 +7,7 @@ import numpy as np
 from cranpm.data.samples import bilinear
 from cranpm.domain import Domain
 from cranpm.domain.grid import CELLS_PER_NODE, KM_PER_DEGREE
-from cranpm.forecast.day import ForecastDay
+from cranpm.forecasting.day import ForecastDay
 
 CALM, STRONG = 2.0, 7.0
 """Wind below and above which a place is not asked about [m s-1]: there is no downwind to speak of, or a day's way ends

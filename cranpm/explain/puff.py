@@ -18,7 +18,7 @@ from cranpm.domain import COARSE_CHANNELS, Statistics, channel_index
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.explain.places import choose_places, gaussian, wind_over
 from cranpm.explain.tiles import Steps, forecasts_if, neighbourhood
-from cranpm.forecast.day import ForecastDay, load_day
+from cranpm.forecasting.day import ForecastDay, load_day
 from cranpm.model import CranPM
 from cranpm.verification.bootstrap import bootstrap_by_day
 

@@ -12,8 +12,8 @@ import torch
 from cranpm.data.store.source import DaySource, init_times
 from cranpm.domain import Domain, Splits, Statistics, Tile, TilePlan
 from cranpm.domain.resampling import subsample_evenly
-from cranpm.forecast.day import ForecastDay
-from cranpm.forecast.interventions import intervene, switched
+from cranpm.forecasting.day import ForecastDay
+from cranpm.forecasting.interventions import intervene, switched
 from cranpm.model import CranPM, GlobalContext
 
 Steps = Iterable[tuple[str, float]]

@@ -68,7 +68,7 @@ def footprint_field(footprint: Mapping[str, Any], what: str, layer: int = -1, he
     Parameters
     ----------
     footprint : mapping
-        From `cranpm.forecast.attention.read_attention`.
+        From `cranpm.forecasting.attention.read_attention`.
     what : str
         "attention" or "wind_bias" over the coarse tokens; "elevation_bias" over the tile's tokens.
     layer, head : int

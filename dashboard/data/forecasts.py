@@ -25,7 +25,7 @@ _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="forecasts")
 @lru_cache(maxsize=1)
 def service() -> Any:
     """The forecast service shared by all pages of this process."""
-    from cranpm.forecast.service.jobs import get_service
+    from cranpm.forecasting.service.jobs import get_service
 
     return get_service()
 

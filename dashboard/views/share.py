@@ -42,7 +42,7 @@ def python_snippet(state: State) -> str:
 
 
 _IMPORT_DATA = "from cranpm.registry import find_dataset\nfrom cranpm.data.store.dataset import Dataset"
-_IMPORT_FORECAST = "from cranpm.forecast.api import forecast"
+_IMPORT_FORECAST = "from cranpm.forecasting.api import forecast"
 
 
 def command_snippet(state: State) -> str:

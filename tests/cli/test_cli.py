@@ -67,7 +67,7 @@ def test_several_leads_may_follow_one_option(monkeypatch):
         seen.update(request)
         return []
 
-    monkeypatch.setattr("cranpm.forecast.api.forecast_to_file", remember)
+    monkeypatch.setattr("cranpm.forecasting.api.forecast_to_file", remember)
     result = runner.invoke(
         app, ["forecast", "--init", "2022-01-05", "--lead", "1", "2", "3", "--out", "f.nc"]
     )

@@ -101,7 +101,7 @@ def statistics():
 
 @pytest.fixture(scope="session")
 def day(source, statistics):
-    from cranpm.forecast.day import load_day
+    from cranpm.forecasting.day import load_day
 
     return load_day(source, DAYS[3], statistics)
 

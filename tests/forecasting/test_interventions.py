@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from cranpm.domain import COARSE_CHANNELS, channel_index, plan_tiles
-from cranpm.forecast.intervention_names import UnknownInterventionError, parse_steps
-from cranpm.forecast.interventions import intervene, switched
+from cranpm.forecasting.intervention_names import UnknownInterventionError, parse_steps
+from cranpm.forecasting.interventions import intervene, switched
 from cranpm.model import tiny
 
 WIND_STEPS = [("wind_turn", 180), ("wind_scale", 0), ("wind_random", 3)]

@@ -8,8 +8,8 @@ from cranpm.data.samples import MissingInputError
 from cranpm.data.store.encoding import decode_pm2p5
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
-from cranpm.forecast.day import load_day
-from cranpm.forecast.engine import ForecastCancelledError, choose_device, run_forecast
+from cranpm.forecasting.day import load_day
+from cranpm.forecasting.engine import ForecastCancelledError, choose_device, run_forecast
 
 
 def test_an_untrained_network_forecasts_persistence_bit_for_bit(untrained, day, dataset):

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from cranpm.domain import plan_tiles
-from cranpm.forecast.attention import AttentionNotRecordedError, AttentionRecorder, read_attention
-from cranpm.forecast.engine import run_forecast
+from cranpm.forecasting.attention import AttentionNotRecordedError, AttentionRecorder, read_attention
+from cranpm.forecasting.engine import run_forecast
 from cranpm.model import Trace
 
 PLACE = (44.9, 12.3)

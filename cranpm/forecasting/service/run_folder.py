@@ -6,7 +6,7 @@ files that both sides map into memory, state is one small JSON file that is repl
     request.json      what was asked (dataset, checkpoint, init, leads, interventions)
     progress.json     state, tiles done, seconds left, device, message
     forecast_T1.npy   (H, W) float32 ug m-3, NaN where no tile has been or no support is
-    attention_*        recorded tensors of the bridge, see `cranpm.forecast.attention`
+    attention_*        recorded tensors of the bridge, see `cranpm.forecasting.attention`
     cancel            exists when somebody asked to stop
 """
 
@@ -39,7 +39,7 @@ class RunRequest:
     """What a run computes; equal requests have equal ids and share one folder.
 
     ``dataset_hash`` and ``checkpoint_hash`` identify content, the two paths say where it lies.
-    ``interventions`` are (name, value) pairs understood by `cranpm.forecast.intervention_names`.
+    ``interventions`` are (name, value) pairs understood by `cranpm.forecasting.intervention_names`.
     """
 
     dataset: str

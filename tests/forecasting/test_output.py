@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from cranpm.domain import Grid
-from cranpm.forecast.output import forecast_dataset, write_forecast
+from cranpm.forecasting.output import forecast_dataset, write_forecast
 
 GRID = Grid(name="g", rows=600, cols=520, step=0.01, north=50.0, west=5.0, registration="cell")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from cranpm.forecast.service.run_folder import RunFolder, RunRequest, RunStatus
+from cranpm.forecasting.service.run_folder import RunFolder, RunRequest, RunStatus
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -101,7 +101,7 @@ class Run:
         return self.status
 
     def attention(self, lead: int, lat: float, lon: float, timeout: float = 30.0) -> dict[str, Any]:
-        """Where a place attended: recorded attention of this run; see `cranpm.forecast.attention.read_attention`."""
+        """Where a place attended: recorded attention of this run; see `cranpm.forecasting.attention.read_attention`."""
         return self._service.attention(self, lead, lat, lon, timeout)
 
     def dataset(self) -> xr.Dataset:
@@ -113,7 +113,7 @@ class Run:
             If the run is not done.
         """
         from cranpm.data.store.dataset import Dataset
-        from cranpm.forecast.output import forecast_dataset
+        from cranpm.forecasting.output import forecast_dataset
 
         status = self.status
         if status.state != "done":

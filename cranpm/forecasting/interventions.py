@@ -27,8 +27,8 @@ from cranpm.domain.normalise import (
     normalise_latitude,
     normalise_longitude,
 )
-from cranpm.forecast.day import ForecastDay
-from cranpm.forecast.intervention_names import HIDDEN_GROUPS, SWITCHES, Step, parse_steps
+from cranpm.forecasting.day import ForecastDay
+from cranpm.forecasting.intervention_names import HIDDEN_GROUPS, SWITCHES, Step, parse_steps
 from cranpm.model import CranPM
 from cranpm.model.branches import ElevationBlock, GlobalBranch
 from cranpm.model.extensions.height import HeightDamping
@@ -55,7 +55,7 @@ def intervene(day: ForecastDay, steps: Steps, statistics: Statistics) -> Forecas
     day : ForecastDay
         Not changed.
     steps : iterable of (name, value)
-        See `cranpm.forecast.intervention_names`; done in order.
+        See `cranpm.forecasting.intervention_names`; done in order.
     statistics : Statistics
         Those the day was normalised with: winds are turned in m/s.
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from cranpm.data.store.dataset import DatasetWriter
-from cranpm.forecast.service.jobs import ForecastService
-from cranpm.forecast.service.run import RunFailedError
-from cranpm.forecast.service.run_folder import RunFolder, RunStatus, prune_runs
+from cranpm.forecasting.service.jobs import ForecastService
+from cranpm.forecasting.service.run import RunFailedError
+from cranpm.forecasting.service.run_folder import RunFolder, RunStatus, prune_runs
 from cranpm.model.checkpoint import save_checkpoint
 
 INIT = "2022-01-05"
@@ -110,7 +110,7 @@ def test_a_queued_run_waits_its_turn_and_can_be_cancelled(service, folder, check
 def test_a_run_whose_process_is_gone_shows_as_failed_at_once(tmp_path):
     folder = RunFolder(tmp_path)
     writes = (
-        "from pathlib import Path; from cranpm.forecast.service.run_folder import RunFolder, RunStatus;"
+        "from pathlib import Path; from cranpm.forecasting.service.run_folder import RunFolder, RunStatus;"
         f"RunFolder(Path({str(tmp_path)!r})).write_status(RunStatus(state='running', done_tiles=3))"
     )
     subprocess.run([sys.executable, "-c", writes], check=True)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from cranpm.domain import LEAD_DAYS, Tile, TilePlan, plan_tiles
-from cranpm.forecast.attention import GLOBAL_TENSORS, AttentionRecorder
-from cranpm.forecast.blend import ResidualMap
-from cranpm.forecast.day import ForecastDay
+from cranpm.forecasting.attention import GLOBAL_TENSORS, AttentionRecorder
+from cranpm.forecasting.blend import ResidualMap
+from cranpm.forecasting.day import ForecastDay
 from cranpm.model import CranPM, GlobalContext, ModelConfig, Trace
 
 DEFAULT_MEMORY = 2 << 30

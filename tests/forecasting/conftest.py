@@ -8,7 +8,7 @@ import torch
 
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import DAY_CHANNELS, Statistics, domain_from_corner
-from cranpm.forecast.day import load_day
+from cranpm.forecasting.day import load_day
 from cranpm.model import CranPM, tiny
 
 DOMAIN = domain_from_corner(

@@ -16,7 +16,7 @@ import torch
 
 from cranpm.data.samples import LOCAL_PATCH, bilinear, wind_at_tokens
 from cranpm.domain import Domain, Tile, TilePlan, plan_tiles
-from cranpm.forecast.day import ForecastDay
+from cranpm.forecasting.day import ForecastDay
 from cranpm.model import GlobalContext, ModelConfig, Trace, bridge_attention
 from cranpm.model.extensions.transport import path_hours
 from cranpm.model.layers.bias import (

@@ -14,11 +14,11 @@ from cranpm.allocator import keep_freed_memory
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
-from cranpm.forecast.attention import AttentionRecorder, read_attention
-from cranpm.forecast.day import load_day
-from cranpm.forecast.engine import ForecastCancelledError, Progress, choose_device, run_forecast
-from cranpm.forecast.interventions import intervene, switched
-from cranpm.forecast.service.run_folder import RunFolder, RunRequest, RunStatus
+from cranpm.forecasting.attention import AttentionRecorder, read_attention
+from cranpm.forecasting.day import load_day
+from cranpm.forecasting.engine import ForecastCancelledError, Progress, choose_device, run_forecast
+from cranpm.forecasting.interventions import intervene, switched
+from cranpm.forecasting.service.run_folder import RunFolder, RunRequest, RunStatus
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -130,7 +130,7 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
 def attention_of_run(
     root: str, request_values: dict[str, Any], lead: int, lat: float, lon: float
 ) -> dict[str, Any]:
-    """Where a place attended in a finished run; see `cranpm.forecast.attention.read_attention`."""
+    """Where a place attended in a finished run; see `cranpm.forecasting.attention.read_attention`."""
     request = RunRequest.from_dict(request_values)
     folder = RunFolder.for_request(Path(root), request)
     with torch.inference_mode():

@@ -17,9 +17,9 @@ import numpy as np
 
 from cranpm import paths
 from cranpm.domain import LEAD_DAYS
-from cranpm.forecast.intervention_names import parse_steps
-from cranpm.forecast.service.run import Run
-from cranpm.forecast.service.run_folder import FINISHED, RunFolder, RunRequest, prune_runs
+from cranpm.forecasting.intervention_names import parse_steps
+from cranpm.forecasting.service.run import Run
+from cranpm.forecasting.service.run_folder import FINISHED, RunFolder, RunRequest, prune_runs
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -49,7 +49,7 @@ class ForecastService:
         """Start the worker and let it load a checkpoint ahead of the first forecast; failures wait for that one."""
         from distributed import fire_and_forget
 
-        from cranpm.forecast.service.tasks import warm_up
+        from cranpm.forecasting.service.tasks import warm_up
 
         folder = str(checkpoint_folder)
         fire_and_forget(self.client().submit(warm_up, folder, _checkpoint_hash(folder), device, pure=False))
@@ -77,7 +77,7 @@ class ForecastService:
             folder = RunFolder.for_request(self.root, request)
             prune_runs(self.root, KEPT_RUNS - 1)
             folder.create(request)
-            from cranpm.forecast.service.tasks import forecast_into_folder
+            from cranpm.forecasting.service.tasks import forecast_into_folder
 
             future = self.client().submit(
                 forecast_into_folder,
@@ -117,7 +117,7 @@ class ForecastService:
         return 0
 
     def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]:
-        from cranpm.forecast.service.tasks import attention_of_run
+        from cranpm.forecasting.service.tasks import attention_of_run
 
         future = self.client().submit(
             attention_of_run, str(self.root), run.request.to_dict(), lead, lat, lon, pure=False, priority=10

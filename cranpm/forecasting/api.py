@@ -16,9 +16,9 @@ from cranpm.allocator import keep_freed_memory
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import LEAD_DAYS
-from cranpm.forecast.day import load_day
-from cranpm.forecast.engine import DEFAULT_MEMORY, Progress, choose_device, run_forecast
-from cranpm.forecast.output import forecast_dataset, write_forecast
+from cranpm.forecasting.day import load_day
+from cranpm.forecasting.engine import DEFAULT_MEMORY, Progress, choose_device, run_forecast
+from cranpm.forecasting.output import forecast_dataset, write_forecast
 from cranpm.model import CranPM, get_preset
 from cranpm.model.checkpoint import load_checkpoint
 
@@ -50,7 +50,7 @@ def forecast(
     Returns
     -------
     Dataset
-        As `cranpm.forecast.output.forecast_dataset`, with attributes ``seconds``, ``device`` and tile counts.
+        As `cranpm.forecasting.output.forecast_dataset`, with attributes ``seconds``, ``device`` and tile counts.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class ForecastDay:
     device: torch.device
     channel_maps: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Local channels by name as normalised (H, W) maps, where they are not what the other fields say: only in a
-    counterfactual (`cranpm.forecast.interventions`), where priors and channels may differ."""
+    counterfactual (`cranpm.forecasting.interventions`), where priors and channels may differ."""
 
     def global_inputs(self) -> GlobalInputs:
         """Inputs of the global branch, batch of one."""
