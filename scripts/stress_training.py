@@ -29,7 +29,7 @@ from cranpm.training.job import TrainerOptions, run_job
 from cranpm.training.recipes.debug import smallest
 from cranpm.training.recipes.recipes import Recipe, tiny
 from cranpm.training.state import state as state_module
-from cranpm.training.state.lock import RunLock
+from cranpm.training.state.lock import lock_run
 from cranpm.training.state.state import TrainStates
 
 SAVE_EVERY = 2
@@ -187,7 +187,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         report = attack(given.kills, Path(folder), seed=given.seed)
-        with RunLock(Path(folder) / "run"):  # nobody is left behind
+        with lock_run(Path(folder) / "run"):  # nobody is left behind
             pass
     print(json.dumps(asdict(report) | {"save_every": SAVE_EVERY}))
     if report.unloadable or report.most_lost > SAVE_EVERY:

@@ -36,7 +36,7 @@ from cranpm.training.fit.pretrain import PRETRAIN_DAYS, pretrain_global
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.report.card import checkpoint_meta, write_card
 from cranpm.training.report.curve import draw_learning_curve
-from cranpm.training.state.lock import RunLock
+from cranpm.training.state.lock import lock_run
 from cranpm.training.state.signals import StopRequest
 from cranpm.training.state.state import SavedState, TrainStateError, TrainStates
 
@@ -109,7 +109,7 @@ def run_job(
         saved = None if saved is not None and saved.stage == "global" else saved
         _fit(recipe, data, out, options, states, saved, StopRequest(), None, None)
         return None
-    with RunLock(out), StopRequest() as stop:
+    with lock_run(out), StopRequest() as stop:
         states.clean()
         saved = _find(states, resume)
         (out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")

@@ -8,7 +8,6 @@ pooch and the Copernicus client download too, but begin again after a kill: too 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import logging
@@ -23,6 +22,7 @@ from typing import Any
 import requests
 import urllib3
 
+from cranpm._lock import Lock, LockHeldError
 from cranpm.data.errors import DataFileError
 from cranpm.data.store.zarr_files import write_atomically
 
@@ -107,23 +107,24 @@ def download(
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
-    with part.open("ab") as file, _only_one(file, target):
-        for attempt in (1, 2):
-            total = _transfer(
-                url, file, part, session, size, progress, tries=tries, timeout=timeout, sleep=sleep,
-                first_wait=FIRST_WAIT if first_wait is None else first_wait,
-            )  # fmt: skip
-            os.fsync(file.fileno())
-            try:
-                _check(part, target.name, total if size is None else size, hash, accept)
-                break
-            except DataFileError as error:
-                file.truncate(0)
-                if attempt == 2:
-                    raise
-                log.warning("%s; it is fetched once more from the beginning.", str(error).rstrip("."))
-        os.replace(part, target)
-    _note(part).unlink(missing_ok=True)
+    with _only_one(part):
+        with part.open("ab") as file:
+            for attempt in (1, 2):
+                total = _transfer(
+                    url, file, part, session, size, progress, tries=tries, timeout=timeout, sleep=sleep,
+                    first_wait=FIRST_WAIT if first_wait is None else first_wait,
+                )  # fmt: skip
+                os.fsync(file.fileno())
+                try:
+                    _check(part, target.name, total if size is None else size, hash, accept)
+                    break
+                except DataFileError as error:
+                    file.truncate(0)
+                    if attempt == 2:
+                        raise
+                    log.warning("%s; it is fetched once more from the beginning.", str(error).rstrip("."))
+        os.replace(part, target)  # closed: Windows renames no open file
+        _note(part).unlink(missing_ok=True)
     return target
 
 
@@ -268,15 +269,12 @@ def file_hash(path: str | Path, algorithm: str = "sha256") -> str:
         return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
 
 
-@contextlib.contextmanager
-def _only_one(file: Any, target: Path) -> Any:
+def _only_one(part: Path) -> Lock:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, however that ends
-    except OSError:
-        raise DownloadLockedError(
-            f"{target.name} is being fetched by another process. Wait for it."
-        ) from None
-    yield
+        return Lock(part.with_name(f"{part.name}.lock"))
+    except LockHeldError as error:
+        msg = f"{part.name[1:-5]} is being fetched by {error.holder}. Wait for it, or end it."
+        raise DownloadLockedError(msg) from None
 
 
 def _length(file: Any) -> int:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cranpm.data.errors import StoreError
+from cranpm._lock import Lock, LockHeldError
+from cranpm.data.errors import StoreError, StoreLockedError
 from cranpm.data.store.creation import create_dataset, replace_static
 from cranpm.data.store.encoded_day import EncodedDay, encode_day
-from cranpm.data.store.lock import take_lock
 from cranpm.data.store.schema import FORMAT, coarse_specs, pm2p5_spec
 from cranpm.data.store.tables import check_observations, check_stations
 from cranpm.data.store.zarr_files import chunk_file, commit_days, remove_partial_files, write_atomically
@@ -30,9 +29,9 @@ class DatasetWriter:
     A second writer on the same folder is refused; the lock goes with the process, however it ends.
     """
 
-    def __init__(self, root: Path, lock: int) -> None:
+    def __init__(self, root: Path, lock: Lock) -> None:
         self.root = root
-        self._lock: int | None = lock
+        self._lock: Lock | None = lock
         self.meta: dict[str, Any] = json.loads((root / "dataset.json").read_text())
         self.domain = Domain.from_dict(self.meta["domain"])
         self._pm2p5, self._coarse = pm2p5_spec(self.domain), coarse_specs(self.domain)
@@ -102,12 +101,16 @@ class DatasetWriter:
         root = Path(root)
         if not (root / "dataset.json").exists():
             raise StoreError(f"No dataset at {root}: no dataset.json. Create it with DatasetWriter.create.")
-        lock = take_lock(root)
+        try:
+            lock = Lock(root / ".writer.lock")
+        except LockHeldError as error:
+            msg = f"{root} is being written by {error.holder}. Wait for it to end, or end it."
+            raise StoreLockedError(msg) from None
         try:
             writer = cls(root, lock)
             writer._recover()
         except BaseException:
-            os.close(lock)
+            lock.release()
             raise
         return writer
 
@@ -120,7 +123,7 @@ class DatasetWriter:
     def close(self) -> None:
         """Let go of the lock."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     @property

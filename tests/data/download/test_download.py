@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -177,10 +178,11 @@ def test_a_size_that_was_announced_elsewhere_counts(server: Server, tmp_path: Pa
 
 def test_two_processes_do_not_write_one_file(server: Server, tmp_path: Path) -> None:
     def meanwhile(path: Path) -> None:
-        with pytest.raises(DownloadLockedError, match="another process"):
+        with pytest.raises(DownloadLockedError, match=f"f is being fetched by process {os.getpid()} on"):
             get(server, tmp_path / "f")
 
     get(server, tmp_path / "f", accept=meanwhile)
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
 def test_killed_at_any_byte_it_goes_on_and_ends_with_the_right_file() -> None:

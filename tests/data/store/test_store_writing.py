@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -27,12 +28,13 @@ def test_a_day_already_there_is_left_alone(copy):
 
 def test_a_second_writer_is_refused(copy):
     with DatasetWriter.open(copy):
-        with pytest.raises(StoreLockedError, match="written by another process"):
+        with pytest.raises(StoreLockedError, match=f"being written by process {os.getpid()} on"):
             DatasetWriter.open(copy)
         code = f"from cranpm.data.store.dataset import DatasetWriter; DatasetWriter.open({str(copy)!r})"
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        assert "StoreLockedError" in other.stderr
+        assert f"is being written by process {os.getpid()} on" in other.stderr
     DatasetWriter.open(copy).close()
+    assert not list(copy.glob(".*")), "a lock that was released leaves no file"
 
 
 def test_a_closed_writer_writes_nothing(copy):

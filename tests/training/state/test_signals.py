@@ -18,7 +18,7 @@ from cranpm.training.fit.module import Training
 from cranpm.training.job import TrainerOptions
 from cranpm.training.state import signals
 from cranpm.training.state import state as state_module
-from cranpm.training.state.lock import RunLock
+from cranpm.training.state.lock import lock_run
 from cranpm.training.state.signals import STOPPED_EXIT_CODE, StopRequest, TrainingStopped
 from cranpm.training.state.state import TrainStates
 
@@ -195,9 +195,9 @@ def test_kills_at_random_lose_at_most_one_save_interval(load_file, tmp_path):
 
 
 def test_the_second_trainer_of_a_folder_is_refused(tmp_path):
-    with RunLock(tmp_path), pytest.raises(RuntimeError, match="Another trainer is at work in .*process"):
-        RunLock(tmp_path).__enter__()
-    with RunLock(tmp_path):
+    with lock_run(tmp_path), pytest.raises(RuntimeError, match="Another trainer is at work in .*process"):
+        lock_run(tmp_path)
+    with lock_run(tmp_path):
         pass
 
 
@@ -206,12 +206,12 @@ def test_a_reading_process_does_not_keep_the_folder_of_a_killed_trainer(tmp_path
         (tmp_path / "reading").touch()
         time.sleep(60)
 
-    with RunLock(tmp_path):
+    with lock_run(tmp_path):
         worker = FORK.Process(target=read)
         worker.start()
         wait_for(tmp_path / "reading", worker)
     try:
-        with RunLock(tmp_path):  # the trainer is gone, its worker is not
+        with lock_run(tmp_path):  # the trainer is gone, its worker is not
             pass
     finally:
         worker.kill()
