@@ -8,8 +8,8 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from .app import Explorer
 from .data.store import get_store
+from .page.explorer import Explorer
 from .state import State
 from .theme import PAGE_SX, THEME
 from .views.first_run import COMMAND, first_run_pane, shared_build

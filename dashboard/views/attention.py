@@ -14,10 +14,10 @@ import xarray as xr
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.plot.attention import footprint_field, footprint_map, footprint_mesh, outline_path, wind_arrows
 
+from ..background import in_page
 from ..data.forecasts import Forecasts
 from ..data.outlines import OutlinesMissingError, outline
 from ..data.store import Store
-from ..page_thread import in_page
 from ..state import State
 from ..theme import SOFT
 from .problem import without_paths

@@ -10,20 +10,20 @@ import panel_material_ui as pmui
 from cranpm.domain.regions import REGIONS
 from cranpm.plot.style import ColourScale, scale_for
 
-from .data.fields import FieldKey, FieldUnavailableError
-from .data.forecasts import Forecasts, tiles_in_view
-from .data.store import Store
-from .page_run import NEEDS_RUN, PageRun
-from .page_stations import PageStations
-from .state import LEADS, MOVED, State
-from .theme import CARD, NOTICE, PAGE_SX, STAGE, THEME
-from .views.controls import DayControls, LayerControls, RegionControls, StationControls
-from .views.header import BRAND, badge, title_html
-from .views.legend import legend_html
-from .views.map import MapView
-from .views.model import ModelControls
-from .views.problem import without_paths
-from .views.share import Share
+from ..data.fields import FieldKey, FieldUnavailableError
+from ..data.forecasts import Forecasts, tiles_in_view
+from ..data.store import Store
+from ..state import LEADS, MOVED, State
+from ..theme import CARD, NOTICE, PAGE_SX, STAGE, THEME
+from ..views.controls import DayControls, LayerControls, RegionControls, StationControls
+from ..views.header import BRAND, badge, title_html
+from ..views.legend import legend_html
+from ..views.map import MapView
+from ..views.model import ModelControls
+from ..views.problem import without_paths
+from ..views.share import Share
+from .run import NEEDS_RUN, PageRun
+from .stations import PageStations
 
 INSPECTOR_WIDTH = 430
 
@@ -203,7 +203,7 @@ class Explorer:
         """Build the drawer when it is first wanted: HoloViews views are most of a page's cost."""
         if self.inspector is not None:
             return
-        from .views.inspector import Inspector
+        from ..views.inspector import Inspector
 
         def close() -> None:
             self.state.place = None

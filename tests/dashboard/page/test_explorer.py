@@ -12,9 +12,9 @@ import numpy as np
 import panel as pn
 import pytest
 from cranpm.dashboard import pages
-from cranpm.dashboard.app import Explorer
 from cranpm.dashboard.data.forecasts import Forecasts, tiles_in_view
 from cranpm.dashboard.data.store import Store
+from cranpm.dashboard.page.explorer import Explorer
 from cranpm.dashboard.state import State
 
 from cranpm.domain import get_domain, plan_tiles

@@ -7,10 +7,10 @@ from typing import Any
 
 import panel as pn
 
-from .data.forecasts import Forecasts
-from .page_thread import in_page
-from .state import State
-from .views.model import ModelControls
+from ..background import in_page
+from ..data.forecasts import Forecasts
+from ..state import State
+from ..views.model import ModelControls
 
 POLL_MILLISECONDS = 350
 NEEDS_RUN = ("forecast", "change", "error")

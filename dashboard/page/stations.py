@@ -7,11 +7,11 @@ from typing import Any
 
 from cranpm.plot.style import ColourScale
 
-from .data.fields import FieldUnavailableError
-from .data.places import station_day
-from .data.store import Store
-from .state import State
-from .views.map import MapView
+from ..data.fields import FieldUnavailableError
+from ..data.places import station_day
+from ..data.store import Store
+from ..state import State
+from ..views.map import MapView
 
 _UNREADABLE = (FieldUnavailableError, ValueError, OSError)
 
