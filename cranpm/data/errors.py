@@ -55,3 +55,7 @@ class TimeAxisError(DataFileError):
 
 class MissingSourceError(DataFileError):
     """Downloads that are needed and not there; the message says what to fetch."""
+
+
+class UnfinishedError(DataFileError):
+    """A dataset whose days are written and something that belongs to them is not; the message says how to go on."""

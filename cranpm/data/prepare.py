@@ -15,7 +15,7 @@ import numpy as np
 
 from cranpm.data.build_day import DatasetRecipe, StaticFields, make_day
 from cranpm.data.download.receipts import Receipt
-from cranpm.data.errors import MissingSourceError
+from cranpm.data.errors import MissingSourceError, UnfinishedError
 from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
 from cranpm.data.readers.elevation import static_fields
@@ -23,8 +23,9 @@ from cranpm.data.regions import is_european
 from cranpm.data.station_tables import OPENAQ, write_observations
 from cranpm.data.store.dataset import Dataset, DatasetWriter
 from cranpm.data.store.encoded_day import EncodedDay
+from cranpm.data.store.provenance import update_provenance
 from cranpm.data.store.source import DatasetSource, source_statistics
-from cranpm.data.store.zarr_files import write_atomically
+from cranpm.domain import Statistics
 from cranpm.domain.splits import Splits
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,10 @@ def prepare(
     ------
     MissingSourceError
         If downloads are missing, saying which and how to get them; nothing is written then.
+    UnfinishedError
+        If stations, statistics or provenance cannot be written. The others are, and so are the days; the same command
+        makes up for what is missing. A day that fails raises its own error, after all this was written for the days
+        before it.
     """
     out, splits = Path(out), splits or Splits()
     days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + 1)
@@ -79,6 +84,7 @@ def prepare(
     held = Dataset.open(out).days if exists else days[:0]
     missing = [day for day in days if day not in held]
     _refuse_missing(recipe, missing)  # before anything is created
+    taken = None if statistics_of is None else _statistics_of(statistics_of)
     with _writer(recipe, out) as writer:
         if not (out / "static.zarr").exists():
             terrain: dict[str, Any] = static_fields(recipe.domain, _elevation_files(recipe))
@@ -89,16 +95,56 @@ def prepare(
             land=np.asarray(stored["land"]).astype(bool),
         )
         began = time.monotonic()
-        for count, encoded in enumerate(_encoded(recipe, missing, static, workers, scheduler), start=1):
-            writer.append_encoded(encoded)
-            if progress:
-                left = (time.monotonic() - began) / count * (len(missing) - count)
-                progress(count, len(missing), left)
+        try:
+            for count, encoded in enumerate(_encoded(recipe, missing, static, workers, scheduler), start=1):
+                writer.append_encoded(encoded)
+                if progress:
+                    left = (time.monotonic() - began) / count * (len(missing) - count)
+                    progress(count, len(missing), left)
+        except Exception:
+            if writer.days.size:
+                _, undone = _complete(recipe, writer, splits, taken)
+                for name, problem in undone.items():
+                    log.warning("%s of the days that are there: not written (%s).", name, problem)
+            raise
         summary = [f"{len(missing)} days prepared, {len(days) - len(missing)} were there: {out}"]
-        summary += write_observations(writer, recipe.raw, recipe.domain)
-        summary += _statistics(writer, out, splits, statistics_of)
-        _write_provenance(recipe, out, missing)
-    return summary
+        said, undone = _complete(recipe, writer, splits, taken)
+    if undone:
+        what = "; ".join(f"{name}: {problem}" for name, problem in undone.items())
+        msg = (
+            f"All {len(days)} days are in {out}, but not all that belongs to them. {what} "
+            "Mend that and run the same command again: it leaves the days alone and makes the rest anew."
+        )
+        raise UnfinishedError(msg) from next(iter(undone.values()))
+    return summary + said
+
+
+def _complete(
+    recipe: DatasetRecipe, writer: DatasetWriter, splits: Splits, taken: Statistics | None
+) -> tuple[list[str], dict[str, Exception]]:
+    """Stations, statistics and provenance of the days that a dataset holds, each whatever becomes of the others.
+
+    Returns
+    -------
+    said : list of str
+        What was done, in sentences.
+    undone : dict
+        What could not be written, and why.
+    """
+    steps: dict[str, Callable[[], list[str]]] = {
+        "stations": lambda: write_observations(writer, recipe.raw, recipe.domain),
+        "statistics": lambda: _statistics(writer, splits, taken),
+        "provenance": lambda: _write_provenance(recipe, writer),
+    }
+    said: list[str] = []
+    undone: dict[str, Exception] = {}
+    for name, step in steps.items():
+        try:
+            said += step()
+        except Exception as error:
+            log.debug("%s cannot be written", name, exc_info=True)
+            undone[name] = error
+    return said, undone
 
 
 def _writer(recipe: DatasetRecipe, out: Path) -> DatasetWriter:
@@ -208,17 +254,20 @@ def _encoded(
         place.close()
 
 
-def _statistics(
-    writer: DatasetWriter, out: Path, splits: Splits, statistics_of: str | Path | None
-) -> list[str]:
+def _statistics_of(path: str | Path) -> Statistics:
+    """Another dataset's statistics, looked for before hours are spent."""
+    found = Dataset.open(path).statistics
+    if found is None:
+        raise ValueError(f"{path} has no statistics to take over.")
+    return found
+
+
+def _statistics(writer: DatasetWriter, splits: Splits, taken: Statistics | None) -> list[str]:
     """Channel statistics: of the training days, or another dataset's; never of days that scores are taken on."""
-    if statistics_of is not None:
-        found = Dataset.open(statistics_of).statistics
-        if found is None:
-            raise ValueError(f"{statistics_of} has no statistics to take over.")
-        writer.write_statistics(found)
-        return [f"Statistics taken over from {statistics_of} ({found.period})."]
-    source = DatasetSource(Dataset.open(out))
+    if taken is not None:
+        writer.write_statistics(taken)
+        return [f"Statistics taken over from another dataset ({taken.period})."]
+    source = DatasetSource(Dataset.open(writer.root))
     training = training_days(source.days, splits)
     if not training:
         held = "" if not source.days.size else f" ({source.days[0]} to {source.days[-1]})"
@@ -235,15 +284,16 @@ def training_days(days: np.ndarray, splits: Splits) -> list[np.datetime64]:
     return [day for day in days if first <= day <= last]
 
 
-def _write_provenance(recipe: DatasetRecipe, out: Path, days: list[np.datetime64]) -> None:
-    """``provenance.json``: the receipt of every download that any day was made of."""
-    path = out / "provenance.json"
-    kept: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    for source, found in recipe.found.items():
-        for receipt in found:
-            if receipt.first is None or any(receipt.covers(day) for day in days):
-                kept[f"{source}/{receipt.path.name}"] = _describe(receipt)
-    write_atomically(path, json.dumps(kept, indent=1, sort_keys=True).encode())
+def _write_provenance(recipe: DatasetRecipe, writer: DatasetWriter) -> list[str]:
+    """The receipt of every download that any day of the dataset was made of."""
+    used = {
+        f"{source}/{receipt.path.name}": _describe(receipt)
+        for source, found in recipe.found.items()
+        for receipt in found
+        if receipt.first is None or any(receipt.covers(day) for day in writer.days)
+    }
+    update_provenance(writer.root, used)
+    return []
 
 
 def _describe(receipt: Receipt) -> dict[str, Any]:

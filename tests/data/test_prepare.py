@@ -14,7 +14,7 @@ import xarray as xr
 from cranpm.data.build_day import DatasetRecipe
 from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.download.receipts import receipt_path
-from cranpm.data.errors import DataFileError, MissingSourceError, OutsideDomainError
+from cranpm.data.errors import DataFileError, MissingSourceError, OutsideDomainError, UnfinishedError
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.files import plane
 from cranpm.data.mock_providers.server import MockProviders
@@ -198,6 +198,51 @@ def test_what_is_missing_is_named_with_the_command_and_nothing_is_written(raw: P
     assert not (tmp_path / "set").exists()
     with pytest.raises(ValueError, match="Unknown source 'era6'"):
         DatasetRecipe(raw=raw, domain=mini.DOMAIN, composition="era6")
+
+
+def test_what_belongs_to_the_days_is_written_whatever_one_part_of_it_meets(raw: Path, tmp_path: Path) -> None:
+    copy, out = Path(shutil.copytree(raw, tmp_path / "raw")), tmp_path / "set"
+    table = copy / "eea-stations" / "DataExtract.csv.zip"
+    right = table.read_bytes()
+    table.write_bytes(bytes(len(right)))  # as long as its receipt says, and no archive
+    recipe = DatasetRecipe(raw=copy, domain=mini.DOMAIN)
+    with pytest.raises(
+        UnfinishedError, match=r"All 4 days are in .* stations: .* run the same command again"
+    ):
+        prepare(recipe, FIRST, LAST, out, workers=0)
+    half = Dataset.open(out)
+    assert half.days.size == 4 and half.statistics is not None
+    receipts = json.loads((out / "provenance.json").read_text())
+    assert "ghap-pm25-d1k/GHAP_PM2.5_D1K_202012_V1.zip" in receipts
+    table.write_bytes(right)
+    (out / "provenance.json").unlink()  # as after a kill between the last day and the end
+    said = prepare(recipe, FIRST, LAST, out, workers=0)
+    assert said[0].startswith("0 days prepared, 4 were there")
+    assert len(Dataset.open(out).stations()) == 3
+    assert json.loads((out / "provenance.json").read_text()).items() >= receipts.items()
+
+
+def test_a_day_that_fails_leaves_the_days_before_it_complete(raw: Path, tmp_path: Path) -> None:
+    copy, out = Path(shutil.copytree(raw, tmp_path / "raw")), tmp_path / "set"
+    january = copy / "ghap-pm25-d1k" / "GHAP_PM2.5_D1K_202101_V1.zip"
+    january.write_bytes(bytes(january.stat().st_size))
+    with pytest.raises(DataFileError, match="GHAP_PM2.5_D1K_202101"):
+        prepare(DatasetRecipe(raw=copy, domain=mini.DOMAIN), FIRST, LAST, out, workers=0)
+    dataset = Dataset.open(out)
+    assert [str(day) for day in dataset.days] == ["2020-12-30", "2020-12-31"]
+    assert dataset.statistics is not None and dataset.observations()["time"].nunique() == 2
+    assert "ghap-pm25-d1k/GHAP_PM2.5_D1K_202012_V1.zip" in json.loads((out / "provenance.json").read_text())
+
+
+def test_statistics_that_are_not_there_are_missed_before_anything_is_made(
+    raw: Path, made: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(made, tmp_path / "other"))
+    (other / "statistics.json").unlink()
+    recipe = DatasetRecipe(raw=raw, domain=mini.DOMAIN)
+    with pytest.raises(ValueError, match="has no statistics to take over"):
+        prepare(recipe, FIRST, LAST, tmp_path / "set", workers=0, statistics_of=other)
+    assert not (tmp_path / "set").exists()
 
 
 def test_another_recipe_does_not_continue_a_dataset(raw: Path, made: Path, tmp_path: Path) -> None:
