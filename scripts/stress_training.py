@@ -1,4 +1,4 @@
-"""Kill a tiny training run again and again, also inside its writes, and see whether anything is ever lost (T1).
+"""Kill a tiny training run again and again, also inside its writes, and see whether anything is ever lost.
 
 After each kill -9: the newest state must load, and at most one save interval of steps may be lost.
 

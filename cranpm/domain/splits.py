@@ -9,7 +9,10 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Inclusive first and last day of each split (model.md 6: 2017-2020, 2021, 2022)."""
+    """Inclusive first and last day of each split.
+
+    The paper trains on 2017-2021 and tests on 2022 (section 4.1); here 2021 is held back for validation.
+    """
 
     train: tuple[str, str] = ("2017-01-01", "2020-12-31")
     validation: tuple[str, str] = ("2021-01-01", "2021-12-31")

@@ -1,4 +1,4 @@
-"""D2: a file told in another way gives the same bits. Flip, roll, repack, rename, re-chunk, reorder, NetCDF to Zarr."""
+"""A file told in another way gives the same bits. Flip, roll, repack, rename, re-chunk, reorder, NetCDF to Zarr."""
 
 from __future__ import annotations
 

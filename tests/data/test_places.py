@@ -1,4 +1,4 @@
-"""D5: known towns and peaks land on the right cell, by way of the very readers that prepare a dataset."""
+"""Known towns and peaks land on the right cell, by way of the very readers that prepare a dataset."""
 
 from __future__ import annotations
 

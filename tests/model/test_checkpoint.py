@@ -131,7 +131,7 @@ def test_a_file_cut_short_is_called_so(folder, keep):
 
 @pytest.mark.parametrize("name", FILES)
 def test_no_flipped_bit_and_no_cut_goes_unseen(folder, name):
-    """T6 of the reliability plan, 250 of each file: half of them one bit, half of them an end that is missing."""
+    """250 damages of each file: half of them one bit, half of them an end that is missing."""
     whole = (folder / name).read_bytes()
     draw = np.random.default_rng(FILES.index(name))
     for attack in range(250):

@@ -171,7 +171,7 @@ NUM_BUCKETS = 32
 
 
 def relative_bucket(offset: Tensor, num_buckets: int = NUM_BUCKETS, farthest: int = 128) -> Tensor:
-    """Distance class of an offset along one axis, as T5 has it (arXiv 1910.10683, section 2.1).
+    """Distance class of an offset along one axis, as the language model T5 has it (arXiv 1910.10683, section 2.1).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A writer killed at any moment leaves the old days or the new one, never half of it (reliability D4)."""
+"""A writer killed at any moment leaves the old days or the new one, never half of it."""
 
 from __future__ import annotations
 

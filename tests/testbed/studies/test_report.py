@@ -71,13 +71,13 @@ def test_the_report_writes_rows_beside_real_values(
     geography_alps: Geography, history: History, tmp_path: Path
 ) -> None:
     report = world_report(geography_alps, seed=SEED, history=history)
-    report.write(tmp_path / "report.md")
-    saved = json.loads((tmp_path / "report.json").read_text())
+    report.write(tmp_path / "testbed_report.md")
+    saved = json.loads((tmp_path / "testbed_report.json").read_text())
     assert saved["meta"]["simulated"] is True
     rows = {(row["group"], row["statistic"]): row for row in saved["rows"]}
     assert rows["Milan", "lag-1"]["real"] == "0.73"
     assert 3 < rows["Milan", "daily mean"]["testbed"] < 60
-    assert "not real data" in (tmp_path / "report.md").read_text()
+    assert "not real data" in (tmp_path / "testbed_report.md").read_text()
 
 
 def test_stored_figures_stand_in_where_there_are_no_samples(tmp_path: Path) -> None:
@@ -106,6 +106,6 @@ def test_knowing_the_weather_beats_guessing_it(ladder: Ladder) -> None:
 
 
 def test_the_ladder_says_that_it_is_simulated(ladder: Ladder, tmp_path: Path) -> None:
-    ladder.write(tmp_path / "ladder.md")
-    assert "not real data" in (tmp_path / "ladder.md").read_text()
-    assert json.loads((tmp_path / "ladder.json").read_text())["meta"]["simulated"] is True
+    ladder.write(tmp_path / "testbed_ladder.md")
+    assert "not real data" in (tmp_path / "testbed_ladder.md").read_text()
+    assert json.loads((tmp_path / "testbed_ladder.json").read_text())["meta"]["simulated"] is True

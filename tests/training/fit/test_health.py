@@ -1,4 +1,4 @@
-"""Numbers that are not finite (T5), disks that refuse (T4)."""
+"""Numbers that are not finite, disks that refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that was stopped and resumed is the run that was not, bit for bit (T2)."""
+"""A run that was stopped and resumed is the run that was not, bit for bit."""
 
 from __future__ import annotations
 

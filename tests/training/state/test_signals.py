@@ -1,4 +1,4 @@
-"""Stops and kills (T1, T3), one trainer a folder (T7)."""
+"""Stops and kills, one trainer a folder."""
 
 from __future__ import annotations
 
