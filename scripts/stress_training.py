@@ -25,11 +25,12 @@ import torch
 from cranpm.data.store.source import source_statistics
 from cranpm.domain import domain_from_corner
 from cranpm.training.batches.source import TrainingData
-from cranpm.training.job import TrainerOptions, run_job
+from cranpm.training.job import run_job
 from cranpm.training.recipes.debug import smallest
 from cranpm.training.recipes.recipes import Recipe, tiny
 from cranpm.training.state import state as state_module
 from cranpm.training.state.lock import lock_run
+from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.state import TrainStates
 
 SAVE_EVERY = 2

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))  # not installed there
 
 from cranpm.training.command import TrainCommand
-from cranpm.training.job import TrainerOptions
+from cranpm.training.state.options import TrainerOptions
 
 
 def main() -> int:

@@ -21,8 +21,9 @@ from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.source import world_folder
 from cranpm.training.batches.source import DEMO_PERIODS, DEMO_PUFFS, open_world
-from cranpm.training.job import TrainerOptions, run_job
+from cranpm.training.job import run_job
 from cranpm.training.recipes.recipes import refine, small
+from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.signals import STOPPED_EXIT_CODE, TrainingStopped
 
 

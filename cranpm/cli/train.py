@@ -63,7 +63,7 @@ def train(
     """Train a network. Exit code 75 after SIGTERM or Ctrl-C: the state is saved, go on with --resume."""
     with plain_errors():
         from cranpm.training.command import TrainCommand
-        from cranpm.training.job import TrainerOptions
+        from cranpm.training.state.options import TrainerOptions
 
         command = TrainCommand(
             out=out,

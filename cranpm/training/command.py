@@ -16,11 +16,12 @@ from cranpm.data.store.source import init_times, startable
 from cranpm.domain import Domain, get_domain
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.batches.source import Periods, TrainingData, open_dataset, open_world
-from cranpm.training.job import STATE_FOLDER, TrainerOptions, export, is_first_process, run_job
+from cranpm.training.job import STATE_FOLDER, export, is_first_process, run_job
 from cranpm.training.recipes.ablations import ablation
 from cranpm.training.recipes.overrides import override
 from cranpm.training.recipes.recipes import Recipe, get_recipe
 from cranpm.training.report.cost import TrainingCost, estimate_cost
+from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.signals import STOPPED_EXIT_CODE, TrainingStopped
 from cranpm.training.state.state import TrainStateError, TrainStates
 
@@ -80,8 +81,9 @@ class TrainCommand:
         recipe = self.resolve_recipe()
         self._prepare_process()
         domain, init_days = self._extent(recipe)
-        processes = self.options.devices * self.options.nodes
-        return estimate_cost(recipe, domain, init_days=init_days, processes=processes, measured=True)
+        return estimate_cost(
+            recipe, domain, init_days=init_days, processes=self.options.processes, measured=True
+        )
 
     def _extent(self, recipe: Recipe) -> tuple[Domain, int]:
         """Domain of the run and its number of training days; 0 where no data are named."""

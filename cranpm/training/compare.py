@@ -20,10 +20,11 @@ from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.validation import ValidationBatches, validation_batches
 from cranpm.training.fit.losses import land_mse
-from cranpm.training.job import CHECKPOINT_FOLDER, TrainerOptions, run_job
+from cranpm.training.job import CHECKPOINT_FOLDER, run_job
 from cranpm.training.recipes.ablations import ABLATIONS, ablation
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.report.curve import Curve, read_curves
+from cranpm.training.state.options import TrainerOptions
 
 JUDGE_SEED = 20260101
 """Draws the held-out tiles: the same for all variants and seeds."""
@@ -111,9 +112,7 @@ def compare(
     variants = {
         name: ablation(name, recipe) for name in names
     }  # unknown names are refused before hours are spent
-    batches = validation_batches(
-        recipe, data.source, data.statistics, days=days, tiles_per_day=tiles_per_day, seed=JUDGE_SEED
-    )
+    batches = validation_batches(recipe, data, days=days, tiles_per_day=tiles_per_day, seed=JUDGE_SEED)
     if batches is None:
         raise ValueError("The source holds no day of the validation split, so variants cannot be scored.")
     result = Comparison(seeds=tuple(seeds), persistence=_squared_errors(None, batches))

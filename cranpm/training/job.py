@@ -15,49 +15,32 @@ import json
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
-from cranpm.data.store.source import init_times
 from cranpm.domain import Statistics
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
 from cranpm.model.extensions.coarse_forecast import CoarseForecast
-from cranpm.training.batches.puffs import Puffs
 from cranpm.training.batches.source import TrainingData, training_days
 from cranpm.training.fit.calibration import calibrate_head
 from cranpm.training.fit.health import refuse_non_finite
-from cranpm.training.fit.loop import SAVE_EVERY, train
-from cranpm.training.fit.pretrain import PRETRAIN_DAYS, pretrain_global
+from cranpm.training.fit.loop import train
+from cranpm.training.fit.pretrain import pretrain_global
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.report.card import checkpoint_meta, write_card
 from cranpm.training.report.curve import draw_learning_curve
 from cranpm.training.state.lock import lock_run
+from cranpm.training.state.options import TrainerOptions
+from cranpm.training.state.session import Session
 from cranpm.training.state.signals import StopRequest
 from cranpm.training.state.state import SavedState, TrainStateError, TrainStates
 
 STATE_FOLDER, CHECKPOINT_FOLDER = "train_state", "checkpoint"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainerOptions:
-    """Where and how a run is computed; nothing here changes what is learned, but the number of processes."""
-
-    devices: int = 1
-    nodes: int = 1
-    workers: int = 1
-    """Processes that read data, for each device."""
-    save_every: int = SAVE_EVERY
-    validate_every: int = 200
-    validation_days: int = 24
-    max_minutes: float | None = None
-    launcher: str = "popen"
-    bar: bool = True
-    """Show the steps of training as they pass."""
 
 
 def run_job(
@@ -107,7 +90,7 @@ def run_job(
     if not is_first_process():  # a further process: the first one holds the lock and writes
         saved = states.newest() if resume else None
         saved = None if saved is not None and saved.stage == "global" else saved
-        _fit(recipe, data, out, options, states, saved, StopRequest(), None, None)
+        _fit(recipe, data, options, Session(out=out, states=states, saved=saved))
         return None
     with lock_run(out), StopRequest() as stop:
         states.clean()
@@ -115,14 +98,15 @@ def run_job(
         (out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
         if saved is not None:
             report(f"Goes on from step {saved.step} of stage '{saved.stage}'.")
+        session = Session(out=out, states=states, saved=saved, stop=stop, report=report)
+        network, head = None, None
         if saved is None or saved.stage == "global":
-            network, head = _pretrain_stage(recipe, data, states, saved, stop, options, report, start)
-            taught, saved = states.newest(), None
+            network, head = _pretrain_stage(recipe, data, options, session, start)
+            taught = states.newest()
             seconds = 0.0 if taught is None else taught.document.get("seconds", 0.0)
-        else:
-            network, head, seconds = None, None, 0.0
-        if saved is None or saved.step < recipe.steps:
-            _fit(recipe, data, out, options, states, saved, stop, network, head, seconds)
+            session = replace(session, saved=None, seconds_before=seconds)
+        if session.saved is None or session.saved.step < recipe.steps:
+            _fit(recipe, data, options, session, network, head)
         if draw_learning_curve(out, out / "learning_curve.svg"):
             report(f"Learning curve: {out / 'learning_curve.svg'}")
         if recipe.calibration_steps:
@@ -151,7 +135,7 @@ def export(recipe: Recipe, data: TrainingData, states: TrainStates, folder: Path
     statistics = Statistics.from_dict(saved.document["statistics"])
     if recipe.calibration_steps:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        calibrate_head(network.to(device), recipe, data.source, statistics)
+        calibrate_head(network.to(device), recipe, replace(data, statistics=statistics))
         refuse_non_finite(network.state_dict().items(), f"{what}, its head calibrated,")
     days = training_days(data.source, recipe)
     began = saved.document.get("started_from")
@@ -202,7 +186,7 @@ def _identity(
         "recipe": recipe.to_dict(),
         "statistics": data.statistics.to_dict(),
         "data": data.fingerprint,
-        "processes": options.devices * options.nodes,
+        "processes": options.processes,
     }
 
 
@@ -222,11 +206,8 @@ def _find(states: TrainStates, resume: bool) -> SavedState | None:
 def _pretrain_stage(
     recipe: Recipe,
     data: TrainingData,
-    states: TrainStates,
-    saved: SavedState | None,
-    stop: StopRequest,
     options: TrainerOptions,
-    report: Callable[[str], None],
+    session: Session,
     start: Checkpoint | None = None,
 ) -> tuple[CranPM, CoarseForecast | None]:
     """A network, its global branch taught where the recipe says so."""
@@ -236,28 +217,7 @@ def _pretrain_stage(
         _copy_weights(start, network)
     if not recipe.global_epochs:
         return network, None
-    days = [init_times(data.source, split, recipe.splits, recipe.leads) for split in ("train", "validation")]
-    head = pretrain_global(
-        network,
-        data.source,
-        data.statistics,
-        days[0],
-        validation_days=days[1][::6],
-        leads=recipe.leads,
-        epochs=recipe.global_epochs,
-        learning_rate=recipe.global_learning_rate,
-        days_per_step=PRETRAIN_DAYS,
-        bias_update_interval=recipe.bias_update_interval,
-        autocast=recipe.bfloat16,
-        puffs=Puffs.of(recipe, data.source),
-        device="cuda" if torch.cuda.is_available() else "cpu",
-        report=report,
-        states=states,
-        saved=saved,
-        save_every=options.save_every,
-        stop=stop,
-    )
-    return network, head
+    return network, pretrain_global(network, recipe, data, options, session)
 
 
 def _copy_weights(start: Checkpoint, network: CranPM) -> None:
@@ -288,40 +248,16 @@ def _copy_weights(start: Checkpoint, network: CranPM) -> None:
 def _fit(
     recipe: Recipe,
     data: TrainingData,
-    out: Path,
     options: TrainerOptions,
-    states: TrainStates,
-    saved: SavedState | None,
-    stop: StopRequest,
-    network: CranPM | None,
-    head: CoarseForecast | None,
-    seconds_before: float = 0.0,
+    session: Session,
+    network: CranPM | None = None,
+    head: CoarseForecast | None = None,
 ) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message=".*(does not have many workers|no `val_dataloader`|LeafSpec).*"
         )
-        train(
-            recipe,
-            data.source,
-            data.statistics,
-            out,
-            network=network,
-            coarse_head=head,
-            validate_every=options.validate_every,
-            validation_days=options.validation_days,
-            workers=options.workers,
-            max_seconds=None if options.max_minutes is None else 60 * options.max_minutes,
-            seconds_before=seconds_before,
-            states=states,
-            saved=saved,
-            save_every=options.save_every,
-            stop=stop,
-            devices=options.devices,
-            nodes=options.nodes,
-            launcher=options.launcher,
-            bar=options.bar,
-        )
+        train(recipe, data, options, session, network=network, coarse_head=head)
 
 
 def is_first_process() -> bool:

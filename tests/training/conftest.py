@@ -14,6 +14,7 @@ from cranpm.cli.app import app
 from cranpm.data.store.source import source_statistics
 from cranpm.data.store.station_days import StationDays
 from cranpm.domain import domain_from_corner
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.recipes.debug import smallest
 from cranpm.training.recipes.recipes import Recipe, tiny
 
@@ -119,3 +120,8 @@ def quick(recipe) -> Recipe:
 def statistics(world):
     with np.errstate(all="ignore"):
         return source_statistics(world, world.days)
+
+
+@pytest.fixture(scope="module")
+def data(world, statistics) -> TrainingData:
+    return TrainingData(source=world, statistics=statistics)

@@ -9,7 +9,7 @@ import pytest
 
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.compare import Comparison, compare
-from cranpm.training.job import TrainerOptions
+from cranpm.training.state.options import TrainerOptions
 
 
 @pytest.fixture(scope="module")

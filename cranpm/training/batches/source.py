@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ class TrainingData:
 
     source: DaySource
     statistics: Statistics
-    fingerprint: dict[str, Any]
+    fingerprint: dict[str, Any] = field(default_factory=dict)
     """What must be the same to go on with a run (JSON values)."""
-    about: dict[str, Any]
+    about: dict[str, Any] = field(default_factory=dict)
     """For the checkpoint's card: title, source, simulated, attribution (JSON values)."""
 
 

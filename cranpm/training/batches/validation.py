@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from cranpm.data.sampler import TileSampler
-from cranpm.data.store.source import DaySource, init_times
-from cranpm.domain import Statistics
+from cranpm.data.store.source import init_times
 from cranpm.training.batches.batches import TrainingBatch, TrainingDays
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationReader
 from cranpm.training.recipes.recipes import Recipe
 
@@ -33,8 +33,7 @@ class ValidationBatches:
 
 def validation_batches(
     recipe: Recipe,
-    source: DaySource,
-    statistics: Statistics,
+    data: TrainingData,
     *,
     days: int,
     tiles_per_day: int = 6,
@@ -54,14 +53,14 @@ def validation_batches(
     stations : StationReader, optional
         Also read what these stations observed.
     """
-    held = init_times(source, "validation", recipe.splits, recipe.leads)
+    held = init_times(data.source, "validation", recipe.splits, recipe.leads)
     if not held:
         return None
     chosen = [held[i] for i in np.linspace(0, len(held) - 1, min(days, len(held))).astype(int)]
     sampler = TileSampler(
         chosen,
-        source.land,
-        source.domain.fine,
+        data.source.land,
+        data.source.domain.fine,
         tile_size=recipe.tile_size,
         tiles_per_day=tiles_per_day,
         hotspot_ratio=0.0,
@@ -69,5 +68,5 @@ def validation_batches(
         leads=recipe.leads,
     )
     return ValidationBatches(
-        TrainingDays(source, sampler, statistics, days_per_step=1, stations=stations), len(chosen)
+        TrainingDays(data.source, sampler, data.statistics, days_per_step=1, stations=stations), len(chosen)
     )

@@ -11,12 +11,11 @@ from dataclasses import replace
 
 import torch
 
-from cranpm.data.store.source import DaySource
-from cranpm.domain import Statistics
 from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM
 from cranpm.model.extensions.detail import detail
 from cranpm.training.batches.batches import TrainingBatch, TrainingDays
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.fit.loop import training_batches
 from cranpm.training.recipes.recipes import Recipe
 
@@ -29,7 +28,7 @@ there is on a day."""
 
 
 @torch.inference_mode()
-def calibrate_head(network: CranPM, recipe: Recipe, source: DaySource, statistics: Statistics) -> None:
+def calibrate_head(network: CranPM, recipe: Recipe, data: TrainingData) -> None:
     """Change the head in place so that its squared error on training tiles is least.
 
     With y what the network says, x_k the predictors that the head multiplies (`CranPM.predictors`), g the share of the
@@ -44,7 +43,7 @@ def calibrate_head(network: CranPM, recipe: Recipe, source: DaySource, statistic
     """
     device = next(network.parameters()).device
     plain = replace(recipe, hotspot_ratio=0.0, puff_share=0.0, station_weight=0.0, seed=recipe.seed + 1_000)
-    batches: TrainingDays = training_batches(plain, source, statistics)
+    batches: TrainingDays = training_batches(plain, data)
     training = network.training
     network.eval()
     terms = 2 + network.config.head_predictors

@@ -12,7 +12,8 @@ from lightning.pytorch.plugins.io import CheckpointIO
 
 from cranpm.training.fit.health import refuse_non_finite
 from cranpm.training.state.rng import random_state, restore_random_state
-from cranpm.training.state.signals import StopRequest, TrainingStopped
+from cranpm.training.state.session import Session
+from cranpm.training.state.signals import TrainingStopped
 from cranpm.training.state.state import SavedState, TrainStates
 
 
@@ -50,28 +51,26 @@ class StateSaver(Checkpoint):
 
     Parameters
     ----------
-    states : TrainStates or None
-        None saves nothing; asking for a stop then just ends the run.
+    session : Session
+        Without ``states`` nothing is saved; asking for a stop then just ends the run.
     every, validate_every : int
         Steps between saves, and between validations.
-    stop : StopRequest
-    max_seconds : float, optional
+    max_minutes : float, optional
         Ends the run properly (validation, average, export) after this long.
     """
 
     def __init__(
         self,
-        states: TrainStates | None,
+        session: Session,
         *,
         every: int,
         validate_every: int,
-        stop: StopRequest,
-        max_seconds: float | None = None,
-        seconds_before: float = 0.0,
+        max_minutes: float | None = None,
     ) -> None:
-        self._states, self._every, self._validate_every = states, every, validate_every
-        self._stop, self._max_seconds = stop, max_seconds
-        self._seconds_before = seconds_before
+        self._states, self._stop = session.states, session.stop
+        self._every, self._validate_every = every, validate_every
+        self._max_seconds = None if max_minutes is None else 60 * max_minutes
+        self._seconds_before = session.seconds_spent
         self._begun = time.monotonic()
         self._restored: dict[str, Any] | None = None
         self._saved_step = -1

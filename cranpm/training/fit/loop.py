@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader
 
 from cranpm.data.sampler import TileSampler
 from cranpm.data.store.source import DaySource, init_times
-from cranpm.domain import Statistics
 from cranpm.model import CranPM
 from cranpm.model.extensions.coarse_forecast import CoarseForecast
 from cranpm.training.batches.batches import TrainingDays
 from cranpm.training.batches.puffs import Puffs
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationReader
 from cranpm.training.batches.validation import validation_batches
 from cranpm.training.fit.callbacks import Position, StateIO, StateSaver
@@ -29,127 +29,99 @@ from cranpm.training.fit.ema import WeightAverage
 from cranpm.training.fit.health import HealthWatch
 from cranpm.training.fit.module import Training
 from cranpm.training.recipes.recipes import Recipe
+from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.progress import Bar, Pace
-from cranpm.training.state.signals import StopRequest, ignore_signals_in_worker
-from cranpm.training.state.state import SavedState, TrainStates
+from cranpm.training.state.session import Session
+from cranpm.training.state.signals import ignore_signals_in_worker
 from cranpm.training.state.throughput import matmul_rate
-
-SAVE_EVERY = 100
-"""Steps between saved states."""
 
 
 def train(
     recipe: Recipe,
-    source: DaySource,
-    statistics: Statistics,
-    out: Path | str,
+    data: TrainingData,
+    options: TrainerOptions,
+    session: Session,
     *,
     network: CranPM | None = None,
     coarse_head: CoarseForecast | None = None,
-    validate_every: int = 200,
-    validation_days: int = 24,
-    workers: int = 1,
-    max_seconds: float | None = None,
-    seconds_before: float = 0.0,
-    callbacks: list[Callback] | None = None,
-    states: TrainStates | None = None,
-    saved: SavedState | None = None,
-    save_every: int = SAVE_EVERY,
-    stop: StopRequest | None = None,
-    devices: int = 1,
-    nodes: int = 1,
-    launcher: str = "popen",
-    bar: bool = True,
 ) -> CranPM:
-    """Train a network.
+    """Train a network on tiles.
 
     Parameters
     ----------
     recipe : Recipe
-    source : DaySource
-        Days; split by the recipe.
-    statistics : Statistics
-        Of the training days.
-    out : Path
-        Logs (TensorBoard and CSV).
+    data : TrainingData
+        Days, split by the recipe, and statistics of the training days.
+    options : TrainerOptions
+    session : Session
+        Its ``saved`` state, if there is one, is of this stage.
     network : CranPM, optional
         Go on from this one, for instance after `pretrain_global`; a new one by default.
     coarse_head : CoarseForecast, optional
         Its readout, where the recipe goes on teaching the coarse change.
-    max_seconds : float, optional
-        Stop after this long; the schedule does not know of it.
-    seconds_before : float
-        What pretraining took, for the record; a resumed run knows its own.
-    states : TrainStates, optional
-        Where the run's state is kept; without it nothing can be resumed.
-    saved : SavedState, optional
-        Go on from this state, exactly.
-    stop : StopRequest, optional
-        Asked for a stop, the state is saved and `TrainingStopped` raised.
-    devices, nodes : int
-        Processes of one machine, and machines; each process takes every so many-th day group.
-    launcher : str
-        "popen" starts the command again for each further process (any device); "fork" clones this one (CPU only).
-    bar : bool
-        Show the steps as they pass.
 
     Returns
     -------
     CranPM
         In eval mode; the averaged weights if the recipe averages.
+
+    Raises
+    ------
+    TrainingStopped
+        If asked to stop.
+    NonFiniteError
+        If more than ``recipe.max_skipped_steps`` steps in a row cannot be learned from.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     module = Training(recipe, network, coarse_head)
-    batches = training_batches(recipe, source, statistics)
-    every_station = station_reader(recipe, source, with_held_out=True)
-    validation = validation_batches(recipe, source, statistics, days=validation_days, stations=every_station)
-    loaders: dict[str, Any] = {"train_dataloaders": _loader(batches, workers)}
+    batches = training_batches(recipe, data)
+    every_station = station_reader(recipe, data.source, with_held_out=True)
+    validation = validation_batches(recipe, data, days=options.validation_days, stations=every_station)
+    loaders: dict[str, Any] = {"train_dataloaders": _loader(batches, options.workers)}
     if validation is not None:
         loaders["val_dataloaders"] = validation
-    stop = stop or StopRequest()
     pace = Pace(recipe, matmul_rate(_device(), recipe.bfloat16, seconds=0.1))
-    first_step = 0 if saved is None else saved.step
+    first_step = 0 if session.saved is None else session.saved.step
     trainer = L.Trainer(
         max_steps=recipe.steps,
         precision=recipe.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.gradient_clip,
-        val_check_interval=validate_every if validation is not None else None,
+        val_check_interval=options.validate_every if validation is not None else None,
         check_val_every_n_epoch=None,
         limit_val_batches=None if validation is not None else 0,
         num_sanity_val_steps=0,
-        logger=_loggers(Path(out)),
+        logger=_loggers(session.out),
         enable_checkpointing=True,
         enable_model_summary=False,
         enable_progress_bar=False,
         log_every_n_steps=min(10, max(1, recipe.steps // 50)),
-        plugins=[] if states is None else [StateIO(states, saved)],
+        plugins=[] if session.states is None else [StateIO(session.states, session.saved)],
         callbacks=[
             Position(first_step, batches, *([] if validation is None else [validation.batches])),
             LearningRateMonitor(),
             pace,
-            *([Bar(pace)] if bar else []),
+            *([Bar(pace)] if options.bar else []),
             HealthWatch(),
             *_averaging(recipe),
-            *(callbacks or []),
+            *session.callbacks,
             StateSaver(
-                states,
-                every=save_every,
-                validate_every=validate_every if validation is not None else recipe.steps,
-                stop=stop,
-                max_seconds=max_seconds,
-                seconds_before=seconds_before if saved is None else saved.document.get("seconds", 0.0),
+                session,
+                every=options.save_every,
+                validate_every=options.validate_every if validation is not None else recipe.steps,
+                max_minutes=options.max_minutes,
             ),
         ],
-        **_processes(devices, nodes, launcher),
+        **_processes(options),
     )
-    with stop:
-        trainer.fit(module, **loaders, ckpt_path=None if saved is None else str(saved.folder))
+    with session.stop:
+        trainer.fit(module, **loaders, ckpt_path=None if session.saved is None else str(session.saved.folder))
     return module.network.eval()
 
 
-def training_batches(recipe: Recipe, source: DaySource, statistics: Statistics) -> TrainingDays:
+def training_batches(recipe: Recipe, data: TrainingData) -> TrainingDays:
     """Endless training batches."""
+    source = data.source
     sampler = TileSampler(
         init_times(source, "train", recipe.splits, recipe.leads),
         source.land,
@@ -163,7 +135,7 @@ def training_batches(recipe: Recipe, source: DaySource, statistics: Statistics) 
     return TrainingDays(
         source,
         sampler,
-        statistics,
+        data.statistics,
         days_per_step=recipe.days_per_step,
         coarse_change=recipe.coarse_weight > 0,
         stations=station_reader(recipe, source),
@@ -199,16 +171,21 @@ def _loggers(out: Path) -> list[Any]:
     return loggers
 
 
-def _processes(devices: int, nodes: int, launcher: str) -> dict[str, Any]:
-    if devices * nodes == 1:
+def _processes(options: TrainerOptions) -> dict[str, Any]:
+    if options.processes == 1:
         return {"accelerator": "auto", "devices": 1}
     strategy = DDPStrategy(
-        start_method=launcher,  # type: ignore[arg-type]
+        start_method=options.launcher,  # type: ignore[arg-type]
         # the token stage leaves out the decoder, and held biases take no part in most steps
         find_unused_parameters=True,
         timeout=timedelta(hours=2),  # others wait while the first process pretrains
     )
-    return {"accelerator": "auto", "devices": devices, "num_nodes": nodes, "strategy": strategy}
+    return {
+        "accelerator": "auto",
+        "devices": options.devices,
+        "num_nodes": options.nodes,
+        "strategy": strategy,
+    }
 
 
 def _device() -> torch.device:

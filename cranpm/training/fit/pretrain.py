@@ -19,74 +19,76 @@ import numpy as np
 import torch
 from torch import nn
 
-from cranpm.data.store.source import DaySource
-from cranpm.domain import Statistics
+from cranpm.data.store.source import init_times
 from cranpm.model import CranPM
 from cranpm.model.extensions.coarse_forecast import CoarseForecast
 from cranpm.model.inputs import GlobalInputs
 from cranpm.model.parameters import learn_biases, parameter_groups
 from cranpm.training.batches.batches import CoarseChange, read_global, to_device
 from cranpm.training.batches.puffs import Puff, Puffs
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.fit.auxiliary_heads import coarse_change
 from cranpm.training.fit.health import NonFiniteError, refuse_non_finite
 from cranpm.training.fit.losses import known_mse
+from cranpm.training.recipes.recipes import Recipe
+from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.rng import random_state, restore_random_state
-from cranpm.training.state.signals import StopRequest, TrainingStopped
-from cranpm.training.state.state import SavedState, TrainStates
+from cranpm.training.state.session import Session
+from cranpm.training.state.signals import TrainingStopped
 
 _Item = TypeVar("_Item")
 _Read = TypeVar("_Read")
 
 PRETRAIN_DAYS = 4
-"""Days of one step, in a run."""
+"""Days of one step."""
+VALIDATION_STRIDE = 6
+"""Every so many-th day of the validation split is looked at after each pass."""
 MOST_SKIPPED = 5
 """Steps in a row that may be left out because their gradient is not finite."""
 
 
 def pretrain_global(
-    network: CranPM,
-    source: DaySource,
-    statistics: Statistics,
-    init_days: Sequence[np.datetime64],
-    *,
-    validation_days: Sequence[np.datetime64] = (),
-    leads: Sequence[int] = (1, 2, 3),
-    epochs: int = 10,
-    days_per_step: int = 8,
-    learning_rate: float = 2e-3,
-    weight_decay: float = 0.05,
-    bias_update_interval: int = 1,
-    seed: int = 1,
-    autocast: bool = False,
-    puffs: Puffs | None = None,
-    device: str | torch.device = "cpu",
-    report: Callable[[str], None] = print,
-    states: TrainStates | None = None,
-    saved: SavedState | None = None,
-    save_every: int = 100,
-    stop: StopRequest | None = None,
+    network: CranPM, recipe: Recipe, data: TrainingData, options: TrainerOptions, session: Session
 ) -> CoarseForecast:
     """Train the global branch and the bridge's projection in place.
 
     Parameters
     ----------
-    puffs : Puffs, optional
-        Puffs for some of the training days.
-    states, saved : optional
-        Where the state of pretraining is kept, and the one to go on from, exactly.
-    stop : StopRequest, optional
-        Asked for a stop, the state is saved and `TrainingStopped` raised.
+    network : CranPM
+    recipe : Recipe
+        Its ``global_epochs`` passes are made over the days of its training split.
+    data : TrainingData
+    options : TrainerOptions
+    session : Session
+        Its ``saved`` state, if there is one, is of this stage.
 
     Returns
     -------
     CoarseForecast
         The readout that was trained along, to go on with.
+
+    Raises
+    ------
+    ValueError
+        If the network has no global branch.
+    TrainingStopped
+        If asked to stop.
+    NonFiniteError
+        If more than `MOST_SKIPPED` steps in a row cannot be learned from.
     """
+    seed, weight_decay = 1, 0.05
     torch.manual_seed(seed)
     if network.global_branch is None or network.bridge is None:
         raise ValueError('Nothing to teach: this network has no global branch (fusion="none").')
-    days_of = _Days(source, statistics, leads, autocast, torch.device(device))
-    head = network.coarse_head or CoarseForecast.of(network.config, len(leads))
+    source, states, saved, stop = data.source, session.states, session.saved, session.stop
+    init_days, validation_days = (
+        init_times(source, split, recipe.splits, recipe.leads) for split in ("train", "validation")
+    )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    days_of = _Days(recipe, data, device)
+    puffs = Puffs.of(recipe, source)
+    epochs, days_per_step, learning_rate = recipe.global_epochs, PRETRAIN_DAYS, recipe.global_learning_rate
+    head = network.coarse_head or CoarseForecast.of(network.config, len(recipe.leads))
     parts = [network.global_branch, _projection(network), head]
     taught = nn.ModuleList(parts if network.transport is None else [*parts, network.transport]).to(device)
     optimiser = torch.optim.AdamW(parameter_groups(taught, weight_decay), lr=learning_rate, betas=(0.9, 0.98))
@@ -111,16 +113,16 @@ def pretrain_global(
         read = functools.partial(_read_with_puffs, days_of, puffs, epoch)
         with closing(read_ahead(read, groups)) as batches:
             for step, batch in enumerate(batches, start=first):
-                learn_biases(taught, step % bias_update_interval == 0)
+                learn_biases(taught, step % recipe.bias_update_interval == 0)
                 stage.learn(taught, *days_of.loss(network, head, *batch))
                 ends = step + 1 == steps_per_epoch
                 if ends:
                     line = f"global branch, epoch {epoch + 1} of {epochs}: "
                     line += f"RMSE {stage.ends_epoch():+.1%} against persistence"
-                    line += _on_validation_days(network, head, days_of, validation_days)
-                    report(f"{line}, {time.perf_counter() - started:.0f} s")
-                asked = stop is not None and stop.asked is not None
-                if states is not None and (ends or asked or stage.step % save_every == 0):
+                    line += _on_validation_days(network, head, days_of, validation_days[::VALIDATION_STRIDE])
+                    session.report(f"{line}, {time.perf_counter() - started:.0f} s")
+                asked = stop.asked is not None
+                if states is not None and (ends or asked or stage.step % options.save_every == 0):
                     refuse_non_finite(network.state_dict().items(), f"Step {stage.step} of the global branch")
                     seconds = round(before + time.perf_counter() - started, 1)
                     states.save(stage.state(), stage.step, "global", seconds=seconds)
@@ -217,18 +219,10 @@ def _projection(network: CranPM) -> nn.Module:
 class _Days:
     """Loss of the coarse readout on days of a source."""
 
-    def __init__(
-        self,
-        source: DaySource,
-        statistics: Statistics,
-        leads: Sequence[int],
-        autocast: bool,
-        device: torch.device,
-    ) -> None:
-        self._source, self._statistics, self._autocast = source, statistics, autocast
-        self._device = device
-        self._leads = leads
-        self._changes = CoarseChange(source, leads)
+    def __init__(self, recipe: Recipe, data: TrainingData, device: torch.device) -> None:
+        self._source, self._statistics = data.source, data.statistics
+        self._leads, self._autocast, self._device = recipe.leads, recipe.bfloat16, device
+        self._changes = CoarseChange(data.source, recipe.leads)
 
     def read(
         self, days: Sequence[np.datetime64], puffs_of_days: Sequence[Puff | None] = ()

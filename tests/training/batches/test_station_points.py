@@ -13,10 +13,14 @@ from cranpm.data.store.source import init_times
 from cranpm.domain.blocks import blocks_of, held_out
 from cranpm.domain.splits import Splits
 from cranpm.training.batches.batches import TrainingDays
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationReader
 from cranpm.training.fit.loop import station_reader, train
 from cranpm.training.fit.losses import hotspot_weight
 from cranpm.training.fit.module import Training
+from cranpm.training.state.options import TrainerOptions
+from cranpm.training.state.session import Session
+from cranpm.training.state.state import TrainStates
 
 
 def test_a_block_is_held_out_whole_and_for_everybody_alike():
@@ -88,12 +92,12 @@ def test_the_station_term_is_the_error_at_stations(make_world, statistics, quick
 
 
 def test_both_groups_are_reported(make_world, statistics, quick, tmp_path):
-    from cranpm.training.state.state import TrainStates
-
     world = make_world(validation=True).with_stations(2000)
     states = TrainStates(tmp_path / "train_state", {})
     recipe = replace(quick, steps=2, station_weight=0.1)
-    train(recipe, world, statistics, tmp_path, states=states, workers=0, validate_every=1, save_every=1)
+    options = TrainerOptions(workers=0, validate_every=1, save_every=1)
+    data = TrainingData(source=world, statistics=statistics)
+    train(recipe, data, options, Session(out=tmp_path, states=states))
     assert {"rmse_station", "rmse_station_held_out"} <= set(states.scores(2))
 
 

@@ -32,45 +32,45 @@ def network(recipe_of_two):
     return network
 
 
-def error(network, recipe, world, statistics):
+def error(network, recipe, data):
     """Mean squared error on the tiles that the fit sees."""
-    batches = training_batches(replace(recipe, seed=recipe.seed + 1_000), world, statistics)
+    batches = training_batches(replace(recipe, seed=recipe.seed + 1_000), data)
     with torch.inference_mode():
         parts = [_terms(network, batches.batch(step)) for step in range(recipe.calibration_steps)]
     squares = torch.cat([(x[:, 0] - d).square() for x, d in parts])
     return float(squares.double().mean())
 
 
-def test_the_error_is_least_there(network, recipe_of_two, world, statistics):
-    before = error(network, recipe_of_two, world, statistics)
-    calibrate_head(network, recipe_of_two, world, statistics)
-    least = error(network, recipe_of_two, world, statistics)
+def test_the_error_is_least_there(network, recipe_of_two, data):
+    before = error(network, recipe_of_two, data)
+    calibrate_head(network, recipe_of_two, data)
+    least = error(network, recipe_of_two, data)
     assert least < 0.2 * before
     head = network.decoder.head
     for index in range(len(head.bias)):
         for step in (0.05, -0.05):
             head.bias.data[index] += step
-            elsewhere = error(network, recipe_of_two, world, statistics)
+            elsewhere = error(network, recipe_of_two, data)
             # what hardly varies here makes hardly a difference
             assert elsewhere > (1.05 if index in (0, 1) else 0.999) * least
             head.bias.data[index] -= step
     head.weight.data *= 1.1
-    assert error(network, recipe_of_two, world, statistics) > least
+    assert error(network, recipe_of_two, data) > least
 
 
-def test_a_second_fit_finds_little_more(network, recipe_of_two, world, statistics):
-    before = error(network, recipe_of_two, world, statistics)
-    calibrate_head(network, recipe_of_two, world, statistics)
-    once = error(network, recipe_of_two, world, statistics)
-    calibrate_head(network, recipe_of_two, world, statistics)
-    assert abs(error(network, recipe_of_two, world, statistics) - once) < 0.01 * (before - once)
+def test_a_second_fit_finds_little_more(network, recipe_of_two, data):
+    before = error(network, recipe_of_two, data)
+    calibrate_head(network, recipe_of_two, data)
+    once = error(network, recipe_of_two, data)
+    calibrate_head(network, recipe_of_two, data)
+    assert abs(error(network, recipe_of_two, data) - once) < 0.01 * (before - once)
     # what hardly varies here, upwind differences in an even field, got no large constant
     assert network.decoder.head.bias.abs().max() < 1
 
 
-def test_only_the_head_changes(network, recipe_of_two, world, statistics):
+def test_only_the_head_changes(network, recipe_of_two, data):
     weights = {name: value.clone() for name, value in network.state_dict().items()}
-    calibrate_head(network, recipe_of_two, world, statistics)
+    calibrate_head(network, recipe_of_two, data)
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, weights[name])}
     assert changed == {"decoder.head.weight", "decoder.head.bias"}
     assert not network.training
@@ -91,7 +91,7 @@ def test_an_absolute_head_is_refused_before_training():
 
 
 @torch.inference_mode()
-def test_with_a_regional_mean_nine_tenths_of_detail_are_kept(quick, world, statistics):
+def test_with_a_regional_mean_nine_tenths_of_detail_are_kept(quick, data):
     recipe = replace(quick, calibration_steps=2, hotspot_ratio=0.0, puff_share=0.0)
     torch.manual_seed(3)
     network = CranPM(recipe.model).eval()
@@ -99,7 +99,7 @@ def test_with_a_regional_mean_nine_tenths_of_detail_are_kept(quick, world, stati
     network.decoder.head.bias[1] = -0.4  # of today's map
 
     def change_along_detail():
-        batches = training_batches(replace(recipe, seed=recipe.seed + 1_000), world, statistics)
+        batches = training_batches(replace(recipe, seed=recipe.seed + 1_000), data)
         found = torch.zeros(2, dtype=torch.float64)
         for step in range(recipe.calibration_steps):
             batch = batches.batch(step)
@@ -109,7 +109,7 @@ def test_with_a_regional_mean_nine_tenths_of_detail_are_kept(quick, world, stati
         return float(found[0] / found[1])
 
     assert abs(change_along_detail() - (KEPT - 1)) > 0.05
-    calibrate_head(network, recipe, world, statistics)
+    calibrate_head(network, recipe, data)
     assert abs(change_along_detail() - (KEPT - 1)) < 0.002
 
 
@@ -132,7 +132,7 @@ def test_least_squares_under_a_condition():
     "lacks", [("coarse_predictors", "regional_mean"), ("regional_mean",)], ids=["both", "the mean"]
 )
 def test_a_start_without_some_factors_says_the_same_at_first(
-    lacks, quick, recipe_of_two, world, statistics, tmp_path
+    lacks, quick, recipe_of_two, data, statistics, tmp_path
 ):
     network = CranPM(quick.model).eval()
     model = replace(quick.model, **dict.fromkeys(lacks, False))
@@ -141,7 +141,7 @@ def test_a_start_without_some_factors_says_the_same_at_first(
     torch.nn.init.normal_(older.decoder.head.weight, std=0.05)
     save_checkpoint(tmp_path / "older", older, statistics)
     _copy_weights(load_checkpoint(tmp_path / "older"), network)
-    batch = training_batches(recipe_of_two, world, statistics).batch(0)
+    batch = training_batches(recipe_of_two, data).batch(0)
     with torch.inference_mode():
         then, now = (_terms(n, batch)[0][:, 0] for n in (older, network))
     assert then.abs().max() > 0

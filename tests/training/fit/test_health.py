@@ -19,6 +19,8 @@ from cranpm.training.batches.source import TrainingData
 from cranpm.training.fit.health import NonFiniteError, refuse_non_finite
 from cranpm.training.fit.loop import train
 from cranpm.training.job import export
+from cranpm.training.state.options import TrainerOptions
+from cranpm.training.state.session import Session
 from cranpm.training.state.state import TrainStateError, TrainStates
 
 INIT_DAYS = np.arange(np.datetime64("2017-01-02"), np.datetime64("2017-01-10"))
@@ -39,9 +41,11 @@ class Watch(Callback):
         return [not torch.equal(a, b) for a, b in itertools.pairwise(self.weights)]
 
 
-def fit(world, statistics, recipe, folder, **settings):
+def fit(world, statistics, recipe, folder, *, states=None):
     watch = Watch()
-    train(recipe, world, statistics, folder, workers=0, callbacks=[watch], **settings)
+    options = TrainerOptions(workers=0, save_every=1)
+    session = Session(out=folder, states=states, callbacks=[watch])
+    train(recipe, TrainingData(source=world, statistics=statistics), options, session)
     return watch
 
 
@@ -79,7 +83,7 @@ def test_too_many_in_a_row_end_the_run_and_name_the_sample(make_world, statistic
     states = TrainStates(tmp_path / "train_state", {})
     message = r"3 steps in a row .*at most 2.*init day 2017-01-\d\d lead \d tile at row \d+"
     with pytest.warns(UserWarning, match="left out"), pytest.raises(NonFiniteError, match=message):
-        fit(world, statistics, replace(quick, max_skipped_steps=2), tmp_path, states=states, save_every=1)
+        fit(world, statistics, replace(quick, max_skipped_steps=2), tmp_path, states=states)
 
 
 def test_days_without_a_single_usable_sample_are_an_error(make_world, statistics, quick, tmp_path):
@@ -162,8 +166,10 @@ def test_a_disk_that_is_full_ends_training_and_the_last_state_stands(
             if trainer.global_step == 2:
                 FailingDisk(monkeypatch, 3, errno.ENOSPC)
 
-    settings = {"states": states, "save_every": 2, "workers": 0, "callbacks": [FullAfterTwo()]}
+    data = TrainingData(source=make_world(), statistics=statistics)
+    options = TrainerOptions(workers=0, save_every=2)
+    session = Session(out=tmp_path, states=states, callbacks=[FullAfterTwo()])
     with pytest.raises((TrainStateError, OSError), match="No space left"):
-        train(quick, make_world(), statistics, tmp_path, **settings)
+        train(quick, data, options, session)
     monkeypatch.undo()
     assert states.newest().step == 2

@@ -8,39 +8,31 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from cranpm.data.store.source import init_times
-from cranpm.domain.splits import Splits
 from cranpm.model import CranPM
 from cranpm.training.fit.loop import train
 from cranpm.training.fit.module import Training, parameter_groups, rate_factor
 from cranpm.training.fit.pretrain import pretrain_global, read_ahead
+from cranpm.training.state.options import TrainerOptions
+from cranpm.training.state.session import Session
 
 
-def test_training_runs_through_its_stages_and_moves_the_map(world, recipe, statistics, tmp_path):
+def test_training_runs_through_its_stages_and_moves_the_map(data, recipe, tmp_path):
     torch.manual_seed(0)
     network = CranPM(recipe.model)
     before = network.decoder.head.weight.detach().clone()
-    trained = train(recipe, world, statistics, tmp_path, network=network, workers=0)
+    trained = train(recipe, data, TrainerOptions(workers=0), Session(out=tmp_path), network=network)
     assert not trained.training
     assert not torch.equal(trained.decoder.head.weight, before)
     assert all(torch.isfinite(p).all() for p in trained.parameters())
     assert list(tmp_path.glob("tensorboard/*/events*"))
 
 
-def test_the_global_branch_learns_that_the_air_gets_cleaner(world, recipe, statistics):
+def test_the_global_branch_learns_that_the_air_gets_cleaner(data, recipe, tmp_path):
     torch.manual_seed(0)
     lines = []
-    days = init_times(world, "train", Splits(), (1, 2, 3))
-    pretrain_global(
-        CranPM(recipe.model),
-        world,
-        statistics,
-        days,
-        epochs=6,
-        days_per_step=2,
-        learning_rate=3e-3,
-        report=lines.append,
-    )
+    taught = replace(recipe, global_epochs=12, global_learning_rate=3e-3, bias_update_interval=1)
+    session = Session(out=tmp_path, report=lines.append)
+    pretrain_global(CranPM(recipe.model), taught, data, TrainerOptions(), session)
     last = float(lines[-1].split("RMSE ")[1].split("%")[0])
     assert last < -20  # per cent against persistence, which misses the whole fall
 
@@ -63,7 +55,7 @@ def test_every_parameter_is_optimised_once_and_priors_do_not_decay(recipe):
             assert rates[id(parameter)] == recipe.learning_rate
 
 
-def test_biases_held_between_their_steps_learn_in_them(world, recipe, statistics, tmp_path):
+def test_biases_held_between_their_steps_learn_in_them(data, recipe, tmp_path):
     seen = []
 
     class Watch(Callback):
@@ -72,7 +64,7 @@ def test_biases_held_between_their_steps_learn_in_them(world, recipe, statistics
 
     torch.manual_seed(0)
     slow = replace(recipe, bias_update_interval=4, steps=8, token_steps=9, average_decay=None)
-    train(slow, world, statistics, tmp_path, workers=0, callbacks=[Watch()])
+    train(slow, data, TrainerOptions(workers=0), Session(out=tmp_path, callbacks=[Watch()]))
     moved = [not torch.equal(a, b) for a, b in itertools.pairwise([torch.ones(4), *seen])]
     assert moved == [False, False, False, True] * 2
 

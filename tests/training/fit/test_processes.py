@@ -6,14 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.fit.loop import train
 from cranpm.training.report.curve import read_curves
+from cranpm.training.state.options import TrainerOptions
+from cranpm.training.state.session import Session
 from cranpm.training.state.state import TrainStates
 
 
 def learned(world, statistics, recipe, folder, **settings):
     states = TrainStates(folder / "train_state", {})
-    train(recipe, world, statistics, folder, states=states, workers=0, save_every=1000, **settings)
+    data = TrainingData(source=world, statistics=statistics)
+    options = TrainerOptions(workers=0, save_every=1000, **settings)
+    train(recipe, data, options, Session(out=folder, states=states))
     return states.newest().load()["state_dict"], dict(read_curves(folder)["train/loss"])
 
 

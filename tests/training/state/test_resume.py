@@ -15,7 +15,9 @@ from cranpm.training.batches.source import TrainingData
 from cranpm.training.fit import callbacks, pretrain
 from cranpm.training.fit.loop import train
 from cranpm.training.fit.pretrain import pretrain_global
-from cranpm.training.job import TrainerOptions, run_job
+from cranpm.training.job import run_job
+from cranpm.training.state.options import TrainerOptions
+from cranpm.training.state.session import Session
 from cranpm.training.state.signals import StopRequest, TrainingStopped
 from cranpm.training.state.state import TrainStateError, TrainStates
 
@@ -24,10 +26,11 @@ def states_of(folder, recipe, **other):
     return TrainStates(folder / "train_state", {"recipe": recipe.to_dict(), "data": {"days": 12}} | other)
 
 
-def run(world, statistics, recipe, folder, *, saved=None, **settings):
+def run(world, statistics, recipe, folder, *, validate_every=1000, **of_session):
     states = states_of(folder, recipe)
-    settings = {"workers": 0, "save_every": 3, "validate_every": 1000} | settings
-    train(recipe, world, statistics, folder, states=states, saved=saved, **settings)
+    options = TrainerOptions(workers=0, save_every=3, validate_every=validate_every)
+    data = TrainingData(source=world, statistics=statistics)
+    train(recipe, data, options, Session(out=folder, states=states, **of_session))
     return states.newest()
 
 
@@ -127,14 +130,13 @@ def test_a_state_of_other_data_is_refused(straight, quick):
         states.refuse_other_run(states.newest())
 
 
-def pretrain_stage(world, statistics, recipe, folder, *, saved=None, stop=None, report=lambda line: None):
+def pretrain_stage(world, statistics, recipe, folder, *, report=lambda line: None, **of_session):
     torch.manual_seed(0)
     states = states_of(folder, recipe)
-    days = list(world.days[1:9])
-    pretrain_global(
-        CranPM(recipe.model), world, statistics, days, epochs=3, days_per_step=2, bias_update_interval=2, save_every=2,
-        states=states, saved=saved, stop=stop, report=report,
-    )  # fmt: skip
+    taught = replace(recipe, global_epochs=6, bias_update_interval=2)
+    data = TrainingData(source=world, statistics=statistics)
+    session = Session(out=folder, states=states, report=report, **of_session)
+    pretrain_global(CranPM(recipe.model), taught, data, TrainerOptions(save_every=3), session)
     return states.newest()
 
 
@@ -152,7 +154,7 @@ def test_pretraining_resumes_exactly_too(make_world, statistics, quick, tmp_path
     with pytest.raises(TrainingStopped, match="of the global branch. Go on with --resume"):
         pretrain_stage(world, statistics, quick, tmp_path / "two", stop=stop, report=passes.append)
     saved = states_of(tmp_path / "two", quick).newest()
-    assert saved.stage == "global" and 0 < saved.step < straight.step == 12 and saved.step % 4
+    assert saved.stage == "global" and 0 < saved.step < straight.step == 12 and saved.step % 2
     resumed = pretrain_stage(make_world(), statistics, quick, tmp_path / "two", saved=saved)
     assert differences(straight.load(), resumed.load()) == []
 

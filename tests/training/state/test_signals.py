@@ -15,10 +15,10 @@ import torch
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.command import TrainCommand
 from cranpm.training.fit.module import Training
-from cranpm.training.job import TrainerOptions
 from cranpm.training.state import signals
 from cranpm.training.state import state as state_module
 from cranpm.training.state.lock import lock_run
+from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.signals import STOPPED_EXIT_CODE, StopRequest, TrainingStopped
 from cranpm.training.state.state import TrainStates
 

@@ -1,0 +1,35 @@
+"""Where and how a run is computed, as opposed to what it learns (the recipe)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SAVE_EVERY = 100
+"""Steps between saved states."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerOptions:
+    """Where and how a run is computed; nothing here changes what is learned, but the number of processes."""
+
+    devices: int = 1
+    """Processes on each machine; each takes every so many-th day group."""
+    nodes: int = 1
+    """Machines."""
+    workers: int = 1
+    """Processes that read data, for each device."""
+    save_every: int = SAVE_EVERY
+    validate_every: int = 200
+    """Steps between validations."""
+    validation_days: int = 24
+    """At most so many days of the validation split, spread over it."""
+    max_minutes: float | None = None
+    """Ends the run properly (validation, average, export) after this long; the schedule does not know of it."""
+    launcher: str = "popen"
+    """Of further processes: "popen" starts the command again for each (any device), "fork" clones this one (CPU)."""
+    bar: bool = True
+    """Show the steps of training as they pass."""
+
+    @property
+    def processes(self) -> int:
+        return self.devices * self.nodes
