@@ -30,10 +30,10 @@ Raw = Annotated[Path | None, typer.Option(help="Folder of downloads; default: da
 def list_sources(raw: Raw = None, region: Region = "europe") -> None:
     """Every source: licence, size, what is on this machine and what is missing."""
     with plain_errors():
+        from cranpm.data.domains import find_domain
         from cranpm.data.download.inventory import inventory
         from cranpm.data.download.receipts import raw_dir
         from cranpm.data.manifest import load_manifest
-        from cranpm.data.regions import find_domain
 
         entries = inventory(load_manifest(), raw or raw_dir(), find_domain(region))
     table = Table(title="Sources")
@@ -71,12 +71,12 @@ def fetch(
     with plain_errors():
         import numpy as np
 
+        from cranpm.data.domains import find_domain
         from cranpm.data.download.endpoints import polite_session
         from cranpm.data.download.fetch import choose_sources, make_plan
         from cranpm.data.download.fetch import fetch as fetch_files
         from cranpm.data.download.receipts import raw_dir
         from cranpm.data.manifest import load_manifest
-        from cranpm.data.regions import find_domain
 
         session, domain = polite_session(), find_domain(region)
         first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
@@ -165,10 +165,10 @@ def prepare(
 ) -> None:
     """Daily fields on the domain's grids from what was fetched; days that are there already are left alone."""
     with plain_errors(), bar("Prepare", unit="days") as progress:
+        from cranpm.data.domains import find_domain
         from cranpm.data.download.receipts import raw_dir
         from cranpm.data.prepare import DatasetRecipe
         from cranpm.data.prepare import prepare as prepare_days
-        from cranpm.data.regions import find_domain
 
         recipe = DatasetRecipe(
             raw=raw or raw_dir(),

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from cranpm.data.build_day import DatasetRecipe, StaticFields, make_day
+from cranpm.data.domains import is_european
 from cranpm.data.download.receipts import Receipt
 from cranpm.data.errors import MissingSourceError, UnfinishedError
 from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
 from cranpm.data.readers.elevation import static_fields
-from cranpm.data.regions import is_european
 from cranpm.data.station_tables import OPENAQ, write_observations
 from cranpm.data.store.dataset import Dataset, DatasetWriter
 from cranpm.data.store.encoded_day import EncodedDay

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import requests
 
+from cranpm.data.domains import is_european
 from cranpm.data.download.copernicus import DataStore, RequestCost, RequestRefusedError
 from cranpm.data.download.download import AccessRefusedError, DownloadError, NotThereError, download
 from cranpm.data.download.endpoints import endpoint, polite_session
@@ -28,7 +29,6 @@ from cranpm.data.download.request_templates import halves, with_period
 from cranpm.data.live import LIVE_TARGET
 from cranpm.data.manifest import Manifest, ManifestError, Source
 from cranpm.data.readers.openers import sniff
-from cranpm.data.regions import is_european
 from cranpm.domain import EUROPE, Domain
 
 log = logging.getLogger(__name__)

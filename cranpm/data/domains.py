@@ -68,7 +68,7 @@ class RegionFile(BaseModel):
 
 def example_regions() -> dict[str, Path]:
     """Region files that ship with the package: those of the paper's tests beyond Europe."""
-    return {path.stem: path for path in sorted((paths.assets_dir() / "regions").glob("*.yaml"))}
+    return {path.stem: path for path in sorted((paths.assets_dir() / "domains").glob("*.yaml"))}
 
 
 def read_region(path: str | Path) -> Domain:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cranpm.data.domains import RegionError, example_regions, find_domain, read_region
 from cranpm.data.download.request_templates import monthly_requests
 from cranpm.data.manifest import load_manifest
-from cranpm.data.regions import RegionError, example_regions, find_domain, read_region
 from cranpm.domain import EUROPE
 
 ROOT = Path(__file__).parents[2]
