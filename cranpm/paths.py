@@ -11,14 +11,19 @@ def _folder(variable: str, default: Path) -> Path:
     return Path(value).expanduser() if value else default
 
 
+def checkout() -> Path | None:
+    """Top of the checkout that this package is used from; None where it is installed."""
+    top = Path(__file__).resolve().parents[1]
+    return top if (top / "pyproject.toml").is_file() else None
+
+
 def project_dir() -> Path:
     """Folder that data, runs and checkpoints lie in unless told otherwise.
 
     The checkout, from anywhere in it (a notebook's kernel starts in ``notebooks``); elsewhere the working folder.
     """
-    here, checkout = Path.cwd(), Path(__file__).resolve().parents[1]
-    of_checkout = (checkout / "pyproject.toml").is_file() and here.is_relative_to(checkout)
-    return checkout if of_checkout else here
+    here, top = Path.cwd(), checkout()
+    return top if top is not None and here.is_relative_to(top) else here
 
 
 def cache_dir() -> Path:

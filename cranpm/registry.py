@@ -58,7 +58,7 @@ def find_checkpoint(name: str | Path | None = None) -> Entry:
     NotFoundError
         If there is none of that name.
     """
-    mend = "Train one with 'make demo', or put its folder under ./checkpoints."
+    mend = "Train one with 'cranpm train', or put its folder under ./checkpoints."
     return _find("checkpoint", name, list_checkpoints(), "config.json", "demo", mend)
 
 

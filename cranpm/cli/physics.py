@@ -9,19 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from cranpm.cli.console import console, finite, parse_leads, plain_errors, stages
+from cranpm.cli.console import console, finite, plain_errors, stages
+from cranpm.cli.options import Checkpoint, Data, Device, Leads
 
 
 def physics(
-    checkpoint: Annotated[str, typer.Option(help="Name or folder.")] = "demo",
-    data: Annotated[str | None, typer.Option(help="Dataset, name or folder; default: the testbed.")] = None,
+    checkpoint: Checkpoint = "demo",
+    data: Data = None,
     world: Annotated[
         Path | None, typer.Option(help="Folder of prepared simulated days instead (European testbed).")
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="Init days, spread over the held-out ones.")] = 12,
     tiles: Annotated[int, typer.Option(min=1, help="Tiles of the land, every k-th one.")] = 8,
     mountain_tiles: Annotated[int, typer.Option(min=0, help="Further tiles near barriers, for terrain.")] = 4,
-    leads: Annotated[str, typer.Option(help='Lead times [days], such as "1 2 3".')] = "1",
+    lead: Leads = [1],  # noqa: B006
     puffs: Annotated[int, typer.Option(min=0, help="Inserted puffs a day; 0 for none.")] = 3,
     places: Annotated[int, typer.Option(min=0, help="Places a tile to test attention at; 0 for none.")] = 2,
     patches: Annotated[int, typer.Option(min=2, help="Coarse patches hidden one by one there.")] = 18,
@@ -29,7 +30,7 @@ def physics(
         list[str] | None, typer.Option(help='Only this intervention, such as "wind flip".')
     ] = None,
     seed: Annotated[int, typer.Option(help="Of tiles and places.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="The results on standard output.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="FILE.json; FILE.md and FILE.png are written beside.")
@@ -50,7 +51,7 @@ def physics(
         if out is not None and out.suffix != ".json":
             raise ValueError(f"Results are written as .json (with .md and .png beside), got {out.name!r}.")
         plan = PhysicsPlan(
-            days=days, tiles=tiles, mountain_tiles=mountain_tiles, leads=parse_leads(leads), puffs=puffs,
+            days=days, tiles=tiles, mountain_tiles=mountain_tiles, leads=tuple(lead), puffs=puffs,
             places=places, patches=patches, seed=seed, interventions=select(only) if only else CATALOGUE,
         )  # fmt: skip
         chosen = choose_device(device)

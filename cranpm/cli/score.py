@@ -13,18 +13,19 @@ from typing import Annotated, Any
 
 import typer
 
-from cranpm.cli.console import console, finite, parse_leads, plain_errors, stages
+from cranpm.cli.console import console, finite, plain_errors, stages
+from cranpm.cli.options import Checkpoint, Data, Device, Leads
 
 
 def score(
-    checkpoint: Annotated[str, typer.Option(help="Name or folder.")] = "demo",
-    data: Annotated[str | None, typer.Option(help="Dataset, name or folder; default: the testbed.")] = None,
+    checkpoint: Checkpoint = "demo",
+    data: Data = None,
     start: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First init day; default: all held.")
     ] = None,
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last init day.")] = None,
     days: Annotated[int, typer.Option(min=1, help="At most so many init days, spread evenly.")] = 48,
-    leads: Annotated[str, typer.Option(help='Lead times [days], such as "1 2 3".')] = "1 2 3",
+    lead: Leads = [1, 2, 3],  # noqa: B006
     against: Annotated[str, typer.Option(help="Baseline that skill is told against.")] = "persistence",
     damped: Annotated[
         int, typer.Option(min=0, help="Training days to fit damped persistence on; 0 leaves it out.")
@@ -32,7 +33,7 @@ def score(
     cams_europe: Annotated[
         Path | None, typer.Option(help="Folder of downloads that holds CAMS European ensemble runs.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="The scores on standard output.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="FILE.json; FILE.md and FILE.png are written beside.")
@@ -53,7 +54,7 @@ def score(
 
         if out is not None and out.suffix != ".json":
             raise ValueError(f"Scores are written as .json (with .md and .png beside), got {out.name!r}.")
-        wanted = parse_leads(leads)
+        wanted = tuple(lead)
         chosen = choose_device(device)
         entry = registry.find_checkpoint(checkpoint)
         loaded = load_checkpoint(entry.path, device=chosen)

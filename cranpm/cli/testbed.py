@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import bar, console, plain_errors, stages
+from cranpm.cli.options import App, Data, TestbedDomain
 
-testbed_app = typer.Typer(no_args_is_help=True, help="The simulated Europe that ships with the product.")
+testbed_app = App(no_args_is_help=True, help="The simulated Europe that ships with the product.")
 
-Region = Annotated[str, typer.Option(help="europe, or a small region: alps, central-europe.")]
 Out = Annotated[Path, typer.Option(help="Folder for the table (Markdown and JSON).")]
 
 
@@ -21,8 +21,10 @@ def build(
     days: Annotated[int, typer.Option(min=1, help="Number of days.")],
     start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
     out: Annotated[Path | None, typer.Option(help="Dataset folder; default: data/testbed.")] = None,
-    region: Region = "europe",
-    json_progress: Annotated[bool, typer.Option(help="One JSON object a line instead of a bar.")] = False,
+    domain: TestbedDomain = "europe",
+    json_progress: Annotated[
+        bool, typer.Option("--json-progress", help="One JSON object a line instead of a bar.")
+    ] = False,
 ) -> None:
     """Build simulated days (real geography, simulated weather and chemistry) into a dataset folder."""
     from cranpm import paths
@@ -32,8 +34,8 @@ def build(
         from cranpm.testbed.build import build_testbed
 
         as_json_to = sys.stdout if json_progress else None
-        with stages(f"Testbed {region}", unit="days", as_json_to=as_json_to) as progress:
-            build_testbed(target, start, days, domain=region, progress=progress)
+        with stages(f"Testbed {domain}", unit="days", as_json_to=as_json_to) as progress:
+            build_testbed(target, start, days, domain=domain, progress=progress)
     if not json_progress:
         console.print(f"{days} simulated days from {start} are in [bold]{target}[/].")
 
@@ -43,7 +45,7 @@ def report(
     out: Out = Path("docs/results"),
     days: Annotated[int, typer.Option(min=30, help="Days to simulate; a year for published figures.")] = 365,
     start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2018-01-01",
-    region: Region = "europe",
+    domain: TestbedDomain = "europe",
 ) -> None:
     """Compare statistics of the simulated world with real ones: testbed_report.md and .json."""
     with plain_errors(), bar("Simulating", unit="days") as progress:
@@ -52,7 +54,7 @@ def report(
         from cranpm.testbed.simulation.world import DEFAULT_SEED
         from cranpm.testbed.studies.report import world_report
 
-        geography = load_geography(get_domain(region))
+        geography = load_geography(get_domain(domain))
         result = world_report(
             geography,
             seed=DEFAULT_SEED,
@@ -73,7 +75,7 @@ def ladder(
     ] = 365,
     days: Annotated[int, typer.Option(min=30, help="Days the forecasts are drawn from.")] = 360,
     every: Annotated[int, typer.Option(min=1, help="A forecast every n-th day.")] = 15,
-    region: Region = "europe",
+    domain: TestbedDomain = "europe",
 ) -> None:
     """Score what can be predicted, from persistence to the true weather: testbed_ladder.md and .json."""
     with plain_errors():
@@ -82,7 +84,7 @@ def ladder(
         from cranpm.testbed.simulation.world import DEFAULT_SEED
         from cranpm.testbed.studies.ladder import run_ladder
 
-        geography = load_geography(get_domain(region))
+        geography = load_geography(get_domain(domain))
         result = run_ladder(
             geography,
             seed=DEFAULT_SEED,
@@ -98,7 +100,7 @@ def ladder(
 
 @testbed_app.command()
 def statistics(
-    dataset: Annotated[str | None, typer.Option(help="Name or folder; default: the testbed.")] = None,
+    data: Data = None,
     start: Annotated[str, typer.Option(help="First training day.")] = "2017-01-01",
     stop: Annotated[str, typer.Option(help="Last training day.")] = "2020-12-31",
 ) -> None:
@@ -110,7 +112,7 @@ def statistics(
         from cranpm.data.store.dataset import Dataset, DatasetWriter
         from cranpm.data.store.source import DatasetSource, source_statistics
 
-        entry = registry.find_dataset(dataset)
+        entry = registry.find_dataset(data)
         source = DatasetSource(Dataset.open(entry.path))
         days = [d for d in source.days if np.datetime64(start) <= d <= np.datetime64(stop)]
         found = source_statistics(source, days)
@@ -121,12 +123,12 @@ def statistics(
 
 @testbed_app.command("export-geography")
 def export_geography(
-    out: Annotated[Path, typer.Option(help="FILE.npz, under 40 MB.")], region: Region = "europe"
+    out: Annotated[Path, typer.Option(help="FILE.npz, under 40 MB.")], domain: TestbedDomain = "europe"
 ) -> None:
     """Write the geography as one file, for machines that have only torch and NumPy."""
     with plain_errors():
         from cranpm.domain import get_domain
         from cranpm.testbed.geography.geography import export_geography as export
 
-        export(out, get_domain(region))
+        export(out, get_domain(domain))
     console.print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import console, plain_errors
+from cranpm.cli.options import TestbedDomain, checkpoint_names, dataset_names
 
 
 def train(
@@ -25,7 +26,10 @@ def train(
         str | None, typer.Option(help="Take a part out (Table 3): R1..R8, fusion-film, ...")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Dataset to train on: a folder, a name, or any fsspec address.")
+        str | None,
+        typer.Option(
+            help="Dataset to train on: a folder, a name, or any fsspec address.", autocompletion=dataset_names
+        ),
     ] = None,
     world: Annotated[
         Path | None, typer.Option(help="Folder of simulated days; missing ones are simulated.")
@@ -33,13 +37,16 @@ def train(
     geography: Annotated[
         Path | None, typer.Option(help="Exported geography file, for machines with torch and NumPy only.")
     ] = None,
-    region: Annotated[str, typer.Option(help="Domain of --world: europe, alps, central-europe.")] = "europe",
+    domain: TestbedDomain = "europe",
     simulate: Annotated[
         list[str] | None, typer.Option(help="START:DAYS to simulate into --world; may be given again.")
     ] = None,
     start_from: Annotated[
         str | None,
-        typer.Option(help="Checkpoint (name or folder) to begin with; its statistics are kept, too."),
+        typer.Option(
+            help="Checkpoint (name or folder) to begin with; its statistics are kept, too.",
+            autocompletion=checkpoint_names,
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where the run stopped.")] = False,
     export: Annotated[
@@ -73,7 +80,7 @@ def train(
             data=None if data is None else _dataset(data),
             world=world,
             geography=geography,
-            region=region,
+            domain=domain,
             simulate=tuple(simulate or ()),
             start_from=None if start_from is None else _checkpoint(start_from),
             resume=resume,

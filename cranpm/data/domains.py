@@ -26,12 +26,12 @@ _QUARTERS = 4
 """Coarse nodes of a degree: corners must lie on them, as ERA5's do."""
 
 
-class RegionError(ValueError):
-    """A region that cannot be prepared; the message says what to change."""
+class DomainError(ValueError):
+    """A domain that cannot be prepared; the message says what to change."""
 
 
-class RegionFile(BaseModel):
-    """What a region file holds."""
+class DomainFile(BaseModel):
+    """What a domain file holds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,14 +44,14 @@ class RegionFile(BaseModel):
     note: str = ""
 
     @model_validator(mode="after")
-    def _fits(self) -> RegionFile:
+    def _fits(self) -> DomainFile:
         for key in ("north", "west"):
             if round(getattr(self, key) * _QUARTERS, 9) % 1:
                 raise ValueError(f"{key} must be a multiple of 0.25 degrees, where ERA5's nodes lie")
         if self.north - self.coarse_rows / _QUARTERS < -90:
-            raise ValueError("the region reaches beyond the South Pole")
+            raise ValueError("the domain reaches beyond the South Pole")
         if self.west + self.coarse_cols / _QUARTERS > 180:
-            raise ValueError("the region crosses 180 degrees east; end it there")
+            raise ValueError("the domain crosses 180 degrees east; end it there")
         return self
 
     def domain(self) -> Domain:
@@ -66,38 +66,38 @@ class RegionFile(BaseModel):
         )
 
 
-def example_regions() -> dict[str, Path]:
-    """Region files that ship with the package: those of the paper's tests beyond Europe."""
+def example_domains() -> dict[str, Path]:
+    """Domain files that ship with the package: those of the paper's tests beyond Europe."""
     return {path.stem: path for path in sorted((paths.assets_dir() / "domains").glob("*.yaml"))}
 
 
-def read_region(path: str | Path) -> Domain:
-    """The domain of a region file (YAML, or JSON, which is YAML too).
+def read_domain(path: str | Path) -> Domain:
+    """The grids that a domain file describes (YAML, or JSON, which is YAML too).
 
     Raises
     ------
-    RegionError
+    DomainError
         Naming the entry that is wrong.
     """
     path = Path(path)
     try:
         raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        region = RegionFile.model_validate(raw)
+        described = DomainFile.model_validate(raw)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RegionError(f"{path.name} cannot be read as a region file: {error}.") from error
+        raise DomainError(f"{path.name} cannot be read as a domain file: {error}.") from error
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'region'}: {re.sub('^Value error, ', '', e['msg'])}"
+            f"{'.'.join(map(str, e['loc'])) or 'domain'}: {re.sub('^Value error, ', '', e['msg'])}"
             for e in error.errors()
         )
-        raise RegionError(f"{path.name}: {wrong}.") from error
-    if region.name in DOMAINS and region.domain() != DOMAINS[region.name]:
-        raise RegionError(f"{path.name}: {region.name!r} is the name of another domain; choose a new one.")
-    return region.domain()
+        raise DomainError(f"{path.name}: {wrong}.") from error
+    if described.name in DOMAINS and described.domain() != DOMAINS[described.name]:
+        raise DomainError(f"{path.name}: {described.name!r} is the name of another domain; choose a new one.")
+    return described.domain()
 
 
 def find_domain(name: str | Path) -> Domain:
-    """A domain by its name, the name of a shipped region, or the path of a region file.
+    """A domain by its name, the name of a shipped domain, or the path of a domain file.
 
     Examples
     --------
@@ -106,20 +106,33 @@ def find_domain(name: str | Path) -> Domain:
 
     Raises
     ------
-    RegionError
+    DomainError
         Naming the known ones.
     """
     if str(name) in DOMAINS:
         return DOMAINS[str(name)]
-    examples = example_regions()
+    examples = example_domains()
     if str(name) in examples:
-        return read_region(examples[str(name)])
+        return read_domain(examples[str(name)])
     if Path(name).is_file():
-        return read_region(name)
+        return read_domain(name)
     known = ", ".join([*DOMAINS, *examples])
-    raise RegionError(
-        f"No region {str(name)!r}; known: {known}, or the path of a region file (see docs/data.md)."
+    raise DomainError(
+        f"No domain {str(name)!r}; known: {known}, or the path of a domain file (see docs/data.md)."
     )
+
+
+def option_of(domain: Domain) -> str:
+    """The command line's option that means this domain, for advice; nothing for the default, Europe.
+
+    Examples
+    --------
+    >>> option_of(find_domain("india"))
+    ' --domain india'
+    """
+    if domain == EUROPE:
+        return ""
+    return f" --domain {domain.name if domain.name in (*DOMAINS, *example_domains()) else 'FILE'}"
 
 
 def is_european(domain: Domain) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cranpm.data.build_day import DatasetRecipe, StaticFields, make_day
-from cranpm.data.domains import is_european
+from cranpm.data.domains import is_european, option_of
 from cranpm.data.download.receipts import Receipt
 from cranpm.data.errors import MissingSourceError, UnfinishedError
 from cranpm.data.live import LIVE_LABEL, SHIFT
@@ -58,7 +58,7 @@ def prepare(
     scheduler : str, optional
         Address of a Dask scheduler to use instead; its workers need the same downloads at the same path.
     statistics_of : path, optional
-        A dataset whose channel statistics are taken over, for periods or regions that nothing is trained on.
+        A dataset whose channel statistics are taken over, for periods or domains that nothing is trained on.
     splits : Splits
         Which days may be trained on; statistics see no others.
 
@@ -154,7 +154,7 @@ def _writer(recipe: DatasetRecipe, out: Path) -> DatasetWriter:
         if writer.meta["hash"] != digest:
             writer.close()
             msg = (
-                f"{out} was prepared from other sources, for another region or by another edition. "
+                f"{out} was prepared from other sources, for another domain or by another edition. "
                 "Choose another folder."
             )
             raise ValueError(msg)
@@ -206,8 +206,7 @@ def _refuse_missing(recipe: DatasetRecipe, days: list[np.datetime64]) -> None:
             if without
             else f" --start {days[0]} --end {days[-1]}"
         )
-        region = "" if recipe.domain.name == "europe" else f" --region {recipe.domain.name}"
-        lines.append(f"{name}{span}: cranpm data fetch {source}{period}{region}")
+        lines.append(f"{name}{span}: cranpm data fetch {source}{period}{option_of(recipe.domain)}")
     raise MissingSourceError("Downloads are missing. " + "; ".join(lines))
 
 

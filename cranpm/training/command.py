@@ -37,7 +37,7 @@ class TrainCommand:
     data: str | None = None
     world: Path | None = None
     geography: Path | None = None
-    region: str = "europe"
+    domain: str = "europe"
     simulate: tuple[str, ...] = ()
     start_from: Path | None = None
     resume: bool = False
@@ -70,7 +70,7 @@ class TrainCommand:
             self.world,
             recipe,
             geography_file=self.geography,
-            domain=self.region,
+            domain=self.domain,
             simulate=(_periods(self.simulate) or None) if is_first_process() else (),
             device="cuda" if torch.cuda.is_available() else "cpu",
             progress=progress,
@@ -88,7 +88,7 @@ class TrainCommand:
     def _extent(self, recipe: Recipe) -> tuple[Domain, int]:
         """Domain of the run and its number of training days; 0 where no data are named."""
         if self.data is None and self.world is None:
-            return get_domain(self.region), 0
+            return get_domain(self.domain), 0
         if self.world is None or any(self.world.glob("????-??-??.npz")):
             data = replace(self, simulate=()).open_data(recipe)
             return data.source.domain, len(init_times(data.source, "train", recipe.splits, recipe.leads))
@@ -96,12 +96,12 @@ class TrainCommand:
         if not periods:
             raise ValueError(
                 f"{self.world} holds no days yet; say which to simulate (--simulate START:DAYS), or leave out --world: "
-                "then the cost is told for --region."
+                "then the cost is told for --domain."
             )
         days = np.unique(
             np.concatenate([np.datetime64(start, "D") + np.arange(count) for start, count in periods])
         )
-        return get_domain(self.region), len(startable(days, "train", recipe.splits, recipe.leads))
+        return get_domain(self.domain), len(startable(days, "train", recipe.splits, recipe.leads))
 
     def run(self, report: Callable[[str], None] = print) -> int:
         """Train (or only export) and return the exit code: 0, or `STOPPED_EXIT_CODE` after a stop."""

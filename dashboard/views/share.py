@@ -48,8 +48,8 @@ _IMPORT_FORECAST = "from cranpm.forecasting.api import forecast"
 def command_snippet(state: State) -> str:
     """The command line that writes the forecast of this view."""
     return (
-        f"cranpm forecast --init {state.init_time} --lead 1 --lead 2 --lead 3 "
-        f"--checkpoint {state.checkpoint or 'demo'} --dataset {state.dataset} --out forecast_{state.init_time}.zarr"
+        f"cranpm forecast --init {state.init_time} --lead 1 2 3 "
+        f"--checkpoint {state.checkpoint or 'demo'} --data {state.dataset} --out forecast_{state.init_time}.zarr"
     )
 
 

@@ -79,7 +79,7 @@ def test_several_leads_may_follow_one_option(monkeypatch):
 
 def test_an_unknown_region_is_refused_before_anything_is_made(tmp_path):
     result = runner.invoke(
-        app, ["testbed", "build", "--days", "1", "--start", "2022-01-03", "--region", "mars"]
+        app, ["testbed", "build", "--days", "1", "--start", "2022-01-03", "--domain", "mars"]
     )
     assert result.exit_code == 2 and "mars" in result.stderr
     assert not (tmp_path / "data").exists()

@@ -24,10 +24,10 @@ def run(*words: Any) -> tuple[int, str]:
 
 def test_from_nothing_to_a_checked_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRANPM_DATA", str(tmp_path / "data"))
-    region = tmp_path / "region.json"
+    domain = tmp_path / "domain.json"
     corner = {"north": 47.0, "west": 7.0, "coarse_rows": 16, "coarse_cols": 24}
-    region.write_text(json.dumps({"name": "mini", "title": "Mini Alps", **corner}))
-    period = ("--start", FIRST, "--end", LAST, "--region", region)
+    domain.write_text(json.dumps({"name": "mini", "title": "Mini Alps", **corner}))
+    period = ("--start", FIRST, "--end", LAST, "--domain", domain)
     with MockProviders(mini.DOMAIN, FIRST, LAST, queue=0) as server:
         code, said = run("fetch", "era5", *period, "--dry-run")
         assert code == 0 and "3 missing, cost" in said and "licence CC-BY-4.0" in said
@@ -45,7 +45,7 @@ def test_from_nothing_to_a_checked_dataset(tmp_path: Path, monkeypatch: pytest.M
     code, said = run("check", "mini")
     assert code == 0 and "Report:" in said, said
     assert (out / "check" / "index.html").is_file()
-    code, said = run("list", "--region", region)
+    code, said = run("list", "--domain", domain)
     assert code == 0 and "mock" in said and "cams-eac4" in said
     code, said = run("fetch", "weather", *period)
     assert code == 2 and "No source 'weather'" in said

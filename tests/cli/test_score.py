@@ -85,10 +85,10 @@ def test_the_page_says_what_was_compared_and_that_it_is_simulated(results):
     [
         (("--start", "2023-01-01"), "No init day with the day before it"),
         (("--against", "luck"), "--against must be one of persistence"),
-        (("--leads", "9"), "Lead times must be among 1, 2, 3"),
+        (("--lead", "1", "9"), "lead times must be among 1 2 3 days, got 1 9"),
         (("--out", "scores.csv"), "Scores are written as .json"),
     ],
 )
 def test_what_cannot_be_scored_is_said(machine, arguments, message):
     result = score("--data", machine / "data", "--checkpoint", machine / "untrained", *arguments)
-    assert result.exit_code == 2 and message in " ".join(result.output.split())
+    assert result.exit_code == 2 and message in " ".join(result.output.replace("│", " ").split())

@@ -1,4 +1,4 @@
-"""Regions of users, and where Europe's numbers may stand."""
+"""Domains of users, and where Europe's numbers may stand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cranpm.data.domains import RegionError, example_regions, find_domain, read_region
+from cranpm.data.domains import DomainError, example_domains, find_domain, option_of, read_domain
 from cranpm.data.download.request_templates import monthly_requests
 from cranpm.data.manifest import load_manifest
 from cranpm.domain import EUROPE
@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 GOOD = {"name": "po", "title": "Po", "north": 47.0, "west": 7.0, "coarse_rows": 16, "coarse_cols": 24}
 
 
-def test_the_regions_of_the_papers_transfer_tests_ship_and_hold_their_places() -> None:
-    assert set(example_regions()) == {"india", "north-america"}
+def test_the_domains_of_the_papers_transfer_tests_ship_and_hold_their_places() -> None:
+    assert set(example_domains()) == {"india", "north-america"}
     america, india = find_domain("north-america"), find_domain("india")
     # Los Angeles, New York, Edmonton; Delhi, Patna, Chennai
     for lat, lon in ((34.05, -118.24), (40.71, -74.01), (53.55, -113.49)):
@@ -30,7 +30,7 @@ def test_the_regions_of_the_papers_transfer_tests_ship_and_hold_their_places() -
     assert america.coarse.shape == EUROPE.coarse.shape, "no padding, as in Europe"
 
 
-def test_requests_follow_the_region() -> None:
+def test_requests_follow_the_domain() -> None:
     source, day = load_manifest().source("era5-single-levels"), np.datetime64("2022-03-17")
     _, _, request = next(iter(monthly_requests(source, day, day, find_domain("india").coarse_box)))
     # 36 N, 62 E, 112 x 168 steps of 0.25 degrees: down to 8 N, over to 104 E
@@ -40,7 +40,7 @@ def test_requests_follow_the_region() -> None:
 def test_yaml_and_json_make_the_same_domain(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(GOOD))
     (tmp_path / "a.yaml").write_text("\n".join(f"{key}: {value}" for key, value in GOOD.items()))
-    domain = read_region(tmp_path / "a.json")
+    domain = read_domain(tmp_path / "a.json")
     assert domain == find_domain(tmp_path / "a.yaml")
     # 16 * 25 = 400 rows, 24 * 25 = 600 -> 592 columns, whole patches of 16
     assert domain.fine.shape == (400, 592)
@@ -58,22 +58,30 @@ def test_yaml_and_json_make_the_same_domain(tmp_path: Path) -> None:
         ({"east": 12}, "east: Extra inputs are not permitted"),
     ],
 )
-def test_regions_that_cannot_be_are_refused(tmp_path: Path, change: dict, match: str) -> None:
+def test_domains_that_cannot_be_are_refused(tmp_path: Path, change: dict, match: str) -> None:
     (tmp_path / "a.json").write_text(json.dumps(GOOD | change))
-    with pytest.raises(RegionError, match=match):
-        read_region(tmp_path / "a.json")
+    with pytest.raises(DomainError, match=match):
+        read_domain(tmp_path / "a.json")
 
 
 def test_unknown_names_list_the_known_ones() -> None:
-    with pytest.raises(RegionError, match="known: europe, alps, central-europe, india, north-america"):
+    with pytest.raises(DomainError, match="known: europe, alps, central-europe, india, north-america"):
         find_domain("atlantis")
+
+
+def test_advice_names_a_domain_as_the_command_line_takes_it(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(GOOD))
+    assert [option_of(find_domain(name)) for name in ("europe", "alps")] == ["", " --domain alps"]
+    assert option_of(find_domain(tmp_path / "a.json")) == " --domain FILE", (
+        "its name alone would not be found"
+    )
 
 
 EUROPEAN = {"4192", "6992", "168", "280", "169", "281", "15500", "22491", "22492", "5991", "5992"}
 """Europe's rows, columns and places in the satellite product's grid."""
 
 ALLOWED = {"domain/grid.py": "the Grid instance", "model/parameters.py": "counts for the paper's grid"}
-ALLOWED |= {"cli/doctor.py": "counts for the paper's grid"}
+ALLOWED |= {"cli/info.py": "counts for the paper's grid"}
 PIXELS = {"plot"}
 """Packages whose whole numbers are sizes of figures."""
 

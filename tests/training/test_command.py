@@ -239,7 +239,7 @@ def test_weights_of_another_network_are_no_beginning(run, dataset, tmp_path, cra
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(arguments, message, tmp_path, cranpm):
-    result = cranpm(*arguments, "--out", tmp_path / "run", "--region", "alps")
+    result = cranpm(*arguments, "--out", tmp_path / "run", "--domain", "alps")
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
 

@@ -240,7 +240,7 @@ class Dataset:
     def _how_to_add(self, day: np.datetime64) -> str:
         if not self.simulated:
             return "Choose another day or add this one to the dataset."
-        where = f"--region {self.domain.name} --out {self.root}"
+        where = f"--domain {self.domain.name} --out {self.root}"
         return f"Add it with 'cranpm testbed build --start {day} --days 1 {where}'."
 
     def _array(self, store: str, spec: ArraySpec) -> zarr.Array:

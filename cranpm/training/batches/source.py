@@ -62,7 +62,7 @@ def open_dataset(address: str, recipe: Recipe) -> TrainingData:
     if statistics is None:
         raise ValueError(
             f"Dataset {dataset.name!r} has no channel statistics. Compute them from its training days with "
-            f"'cranpm testbed statistics --dataset {address}'."
+            f"'cranpm testbed statistics --data {address}'."
         )
     check_statistics(statistics, recipe)
     meta = dataset.meta

@@ -18,7 +18,7 @@ DOMAIN = domain_from_corner("mini", "Mini", north=48.0, west=6.0, coarse_rows=14
 
 
 def test_the_cost_is_told_before_it_is_spent(tmp_path, cranpm):
-    result = cranpm("--recipe", "tiny", "--region", "alps", "--out", tmp_path / "x", "--dry-run", "--json")
+    result = cranpm("--recipe", "tiny", "--domain", "alps", "--out", tmp_path / "x", "--dry-run", "--json")
     cost = json.loads(result.output)
     assert cost["samples"] == 150 * 2 * 4
     assert cost["parameters"] > 500_000 and cost["seconds"] > 0 and cost["matmul_rate"] > 1e8
@@ -30,7 +30,7 @@ def test_the_cost_is_told_before_it_is_spent(tmp_path, cranpm):
 def test_the_cost_of_days_that_are_not_simulated_yet(tmp_path, monkeypatch, cranpm):
     timed = StepTiming(step=2.0, token_step=0.5, pretrain_day=3.0)
     monkeypatch.setattr("cranpm.training.report.cost.benchmark_step", lambda *_asked: timed)
-    world = ["--world", tmp_path / "none", "--region", "alps"]
+    world = ["--world", tmp_path / "none", "--domain", "alps"]
     asked = ["--recipe", "tiny", *world, "--out", tmp_path / "x", "--dry-run"]
     result = cranpm(*asked, "--simulate", "2017-01-01:90", "--simulate", "2021-01-10:20", "--json")
     cost = json.loads(result.output)

@@ -1,0 +1,45 @@
+"""``cranpm forecast``: maps of one init day into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cranpm.cli.console import bar, console, plain_errors
+from cranpm.cli.options import Checkpoint, Data, Device, Leads, Preset
+
+
+def forecast(
+    init: Annotated[str, typer.Option(help="Init day t, YYYY-MM-DD (UTC).")],
+    out: Annotated[Path, typer.Option(help="FILE.zarr or FILE.nc.")],
+    lead: Leads = [1, 2, 3],  # noqa: B006
+    checkpoint: Checkpoint = "demo",
+    data: Data = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(help="Untrained network of this preset with random weights, to measure cost only."),
+    ] = None,
+    device: Device = "auto",
+    memory: Annotated[float, typer.Option(help="GB that batched tiles may take.")] = 2.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+) -> None:
+    """Forecast PM2.5 maps and write them as CF-conventions Zarr or NetCDF."""
+    from cranpm.forecasting.api import forecast_to_file
+
+    with plain_errors(), bar("Forecast", unit="tiles") as progress:
+        summary = forecast_to_file(
+            out,
+            init_time=init,
+            leads=lead,
+            checkpoint=checkpoint,
+            dataset=data,
+            preset=preset,
+            device=device,
+            memory_budget=int(memory * 2**30),
+            overwrite=overwrite,
+            on_progress=lambda p: progress(p.done_tiles, p.total_tiles, p.seconds_left),
+        )
+    for line in summary:
+        console.print(line, highlight=False)

@@ -1,0 +1,130 @@
+"""Words of the command line, each defined once: an option means the same in every command.
+
+Also what the shell offers for them. Completion imports neither torch nor a plotting library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from glob import escape, glob
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+import typer.core
+
+
+class Command(typer.core.TyperCommand):
+    """A command whose repeatable options take several values at once: ``--lead 1 2 3``, ``--lead 1 --lead 2``.
+
+    Only where nothing else could be meant: a command with arguments of its own takes one value an option.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        known = {name: option for option in self.params for name in option.opts if name.startswith("-")}
+        if "--region" in args and "--region" not in known and "--domain" in known:
+            ctx.fail(
+                "No such option: --region. A grid is chosen with --domain; a region is a box inside one."
+            )
+        if not any(param.param_type_name == "argument" for param in self.params):
+            repeatable = {name for name, option in known.items() if getattr(option, "multiple", False)}
+            args = list(_one_value_each(args, repeatable))
+        return super().parse_args(ctx, args)
+
+
+def _one_value_each(args: Iterable[str], repeatable: set[str]) -> Iterator[str]:
+    """``--lead 1 2`` as ``--lead 1 --lead 2``."""
+    open_option, values = "", 0
+    for word in args:
+        if word.startswith("-"):
+            name, joined, _ = word.partition("=")
+            open_option, values = name if name in repeatable else "", len(joined)
+        elif open_option:
+            if values:
+                yield open_option
+            values += 1
+        yield word
+
+
+class App(typer.Typer):
+    """A group of commands of the kind above."""
+
+    def command(self, name: str | None = None, *, cls: Any = Command, **settings: Any) -> Any:
+        return super().command(name, cls=cls, **settings)
+
+
+def dataset_names(incomplete: str) -> list[str]:
+    """Datasets on this machine, and folders once one is being typed."""
+    from cranpm import registry
+
+    return _beginning(incomplete, (entry.name for entry in registry.list_datasets()))
+
+
+def checkpoint_names(incomplete: str) -> list[str]:
+    """Checkpoints on this machine, and folders once one is being typed."""
+    from cranpm import registry
+
+    return _beginning(incomplete, (entry.name for entry in registry.list_checkpoints()))
+
+
+def domain_names(incomplete: str) -> list[str]:
+    """The testbed's domains."""
+    from cranpm.domain import DOMAINS
+
+    return _beginning(incomplete, DOMAINS)
+
+
+def domain_names_and_files(incomplete: str) -> list[str]:
+    """The testbed's domains, those that come as files, and files of one's own."""
+    from cranpm.data.domains import example_domains
+
+    return [*domain_names(incomplete), *_beginning(incomplete, example_domains())]
+
+
+def lead_times(incomplete: str) -> list[str]:
+    """1, 2, 3."""
+    from cranpm.domain import LEAD_DAYS
+
+    return _beginning(incomplete, map(str, LEAD_DAYS))
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    paths = sorted(glob(f"{escape(incomplete)}*")) if Path(incomplete).name != incomplete else []
+    return [name for name in names if name.startswith(incomplete)] + paths
+
+
+def _known_leads(leads: list[int]) -> list[int]:
+    from cranpm.domain import LEAD_DAYS
+
+    if not set(leads) <= set(LEAD_DAYS):
+        given, known = (" ".join(map(str, days)) for days in (leads, LEAD_DAYS))
+        raise typer.BadParameter(f"lead times must be among {known} days, got {given}.")
+    return sorted(set(leads))
+
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="Dataset, name or folder; default: the testbed.", autocompletion=dataset_names
+    ),
+]
+Checkpoint = Annotated[str, typer.Option(help="Name or folder.", autocompletion=checkpoint_names)]
+Leads = Annotated[
+    list[int],
+    typer.Option(
+        "--lead",
+        help="Lead times in days, one or several: --lead 1 2 3.",
+        callback=_known_leads,
+        autocompletion=lead_times,
+    ),
+]
+TestbedDomain = Annotated[
+    str,
+    typer.Option(
+        "--domain", help="europe, or a small one: alps, central-europe.", autocompletion=domain_names
+    ),
+]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu or cuda.", autocompletion=lambda: ["auto", "cpu", "cuda"])
+]
+Preset = Literal["paper", "small", "tiny"]
