@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from .config import ModelConfig
-from .extensions.transport import nodes_over
-from .layers.decoder import transposed_channels
-from .network import CranPM
+from .inputs import GlobalInputs, LocalInputs
+from .network import CranPM, set_plain_attention
 from .presets import get_preset
 
 
@@ -70,113 +75,73 @@ def learn_biases(network: nn.Module, learn: bool) -> None:
             parameter.requires_grad_(learn)
 
 
-def count_flops(config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = (168, 280)) -> dict[str, int]:
+@functools.cache
+def count_flops(
+    config: ModelConfig, tile: int = 512, coarse: tuple[int, int] = (168, 280)
+) -> Mapping[str, int]:
     """Floating-point operations of a forward pass, matrix products and convolutions only, 2 per multiply-add.
 
-    By formula, since PyTorch's counter misses the CPU's fused attention.
+    Counted by PyTorch in a pass on its "meta" device, where tensors have shapes but no values; with plain attention,
+    since the counter does not see into fused kernels.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    tile : int
+        Cells along an edge of a tile.
+    coarse : tuple of int
+        Rows and columns of the coarse grid.
 
     Returns
     -------
-    dict
+    mapping
         ``global`` and ``bridge_keys_values`` once per day; ``local``, ``bridge``, ``decoder`` per tile and lead, and
         their sum ``per_tile``.
     """
-    c = config
-    rows, columns = (-(-size // c.global_multiple) * c.global_window for size in coarse)  # padded
-    ng, nl = rows * columns, (tile // c.local_patch) ** 2
-    flops = {"global": 0, "bridge_keys_values": 0, "local": 0, "bridge": 0, "decoder": _decoder_flops(c, nl)}
-    flops["local"] = _branch_flops(
-        nl,
-        c.local_channels_read * c.local_patch**2,
-        c.local_width,
-        c.local_depth,
-        c.local_window,
-        c.mlp_ratio,
+    with torch.device("meta"), torch.no_grad():
+        network = CranPM(config).eval()
+        network.check_inputs = False  # there are no values to look at
+        set_plain_attention(network)
+        days, tiles = _one_of_each(config, tile, coarse)
+        with FlopCounterMode(display=False) as day:
+            context = network.encode_global(days)
+        with FlopCounterMode(display=False) as shared:
+            if network.bridge is not None:
+                network.bridge.prepare(torch.empty(1, math.prod(context.grid), config.global_width))
+        with FlopCounterMode(display=False) as tile_pass:
+            network.forecast_delta(tiles, context)
+    keys_values, per_tile = shared.get_total_flops(), tile_pass.get_total_flops()
+    parts = {name: sum(counts.values()) for name, counts in tile_pass.get_flop_counts().items()}
+    local, bridge = parts["LocalBranch"], parts.get(type(network.bridge).__name__, 0)
+    return MappingProxyType(
+        {
+            "global": day.get_total_flops() - keys_values,
+            "bridge_keys_values": keys_values,
+            "local": local,
+            "bridge": bridge,
+            "decoder": per_tile - local - bridge,
+            "per_tile": per_tile,
+        }
     )
-    if c.fusion != "none":
-        d = c.local_width
-        flops["global"] = _branch_flops(
-            ng,
-            c.coarse_channels_read * c.global_patch**2,
-            c.global_width,
-            c.global_depth,
-            c.global_window,
-            c.mlp_ratio,
-        )
-        flops["bridge_keys_values"] = 2 * ng * c.global_width * d
-        flops["global"] += 2 * ng * d * c.global_patch**2 * _node_values(c)
-        flops["global"] += _smoothing_flops(c, rows * c.global_patch, columns * c.global_patch)
-        if c.fusion == "cross":  # keys and values of the coarse tokens, once per day
-            flops["bridge_keys_values"] += c.bridge_depth * 2 * ng * 2 * d * d
-        flops["bridge"] = c.bridge_depth * _fusion_flops(c.fusion, nl, ng, d, int(c.mlp_ratio * d))
-        coarse_fields = c.head_predictors - len(c.growth_channels) - c.regional_mean
-        flops["decoder"] += _to_cells_flops(coarse_fields, tile) if coarse_fields else 0
-        flops["decoder"] += _to_cells_flops(1, tile) if c.height_damping else 0
-    flops["per_tile"] = flops["local"] + flops["bridge"] + flops["decoder"]
-    return flops
 
 
-def _node_values(config: ModelConfig) -> int:
-    """Numbers read from tokens for each coarse node: corrections of its path, and parts of the coarse forecast."""
-    parts = 1 + len(config.coarse_pm2p5_channels) + config.transport_points
-    return 2 * config.transport + config.num_leads * parts * config.coarse_forecast
-
-
-def _smoothing_flops(config: ModelConfig, rows: int, columns: int) -> int:
-    """Two matrix products of each field that is read from tokens (`embed.smooth_nodes`)."""
-    if not config.node_smoothing:
-        return 0
-    return 2 * _node_values(config) * rows * columns * (rows + columns)
-
-
-def _to_cells_flops(fields: int, tile: int) -> int:
-    """Bilinear interpolation of coarse fields to a tile's cells, as two matrix products (`transport.at_cells`)."""
-    nodes = nodes_over(tile)
-    return 2 * fields * nodes * tile * (nodes + tile)
-
-
-def _branch_flops(tokens: int, patch_values: int, width: int, depth: int, window: int, ratio: float) -> int:
-    embed = 2 * tokens * patch_values * width
-    block = 2 * tokens * (4 * width * width + 2 * int(ratio * width) * width)  # qkv, projection, feed-forward
-    full_attention = 4 * tokens * tokens * width  # q k^T and weights v
-    window_attention = 4 * tokens * window * window * width
-    return embed + (1 + depth) * block + full_attention + depth * window_attention
-
-
-def _fusion_flops(fusion: str, fine: int, coarse: int, width: int, hidden: int) -> int:
-    """Of one layer, per tile."""
-    square = 2 * width * width  # of one token through one width x width matrix
-    feed_forward = 4 * hidden * width
-    attention = 4 * fine * coarse * width
-    query = (
-        fine * (2 * square + feed_forward) + attention
-    )  # fine queries coarse: queries, projection, feed-forward
-    upward = (
-        coarse * (2 * square + feed_forward) + attention + fine * 2 * square
-    )  # coarse queries fine, and its keys
-    both = fine + coarse
-    return {
-        "cross": query,
-        "sum": fine * (square + feed_forward),
-        "film": fine * (2 * square + feed_forward),
-        "concat": both * 4 * square + 4 * both * both * width + fine * feed_forward,
-        "coarse_queries": upward + fine * square,
-        "bidirectional": upward + query + coarse * 2 * square,
-    }[fusion]
-
-
-def _decoder_flops(config: ModelConfig, tokens: int) -> int:
-    channels, width = config.decoder_channels, config.local_width
-    total = 4 * tokens * width * channels[0] if config.skip else 0
-    if not config.skip and channels[0] != width:
-        total = 2 * tokens * width * channels[0]
-    cells, parts = tokens, 1 + config.head_predictors
-    if config.decoder == "convt":
-        last, cells = transposed_channels(channels), tokens * config.local_patch**2
-        return total + 2 * cells * channels[0] * last + 36 * cells * last * last + 2 * cells * last * parts
-    inputs = [*channels[:-2], channels[-2] + 4 * len(config.fine_channels)]
-    for before, after in zip(inputs, channels[1:], strict=True):
-        total += 2 * 9 * cells * before * 4 * after  # 3x3 to four times the channels, before the shuffle
-        cells *= 4
-        total += 2 * (2 * 9 * cells * after * after)  # two 3x3 after it
-    return total + 2 * cells * channels[-1] * parts
+def _one_of_each(config: ModelConfig, tile: int, coarse: tuple[int, int]) -> tuple[GlobalInputs, LocalInputs]:
+    """A day and a tile without values."""
+    rows, columns = coarse
+    tokens = tile // config.local_patch
+    day = GlobalInputs(
+        fields=torch.empty(1, config.coarse_channels, rows, columns),
+        elevation=torch.empty(1, rows, columns),
+        wind=torch.empty(1, 2, rows, columns),
+        latitude=torch.empty(rows),
+        longitude=torch.empty(columns),
+    )
+    one = LocalInputs(
+        fields=torch.empty(1, config.local_channels, tile, tile),
+        elevation=torch.empty(1, tile, tile),
+        wind=torch.empty(1, 2, tokens, tokens),
+        latitude=torch.empty(1, tile),
+        longitude=torch.empty(1, tile),
+        lead=torch.ones(1, dtype=torch.long),
+    )
+    return day, one

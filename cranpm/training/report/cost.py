@@ -1,8 +1,8 @@
 """What a run will cost, stated before it is spent: parameters, operations, bytes, memory, time.
 
-Operations come from a formula; memory from running one training step on PyTorch's "meta" device, where tensors have
-shapes but no values; time from steps on made-up values, timed on this device, or, where those would take too long
-or too much memory, from the rate of a plain matrix product.
+Operations and memory come from passes on PyTorch's "meta" device, where tensors have shapes but no values; time from
+steps on made-up values, timed on this device, or, where those would take too long or too much memory, from the rate of
+a plain matrix product.
 """
 
 from __future__ import annotations
