@@ -10,7 +10,7 @@ import pandas as pd
 
 from cranpm.data.download.receipts import receipts
 from cranpm.data.errors import DataFileError, NotThisProductError
-from cranpm.data.readers.openers import open_archive_member
+from cranpm.data.files.openers import open_archive_member
 from cranpm.data.stations.daily_means import daily_means, join_stations
 from cranpm.data.stations.eea import read_measurements, read_metadata
 from cranpm.data.stations.openaq import read_openaq_files

@@ -93,7 +93,7 @@ def test_an_analysis_another_run_and_half_a_run_are_no_forecast(tmp_path: Path) 
 def test_another_grid_is_refused(tmp_path: Path) -> None:
     import xarray as xr
 
-    from cranpm.data.readers.openers import open_lazily
+    from cranpm.data.files.openers import open_lazily
 
     (dataset,) = open_lazily(written(tmp_path))
     thinned: xr.Dataset = dataset.isel(latitude=slice(None, None, 4), longitude=slice(None, None, 4)).load()

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from cranpm.data.errors import DataFileError
+from cranpm.data.files.openers import sniff
 from cranpm.data.readers.cams import open_cams
 from cranpm.data.readers.elevation import read_elevation
 from cranpm.data.readers.era5 import open_era5
-from cranpm.data.readers.openers import sniff
 from cranpm.data.stations.daily_means import daily_means, open_station_day
 from cranpm.data.stations.eea import read_measurements, read_metadata
 from cranpm.domain import FINE

@@ -11,8 +11,8 @@ import requests
 
 from cranpm.data.download.http import request_with_retries
 from cranpm.data.download.receipts import RawFile, receipts
+from cranpm.data.files.openers import open_archive_member
 from cranpm.data.manifest import Source
-from cranpm.data.readers.openers import open_archive_member
 from cranpm.data.stations.eea import read_metadata
 from cranpm.domain import Domain
 

@@ -26,9 +26,9 @@ from cranpm.data.download.receipts import (
     write_receipt,
 )
 from cranpm.data.download.request_templates import halves, with_period
+from cranpm.data.files.openers import sniff
 from cranpm.data.live import LIVE_TARGET
 from cranpm.data.manifest import Manifest, ManifestError, Source
-from cranpm.data.readers.openers import sniff
 from cranpm.domain import EUROPE, Domain
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ import numpy as np
 import xarray as xr
 
 from cranpm.data.errors import NotThisProductError, TimeAxisError, UnitsError
+from cranpm.data.files.openers import open_lazily
 from cranpm.data.readers.layout import standardise
-from cranpm.data.readers.openers import open_lazily
 from cranpm.data.regrid.coarse import choose, daily_channels
 from cranpm.data.regrid.daily import join_times
 from cranpm.data.regrid.density import to_concentration

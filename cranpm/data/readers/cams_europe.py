@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from cranpm.data.errors import NotThisProductError, TimeAxisError, WrongGridError
+from cranpm.data.files.openers import open_lazily
 from cranpm.data.readers.cams import open_cams
-from cranpm.data.readers.openers import open_lazily
 from cranpm.data.regrid.daily import daily_values
 from cranpm.data.units import check_range
 from cranpm.domain.channels import LEAD_DAYS

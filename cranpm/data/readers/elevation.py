@@ -18,8 +18,8 @@ import xarray as xr
 from scipy import ndimage
 
 from cranpm.data.errors import DataFileError, NotThisProductError, OutsideDomainError
+from cranpm.data.files.openers import open_lazily, sniff
 from cranpm.data.manifest import load_manifest, package_files
-from cranpm.data.readers.openers import open_lazily, sniff
 from cranpm.data.regrid.averaging import cell_means, cell_sums, touched
 from cranpm.domain import Domain, Grid
 from cranpm.domain.grid import KM_PER_DEGREE

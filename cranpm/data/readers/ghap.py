@@ -24,7 +24,7 @@ from cranpm.data.errors import (
     UnitsError,
     WrongGridError,
 )
-from cranpm.data.readers.openers import sniff
+from cranpm.data.files.openers import sniff
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.units import MASS_CONCENTRATION
 from cranpm.domain import Grid

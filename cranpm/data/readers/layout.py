@@ -34,7 +34,7 @@ def standardise(dataset: xr.Dataset, *, name: str = "data") -> xr.Dataset:
     Parameters
     ----------
     dataset : Dataset
-        As :func:`cranpm.data.readers.openers.open_lazily` returns it.
+        As :func:`cranpm.data.files.openers.open_lazily` returns it.
     name : str
         What messages call it.
 

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from cranpm.data.errors import DataFileError, NotThisProductError
-from cranpm.data.readers.openers import open_lazily
+from cranpm.data.files.openers import open_lazily
 from cranpm.data.units import conversion
 
 log = logging.getLogger(__name__)

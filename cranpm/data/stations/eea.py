@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet
 
 from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError
-from cranpm.data.readers.openers import sniff
+from cranpm.data.files.openers import sniff
 from cranpm.data.stations.eea_time import utc_start
 from cranpm.data.units import conversion
 

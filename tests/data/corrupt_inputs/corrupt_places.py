@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from corrupt_inputs import Entry
 
+from cranpm.data.files.openers import open_lazily
 from cranpm.data.mock_providers.cams import LEVEL, cams_europe_file
 from cranpm.data.mock_providers.files import plane
 from cranpm.data.readers.cams_europe import read_ensemble_run
 from cranpm.data.readers.elevation import read_elevation
-from cranpm.data.readers.openers import open_lazily
 from cranpm.data.stations.daily_means import daily_means
 from cranpm.data.stations.eea import read_measurements
 from cranpm.data.stations.openaq import read_openaq

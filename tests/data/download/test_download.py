@@ -25,8 +25,8 @@ from cranpm.data.download.download import (
 )
 from cranpm.data.download.endpoints import USER_AGENT, polite_session
 from cranpm.data.errors import DataFileError
+from cranpm.data.files.openers import sniff
 from cranpm.data.mock_providers.server import _Handler
-from cranpm.data.readers.openers import sniff
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 MD5 = f"md5:{hashlib.md5(CONTENT).hexdigest()}"

@@ -26,9 +26,9 @@ from cranpm.data.download.inventory import inventory
 from cranpm.data.download.providers import list_files
 from cranpm.data.download.receipts import read_receipt, receipt_path, receipts
 from cranpm.data.download.request_templates import fill_template, monthly_requests, months, request_area
+from cranpm.data.files.openers import sniff
 from cranpm.data.manifest import ManifestError, load_manifest
 from cranpm.data.mock_providers.server import TOKEN, MockProviders
-from cranpm.data.readers.openers import sniff
 from cranpm.domain import COARSE_BOX
 
 MANIFEST = load_manifest()

@@ -19,8 +19,8 @@ from cranpm.data.errors import (
     UnitsError,
     WrongGridError,
 )
+from cranpm.data.files.openers import open_lazily, sniff
 from cranpm.data.readers.era5 import daily_coarse, open_era5, open_era5_members
-from cranpm.data.readers.openers import open_lazily, sniff
 from cranpm.data.regrid.daily import MissingHoursError
 from cranpm.domain import COARSE_BOX
 
