@@ -49,12 +49,12 @@ def report(
 ) -> None:
     """Compare statistics of the simulated world with real ones: testbed_report.md and .json."""
     with plain_errors(), bar("Simulating", unit="days") as progress:
-        from cranpm.domain import get_domain
+        from cranpm.data.domains import find_domain
         from cranpm.testbed.geography.geography import load_geography
         from cranpm.testbed.simulation.world import DEFAULT_SEED
         from cranpm.testbed.studies.report import world_report
 
-        geography = load_geography(get_domain(domain))
+        geography = load_geography(find_domain(domain))
         result = world_report(
             geography,
             seed=DEFAULT_SEED,
@@ -79,12 +79,12 @@ def ladder(
 ) -> None:
     """Score what can be predicted, from persistence to the true weather: testbed_ladder.md and .json."""
     with plain_errors():
-        from cranpm.domain import get_domain
+        from cranpm.data.domains import find_domain
         from cranpm.testbed.geography.geography import load_geography
         from cranpm.testbed.simulation.world import DEFAULT_SEED
         from cranpm.testbed.studies.ladder import run_ladder
 
-        geography = load_geography(get_domain(domain))
+        geography = load_geography(find_domain(domain))
         result = run_ladder(
             geography,
             seed=DEFAULT_SEED,
@@ -127,8 +127,8 @@ def export_geography(
 ) -> None:
     """Write the geography as one file, for machines that have only torch and NumPy."""
     with plain_errors():
-        from cranpm.domain import get_domain
+        from cranpm.data.domains import find_domain
         from cranpm.testbed.geography.geography import export_geography as export
 
-        export(out, get_domain(domain))
+        export(out, find_domain(domain))
     console.print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +19,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as dump_safetensors
+
+from cranpm._files import replacing, write_atomically
 
 from .config import ModelConfig
 from .network import CranPM
@@ -283,40 +282,11 @@ def _read_document(folder: Path) -> dict[str, Any]:
 def _write_folder(folder: Path, files: dict[str, bytes]) -> CheckpointInfo:
     """Files and their sums, beside the folder first and then in its place."""
     sums = _sums({name: _sha256(content) for name, content in files.items()})
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for name, content in (files | {SUMS: sums.encode()}).items():
-            _write(fresh / name, content)
-        fresh.chmod(0o755)
-        _swap(fresh, folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return read_info(folder)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _swap(fresh: Path, folder: Path) -> None:
-    """Rename into place; a folder that was there is kept aside until the new one stands."""
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    if not (folder / CONFIG).is_file() and any(folder.iterdir()):
+    if folder.exists() and not (folder / CONFIG).is_file() and any(folder.iterdir()):
         raise CheckpointError(
             f"{folder} exists and is not a checkpoint; it is left alone. Choose another folder."
         )
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent)) / folder.name
-    folder.rename(aside)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
-    finally:
-        shutil.rmtree(aside.parent, ignore_errors=True)
+    with replacing(folder) as fresh:
+        for name, content in (files | {SUMS: sums.encode()}).items():
+            write_atomically(fresh / name, content)
+    return read_info(folder)

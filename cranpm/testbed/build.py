@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cranpm.data.domains import find_domain
 from cranpm.data.errors import StoreError
 from cranpm.data.store.dataset import DatasetWriter, EncodedDay, encode_day
-from cranpm.domain import Domain, get_domain
+from cranpm.domain import Domain
 from cranpm.domain.days import as_day
 from cranpm.testbed.geography.geography import Geography, load_geography
 from cranpm.testbed.instruments.downscale import downscaler
@@ -32,6 +33,7 @@ from cranpm.testbed.instruments.instruments import (
     retrieval,
 )
 from cranpm.testbed.instruments.stations import draw_stations
+from cranpm.testbed.simulation.place import place_of
 from cranpm.testbed.simulation.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, DayState, World
 
 Progress = Callable[[str, int, int, float | None], None]
@@ -60,7 +62,7 @@ def build_testbed(
     out: str | Path,
     start: np.datetime64 | str,
     days: int,
-    domain: str | Domain = "europe",
+    domain: str | Path | Domain = "europe",
     *,
     seed: int = DEFAULT_SEED,
     progress: Progress | None = None,
@@ -77,8 +79,8 @@ def build_testbed(
         First day (UTC).
     days : int
         Number of days.
-    domain : str or Domain
-        "europe", or a small region such as "alps".
+    domain : str, path or Domain
+        "europe", a small domain such as "alps", or a region file (`cranpm.data.domains`).
     seed : int
         Another seed is another world.
     progress : callable, optional
@@ -97,12 +99,15 @@ def build_testbed(
     ------
     StoreError
         If ``out`` holds something else, or the same from another world.
+    DomainError, PlaceError, GeographySourceError
+        If there is no such domain, or none that the simulator knows the weather and the terrain of.
     """
     if days < 1:
         raise ValueError(f"Ask for at least one day, got {days}.")
     report = progress or (lambda *_: None)
     report(STAGE_GEOGRAPHY, 0, days, None)
-    domain = get_domain(domain) if isinstance(domain, str) else domain
+    domain = domain if isinstance(domain, Domain) else find_domain(domain)
+    place_of(domain.coarse_box)  # refuses what cannot be simulated before anything is computed
     geography = load_geography(domain, cache_dir)
     wanted = as_day(start) + np.arange(days)
     with _open_writer(Path(out), geography, seed) as writer:

@@ -5,7 +5,6 @@ Needs only torch, NumPy and an exported geography file.
 
 from __future__ import annotations
 
-import os
 import struct
 import zipfile
 from collections import OrderedDict
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cranpm._files import replacing
 from cranpm.testbed.instruments.downscale import downscaler
 from cranpm.testbed.instruments.instruments import cams_like, retrieval
 from cranpm.testbed.simulation.noise import day_number
@@ -129,6 +129,5 @@ def _prepare_day(state: Any, geography: Any, path: Path) -> None:
     coarse = np.concatenate([state.era5, cams_like(state, geography)]).astype(np.float32)
     # half precision: 0.05 % of PM2.5, below the product's own tenths
     fields = downscaler(geography).fields(state).half().numpy()
-    temporary = path.with_name(f".{path.stem}.tmp.npz")
-    np.savez(temporary, coarse=coarse, fields=fields, seed=np.uint64(state.seed))
-    os.replace(temporary, path)
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, coarse=coarse, fields=fields, seed=np.uint64(state.seed))

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from cranpm._files import write_atomically
 from cranpm.data.audit.result import AuditResult
-from cranpm.data.store.zarr_files import write_atomically
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }

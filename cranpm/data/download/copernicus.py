@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 import requests
 
+from cranpm._files import write_atomically
 from cranpm.data.download.download import AccessRefusedError, DownloadError
 from cranpm.data.download.endpoints import endpoint
-from cranpm.data.store.zarr_files import write_atomically
 
 log = logging.getLogger(__name__)
 

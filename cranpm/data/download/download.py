@@ -22,9 +22,9 @@ from typing import Any
 import requests
 import urllib3
 
+from cranpm._files import write_atomically
 from cranpm._lock import Lock, LockHeldError
 from cranpm.data.errors import DataFileError
-from cranpm.data.store.zarr_files import write_atomically
 
 log = logging.getLogger(__name__)
 

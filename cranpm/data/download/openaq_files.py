@@ -18,12 +18,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import requests
 
+from cranpm._files import write_atomically
 from cranpm.data.download.copernicus import MissingCredentialsError
 from cranpm.data.download.download import AccessRefusedError, DownloadError
 from cranpm.data.download.http import request_with_retries
 from cranpm.data.download.receipts import RawFile
 from cranpm.data.manifest import Source
-from cranpm.data.store.zarr_files import write_atomically
 from cranpm.domain import Domain
 
 log = logging.getLogger(__name__)

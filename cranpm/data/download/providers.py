@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import requests
 
+from cranpm._files import write_atomically
 from cranpm.data.download.download import DownloadError, NotThereError
 from cranpm.data.download.eea_files import eea_files
 from cranpm.data.download.http import request_with_retries
@@ -17,7 +18,6 @@ from cranpm.data.download.openaq_files import openaq_files
 from cranpm.data.download.receipts import RawFile
 from cranpm.data.download.request_templates import monthly_requests
 from cranpm.data.manifest import Source
-from cranpm.data.store.zarr_files import write_atomically
 from cranpm.domain import Domain
 
 CUT_BY_PROVIDER = ("ecmwf-datastores", "openaq")

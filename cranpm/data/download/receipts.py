@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from cranpm import paths
+from cranpm._files import write_atomically
 from cranpm.data.download.download import file_hash
 from cranpm.data.download.endpoints import is_mock
 from cranpm.data.manifest import Source
-from cranpm.data.store.zarr_files import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)

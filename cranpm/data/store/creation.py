@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cranpm._files import partial_path, remove, replacing, write_atomically
 from cranpm.data.errors import StoreError
 from cranpm.data.store.schema import coarse_specs, pm2p5_spec, static_specs
-from cranpm.data.store.zarr_files import chunk_file, create_group, encode, write_atomically
+from cranpm.data.store.zarr_files import chunk_file, create_group, encode
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain
 
 
@@ -29,18 +29,20 @@ def create_dataset(root: Path, domain: Domain, described: dict[str, Any]) -> Non
         msg = f"{root} is not empty; nothing was overwritten. Choose another folder or remove it yourself."
         raise StoreError(msg)
     root.parent.mkdir(parents=True, exist_ok=True)
-    draft = root.with_name(f".{root.name}.{os.getpid()}.partial")
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = partial_path(root)
+    remove(draft)
     try:
         draft.mkdir()
         create_stores(draft, domain, {key: described[key] for key in ("title", "source", "version")})
         write_atomically(draft / "days.json", b'{"days": []}')
         write_atomically(draft / "dataset.json", json.dumps(described, indent=2).encode())
-        os.replace(draft, root)  # fails if another process has filled the folder meanwhile
+        os.replace(
+            draft, root
+        )  # not `replacing`: it must fail if another process has filled the folder meanwhile
     except OSError as error:
         raise StoreError(f"Cannot create a dataset at {root}: {error}.") from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        remove(draft)
 
 
 def create_stores(root: Path, domain: Domain, attrs: dict[str, Any]) -> None:
@@ -79,13 +81,5 @@ def create_static(path: Path, domain: Domain, values: Mapping[str, Any], attrs: 
 
 def replace_static(target: Path, domain: Domain, values: Mapping[str, Any], attrs: dict[str, Any]) -> None:
     """Write the fields that do not change with time, in place of those that are there."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    shutil.rmtree(draft, ignore_errors=True)
-    create_static(draft, domain, values, attrs)
-    if target.exists():
-        old = target.with_name(f".{target.name}.{os.getpid()}.old.partial")
-        os.replace(target, old)
-        os.replace(draft, target)
-        shutil.rmtree(old)
-    else:
-        os.replace(draft, target)
+    with replacing(target) as draft:
+        create_static(draft, domain, values, attrs)

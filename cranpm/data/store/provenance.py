@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cranpm.data.store.zarr_files import write_atomically
+from cranpm._files import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,7 @@ moment leaves a store that shows the old days.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -21,26 +19,11 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import LocalStore, MemoryStore
 
+from cranpm._files import write_atomically
 from cranpm.data.store.schema import CONVENTIONS, CRS_ATTRS, TIME_CHUNK, ArraySpec, coordinate_attrs
 
 # a checksum after the compressor: a flipped bit anywhere in a chunk is an error, not another value
 _COMPRESSORS = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put a file in place in one step; a reader sees the old one or the new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
 
 
 def remove_partial_files(root: Path) -> None:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cranpm._files import replacing
 from cranpm.domain import EUROPE, Domain
 from cranpm.testbed.geography import pack as pack
 from cranpm.testbed.geography.pack import Packed
@@ -186,14 +186,9 @@ def _cache_name(domain: Domain) -> str:
 
 
 def _write(path: Path, packed: Packed, *, compress: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.npz")
-    try:
-        arrays: dict[str, Any] = dict(packed)
-        (np.savez_compressed if compress else np.savez)(partial, **arrays)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    arrays: dict[str, Any] = dict(packed)
+    with replacing(path) as partial, partial.open("wb") as file:
+        (np.savez_compressed if compress else np.savez)(file, **arrays)
 
 
 def _read(path: Path) -> Packed:

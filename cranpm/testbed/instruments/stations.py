@@ -7,21 +7,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cranpm.data.store.tables import STATION_COLUMNS
 from cranpm.domain import Grid
 from cranpm.testbed.geography.blocks import KM_PER_DEGREE
 from cranpm.testbed.geography.towns import Towns, town_radius
+from cranpm.testbed.simulation.place import EUROPE_PLACE, place_of
 
 NETWORK_COUNTRIES = frozenset(
     "AD AL AT BA BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LT LU LV MC ME MK MT NL NO PL PT RO RS SE SI "
     "SK TR UA XK".split()
 )
-"""Countries that report to the European network."""
+"""Countries that report to the European network; elsewhere every country has one."""
 
 SITES_AT_50_000 = 0.285
 """Expected sites in a town of 50,000."""
 
 SITES_EXPONENT = 0.55
 MOST_SITES = 12
+_COLUMNS = list(STATION_COLUMNS[1:])
 _TRAFFIC, _INDUSTRIAL, _RURAL = 0.26, 0.08, 0.13
 _URBAN_DENSITY, _SUBURBAN_DENSITY = 1500.0, 300.0
 """People per square kilometre from which a site counts as urban and as suburban."""
@@ -34,7 +37,9 @@ def draw_stations(geography: Any, seed: int) -> pd.DataFrame:
     """
     grid: Grid = geography.domain.fine
     towns: Towns = geography.towns.inside(grid)
-    towns = towns.select(~towns.is_district & np.isin(towns.country, sorted(NETWORK_COUNTRIES)))
+    towns = towns.select(~towns.is_district)
+    if place_of(geography.domain.coarse_box) is EUROPE_PLACE:
+        towns = towns.select(np.isin(towns.country, sorted(NETWORK_COUNTRIES)))
     sites = []
     for k in range(len(towns)):
         draw = _generator(seed, float(towns.lat[k]), float(towns.lon[k]))
@@ -44,7 +49,7 @@ def draw_stations(geography: Any, seed: int) -> pd.DataFrame:
             site = _site(geography, grid, towns, k, index, draw)
             if site is not None:
                 sites.append(site)
-    frame = pd.DataFrame(sites)
+    frame = pd.DataFrame(sites, columns=_COLUMNS)
     frame.insert(0, "station_id", [f"TB-{number + 1:04d}" for number in range(len(frame))])
     return frame
 

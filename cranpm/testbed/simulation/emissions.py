@@ -12,9 +12,9 @@ import torch
 
 from cranpm.testbed.simulation.climate import season_phase
 from cranpm.testbed.simulation.noise import EPOCH, day_generator, red_kernel
+from cranpm.testbed.simulation.place import place_of
 from cranpm.testbed.simulation.surface import Surface, smooth
 
-_NORTH, _SOUTH, _WEST, _EAST = 74.0, 28.0, -28.0, 48.0
 _FIRE_DAYS = 6
 
 
@@ -41,7 +41,7 @@ class EmissionConfig:
     chemistry_memory: float = 3.5
     """Its memory [days]."""
     fires_per_day: float = 0.30
-    """New fires a day over the whole box in July."""
+    """New fires a day over Europe's box in July."""
     dust: float = 0.10
     """Dust emission per (m s-1)^2 of wind above 5.5 m s-1 on desert."""
 
@@ -51,8 +51,9 @@ class HiddenChemistry:
 
     def __init__(self, surface: Surface, *, seed: int, config: EmissionConfig) -> None:
         self.seed, self.config, self.history = seed, config, 20
-        self._rows = self._weights(surface.coarse.lat, np.arange(_NORTH, _SOUTH - 0.1, -1.0))
-        self._cols = self._weights(surface.coarse.lon, np.arange(_WEST, _EAST + 0.1, 1.0))
+        box = place_of(surface.coarse).noise
+        self._rows = self._weights(surface.coarse.lat, np.arange(box.north, box.south - 0.1, -1.0))
+        self._cols = self._weights(surface.coarse.lon, np.arange(box.west, box.east + 0.1, 1.0))
         age = torch.arange(self.history, 0, -1, dtype=torch.float64)
         kernel = red_kernel(age - 0.5, torch.tensor(config.chemistry_memory, dtype=torch.float64), 0.5)
         self._kernel = (kernel / (kernel**2).sum().sqrt()).numpy()
@@ -95,7 +96,8 @@ class Emissions:
         self.secondary = tensor(factor * (1 - config.primary_share) * secondary / 355.0)
         self.rural = tensor(config.mean * config.rural * (land + 0.25 * (1 - land)))
         lat = surface.lat[:, None] + 0 * surface.lon[None, :]
-        self._desert = tensor(land * np.clip((35.2 - lat) / 2.5, 0, 1))
+        self._place = place_of(surface.coarse)
+        self._desert = tensor(land * self._place.desert_share(lat))
 
     def heating(self, temperature: torch.Tensor) -> torch.Tensor:
         """Factor by which cold raises emission."""
@@ -125,16 +127,17 @@ class Emissions:
     def _fires(self, day: int, known_until: int | None) -> torch.Tensor:
         """Fires that are burning; each is drawn on the day it starts."""
         surface, total = self.surface, np.zeros(self.surface.shape)
+        place, box = self._place, self._place.fires
         for start in range(day - _FIRE_DAYS, day + 1):
             if known_until is not None and start > known_until:
                 break
             draw = day_generator(self.seed, "fires", start)
             season = max(0.04, 0.5 + 0.5 * season_phase(start))
-            for _ in range(draw.poisson(self.config.fires_per_day * season * 3)):
-                lat, lon = draw.uniform(35, 66), draw.uniform(-10, 44)
+            for _ in range(draw.poisson(self.config.fires_per_day * season * 3 * place.fire_share)):
+                lat, lon = draw.uniform(box.south, box.north), draw.uniform(box.west, box.east)
                 length, strength = draw.integers(1, _FIRE_DAYS + 1), draw.lognormal(0.0, 0.7)
                 # dry south burns most; two of three draws elsewhere are dropped
-                if draw.uniform() > (1.0 if lat < 46 else 0.15) or start + length <= day:
+                if draw.uniform() > (1.0 if lat < place.dry_south_of else 0.15) or start + length <= day:
                     continue
                 row, col = (surface.coarse.north - lat) * 10, (lon - surface.coarse.west) * 10
                 rows = np.exp(-0.5 * ((np.arange(surface.shape[0]) - row) / 1.5) ** 2)

@@ -7,7 +7,6 @@ weather blows it away, and the difference to the plain run is kept. A network th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cranpm._files import replacing
 from cranpm.testbed.simulation.chemistry import TracerState
 from cranpm.testbed.simulation.noise import EPOCH, day_generator, day_number
 from cranpm.testbed.simulation.world import BLOCK_DAYS, DEFAULT_SEED, LEADS, World
@@ -120,6 +120,5 @@ def _date(day: int) -> np.datetime64:
 
 
 def _save(path: Path, response: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.npy")
-    np.save(temporary, response)
-    os.replace(temporary, path)
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.save(file, response)

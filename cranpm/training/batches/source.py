@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cranpm._files import write_atomically
 from cranpm.data.store.source import DaySource, init_times, source_statistics
 from cranpm.domain import Statistics
 from cranpm.training.recipes.recipes import Recipe
@@ -113,9 +113,9 @@ def open_world(
     from cranpm.testbed.source import WorldSource, simulate_days
 
     if geography_file is None:
-        from cranpm.domain import get_domain
+        from cranpm.data.domains import find_domain
 
-        geography = load_geography(get_domain(domain))
+        geography = load_geography(find_domain(domain))
     else:
         geography = Geography.from_file(geography_file)
     if simulate is None and not any(Path(folder).glob("????-??-??.npz")):
@@ -182,9 +182,7 @@ def _world_statistics(source: DaySource, days: Sequence[np.datetime64], folder: 
     if path.exists():
         return Statistics.from_dict(json.loads(path.read_text()))
     statistics = source_statistics(source, days)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(statistics.to_dict()))
-    os.replace(partial, path)
+    write_atomically(path, json.dumps(statistics.to_dict()).encode())
     return statistics
 
 
