@@ -1,22 +1,28 @@
 """Bokeh's server hooks. This file runs once, after the command line is read and before the server exists.
 
-That order is used: routes appended to Bokeh's list of top-level patterns are taken up by the application that is
-built next, which is how they come under plain ``panel serve dashboard`` without further options.
+That order is used: routes appended to Bokeh's lists of patterns are taken up by the application that is built next,
+which is how they come under plain ``panel serve dashboard`` without further options.
 """
 
 import logging
 import os
 
 import bokeh.server.server
-from bokeh.server.urls import toplevel_patterns
+from bokeh.server.urls import per_app_patterns, toplevel_patterns
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from cranpm.dashboard import pages  # noqa: F401  imported here, so that the first visitor does not wait for it
-from cranpm.dashboard.server.routes import ROUTES, set_security_headers
+from cranpm.dashboard.server.headers import set_security_headers
+from cranpm.dashboard.server.page_handler import PageHandler
+from cranpm.dashboard.server.routes import ROUTES
 
 log = logging.getLogger("cranpm.dashboard")
 
 known = {pattern[0] for pattern in toplevel_patterns}
 toplevel_patterns.extend(route for route in ROUTES if route[0] not in known)
+per_app_patterns[:] = [
+    (route, PageHandler if issubclass(PageHandler, handler) else handler)
+    for route, handler, *_ in per_app_patterns
+]
 
 AuthRequestHandler.set_default_headers = set_security_headers  # type: ignore[assignment, method-assign]
 

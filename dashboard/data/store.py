@@ -169,7 +169,9 @@ class Store:
 
 
 def _slug(name: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "-" for c in name)[:60] or "data"
+    """A folder's name as a link may carry it, see ``state._NAME``."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "-" for c in name)
+    return plain.strip("_-.")[:60] or "data"
 
 
 @lru_cache(maxsize=1)

@@ -13,14 +13,15 @@ from cranpm.plot.style import ColourScale, scale_for
 from ..data.fields import FieldKey, FieldUnavailableError
 from ..data.forecasts import Forecasts, tiles_in_view
 from ..data.store import Store
+from ..markup import Html
 from ..state import LEADS, MOVED, State
-from ..theme import CARD, NOTICE, PAGE_SX, STAGE, THEME
+from ..theme import CARD, PAGE_SX, STAGE, THEME
 from ..views.controls import DayControls, LayerControls, RegionControls, StationControls
 from ..views.header import BRAND, badge, title_html
 from ..views.legend import legend_html
 from ..views.map import MapView
 from ..views.model import ModelControls
-from ..views.problem import without_paths
+from ..views.notice import Notice
 from ..views.share import Share
 from .run import NEEDS_RUN, PageRun
 from .stations import PageStations
@@ -79,8 +80,8 @@ class Explorer:
             on_key=self._key_pressed,
         )
         self.stations = PageStations(state, self.store, self.map, self.say)
-        self.title = pn.pane.HTML("", styles=CARD | {"left": "12px", "top": "12px"}, margin=0)
-        self.legend = pn.pane.HTML("", styles=CARD | {"left": "12px", "bottom": "12px"}, margin=0)
+        self.title = Html("", styles=CARD | {"left": "12px", "top": "12px"}, margin=0)
+        self.legend = Html("", styles=CARD | {"left": "12px", "bottom": "12px"}, margin=0)
         self.days = DayControls(state, self.store.days(state.dataset))
         self.layers = LayerControls(state)
         self.model = ModelControls(
@@ -92,21 +93,18 @@ class Explorer:
         self.regions = RegionControls(state)
         self.station_controls = StationControls(state, list(self.store.station_files()))
         self.share = Share(state, self._address)
-        self.notice = pmui.Alert(
-            title="", severity="info", variant="filled", closeable=True, visible=bool(notices), margin=0,
-            object=" ".join(notices), styles={**NOTICE},
-        )  # fmt: skip
+        self.notice = Notice(" ".join(notices))
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
         self.inspector: Any = None
         stage = pn.Column(
-            self.map.root, self.title, self.legend, self.notice, self.share.place,
+            self.map.root, self.title, self.legend, self.notice.root, self.share.dialog,
             sizing_mode="stretch_both", margin=0, styles=STAGE,
         )  # fmt: skip
         self.page = pmui.Page(
             title="",
             header=[
                 pn.Row(
-                    pn.pane.HTML(BRAND, margin=(8, 8), sizing_mode="stretch_width"),
+                    Html(BRAND, margin=(8, 8), sizing_mode="stretch_width"),
                     self.share.button,
                     sizing_mode="stretch_width",
                     margin=0,
@@ -255,8 +253,7 @@ class Explorer:
 
     def say(self, text: str) -> None:
         """Show a notice over the map."""
-        self.notice.object = without_paths(text)
-        self.notice.visible = True
+        self.notice.say(text)
 
     def _address(self) -> str:
         location = pn.state.location

@@ -24,6 +24,7 @@ from cranpm.plot.tiles import render_tile
 
 from ..data.outlines import DETAILS, KINDS, OutlinesMissingError, names_json, outline_json
 from ..data.store import get_store
+from .headers import set_security_headers
 
 log = logging.getLogger(__name__)
 
@@ -32,27 +33,8 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 # two threads: datashader and numba release the lock only in part, and the forecast needs the other cores
 _RENDERERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tiles")
 
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-    "Referrer-Policy": "same-origin",
-    # Bokeh compiles callbacks and templates in the browser, hence 'unsafe-eval'; nothing may come from elsewhere
-    "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss: blob: data:; "
-        "object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
-    ),
-}
-
-
 LAND_COLOURS: dict[str, tuple[str, str]] = {"light": ("#dadfe3", "#c4cad0"), "dark": ("#262e37", "#36404a")}
 """Plain land and its hatching."""
-
-
-def set_security_headers(handler: RequestHandler) -> None:
-    """Stand-in for ``RequestHandler.set_default_headers``."""
-    for name, value in SECURITY_HEADERS.items():
-        handler.set_header(name, value)
 
 
 class _Handler(RequestHandler):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from ..background import in_page
 from ..data.forecasts import Forecasts
 from ..data.outlines import OutlinesMissingError, outline
 from ..data.store import Store
+from ..markup import Html, Markup, without_paths
 from ..state import State
 from ..theme import SOFT
-from .problem import without_paths
 
 WIDTH = 400
 LAYERS = {"Attention": "attention", "Wind bias": "wind_bias", "Elevation bias": "elevation_bias"}
@@ -28,6 +27,13 @@ COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "
 TOKEN_NODES = 8  # a coarse token is a patch of 8 x 8 nodes
 
 CAVEAT = "Attention is not source apportionment: it shows what the network read, not where the particles came from."
+
+
+_TEXT = Markup(f"<div class='cranpm-attention' style='font-size:12px;line-height:1.5;{SOFT}'>{{}}{{}}</div>")
+_PROVENANCE = Markup(
+    "<br><br>These are the tensors of run <code>{run}</code>, the one on the map ({checkpoint}, T+{lead}). "
+    "<b>{caveat}</b>"
+)
 
 
 class AttentionView:
@@ -54,7 +60,7 @@ class AttentionView:
         for widget in (self.what, self.layer, self.head):
             widget.param.watch(lambda _event: self._draw(), "value")
         self.figure = pn.pane.HoloViews(margin=(6, 6, 0, 8), sizing_mode="fixed")
-        self.text = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 16, 16, 16))
+        self.text = Html("", sizing_mode="stretch_width", margin=(4, 16, 16, 16))
         self.root = pn.Column(
             self.what, pn.Row(self.layer, self.head, margin=0), self.figure, self.text,
             sizing_mode="stretch_width", margin=0,
@@ -90,7 +96,7 @@ class AttentionView:
         if error is not None or footprint is None:
             self._footprint = None
             self.figure.object = None
-            self._say(escape(without_paths(str(error))))
+            self._say(without_paths(str(error)))
             return
         self._footprint = footprint
         layers, heads = footprint["attention"].shape[:2]
@@ -123,8 +129,8 @@ class AttentionView:
         self._say(
             _sentence(
                 footprint, footprint_field(footprint, what, layer, head) if what == "attention" else None
-            )
-            + self._provenance()
+            ),
+            provenance=True,
         )
 
     def _draw_elevation(self, footprint: dict[str, Any]) -> None:
@@ -140,8 +146,8 @@ class AttentionView:
         strength = f" Learned strength α = {alpha:.2f}." if alpha is not None else ""
         self._say(
             "What higher ground costs inside this tile: 0 for keys no higher than the place, negative above it."
-            + strength
-            + self._provenance()
+            + strength,
+            provenance=True,
         )
 
     def _wind(self, footprint: dict[str, Any]) -> Any:
@@ -172,19 +178,20 @@ class AttentionView:
         except OutlinesMissingError:
             return None
 
-    def _provenance(self) -> str:
-        run = self._run()
-        if run is None:
-            return ""
-        return (
-            f"<br><br>These are the tensors of run <code>{escape(run.id[:8])}</code>, the one on the map "
-            f"({escape(self._state.checkpoint)}, T+{self._state.lead_time}). <b>{CAVEAT}</b>"
+    def _say(self, text: str, *, provenance: bool = False) -> None:
+        """A sentence under the picture, and whose tensors these are."""
+        run = self._run() if provenance else None
+        whose = (
+            ""
+            if run is None
+            else _PROVENANCE.format(
+                run=run.id[:8],
+                checkpoint=self._state.checkpoint,
+                lead=self._state.lead_time,
+                caveat=CAVEAT,
+            )
         )
-
-    def _say(self, html: str) -> None:
-        self.text.object = (
-            f"<div class='cranpm-attention' style='font-size:12px;line-height:1.5;{SOFT}'>{html}</div>"
-        )
+        self.text.object = _TEXT.format(text, whose)
 
 
 def _sentence(footprint: dict[str, Any], attention: xr.DataArray | None) -> str:

@@ -11,13 +11,19 @@ import panel_material_ui as pmui
 
 from cranpm.domain.regions import REGIONS
 
+from ..markup import Html, Markup
 from ..state import LAYERS, LEADS, MOVED, SCALES, STATION_TYPES, State
 from ..theme import HEADING
 
 
-def heading(text: str, margin: tuple[int, int, int, int] = (11, 16, 1, 16)) -> pn.pane.HTML:
+def heading_html(text: str) -> Markup:
     """A small section title."""
-    return pn.pane.HTML(f"<div style='{HEADING}'>{text}</div>", margin=margin, sizing_mode="stretch_width")
+    return Markup("<div style='{}'>{}</div>").format(HEADING, text)
+
+
+def heading(text: str) -> Html:
+    """The same as a part of the column of controls."""
+    return Html(heading_html(text), margin=(11, 16, 1, 16), sizing_mode="stretch_width")
 
 
 def choice(parameter: Any, options: dict[str, Any], **kwargs: Any) -> pmui.RadioButtonGroup:

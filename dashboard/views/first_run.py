@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -19,10 +18,11 @@ import panel_material_ui as pmui
 
 from cranpm import paths
 
+from ..markup import Html, Markup, without_paths
 from ..theme import PILL
 from .header import BRAND
 from .model import duration
-from .problem import _CARD, without_paths
+from .problem import CARD_STYLES
 
 ARGUMENTS = ["testbed", "build", "--days", "16", "--start", "2022-01-03"]
 COMMAND = " ".join(["cranpm", *ARGUMENTS])
@@ -104,18 +104,18 @@ class FirstRun:
     def __init__(self, opened: Callable[[], None], build: TestbedBuild | None = None) -> None:
         self._opened = opened
         self.build = build or shared_build()
-        self.text = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 0, 0, 0))
+        self.text = Html("", sizing_mode="stretch_width", margin=(4, 0, 0, 0))
         self.bar = pmui.LinearProgress(
             value=0, variant="indeterminate", sizing_mode="stretch_width", margin=(18, 0, 0, 0)
         )
         self.retry = pmui.Button(label="Try again", variant="outlined", visible=False, margin=(12, 0, 0, 0))
         self.retry.on_click(lambda _event: self.start())
         self.root = pn.Column(
-            pn.pane.HTML(_WELCOME, sizing_mode="stretch_width", margin=0),
+            Html(_WELCOME, sizing_mode="stretch_width", margin=0),
             self.bar, self.text, self.retry,
             sizing_mode="stretch_width",
             css_classes=["cranpm-first-run"],
-            styles=_card_styles(),
+            styles=CARD_STYLES,
         )  # fmt: skip
         self._poll: Any = None
 
@@ -149,25 +149,23 @@ class FirstRun:
             self._say(f"{what[:1].upper()}{what[1:]}" + (f" · {left} left" if left else ""))
 
     def _say(self, text: str) -> None:
-        html = f"<div style='font-size:13.5px;color:var(--mui-palette-text-secondary)'>{escape(text)}</div>"
+        html = Markup(
+            "<div style='font-size:13.5px;color:var(--mui-palette-text-secondary)'>{}</div>"
+        ).format(text)
         if self.text.object != html:
             self.text.object = html
 
 
-def _card_styles() -> dict[str, str]:
-    return dict(part.split(":", 1) for part in _CARD.split(";"))  # type: ignore[misc]
-
-
-_WELCOME = (
-    f"{BRAND}<h2 style='margin:22px 0 6px;font-size:21px'>First start: building the testbed</h2>"
+_WELCOME = Markup(
+    "{brand}<h2 style='margin:22px 0 6px;font-size:21px'>First start: building the testbed</h2>"
     "<p style='margin:0 0 8px'>There are no data on this machine yet. The explorer makes its own: "
     "<b>real geography</b> (land, mountains, towns) with <b>simulated weather and PM2.5</b>, "
     "in the same files that real data would use. "
     "This happens once and takes about two minutes; the map then opens by itself.</p>"
     "<p style='margin:0;font-size:13.5px;color:var(--mui-palette-text-secondary)'>Everything made here is marked "
-    f"<span style='{PILL};padding:1px 8px'>testbed (simulated)</span>. "
+    "<span style='{pill};padding:1px 8px'>testbed (simulated)</span>. "
     "It says nothing about the air anywhere.</p>"
-)
+).format(brand=BRAND, pill=PILL)
 
 
 def first_run_pane(opened: Callable[[], None]) -> pn.Column:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,9 @@ from cranpm.plot.series import SERIES_STYLE, place_series
 
 from ..data.places import Place, describe_place, forecast_values, series_of
 from ..data.store import Store
+from ..markup import Html, Markup, join
 from ..state import LEADS, State
+from ..theme import INK, SOFT
 from .attention import AttentionView
 
 WIDTH = 430
@@ -27,62 +28,66 @@ def coordinates(lat: float, lon: float) -> str:
     return f"{abs(lat):.3f}° {'S' if lat < 0 else 'N'}, {abs(lon):.3f}° {'W' if lon < 0 else 'E'}"
 
 
-def chip(value: float) -> str:
+_NO_VALUE = Markup(f"<span style='{SOFT}'>no data</span>")
+_CHIP = Markup(
+    "<span title='{name}' style='background:{colour};color:{ink};border-radius:6px;padding:2px 8px;font-weight:600'>"
+    "{value:.1f}</span>"
+)
+_PLACE = Markup(
+    f"<div class='cranpm-place' style='font-size:12.5px;line-height:1.45;{SOFT}'>"
+    f"<div style='font-size:17px;font-weight:600;{INK}'>{{town}}</div>"
+    "<div>{coordinates} · {height} · cell {row}, {col}</div>{station}"
+    f"<div style='display:flex;gap:22px;margin-top:10px;{INK}'>{{values}}</div>"
+    "<div style='font-size:11px;margin-top:5px'>µg/m³, 24-h mean; colours: EAQI classes</div></div>"
+)
+_STATION = Markup("<div>Nearest station: {}, {:.1f} km</div>")
+_VALUE = Markup(
+    f"<div style='text-align:center'><div style='font-size:11px;{SOFT};margin-bottom:3px'>{{}}</div>{{}}</div>"
+)
+_LEGEND = Markup(f"<div style='font-size:12px;line-height:1.7;{INK}'>{{}}</div>")
+_ENTRY = Markup("<span style='margin-right:14px;white-space:nowrap'>{}&nbsp;{}</span>")
+_SQUARE = Markup("<span style='display:inline-block;width:8px;height:8px;background:{}'></span>")
+_DASH = Markup(
+    "<span style='display:inline-block;width:20px;vertical-align:4px;border-top:2.5px {} {}'></span>"
+)
+
+
+def chip(value: float) -> str | Markup:
     """A value with its index class as a coloured chip; says so where there is none."""
     if not math.isfinite(value):
-        return "<span style='color:var(--mui-palette-text-secondary)'>no data</span>"
+        return _NO_VALUE
     number = int(eaqi_class(value))
     if not number:
         return f"{value:.1f}"
     item = EAQI_CLASSES[number - 1]
-    return (
-        f"<span title='{item.name}' style='background:{item.colour};color:{item.text_colour};border-radius:6px;"
-        f"padding:2px 8px;font-weight:600'>{value:.1f}</span>"
-    )
+    return _CHIP.format(name=item.name, colour=item.colour, ink=item.text_colour, value=value)
 
 
-def place_html(place: Place, today: float, forecast: dict[int, float]) -> str:
+def place_html(place: Place, today: float, forecast: dict[int, float]) -> Markup:
     """Name, coordinates, and today's and the forecast values in a row."""
-    town = escape(place.town) or ("Open country" if place.land else "At sea")
-    height = f"{place.elevation:.0f} m" if math.isfinite(place.elevation) else "elevation unknown"
     cells = [("Today", today), *((f"T+{lead}", value) for lead, value in forecast.items())]
-    row = "".join(
-        f"<div style='text-align:center'><div style='font-size:11px;color:var(--mui-palette-text-secondary);"
-        f"margin-bottom:3px'>{name}</div>{chip(value)}</div>"
-        for name, value in cells
-    )
-    station = (
-        f"<div>Nearest station: {escape(place.station)}, {place.station_kilometres:.1f} km</div>"
-        if place.station
-        else ""
-    )
-    return (
-        "<div class='cranpm-place' style='font-size:12.5px;line-height:1.45;color:var(--mui-palette-text-secondary)'>"
-        f"<div style='font-size:17px;font-weight:600;color:var(--mui-palette-text-primary)'>{town}</div>"
-        f"<div>{coordinates(place.lat, place.lon)} · {height} · cell {place.row}, {place.col}</div>{station}"
-        f"<div style='display:flex;gap:22px;margin-top:10px;color:var(--mui-palette-text-primary)'>{row}</div>"
-        "<div style='font-size:11px;margin-top:5px'>µg/m³, 24-h mean; colours: EAQI classes</div></div>"
+    return _PLACE.format(
+        town=place.town or ("Open country" if place.land else "At sea"),
+        coordinates=coordinates(place.lat, place.lon),
+        height=f"{place.elevation:.0f} m" if math.isfinite(place.elevation) else "elevation unknown",
+        row=place.row,
+        col=place.col,
+        station=_STATION.format(place.station, place.station_kilometres) if place.station else "",
+        values=join(_VALUE.format(name, chip(value)) for name, value in cells),
     )
 
 
-def series_legend(series: xr.Dataset) -> str:
+def series_legend(series: xr.Dataset) -> Markup:
     """Names of the lines that are drawn."""
     entries = []
     for name, style in SERIES_STYLE.items():
         if bool(series[name].notnull().any()):
             dash = {"dotted": "dotted", "dashed": "dashed"}.get(str(style.get("line_dash", "")), "solid")
             mark = (
-                f"<span style='display:inline-block;width:8px;height:8px;background:{style['color']}'></span>"
-                if name == "observed"
-                else f"<span style='{_DASH};border-top:2.5px {dash} {style['color']}'></span>"
+                _SQUARE.format(style["color"]) if name == "observed" else _DASH.format(dash, style["color"])
             )
-            entries.append(
-                f"<span style='margin-right:14px;white-space:nowrap'>{mark}&nbsp;{style['label']}</span>"
-            )
-    return f"<div style='font-size:12px;line-height:1.7;color:var(--mui-palette-text-primary)'>{''.join(entries)}</div>"
-
-
-_DASH = "display:inline-block;width:20px;vertical-align:4px"
+            entries.append(_ENTRY.format(mark, style["label"]))
+    return _LEGEND.format(join(entries))
 
 
 class Inspector:
@@ -92,13 +97,13 @@ class Inspector:
         self, state: State, store: Store, *, run: Callable[[], Any], close: Callable[[], None]
     ) -> None:
         self._state, self._store, self._run = state, store, run
-        self.text = pn.pane.HTML("", sizing_mode="stretch_width", margin=(10, 0, 0, 16))
+        self.text = Html("", sizing_mode="stretch_width", margin=(10, 0, 0, 16))
         self.close = pmui.IconButton(
             icon="close", description="Close (Escape)", size="small", margin=(6, 8, 0, 0)
         )
         self.close.on_click(lambda _event: close())
         self.series = pn.pane.HoloViews(sizing_mode="fixed", margin=(8, 10, 0, 8))
-        self.legend = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 16, 8, 16))
+        self.legend = Html("", sizing_mode="stretch_width", margin=(0, 16, 8, 16))
         self.attention = AttentionView(state, store, run=run)
         self.tabs = pmui.Tabs(
             ("Time series", pn.Column(self.series, self.legend, margin=0, sizing_mode="stretch_width")),

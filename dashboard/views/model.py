@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
+from ..markup import Html, Markup, without_paths
 from ..state import State
 from .controls import heading
-from .problem import without_paths
 
-NO_CHECKPOINT = (
+NO_CHECKPOINT = Markup(
     "No checkpoint found, so nothing can be forecast. Train the demo with <code>make demo</code>, or put a "
     "checkpoint's folder into <code>checkpoints/</code>."
 )
@@ -55,7 +54,7 @@ class ModelControls:
         self.bar = pmui.LinearProgress(
             value=0, variant="determinate", sizing_mode="stretch_width", margin=(6, 16, 0, 16), visible=False
         )
-        self.text = pn.pane.HTML("", margin=(2, 16, 0, 16), sizing_mode="stretch_width")
+        self.text = Html("", margin=(2, 16, 0, 16), sizing_mode="stretch_width")
         self.cancel = pmui.Button(
             label="Cancel", variant="text", size="small", margin=(0, 12, 0, 12), visible=False, icon="close"
         )
@@ -64,7 +63,7 @@ class ModelControls:
             heading("Forecast"), self.picker, self.run, self.bar, self.text, self.cancel,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
-        self._nothing = "" if checkpoints else NO_CHECKPOINT
+        self._nothing: str | Markup = "" if checkpoints else NO_CHECKPOINT
         self._say(self._nothing)
 
     def show(self, run: Any | None, *, starting: bool = False, position: int = 0) -> None:
@@ -93,8 +92,10 @@ class ModelControls:
             self.bar.value = int(100 * status.done_tiles / max(status.total_tiles, 1))
             left = duration(status.seconds_left)
             left = f" · {left} left" if left else ""
-            tiles = f"<b>{status.done_tiles} of {status.total_tiles}</b> tiles{left}"
-            self._say(f"{tiles if status.total_tiles else 'Reading the day …'} · {escape(status.device)}")
+            tiles = Markup("<b>{} of {}</b> tiles{}").format(status.done_tiles, status.total_tiles, left)
+            self._say(
+                Markup("{} · {}").format(tiles if status.total_tiles else "Reading the day …", status.device)
+            )
         else:
             self.run.label = "Run again" if status.state in ("failed", "cancelled") else "Run forecast"
             self.run.visible = status.state != "done"
@@ -103,17 +104,21 @@ class ModelControls:
     def failed(self, message: str) -> None:
         """Show why a forecast could not be started."""
         self.show(None)
-        self._say(f"The forecast could not start: {escape(without_paths(message))}")
+        self._say(f"The forecast could not start: {without_paths(message)}")
 
-    def _say(self, html: str) -> None:
-        text = f"<div class='cranpm-run' style='font-size:12px;color:var(--mui-palette-text-secondary)'>{html}</div>"
+    def _say(self, words: str | Markup) -> None:
+        text = Markup(
+            "<div class='cranpm-run' style='font-size:12px;color:var(--mui-palette-text-secondary)'>{}</div>"
+        ).format(words)
         if self.text.object != text:
             self.text.object = text
 
 
 def _ended(status: Any) -> str:
     if status.state == "done":
-        return f"T+1 to T+3 ready: {status.done_tiles} tiles in {duration(status.seconds)} on {escape(status.device)}."
+        return (
+            f"T+1 to T+3 ready: {status.done_tiles} tiles in {duration(status.seconds)} on {status.device}."
+        )
     if status.state == "cancelled":
         return f"Cancelled after {status.done_tiles} of {status.total_tiles} tiles."
-    return f"The forecast stopped: {escape(without_paths(status.message or 'no reason given'))}"
+    return f"The forecast stopped: {without_paths(status.message or 'no reason given')}"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
-from typing import Any
 
-import panel as pn
 import panel_material_ui as pmui
 
+from ..markup import Html, Markup, join
 from ..state import State
-from .controls import heading
+from .controls import heading_html
 
 
 def python_snippet(state: State) -> str:
@@ -60,12 +58,13 @@ _CODE = (
 )
 
 
-def _code(text: str) -> str:
-    return f"<pre class='cranpm-code' style=\"{_CODE}\">{escape(text)}</pre>"
+_PART = Markup(
+    "<div style='margin-bottom:14px'>{title}<pre class='cranpm-code' style='{style}'>{text}</pre></div>"
+)
 
 
 class Share:
-    """A button and its dialog; the dialog is made when it is first opened."""
+    """A button and its dialog."""
 
     def __init__(self, state: State, address: Callable[[], str]) -> None:
         self._state, self._address = state, address
@@ -83,28 +82,25 @@ class Share:
             },
         )
         self.button.on_click(lambda _event: self.open())
-        self.place = pn.Column(margin=0)
-        self._dialog: Any = None
-        self._text = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 4))
+        self._text = Html("", sizing_mode="stretch_width", margin=(0, 4))
+        # part of the page from the start: one that is added and opened in one step sometimes never shows
+        self.dialog = pmui.Dialog(
+            self._text,
+            title="Take this view with you",
+            close_on_click=True,
+            show_close_button=True,
+            width_option="md",
+        )
 
     def open(self) -> None:
         """Write what the state says now and show the dialog."""
         state = self._state
-        self._text.object = "".join(
-            f"<div style='margin-bottom:14px'>{heading(title).object}{_code(text)}</div>"
+        self._text.object = join(
+            _PART.format(title=heading_html(title), style=_CODE, text=text)
             for title, text in (
                 ("Link to this view", self._address()),
                 ("Python", python_snippet(state)),
                 ("Command line", command_snippet(state)),
             )
         )
-        if self._dialog is None:
-            self._dialog = pmui.Dialog(
-                self._text,
-                title="Take this view with you",
-                close_on_click=True,
-                show_close_button=True,
-                width_option="md",
-            )
-            self.place[:] = [self._dialog]
-        self._dialog.open = True
+        self.dialog.open = True

@@ -7,7 +7,6 @@ from pathlib import Path
 import panel as pn
 import pytest
 from cranpm.dashboard.views.first_run import FirstRun, TestbedBuild
-from cranpm.dashboard.views.problem import without_paths
 
 
 def child(code: str) -> TestbedBuild:
@@ -78,8 +77,3 @@ def test_pages_share_one_build():
     build.start()
     assert build._process is process
     wait_until(build, "done")
-
-
-def test_paths_are_cut_to_their_last_part():
-    assert without_paths("No file /srv/data/testbed/coarse.zarr here") == "No file …/coarse.zarr here"
-    assert without_paths("3 of 5 / 7 µg/m³") == "3 of 5 / 7 µg/m³"
