@@ -153,9 +153,9 @@ def _train(
 
     state_module._write = slow
     from cranpm.training.fit.callbacks import StateSaver
-    from cranpm.training.fit.pretrain import _PretrainState
+    from cranpm.training.fit.pretrain_state import PretrainState
 
-    _tell(_PretrainState, "learn", steps, lambda stage, *_: ("global", stage.step))
+    _tell(PretrainState, "learn", steps, lambda stage, *_: ("global", stage.step))
     _tell(StateSaver, "on_train_batch_start", steps, lambda _, trainer, *__: ("tiles", trainer.global_step))
     run_job(recipe, data, out, options=TrainerOptions(workers=0, save_every=SAVE_EVERY), resume=resume)
 

@@ -19,6 +19,8 @@ DECODERS = ("pixelshuffle", "convt")
 OUTPUTS = ("delta", "absolute")
 WIND_PLACES = ("token", "tile")
 POSITIONS = ("tile", "domain")
+RESIDUAL_SCALE = 20.0
+"""The scale of PM2.5's normalisation, `cranpm.domain.PM_SCALE`, which this package does not import."""
 
 
 RENAMED = {
@@ -92,8 +94,9 @@ class ModelConfig:
     hold the two maps of a patch (512 features, 2 x 256 cells); narrower tokens cannot: on in the small presets."""
     output: str = "delta"
     """What the head means: the change to today's map ("delta") or the map itself ("absolute"; R5)."""
-    residual_scale: float = 20.0
-    """ug m-3 per unit of the network's output (the PM2.5 normalisation's scale)."""
+    residual_scale: float = RESIDUAL_SCALE
+    """ug m-3 per unit of the network's output (the PM2.5 normalisation's scale); written down with a checkpoint, and
+    no other is known."""
 
     fusion: str = "cross"
     """How coarse reaches fine (Table 3a): "cross" (fine queries coarse, the paper), "sum", "film", "concat",
@@ -152,6 +155,11 @@ class ModelConfig:
                 raise ValueError(
                     f"ModelConfig.{field} is {value!r}; expected one of {', '.join(map(str, known))}."
                 )
+        if self.residual_scale != RESIDUAL_SCALE:
+            raise ValueError(
+                f"ModelConfig.residual_scale is {self.residual_scale}; expected {RESIDUAL_SCALE:g}: inputs, losses and "
+                "maps are all in units of that (cranpm.domain.PM_SCALE), so that another scale would go unheeded."
+            )
         for width, heads in (
             ("global_width", "global_heads"),
             ("local_width", "local_heads"),

@@ -103,8 +103,13 @@ def run_job(
         if saved is None or saved.stage == "global":
             network, head = _pretrain_stage(recipe, data, options, session, start)
             taught = states.newest()
-            seconds = 0.0 if taught is None else taught.document.get("seconds", 0.0)
-            session = replace(session, saved=None, seconds_before=seconds)
+            facts = {} if taught is None else taught.document
+            session = replace(
+                session,
+                saved=None,
+                seconds_before=facts.get("seconds", 0.0),
+                skipped_before=facts.get("skipped", 0),
+            )
         if session.saved is None or session.saved.step < recipe.steps:
             _fit(recipe, data, options, session, network, head)
         if draw_learning_curve(out, out / "learning_curve.svg"):

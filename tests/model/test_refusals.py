@@ -92,3 +92,8 @@ def test_configurations_survive_json_and_unknown_fields_do_not():
         ModelConfig.from_dict({"depth": 3})
     with pytest.raises(ValueError, match="Unknown model preset 'huge'; expected one of paper, small, tiny"):
         get_preset("huge")
+
+
+def test_another_scale_of_the_residual_is_refused_instead_of_ignored():
+    with pytest.raises(ValueError, match="residual_scale is 10.0; expected 20: .* would go unheeded"):
+        dataclasses.replace(tiny(), residual_scale=10.0)

@@ -29,6 +29,7 @@ def test_variants_meet_the_same_tiles_and_a_finished_run_is_not_trained_again(da
     first = compare(short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, options=options)
     assert list(first.squared) == ["full", "R2"]
     assert first.squared["R2"].shape == (2, 2)
+    assert not np.array_equal(first.squared["full"][0], first.squared["full"][1])  # seeds differ
     shown = capsys.readouterr().out
     assert "4/4" in shown
     assert "Training:" not in shown  # one bar for all, not one for each run

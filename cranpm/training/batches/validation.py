@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cranpm.data.sampler import TileSampler
-from cranpm.data.store.source import init_times
+from cranpm.data.store.source import DaySource, init_times
 from cranpm.training.batches.batches import TrainingBatch, TrainingDays
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationReader
@@ -29,6 +29,12 @@ class ValidationBatches:
             stream = iter(self.batches)
             self._kept = [next(stream) for _ in range(len(self))]
         yield from self._kept  # a generator: Lightning asks for an iterator long before it reads
+
+
+def validation_days(recipe: Recipe, source: DaySource, days: int) -> list[np.datetime64]:
+    """At most so many init days of the validation split, spread over it from its first to its last."""
+    held = init_times(source, "validation", recipe.splits, recipe.leads)
+    return [held[i] for i in np.linspace(0, len(held) - 1, min(days, len(held))).astype(int)]
 
 
 def validation_batches(
@@ -53,10 +59,9 @@ def validation_batches(
     stations : StationReader, optional
         Also read what these stations observed.
     """
-    held = init_times(data.source, "validation", recipe.splits, recipe.leads)
-    if not held:
+    chosen = validation_days(recipe, data.source, days)
+    if not chosen:
         return None
-    chosen = [held[i] for i in np.linspace(0, len(held) - 1, min(days, len(held))).astype(int)]
     sampler = TileSampler(
         chosen,
         data.source.land,

@@ -16,6 +16,7 @@ from cranpm.model import CranPM
 from cranpm.model.extensions.detail import detail
 from cranpm.training.batches.batches import TrainingBatch, TrainingDays
 from cranpm.training.batches.source import TrainingData
+from cranpm.training.fit.health import Health, describe_batch
 from cranpm.training.fit.loop import training_batches
 from cranpm.training.recipes.recipes import Recipe
 
@@ -35,11 +36,17 @@ def calibrate_head(network: CranPM, recipe: Recipe, data: TrainingData) -> None:
     change that height leaves (`CranPM.damping_factor`) and d the change that came, s, b and c_k minimise the mean over
     land cells of (s y + g (b + sum c_k x_k) - d)^2; the head's weights are multiplied by s, and b and c_k added to its
     constants. Tiles are drawn anywhere on land, without puffs. The head must give a change, not the map itself
-    (`Recipe` sees to it).
+    (`Recipe` sees to it). A batch that cannot be used, or for which the network says something that is not finite, is
+    left out by name.
 
     With a regional mean among the predictors the fit may not shrink detail as it likes: of all s, b and c_k those are
     taken that keep, on average, the share `KEPT` of today's. Free, it would halve what may not last until tomorrow, and
     every map would be softer than the day it comes from.
+
+    Raises
+    ------
+    NonFiniteError
+        If more than ``recipe.max_skipped_steps`` batches in a row are left out.
     """
     device = next(network.parameters()).device
     plain = replace(recipe, hotspot_ratio=0.0, puff_share=0.0, station_weight=0.0, seed=recipe.seed + 1_000)
@@ -51,11 +58,18 @@ def calibrate_head(network: CranPM, recipe: Recipe, data: TrainingData) -> None:
     products = torch.zeros(terms, dtype=torch.float64)
     of_detail, of_itself = torch.zeros(terms, dtype=torch.float64), 0.0
     cells = 0
+    health = Health(recipe.max_skipped_steps, "calibration")
     for step in range(recipe.calibration_steps):
         batch = batches.batch(step).to(device)
         x, d = _terms(network, batch)
-        squares += (x.T @ x).cpu().double()
-        products += (x.T @ d).cpu().double()
+        more_squares, more_products = x.T @ x, x.T @ d
+        finite = torch.isfinite(more_squares).all() & torch.isfinite(more_products).all()
+        health.count(not batch.faults and bool(finite))
+        if health.skipped:
+            health.refuse_or_warn(step + 1, describe_batch(network, batch))
+            continue
+        squares += more_squares.cpu().double()
+        products += more_products.cpu().double()
         if network.config.regional_mean:
             today = detail(torch.nan_to_num(normalise_pm2p5(batch.today))[:, None])[:, 0][batch.mask]
             of_detail += (x.T @ today).cpu().double()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from cranpm.model import CranPM
 from cranpm.training.batches.batches import TrainingBatch
 
 
@@ -23,25 +24,64 @@ class Health:
     ----------
     most : int
         Steps in a row that may be left out.
+    stage : str
+        What to call the stage in messages; nothing by default.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, most: int, stage: str = "") -> None:
+        self.most, self._of = most, f" of {stage}" if stage else ""
         self.in_row = self.total = 0
         self.skipped = False
         """Whether the step just made was left out."""
+
+    def clip(self, parameters: Sequence[torch.Tensor], limit: float) -> None:
+        """Clip gradients by their norm, 0 for no limit; drop them if it is not finite."""
+        self.skip_nonfinite(torch.nn.utils.clip_grad_norm_(parameters, limit or torch.inf), parameters)
 
     def skip_nonfinite(self, norm: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
         """Drop the gradients if their norm is not finite: the optimiser then moves nothing, momenta included.
 
         Processes of one run share their gradients, so that all of them come to the same verdict.
         """
-        self.skipped = not bool(torch.isfinite(norm))
-        self.in_row = self.in_row + 1 if self.skipped else 0
+        self.count(bool(torch.isfinite(norm)))
         if self.skipped:
-            self.total += 1
             for parameter in parameters:
                 parameter.grad = None
+
+    def count(self, usable: bool) -> None:
+        """Keep count of a step that is made, or left out."""
+        self.skipped = not usable
+        self.in_row = 0 if usable else self.in_row + 1
+        self.total += self.skipped
+
+    def refuse_or_warn(self, step: int, what: str, loss: float | None = None) -> None:
+        """Tell of the step just made, if it was left out.
+
+        Parameters
+        ----------
+        step : int
+        what : str
+            Its samples, in words.
+        loss : float, optional
+
+        Raises
+        ------
+        NonFiniteError
+            If it is one too many in a row.
+        """
+        if not self.skipped:
+            return
+        told = f"{what}" if loss is None else f"loss {loss:g}: {what}"
+        if self.in_row > self.most:
+            raise NonFiniteError(
+                f"{self.in_row} steps in a row{self._of} cannot be learned from, for values that are not finite (at "
+                f"most {self.most} may be left out); the last, step {step}, {told}. Mend those data, or lower the "
+                "learning rate; then resume from the last saved state."
+            )
+        warnings.warn(
+            f"Step {step}{self._of} left out, {self.in_row} in a row (at most {self.most}), {told}",
+            stacklevel=2,
+        )
 
     def state_dict(self) -> dict[str, int]:
         return {"in_row": self.in_row, "total": self.total}
@@ -59,31 +99,20 @@ class HealthWatch(Callback):
         health = module.health
         if not health.skipped:
             return
-        what = describe_batch(module, batch)
         loss = float(module.latest.get("loss", torch.tensor(torch.nan)))
-        if health.in_row > health.most:
-            raise NonFiniteError(
-                f"{health.in_row} steps in a row had a loss or gradient that is not finite (at most {health.most} may "
-                f"be left out); the last, step {trainer.global_step}, with loss {loss:g}: {what}. Mend those data, or "
-                "lower the learning rate; then resume from the last saved state."
-            )
-        warnings.warn(
-            f"Step {trainer.global_step} left out, {health.in_row} in a row (at most {health.most}), loss {loss:g}: "
-            f"{what}",
-            stacklevel=1,
-        )
+        health.refuse_or_warn(trainer.global_step, describe_batch(module.network, batch), loss)
         module.log("train/skipped", float(health.total), batch_size=1)
 
     def state_dict(self) -> dict[str, Any]:
         return {}
 
 
-def describe_batch(module: Any, batch: TrainingBatch) -> str:
+def describe_batch(network: CranPM, batch: TrainingBatch) -> str:
     """The samples of a batch in words; only the guilty ones where they can be told apart."""
     if batch.faults:
         return "; ".join(batch.faults)
     tiles = [tile for group in batch.groups for tile in group.tiles]
-    guilty = _not_finite(module, batch)
+    guilty = _not_finite(network, batch)
     chosen = [tile for tile, bad in zip(tiles, guilty) if bad] or tiles
     names = [f"init day {t.init_time} lead {t.lead} tile at row {t.row}, col {t.col}" for t in chosen[:8]]
     more = f" and {len(chosen) - 8} more" if len(chosen) > 8 else ""
@@ -92,17 +121,17 @@ def describe_batch(module: Any, batch: TrainingBatch) -> str:
 
 
 @torch.no_grad()
-def _not_finite(module: Any, batch: TrainingBatch) -> list[bool]:
+def _not_finite(network: CranPM, batch: TrainingBatch) -> list[bool]:
     """Which tiles give a forecast that is not finite."""
-    was_training = module.network.training
-    module.network.eval()
+    was_training = network.training
+    network.eval()
     try:
-        delta = module.network(batch.global_inputs, batch.local_inputs, batch.day_index)
+        delta = network(batch.global_inputs, batch.local_inputs, batch.day_index)
         return (~torch.isfinite(delta)).flatten(1).any(dim=1).tolist()
     except (ValueError, RuntimeError):  # the network's own door refuses them: then all are named
         return []
     finally:
-        module.network.train(was_training)
+        network.train(was_training)
 
 
 def refuse_non_finite(named: Iterable[tuple[str, torch.Tensor]], what: str) -> None:

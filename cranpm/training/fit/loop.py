@@ -75,6 +75,7 @@ def train(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     module = Training(recipe, network, coarse_head)
+    module.health.total = session.skipped_before  # a resumed stage knows its own
     batches = training_batches(recipe, data)
     every_station = station_reader(recipe, data.source, with_held_out=True)
     validation = validation_batches(recipe, data, days=options.validation_days, stations=every_station)

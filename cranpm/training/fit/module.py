@@ -13,7 +13,6 @@ from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM, GlobalContext
 from cranpm.model.extensions.coarse_forecast import CoarseForecast
 from cranpm.model.parameters import learn_biases
-from cranpm.model.parameters import parameter_groups as decay_groups
 from cranpm.training.batches.batches import TrainingBatch
 from cranpm.training.batches.station_points import StationPoints
 from cranpm.training.fit.auxiliary_heads import TokenHead, coarse_change
@@ -26,6 +25,7 @@ from cranpm.training.fit.losses import (
     station_loss,
     token_mse,
 )
+from cranpm.training.fit.optimiser import parameter_groups, rate_factor
 from cranpm.training.fit.scores import skill_interval
 from cranpm.training.recipes.recipes import Recipe
 
@@ -147,8 +147,7 @@ class Training(L.LightningModule):
     ) -> None:
         """Clip by the norm over all weights; a step whose norm is not finite moves nothing (`health.Health`)."""
         members = [p for group in optimizer.param_groups for p in group["params"]]
-        limit = gradient_clip_val or torch.inf
-        self.health.skip_nonfinite(torch.nn.utils.clip_grad_norm_(members, limit), members)
+        self.health.clip(members, gradient_clip_val or 0.0)
         self.updating = (
             True  # until the step's last callback is done: weights, momenta and average belong together
         )
@@ -186,38 +185,13 @@ class Training(L.LightningModule):
     def configure_optimizers(self) -> Any:
         recipe = self.recipe
         optimiser = torch.optim.AdamW(
-            parameter_groups(self, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98)
+            parameter_groups(
+                self, recipe, learning_rate=recipe.learning_rate, global_lr_mult=recipe.global_lr_mult
+            ),
+            betas=(0.9, 0.98),
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(step, recipe))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         return batch.to(device)
-
-
-def parameter_groups(network: torch.nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """Weights with decay, the rest without; the global branch and the priors at their own rates."""
-    own = {id(p): recipe.prior_lr_mult for name, p in network.named_parameters() if is_prior(name)}
-    for name, p in network.named_parameters():
-        if any(part in name for part in ("global_branch.", "coarse_head.", "transport.")):
-            own.setdefault(id(p), recipe.global_lr_mult)
-    groups = []
-    for group in decay_groups(network, recipe.weight_decay):
-        for rate in sorted({own.get(id(p), 1.0) for p in group["params"]}, reverse=True):
-            members = [p for p in group["params"] if own.get(id(p), 1.0) == rate]
-            groups.append({**group, "params": members, "lr": recipe.learning_rate * rate})
-    return groups
-
-
-def is_prior(name: str) -> bool:
-    """Whether a parameter is the strength of a physical prior."""
-    return name.rsplit(".", 1)[-1] in ("raw_alpha", "beta", "raw_reach")
-
-
-def rate_factor(step: int, recipe: Recipe) -> float:
-    """Learning rate relative to its peak: linear warm-up, then cosine."""
-    if step < recipe.warmup_steps:
-        return (step + 1) / recipe.warmup_steps
-    progress = min(1.0, (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps))
-    floor = recipe.min_lr / recipe.learning_rate
-    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -21,6 +21,9 @@ RENAMED = {
 }
 """Fields by the names that runs of version 0.1 give them."""
 
+LATER = {"global_days_per_step": 4}
+"""Fields that runs of version 0.1 do not name, and what they did."""
+
 
 def with_present_names(recipe: dict[str, Any]) -> dict[str, Any]:
     """A recipe's plain values as this version names them.
@@ -28,13 +31,21 @@ def with_present_names(recipe: dict[str, Any]) -> dict[str, Any]:
     Examples
     --------
     >>> with_present_names({"bias_every": 4, "model": {"global_climb": 1000.0}})
-    {'bias_update_interval': 4, 'model': {'global_elevation_scale': 1000.0}}
+    {'global_days_per_step': 4, 'bias_update_interval': 4, 'model': {'global_elevation_scale': 1000.0}}
     """
-    renamed = {RENAMED.get(name, name): value for name, value in recipe.items()}
+    renamed = {**LATER, **{RENAMED.get(name, name): value for name, value in recipe.items()}}
     if isinstance(renamed.get("model"), dict):
         model = renamed["model"].items()
         renamed["model"] = {MODEL_RENAMED.get(name, name): value for name, value in model}
     return renamed
+
+
+NOT_NEGATIVE = (
+    *("warmup_steps", "token_steps", "calibration_steps", "global_epochs", "max_skipped_steps"),
+    *("min_lr", "prior_lr_mult", "global_lr_mult", "weight_decay", "gradient_clip"),
+    *("frequency_weight", "station_weight", "hotspot_weight", "coarse_weight"),
+)
+"""Fields that may be 0, for none of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +66,15 @@ class Recipe:
     learning_rate: float = 5e-5
     min_lr: float = 1e-6
     prior_lr_mult: float = 1.0
-    """Learning rate of alpha and beta, relative to the others."""
+    """Learning rate of alpha and beta, relative to the others, in all stages."""
     global_lr_mult: float = 1.0
-    """Learning rate of the global branch, relative to the others (below 1 where it was trained before)."""
+    """Learning rate of the global branch in the tile stage, relative to the others (below 1 where it was trained
+    before)."""
     bias_update_interval: int = 1
     """Attention biases learn in every so many-th step; the steps between cost about half on a CPU."""
     weight_decay: float = 0.05
     gradient_clip: float = 1.0
+    """Largest norm of a step's gradient; 0 for no limit."""
     frequency_weight: float = 0.1
     station_weight: float = 0.1
     """Weight of the error at stations outside the held-out blocks; needs a source with stations."""
@@ -73,6 +86,8 @@ class Recipe:
     """Passes over the training days that teach the global branch alone (`pretrain_global`; not in the paper)."""
     global_learning_rate: float = 2e-3
     """Largest learning rate of these passes."""
+    global_days_per_step: int = 4
+    """Init days in one optimiser step of these passes."""
     token_steps: int = 0
     """First steps that learn patch means from the fused tokens, without the decoder (not in the paper)."""
     coarse_weight: float = 0.0
@@ -88,17 +103,32 @@ class Recipe:
     """Decay of the exponential average of weights that is saved; None saves the last weights."""
     precision: str = "bf16-mixed"
     seed: int = 1
+    """Of the first weights, of dropout, and of the order of days and tiles, in all stages."""
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(
                 f"Recipe.precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}."
             )
-        for name in ("steps", "days_per_step", "tiles_per_day", "bias_update_interval"):
+        for name in (
+            "steps",
+            "days_per_step",
+            "tiles_per_day",
+            "bias_update_interval",
+            "global_days_per_step",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"Recipe.{name} is {getattr(self, name)}; expected at least 1.")
-        if not self.learning_rate > 0:
-            raise ValueError(f"Recipe.learning_rate is {self.learning_rate}; expected more than 0.")
+        for name in ("learning_rate", "global_learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"Recipe.{name} is {getattr(self, name)}; expected more than 0.")
+        for name in NOT_NEGATIVE:
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"Recipe.{name} is {getattr(self, name)}; expected 0 or more.")
+        if self.average_decay is not None and not 0 < self.average_decay < 1:
+            raise ValueError(
+                f"Recipe.average_decay is {self.average_decay}; expected between 0 and 1, or None for no average."
+            )
         for name in ("hotspot_ratio", "puff_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"Recipe.{name} is {getattr(self, name)}; expected 0..1.")

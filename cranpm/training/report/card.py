@@ -25,7 +25,7 @@ def checkpoint_meta(
     period : str
         Training days, first..last.
     facts : dict
-        "step", "seconds" (earlier stages of the run included), "scores", "skipped" of the saved state.
+        "step", "seconds" and "skipped" (earlier stages of the run included), "scores" of the saved state.
     """
     plain = recipe.to_dict()
     plain.pop("model")
@@ -37,6 +37,7 @@ def checkpoint_meta(
             "period": period,
             "init_days": init_days,
             "steps": facts.get("step", 0),
+            "skipped_steps": facts.get("skipped", 0),
             "minutes": round(facts.get("seconds", 0.0) / 60, 1),
             "machine": machine(),
             "recipe": plain,
@@ -56,7 +57,6 @@ def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
         else "it knows the region, period and products above; elsewhere, and in episodes unlike them, expect less."
     )
     began = meta.get("started_from")
-    finished = training["steps"] >= recipe["steps"]
     lines = [
         f"# {meta['title']}",
         "",
@@ -65,8 +65,7 @@ def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
         f"{training['period']}; validation {'..'.join(recipe['splits']['validation'])}, test "
         f"{'..'.join(recipe['splits']['test'])} (not opened in training)",
         *([_beginning(began)] if began else []),
-        f"- Training: {training['steps']:,} of {recipe['steps']:,} steps{'' if finished else ' (stopped early)'}, "
-        f"{training['minutes']} minutes on {training['machine']}; seed {recipe['seed']}",
+        _steps(training),
         f"- Code: version {meta['code']['version']}, revision {meta['code']['revision']}",
         f"- Limits: {limits}",
         *([f"- Attribution: {meta['attribution']}"] if meta.get("attribution") else []),
@@ -75,6 +74,16 @@ def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
         *_score_lines(meta.get("scores", {}), simulated),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _steps(training: dict[str, Any]) -> str:
+    recipe, skipped = training["recipe"], training["skipped_steps"]
+    early = "" if training["steps"] >= recipe["steps"] else " (stopped early)"
+    left_out = f", {skipped} steps left out for values that are not finite" if skipped else ""
+    return (
+        f"- Training: {training['steps']:,} of {recipe['steps']:,} steps{early}{left_out}, {training['minutes']} "
+        f"minutes on {training['machine']}; seed {recipe['seed']}"
+    )
 
 
 def _beginning(began: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from cranpm.model import CranPM, GlobalInputs, LocalInputs
 from cranpm.training.batches.batches import TrainingBatch, to_device
 from cranpm.training.fit.auxiliary_heads import CoarseForecast
 from cranpm.training.fit.module import Training
-from cranpm.training.fit.pretrain import PRETRAIN_DAYS, pretrain_loss
+from cranpm.training.fit.pretrain import pretrain_loss
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.state.throughput import synchronize
 
@@ -55,7 +55,7 @@ def benchmark_step(recipe: Recipe, domain: Domain, device: torch.device) -> Step
         # outside a trainer a module is at step 0, so its recipe says which stage that is
         step=step_of(Training(replace(recipe, token_steps=0)).train()),
         token_step=step_of(Training(replace(recipe, token_steps=1)).train()),
-        pretrain_day=_pretrain_step_seconds(recipe, domain, device) / PRETRAIN_DAYS,
+        pretrain_day=_pretrain_step_seconds(recipe, domain, device) / recipe.global_days_per_step,
     )
 
 
@@ -64,8 +64,8 @@ def _pretrain_step_seconds(recipe: Recipe, domain: Domain, device: torch.device)
     if network.global_branch is None or not recipe.global_epochs:
         return 0.0
     head = (network.coarse_head or CoarseForecast.of(recipe.model, len(recipe.leads))).to(device)
-    inputs = to_device(made_up_days(recipe, domain, PRETRAIN_DAYS), device)
-    change = _made_up_change(recipe, domain, PRETRAIN_DAYS).to(device)
+    inputs = to_device(made_up_days(recipe, domain, recipe.global_days_per_step), device)
+    change = _made_up_change(recipe, domain, recipe.global_days_per_step).to(device)
 
     def loss() -> torch.Tensor:
         return pretrain_loss(network, head, inputs, change, recipe.leads, recipe.bfloat16)

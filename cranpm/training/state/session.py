@@ -26,6 +26,8 @@ class Session:
     """Asked for a stop, the state is saved and `TrainingStopped` raised."""
     seconds_before: float = 0.0
     """What earlier stages took, for the record; a resumed stage knows its own."""
+    skipped_before: int = 0
+    """Steps that earlier stages left out."""
     report: Callable[[str], None] = print
     """Takes lines for people."""
     callbacks: Sequence[Callback] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,9 @@ from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
 from cranpm.model.extensions.detail import detail
+from cranpm.training.batches.source import TrainingData
 from cranpm.training.fit.calibration import KEPT, _terms, calibrate_head, least_squares
+from cranpm.training.fit.health import NonFiniteError
 from cranpm.training.fit.loop import training_batches
 from cranpm.training.job import _copy_weights
 from cranpm.training.recipes.recipes import tiny
@@ -155,3 +158,23 @@ def test_a_start_whose_factors_come_in_another_order_is_refused(quick, statistic
     save_checkpoint(tmp_path / "older", older, statistics)
     with pytest.raises(ValueError, match="coarse_predictors False there, True here"):
         _copy_weights(load_checkpoint(tmp_path / "older"), CranPM(quick.model))
+
+
+def test_a_batch_that_cannot_be_used_is_left_out_by_name(network, recipe_of_two, make_world, statistics):
+    world = make_world()
+    world.broken = dict.fromkeys(world.days, np.inf)  # every tile of every day, but one below
+    data = TrainingData(source=world, statistics=statistics)
+    recipe = replace(recipe_of_two, calibration_steps=3)
+    first = training_batches(replace(recipe, seed=recipe.seed + 1_000), data).groups(0)[0].init_time
+    for offset in (-1, 0, 1, 2, 3):
+        world.broken.pop(first + np.timedelta64(offset, "D"), None)
+    before = {name: weight.clone() for name, weight in network.state_dict().items()}
+    with (
+        pytest.warns(UserWarning, match="of calibration left out, .*PM2.5 of .* infinite"),
+        pytest.raises(NonFiniteError, match="2 steps in a row of calibration .*at most 1"),
+    ):
+        calibrate_head(network, replace(recipe, calibration_steps=8, max_skipped_steps=1), data)
+    assert all(torch.equal(weight, before[name]) for name, weight in network.state_dict().items())
+    with pytest.warns(UserWarning, match="left out"):
+        calibrate_head(network, replace(recipe, max_skipped_steps=8), data)
+    assert all(torch.isfinite(weight).all() for weight in network.state_dict().values())

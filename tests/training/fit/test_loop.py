@@ -9,9 +9,10 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from cranpm.model import CranPM
+from cranpm.training.batches.read_ahead import read_ahead
 from cranpm.training.fit.loop import train
-from cranpm.training.fit.module import Training, parameter_groups, rate_factor
-from cranpm.training.fit.pretrain import pretrain_global, read_ahead
+from cranpm.training.fit.module import Training
+from cranpm.training.fit.optimiser import rate_factor
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.session import Session
 
@@ -27,23 +28,13 @@ def test_training_runs_through_its_stages_and_moves_the_map(data, recipe, tmp_pa
     assert list(tmp_path.glob("tensorboard/*/events*"))
 
 
-def test_the_global_branch_learns_that_the_air_gets_cleaner(data, recipe, tmp_path):
-    torch.manual_seed(0)
-    lines = []
-    taught = replace(recipe, global_epochs=12, global_learning_rate=3e-3, bias_update_interval=1)
-    session = Session(out=tmp_path, report=lines.append)
-    pretrain_global(CranPM(recipe.model), taught, data, TrainerOptions(), session)
-    last = float(lines[-1].split("RMSE ")[1].split("%")[0])
-    assert last < -20  # per cent against persistence, which misses the whole fall
-
-
 def test_every_parameter_is_optimised_once_and_priors_do_not_decay(recipe):
     module = Training(recipe)
-    groups = parameter_groups(module, recipe)
+    groups = module.configure_optimizers()["optimizer"].param_groups
     ids = [id(p) for group in groups for p in group["params"]]
     assert len(ids) == len(set(ids)) == len(list(module.parameters()))
     decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
-    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    rates = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
     for name, parameter in module.named_parameters():
         if any(part in name for part in ("beta", "raw_alpha", "norm", "table", "bias")):
             assert decays[id(parameter)] == 0.0, name
