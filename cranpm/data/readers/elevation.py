@@ -18,6 +18,7 @@ import xarray as xr
 from scipy import ndimage
 
 from cranpm.data.errors import DataFileError, NotThisProductError, OutsideDomainError
+from cranpm.data.files.guard import guarded, reading
 from cranpm.data.files.openers import open_lazily, sniff
 from cranpm.data.manifest import load_manifest, package_files
 from cranpm.data.regrid.averaging import cell_means, cell_sums, touched
@@ -121,10 +122,8 @@ def _geotiff(path: Path) -> xr.DataArray:
     except ImportError as error:
         msg = f"{path.name} is GeoTIFF: run 'pip install cranpm-explorer[data]', or use ETOPO's NetCDF."
         raise DataFileError(msg) from error
-    try:
+    with reading(path.name):
         raster: Any = rioxarray.open_rasterio(path, masked=True)
-    except Exception as error:  # rasterio raises many kinds
-        raise DataFileError(f"{path.name} begins like GeoTIFF but cannot be read ({error}).") from error
     if raster.sizes.get("band", 1) != 1:
         raise NotThisProductError(f"{path.name}: expected one band, got {raster.sizes['band']}.")
     code = None if raster.rio.crs is None else raster.rio.crs.to_epsg()
@@ -137,11 +136,15 @@ def _geotiff(path: Path) -> xr.DataArray:
     if code not in _GEOGRAPHIC:
         msg = f"{path.name}: expected latitudes and longitudes (EPSG:4326), got {raster.rio.crs}. Reproject it first."
         raise NotThisProductError(msg)
-    return raster.squeeze("band", drop=True).rename(y="latitude", x="longitude")
+    field = raster.squeeze("band", drop=True).rename(y="latitude", x="longitude")
+    return guarded(field.to_dataset(name="z"), name=path.name)["z"]
 
 
 def _netcdf(path: Path) -> xr.DataArray:
-    (dataset,) = open_lazily(path)
+    opened = open_lazily(path)
+    if len(opened) != 1:
+        raise NotThisProductError(f"{path.name}: expected one file of elevation, got {len(opened)}.")
+    (dataset,) = opened
     dataset = dataset.rename(
         {old: new for old, new in (("lat", "latitude"), ("lon", "longitude")) if old in dataset.variables}
     )

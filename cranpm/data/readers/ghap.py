@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import re
 import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,8 @@ from cranpm.data.errors import (
     UnitsError,
     WrongGridError,
 )
+from cranpm.data.files.archives import extract_member, open_archive, refuse_without_room
+from cranpm.data.files.netcdf import open_netcdf
 from cranpm.data.files.openers import sniff
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.units import MASS_CONCENTRATION
@@ -56,19 +57,15 @@ def read_ghap_day(path: str | Path, day: np.datetime64, grid: Grid) -> np.ndarra
     if sniff(path) != "zip":
         return _read(path, day, grid, path.name)
     wanted = str(day).replace("-", "")
-    try:
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(prefix="cranpm-") as folder:
-            held = {found[1]: i for i in archive.infolist() if (found := _DAY.search(i.filename))}
-            if wanted not in held:
-                have = f"{min(held)} to {max(held)}" if held else "no day of GHAP"
-                raise TimeAxisError(f"{path.name}: expected a member for {day}, it has {have}.")
-            member = Path(folder) / "day.nc"
-            with archive.open(held[wanted]) as source, member.open("wb") as out:
-                while block := source.read(2**20):
-                    out.write(block)
-            return _read(member, day, grid, held[wanted].filename.rsplit("/", 1)[-1])
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise DataFileError(f"{path.name} is a damaged archive ({error}). Download it again.") from error
+    with open_archive(path) as archive, tempfile.TemporaryDirectory(prefix="cranpm-") as folder:
+        held = {found[1]: i for i in archive.infolist() if (found := _DAY.search(i.filename))}
+        if wanted not in held:
+            have = f"{min(held)} to {max(held)}" if held else "no day of GHAP"
+            raise TimeAxisError(f"{path.name}: expected a member for {day}, it has {have}.")
+        refuse_without_room(held[wanted].file_size, path.name)
+        member = Path(folder) / "day.nc"
+        extract_member(archive, held[wanted], member)
+        return _read(member, day, grid, held[wanted].filename.rsplit("/", 1)[-1])
 
 
 def _read(path: Path, day: np.datetime64, grid: Grid, name: str) -> np.ndarray:
@@ -77,24 +74,17 @@ def _read(path: Path, day: np.datetime64, grid: Grid, name: str) -> np.ndarray:
         raise TimeAxisError(f"{name}: expected {day}.")
     if sniff(path) not in ("hdf5", "netcdf3"):
         raise NotThisProductError(f"{name}: expected NetCDF, got {sniff(path)}.")
-    try:
-        # raw values: decoding 650 million cells to use a few would cost minutes
-        with xr.open_dataset(path, engine="netcdf4", mask_and_scale=False, decode_times=False) as dataset:
-            if "PM2.5" not in dataset:
-                found = ", ".join(map(str, dataset.data_vars)) or "none"
-                raise NotThisProductError(f"{name}: expected a variable PM2.5, got {found}.")
-            field = dataset["PM2.5"].squeeze()
-            rows, cols, flip = _window(dataset, field, grid, name)
-            raw = field[rows, cols].values
-            if flip:
-                log.info("%s: rows run south to north; they are turned.", name)
-            return _checked(raw[::-1] if flip else raw, field.attrs, name)
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, DataFileError):
-            raise
-        raise DataFileError(
-            f"{name} cannot be read ({error}): cut off or damaged. Download it again."
-        ) from error
+    # raw values: decoding 650 million cells to use a few would cost minutes
+    dataset = open_netcdf(path, name=name, mask_and_scale=False, decode_times=False)
+    if "PM2.5" not in dataset:
+        found = ", ".join(map(str, dataset.data_vars)) or "none"
+        raise NotThisProductError(f"{name}: expected a variable PM2.5, got {found}.")
+    field = dataset["PM2.5"].squeeze()
+    rows, cols, flip = _window(dataset, field, grid, name)
+    raw = field[rows, cols].values
+    if flip:
+        log.info("%s: rows run south to north; they are turned.", name)
+    return _checked(raw[::-1] if flip else raw, field.attrs, name)
 
 
 def _window(dataset: xr.Dataset, field: xr.DataArray, grid: Grid, name: str) -> tuple[slice, slice, bool]:
