@@ -21,12 +21,12 @@ import numpy as np
 import torch
 
 from cranpm import paths
-from cranpm.allocator import keep_freed_memory
 from cranpm.baselines.damped import fit_damped
 from cranpm.baselines.persistence import blurred_persistence, persistence
 from cranpm.domain import EUROPE, LEAD_DAYS
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import choose_device, run_forecast
+from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import load_checkpoint, replace_card
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.simulation.world import SPIN_UP_DAYS, WORLD_VERSION

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from cranpm import paths
-from cranpm.allocator import keep_freed_memory
 from cranpm.domain import EUROPE
 from cranpm.explain.places import choose_places, gaussian, wind_over
 from cranpm.explain.puff import AMOUNT, RADIUS, cosine_between, displacement, puff_responses
 from cranpm.explain.tiles import choose_days, neighbourhood
 from cranpm.forecasting.day import load_day
+from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.simulation.chemistry import TracerState

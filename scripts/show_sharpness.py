@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from cranpm import paths
-from cranpm.allocator import keep_freed_memory
 from cranpm.domain import EUROPE, LEAD_DAYS, TilePlan, plan_tiles
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import run_forecast
+from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.source import WorldSource, world_folder

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from cranpm import paths
-from cranpm.allocator import keep_freed_memory
 from cranpm.domain import EUROPE
+from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.source import world_folder

@@ -12,13 +12,13 @@ import torch
 import xarray as xr
 
 from cranpm import registry
-from cranpm.allocator import keep_freed_memory
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import LEAD_DAYS
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import DEFAULT_MEMORY, Progress, choose_device, run_forecast
 from cranpm.forecasting.output import forecast_dataset, write_forecast
+from cranpm.memory import keep_freed_memory
 from cranpm.model import CranPM, get_preset
 from cranpm.model.checkpoint import load_checkpoint
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from cranpm.allocator import keep_freed_memory
 from cranpm.data.store.source import init_times, startable
 from cranpm.domain import Domain, get_domain
+from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.batches.source import Periods, TrainingData, open_dataset, open_world
 from cranpm.training.job import STATE_FOLDER, export, is_first_process, run_job

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from cranpm.allocator import keep_freed_memory
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
@@ -19,6 +18,7 @@ from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import ForecastCancelledError, Progress, choose_device, run_forecast
 from cranpm.forecasting.interventions import intervene, switched
 from cranpm.forecasting.service.run_folder import RunFolder, RunRequest, RunStatus
+from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 
 _ONE_AT_A_TIME = threading.Lock()

@@ -7,7 +7,7 @@ import pytest
 
 MEASURE = """
 import torch
-from cranpm.allocator import keep_freed_memory
+from cranpm.memory import keep_freed_memory
 from pathlib import Path
 resident = lambda: int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
 kept = keep_freed_memory()
