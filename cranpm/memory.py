@@ -1,4 +1,4 @@
-"""Let a process that computes keep the memory it has freed."""
+"""Memory of this process: the most it has held; what it has freed is kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ import sys
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # parameters of mallopt(3), glibc's malloc.h
 _LARGEST_KEPT = 32 << 20
 """The largest threshold glibc accepts. Whole maps are larger and go back: kept, they would leave holes of odd sizes."""
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far [bytes]."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # macOS tells bytes, Linux kilobytes
 
 
 def keep_freed_memory() -> bool:

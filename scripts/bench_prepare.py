@@ -69,7 +69,7 @@ def measure(domain: Domain, days: int, workers: list[int], work: Path) -> dict:
     raw, base = work / "raw", work / "base"
     _fetch(domain, days, raw)
     recipe, last = DatasetRecipe(raw=raw, domain=domain), FIRST + days
-    load, began = f"{os.getloadavg()[0]:.1f}", time.perf_counter()
+    load, began = f"{psutil.getloadavg()[0]:.1f}", time.perf_counter()
     prepare(recipe, str(FIRST), str(FIRST), base, workers=0)
     first_day = time.perf_counter() - began
     rows = []

@@ -1,6 +1,6 @@
 """Kill a tiny training run again and again, also inside its writes, and see whether anything is ever lost.
 
-After each kill -9: the newest state must load, and at most one save interval of steps may be lost.
+After each kill -9 (Linux and macOS only): the newest state must load, and at most one save interval may be lost.
 
 OMP_NUM_THREADS=1 .venv/bin/python scripts/stress_training.py --kills 200
 """

@@ -22,6 +22,24 @@ print(kept, full - blocks, more - resident())
 """
 
 
+PEAK = """
+from cranpm.memory import peak_memory
+before = peak_memory()
+held = bytearray(300_000_000)
+held[::4096] = b"x" * len(held[::4096])  # the system gives pages when they are written
+full = peak_memory()
+del held
+print(full - before, peak_memory() - full)
+"""
+
+
+def test_the_peak_is_told_in_bytes_and_does_not_fall():
+    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    grown, later = map(int, done.stdout.split())
+    assert 300e6 <= grown < 340e6  # the array, and at most the slice that filled it
+    assert later == 0
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
 def test_blocks_of_layers_are_kept_and_whole_maps_go_back():
     done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from cranpm.domain import LEAD_DAYS
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import DEFAULT_MEMORY, Progress, choose_device, run_forecast
 from cranpm.forecasting.output import forecast_dataset, write_forecast
-from cranpm.memory import keep_freed_memory
+from cranpm.memory import keep_freed_memory, peak_memory
 from cranpm.model import CranPM, get_preset
 from cranpm.model.checkpoint import load_checkpoint
 
@@ -103,7 +102,7 @@ def forecast_to_file(out: Path, *, overwrite: bool = False, **request: Any) -> l
     init = labelled["forecast_reference_time"].values.astype("datetime64[D]")
     days = ", ".join(str(hours // 24) for hours in labelled["forecast_period"].values.tolist())
     simulated = " (simulated)" if facts["simulated"] else ""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_memory() / 2**30
     return [
         f"{out}: PM2.5 on {rows} x {cols} cells, init {init}, lead {days} d{simulated}",
         f"{facts['tiles']} tiles x {len(labelled['forecast_period'])} leads in {facts['seconds']:.1f} s on "

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import psutil
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -104,13 +105,8 @@ class RunStatus:
 
 def _has_died(status: RunStatus) -> bool:
     """Whether nobody computes a running run any more: at once for processes of this machine, else by its silence."""
-    if status.machine == platform.node() and status.pid:
-        try:
-            os.kill(status.pid, 0)  # signal 0 only asks
-        except ProcessLookupError:
-            return True
-        except PermissionError:  # another user's process
-            pass
+    if status.machine == platform.node() and status.pid and not psutil.pid_exists(status.pid):
+        return True
     return time.time() - status.updated > STALE_SECONDS
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+from cranpm.memory import peak_memory
 from cranpm.model import count_flops
 from cranpm.training.batches.batches import TrainingBatch
 from cranpm.training.recipes.recipes import Recipe
@@ -128,4 +128,4 @@ def memory_in_use(device: torch.device) -> int:
     """Peak bytes: of the GPU's tensors, or of this process."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak_memory()

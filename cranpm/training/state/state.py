@@ -253,6 +253,8 @@ def _swap(fresh: Path, final: Path) -> None:
 
 
 def _sync_folder(path: Path) -> None:
+    if os.name == "nt":  # Windows opens no folders; it writes their entries by itself
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
