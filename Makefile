@@ -38,9 +38,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 dashboard: $(STAMP)  ## serve the dashboard (PORT=5006, SHOW= for no browser)
-	@$(BIN)/python scripts/check_port.py $(PORT)
-	$(BIN)/panel serve dashboard --address 127.0.0.1 --port $(PORT) $(SHOW) \
-		--allow-websocket-origin 127.0.0.1:$(PORT) --allow-websocket-origin localhost:$(PORT)
+	$(BIN)/cranpm dashboard --port $(PORT) $(if $(SHOW),--show,--no-show)
 
 lab: $(STAMP)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_first_forecast.ipynb

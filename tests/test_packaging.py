@@ -85,17 +85,3 @@ def test_the_grib_library_leaves_map_projections_and_the_exit_whole() -> None:
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert "(3210000.0, 4321000.0)" in result.stdout
-
-
-def test_a_taken_port_is_explained() -> None:
-    import socket
-
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        port = server.getsockname()[1]
-        result = subprocess.run(
-            [sys.executable, "scripts/check_port.py", str(port)], cwd=ROOT, capture_output=True, text=True
-        )
-    assert result.returncode == 1
-    assert f"make dashboard PORT={port + 1}" in result.stderr

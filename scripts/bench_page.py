@@ -1,7 +1,9 @@
 """Wheel tick to new picture in a real browser: this page against a plain ``hv.Image`` with ``rasterize``.
 
-``python -m cranpm.dashboard.bench`` serves both over the same field in the same run, turns the wheel over the map, and
-reads the pixels of the screen until they change and until they rest. It prints a table and writes JSON.
+Serves both over the same field in the same run, turns the wheel over the map, and reads the pixels of the screen until
+they change and until they rest. It prints a table and writes JSON.
+
+.venv/bin/python scripts/bench_page.py --ticks 12
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).parents[1]
 SIZE = {"width": 1280, "height": 720}
@@ -132,7 +136,8 @@ def run(ticks: int = 12) -> dict[str, Any]:
     """Measure both pages; needs a dataset and Chromium."""
     from playwright.sync_api import sync_playwright
 
-    found: dict[str, Any] = {"machine": platform.node(), "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    found: dict[str, Any] = {"machine": platform.node(), "cores": os.cpu_count()}
+    found["load"] = psutil.getloadavg()[0]
     plain = ROOT / "out" / "bench_plain.py"
     plain.parent.mkdir(exist_ok=True)
     plain.write_text(PLAIN_PAGE)
