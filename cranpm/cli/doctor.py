@@ -61,13 +61,11 @@ def examine() -> Iterator[Check]:
         yield _check_real_data()
 
 
-def _install(extra: str = "") -> str:
-    return extras.how_to_install(extra) if paths.checkout() is None else "make install"
-
-
 def _check_torch() -> Check:
     found = installed_version("torch")
-    return Check(what="torch", ok=found is not None, detail=found or "not installed", mend=_install())
+    return Check(
+        what="torch", ok=found is not None, detail=found or "not installed", mend=extras.how_to_install()
+    )
 
 
 def _check_geography() -> Check:
@@ -79,7 +77,7 @@ def _check_geography() -> Check:
         if missing
         else "land mask, terrain, coastlines and towns are installed"
     )
-    return Check(what="geography packages", ok=not missing, detail=detail, mend=_install())
+    return Check(what="geography packages", ok=not missing, detail=detail, mend=extras.how_to_install())
 
 
 def _check_dataset() -> Check:
@@ -128,7 +126,11 @@ def _check_extra(extra: str) -> Check:
     missing = extras.missing_modules(extra)
     detail = f"not installed: {', '.join(missing)}" if missing else "installed"
     return Check(
-        what=extras.PURPOSES[extra], ok=not missing, detail=detail, mend=_install(extra), required=False
+        what=extras.PURPOSES[extra],
+        ok=not missing,
+        detail=detail,
+        mend=extras.how_to_install(extra),
+        required=False,
     )
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cranpm import paths
 from cranpm.data.errors import DataFileError
+from cranpm.extras import how_to_install
 
 Text = Annotated[str, Field(min_length=1)]
 Hash = Annotated[str, Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
@@ -293,7 +294,7 @@ def package_files(source: Source) -> dict[Resource, Path]:
     spec = importlib.util.find_spec(str(source.access.module)) if source.access.kind == "package" else None
     if spec is None or not spec.submodule_search_locations:
         raise DataFileError(
-            f"{source.id}: package {source.access.package!r} is not installed. Run 'make install'."
+            f"{source.id}: package {source.access.package!r} is not installed: {how_to_install()}"
         )
     root = Path(next(iter(spec.submodule_search_locations)))
     files = {resource: root / resource.path for resource in source.resources}

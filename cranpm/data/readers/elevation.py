@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 from scipy import ndimage
 
+from cranpm import extras
 from cranpm.data.errors import DataFileError, NotThisProductError, OutsideDomainError
 from cranpm.data.files.guard import guarded, reading
 from cranpm.data.files.openers import open_lazily, sniff
@@ -117,11 +118,7 @@ def _blocks(path: Path, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray, np
 
 
 def _geotiff(path: Path) -> xr.DataArray:
-    try:
-        import rioxarray
-    except ImportError as error:
-        msg = f"{path.name} is GeoTIFF: run 'pip install cranpm-explorer[data]', or use ETOPO's NetCDF."
-        raise DataFileError(msg) from error
+    rioxarray = extras.load("rioxarray", f"Reading {path.name}", instead="use ETOPO's NetCDF")
     with reading(path.name):
         raster: Any = rioxarray.open_rasterio(path, masked=True)
     if raster.sizes.get("band", 1) != 1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from cranpm.extras import how_to_install
+
 
 class GeographySourceError(RuntimeError):
     """A data file of the geography packages is missing."""
@@ -20,7 +22,7 @@ def package_file(package: str, path: str) -> Path:
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        msg = f"The testbed's geography needs the package {package!r}. Install the project with 'pip install -e .'."
+        msg = f"The testbed's geography needs the package {package!r}, which is not installed: {how_to_install()}"
         raise GeographySourceError(msg)
     file = Path(spec.submodule_search_locations[0]) / path
     if not file.exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
+from cranpm import extras
 from cranpm.data.sampler import TileSampler
 from cranpm.data.store.source import DaySource, init_times
 from cranpm.model import CranPM
@@ -166,9 +166,9 @@ def _averaging(recipe: Recipe) -> list[Callback]:
 
 def _loggers(out: Path) -> list[Any]:
     loggers: list[Any] = [CSVLogger(out, name="csv")]
-    if importlib.util.find_spec("tensorboard") is not None:
+    if not extras.missing_modules("tensorboard"):
         return [*loggers, TensorBoardLogger(out, name="tensorboard")]
-    print("TensorBoard is not installed; curves go to CSV only.")  # noqa: T201
+    print(f"TensorBoard is not installed ({extras.how_to_install('tensorboard')}); curves go to CSV only.")  # noqa: T201
     return loggers
 
 
