@@ -17,20 +17,12 @@ from rich.progress import (
 from rich.table import Table
 
 from cranpm.cli.console import bar, console, duration, plain_errors
-from cranpm.cli.options import App, dataset_names, domain_names_and_files
+from cranpm.cli.options import App, DomainOrFile, dataset_names
 
 data_app = App(no_args_is_help=True, help="Real data: what there is, get it, prepare it, check it.")
 
 Start = Annotated[str, typer.Option(help="First UTC day, YYYY-MM-DD.")]
 End = Annotated[str, typer.Option(help="Last UTC day, YYYY-MM-DD.")]
-DomainOrFile = Annotated[
-    str,
-    typer.Option(
-        "--domain",
-        help="A domain's name, or a file that describes one (YAML or JSON).",
-        autocompletion=domain_names_and_files,
-    ),
-]
 Raw = Annotated[Path | None, typer.Option(help="Folder of downloads; default: data/raw.")]
 
 

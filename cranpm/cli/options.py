@@ -118,11 +118,16 @@ Leads = Annotated[
         autocompletion=lead_times,
     ),
 ]
-TestbedDomain = Annotated[
+DomainOrFile = Annotated[
     str,
     typer.Option(
-        "--domain", help="europe, or a small one: alps, central-europe.", autocompletion=domain_names
+        "--domain",
+        help="A domain's name, or a file that describes one (YAML or JSON).",
+        autocompletion=domain_names_and_files,
     ),
+]
+NamedDomain = Annotated[
+    str, typer.Option("--domain", help="europe, alps or central-europe.", autocompletion=domain_names)
 ]
 Device = Annotated[
     str, typer.Option(help="auto, cpu or cuda.", autocompletion=lambda: ["auto", "cpu", "cuda"])

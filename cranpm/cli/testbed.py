@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import bar, console, plain_errors, stages
-from cranpm.cli.options import App, Data, TestbedDomain
+from cranpm.cli.options import App, Data, DomainOrFile
 
 testbed_app = App(no_args_is_help=True, help="The simulated Europe that ships with the product.")
 
@@ -21,7 +21,7 @@ def build(
     days: Annotated[int, typer.Option(min=1, help="Number of days.")],
     start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
     out: Annotated[Path | None, typer.Option(help="Dataset folder; default: data/testbed.")] = None,
-    domain: TestbedDomain = "europe",
+    domain: DomainOrFile = "europe",
     json_progress: Annotated[
         bool, typer.Option("--json-progress", help="One JSON object a line instead of a bar.")
     ] = False,
@@ -45,7 +45,7 @@ def report(
     out: Out = Path("docs/results"),
     days: Annotated[int, typer.Option(min=30, help="Days to simulate; a year for published figures.")] = 365,
     start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2018-01-01",
-    domain: TestbedDomain = "europe",
+    domain: DomainOrFile = "europe",
 ) -> None:
     """Compare statistics of the simulated world with real ones: testbed_report.md and .json."""
     with plain_errors(), bar("Simulating", unit="days") as progress:
@@ -75,7 +75,7 @@ def ladder(
     ] = 365,
     days: Annotated[int, typer.Option(min=30, help="Days the forecasts are drawn from.")] = 360,
     every: Annotated[int, typer.Option(min=1, help="A forecast every n-th day.")] = 15,
-    domain: TestbedDomain = "europe",
+    domain: DomainOrFile = "europe",
 ) -> None:
     """Score what can be predicted, from persistence to the true weather: testbed_ladder.md and .json."""
     with plain_errors():
@@ -123,7 +123,7 @@ def statistics(
 
 @testbed_app.command("export-geography")
 def export_geography(
-    out: Annotated[Path, typer.Option(help="FILE.npz, under 40 MB.")], domain: TestbedDomain = "europe"
+    out: Annotated[Path, typer.Option(help="FILE.npz, under 40 MB.")], domain: DomainOrFile = "europe"
 ) -> None:
     """Write the geography as one file, for machines that have only torch and NumPy."""
     with plain_errors():

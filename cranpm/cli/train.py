@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import console, plain_errors
-from cranpm.cli.options import TestbedDomain, checkpoint_names, dataset_names
+from cranpm.cli.options import NamedDomain, checkpoint_names, dataset_names
 
 
 def train(
@@ -37,7 +37,7 @@ def train(
     geography: Annotated[
         Path | None, typer.Option(help="Exported geography file, for machines with torch and NumPy only.")
     ] = None,
-    domain: TestbedDomain = "europe",
+    domain: NamedDomain = "europe",
     simulate: Annotated[
         list[str] | None, typer.Option(help="START:DAYS to simulate into --world; may be given again.")
     ] = None,

@@ -80,7 +80,7 @@ def build_testbed(
     days : int
         Number of days.
     domain : str, path or Domain
-        "europe", a small domain such as "alps", or a region file (`cranpm.data.domains`).
+        "europe", a small domain such as "alps", or a domain file (`cranpm.data.domains`).
     seed : int
         Another seed is another world.
     progress : callable, optional

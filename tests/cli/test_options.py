@@ -131,7 +131,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("cranpm forecast --checkpoint ./ru", {"./runs"}),
         ("cranpm forecast --preset ", {"paper", "small", "tiny"}),
         ("cranpm forecast --lead 1 --lead ", {"1", "2", "3"}),
-        ("cranpm testbed build --domain ", {"europe", "alps", "central-europe"}),
+        ("cranpm train --domain ", {"europe", "alps", "central-europe"}),
         ("cranpm data fetch era5 --domain in", {"india"}),
         ("cranpm data check te", {"testbed"}),
         ("cranpm train --start-from m", {"mine"}),
