@@ -137,9 +137,11 @@ def compare(
 
 @torch.inference_mode()
 def _squared_errors(network: CranPM | None, batches: ValidationBatches) -> np.ndarray:
-    """Mean squared error of each batch, of a network or (None) of persistence [(ug m-3)^2]."""
+    """Mean squared error of each day's tiles, of a network or (None) of persistence [(ug m-3)^2]."""
     errors = []
     for batch in batches:
+        if not bool(batch.mask.any()):  # a day without a product in its tiles
+            continue
         forecast = torch.nan_to_num(normalise_pm2p5(batch.today))
         if network is not None:
             context = network.encode_global(batch.global_inputs)

@@ -22,16 +22,15 @@ from cranpm.training.recipes.recipes import Recipe, tiny
 class DecayingWorld:
     """Twelve days in which PM2.5 falls by a fifth each day: what tomorrow brings can be learned from today.
 
-    Six days of 2021 follow, for validation. ``opened`` lists the days that were read.
+    Days of 2021 follow, for validation: six, or so many. ``opened`` lists the days that were read.
     """
 
     name = "test"
     domain = domain_from_corner("corner", "Corner", north=48.0, west=6.0, coarse_rows=28, coarse_cols=28)
 
-    def __init__(self, *, validation: bool = False, land_east: bool = True):
-        later = np.arange(
-            np.datetime64("2021-01-01"), np.datetime64("2021-01-07" if validation else "2021-01-01")
-        )
+    def __init__(self, *, validation: bool | int = False, land_east: bool = True):
+        number = 6 if validation is True else int(validation)
+        later = np.datetime64("2021-01-01") + np.arange(number)
         self.days = np.concatenate(
             [np.arange(np.datetime64("2017-01-01"), np.datetime64("2017-01-13")), later]
         )

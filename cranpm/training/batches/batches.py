@@ -228,7 +228,13 @@ def _global_inputs(samples: list[CoarseSample]) -> GlobalInputs:
 
 
 class TrainingDays(IterableDataset):
-    """Endless batches, from a given step on; step k always holds the same draws, whatever worker reads it."""
+    """Endless batches, from a given step on; step k always holds the same draws, whatever worker reads it.
+
+    Day groups form one endless sequence, epoch after epoch, each of which holds every init day once in an order of its
+    own. With n processes and d days a step, step k takes the groups n d k to n d (k + 1) - 1 of it, of which process r
+    takes every n-th from the r-th on. So no day is left out or repeated within an epoch, whatever the number of
+    processes; where n d does not divide the days, a step holds the end of one epoch and the beginning of the next.
+    """
 
     def __init__(
         self,
@@ -257,20 +263,24 @@ class TrainingDays(IterableDataset):
         indices = [(step * self.days_per_step + k) * size + rank for k in range(self.days_per_step)]
         return tuple(self.sampler.group(i // length, i % length) for i in indices)
 
+    def read(self, groups: tuple[DayGroup, ...]) -> TrainingBatch:
+        """The batch of some day groups (see `make_batch`)."""
+        return make_batch(
+            self.source,
+            groups,
+            self.statistics,
+            self.sampler.tile_size,
+            self._coarse,
+            self.stations,
+            self.puffs,
+        )
+
     def batch(self, step: int) -> TrainingBatch:
         """The batch of one step on this process, or a later one that stands in for it and says why."""
         faults: list[str] = []
         for ahead in range(SUBSTITUTES):
             try:
-                batch = make_batch(
-                    self.source,
-                    self.groups(step + ahead),
-                    self.statistics,
-                    self.sampler.tile_size,
-                    self._coarse,
-                    self.stations,
-                    self.puffs,
-                )
+                batch = self.read(self.groups(step + ahead))
             except (BadSampleError, MissingInputError) as error:
                 faults.append(str(error))
                 continue

@@ -10,6 +10,8 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 
+from cranpm.training.batches.batches import TrainingDays
+from cranpm.training.batches.validation import ValidationBatches
 from cranpm.training.fit.health import refuse_non_finite
 from cranpm.training.state.rng import random_state, restore_random_state
 from cranpm.training.state.session import Session
@@ -170,13 +172,14 @@ class StateSaver(Checkpoint):
 class Position(Callback):
     """Tells the data where to begin and which share is this process's, once Lightning knows."""
 
-    def __init__(self, first_step: int, *batches: Any) -> None:
-        self._first_step, self._batches = first_step, batches
+    def __init__(self, first_step: int, batches: TrainingDays, validation: ValidationBatches | None) -> None:
+        self._first_step, self._batches, self._validation = first_step, batches, validation
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        for batches in self._batches:
-            batches.share = (trainer.global_rank, trainer.world_size)
-        self._batches[0].first_step = self._first_step
+        self._batches.first_step = self._first_step
+        for batches in (self._batches, self._validation):
+            if batches is not None:
+                batches.share = (trainer.global_rank, trainer.world_size)
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         if trainer.global_rank:  # the same weights everywhere, but not the same dropout

@@ -99,7 +99,7 @@ def train(
         log_every_n_steps=min(10, max(1, recipe.steps // 50)),
         plugins=[] if session.states is None else [StateIO(session.states, session.saved)],
         callbacks=[
-            Position(first_step, batches, *([] if validation is None else [validation.batches])),
+            Position(first_step, batches, validation),
             LearningRateMonitor(),
             pace,
             *([Bar(pace)] if options.bar else []),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import lightning as L
@@ -26,7 +25,7 @@ from cranpm.training.fit.losses import (
     token_mse,
 )
 from cranpm.training.fit.optimiser import parameter_groups, rate_factor
-from cranpm.training.fit.scores import skill_interval
+from cranpm.training.fit.scores import validation_scores
 from cranpm.training.recipes.recipes import Recipe
 
 
@@ -153,34 +152,32 @@ class Training(L.LightningModule):
         )
 
     def on_validation_epoch_start(self) -> None:
-        self._validated: list[list[float]] = []
+        self._validated: dict[int, list[float | None]] = {}
 
     def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
+        if not bool(batch.mask.any()):  # nothing there to be right or wrong about
+            return
         terms = self.losses(batch)
         # squared, so that the mean over days pools cells instead of averaging per-batch errors
-        squares = [terms["rmse"].square(), terms["persistence"].square()]
-        squares += [PM_SCALE**2 * terms[name] for name in ("station", "station_held_out") if name in terms]
-        self._validated.append([float(value) for value in squares])
+        squares: list[float | None] = [float(terms[name].square()) for name in ("rmse", "persistence")]
+        if batch.stations is not None and "station" in terms:
+            squares += [
+                PM_SCALE**2 * float(terms[name]) if bool((batch.stations.held == held).any()) else None
+                for name, held in (("station", False), ("station_held_out", True))
+            ]
+        self._validated[batch.groups[0].index] = squares
 
     def on_validation_epoch_end(self) -> None:
-        validation = self._validated
-        if self.trainer.world_size > 1:
+        many = self.trainer.world_size > 1
+        validated = self._validated
+        if many:
             parts: list[Any] = [None] * self.trainer.world_size
-            torch.distributed.all_gather_object(parts, validation)
-            validation = [row for part in parts for row in part]
-        ours, still, *stations = zip(*validation)
-        skill, low, high = skill_interval(ours, still)
-        scores = {
-            "rmse": math.sqrt(sum(ours) / len(ours)),
-            "rmse_persistence": math.sqrt(sum(still) / len(still)),
-        }
-        scores |= {"skill": skill, "skill_low": low, "skill_high": high, "days": float(len(validation))}
-        for name, values in zip(("rmse_station", "rmse_station_held_out"), stations):
-            scores[name] = math.sqrt(sum(values) / len(values))
-        many = (
-            self.trainer.world_size > 1
-        )  # the same on all of them; asked for, so that Lightning does not warn
-        self.log_dict({f"validation/{name}": value for name, value in scores.items()}, sync_dist=many)
+            torch.distributed.all_gather_object(parts, validated)
+            validated = {day: row for part in parts for day, row in part.items()}
+        if validated:
+            # the same on all processes; sync_dist is asked for, so that Lightning does not warn
+            scores = validation_scores([validated[day] for day in sorted(validated)])
+            self.log_dict({f"validation/{name}": value for name, value in scores.items()}, sync_dist=many)
 
     def configure_optimizers(self) -> Any:
         recipe = self.recipe

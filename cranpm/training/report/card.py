@@ -114,11 +114,13 @@ def _score_lines(scores: dict[str, float], simulated: bool) -> list[str]:
         f"against {scores['rmse_persistence']:.2f} for persistence, {100 * scores['skill']:+.1f} % "
         f"[{100 * scores['skill_low']:+.1f}, {100 * scores['skill_high']:+.1f}] (95 %, bootstrap over days).",
     ]
-    if "rmse_station" in scores:
-        lines.append(
-            f"At stations: RMSE {scores['rmse_station']:.2f} in training blocks, "
-            f"{scores['rmse_station_held_out']:.2f} in held-out blocks (2 x 2 degrees)."
-        )
+    groups = {
+        "rmse_station": "in training blocks",
+        "rmse_station_held_out": "in held-out blocks (2 x 2 degrees)",
+    }
+    at_stations = [f"{scores[name]:.2f} {where}" for name, where in groups.items() if name in scores]
+    if at_stations:
+        lines.append(f"At stations: RMSE {', '.join(at_stations)}.")
     if simulated:
         lines.append("**Simulated: not comparable with scores on real data.**")
     return lines
