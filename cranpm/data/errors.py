@@ -37,6 +37,10 @@ class NotThisProductError(DataFileError):
     """A readable file that holds something else than asked for."""
 
 
+class NoPM25Error(NotThisProductError):
+    """A file of the right kind that holds no PM2.5."""
+
+
 class UnitsError(DataFileError):
     """Units that are missing, unknown or contradicted by the values."""
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from cranpm.data.build_day import DatasetRecipe, StaticFields, make_day
 from cranpm.data.domains import is_european, option_of
-from cranpm.data.download.receipts import Receipt
 from cranpm.data.errors import MissingSourceError, UnfinishedError
 from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
@@ -286,20 +285,10 @@ def training_days(days: np.ndarray, splits: Splits) -> list[np.datetime64]:
 def _write_provenance(recipe: DatasetRecipe, writer: DatasetWriter) -> list[str]:
     """The receipt of every download that any day of the dataset was made of."""
     used = {
-        f"{source}/{receipt.path.name}": _describe(receipt)
-        for source, found in recipe.found.items()
+        receipt.name: receipt.described()
+        for found in recipe.found.values()
         for receipt in found
         if receipt.first is None or any(receipt.covers(day) for day in writer.days)
     }
     update_provenance(writer.root, used)
     return []
-
-
-def _describe(receipt: Receipt) -> dict[str, Any]:
-    return {
-        "url": receipt.url,
-        "sha256": receipt.sha256,
-        "bytes": receipt.bytes,
-        "fetched": receipt.fetched,
-        "request": receipt.request,
-    }

@@ -183,7 +183,11 @@ def test_a_dataset_says_that_its_providers_were_mocks_and_where_every_byte_came_
     )
     provenance = json.loads((made / "provenance.json").read_text())
     assert "ghap-pm25-d1k/GHAP_PM2.5_D1K_202012_V1.zip" in provenance
-    assert all(len(entry["sha256"]) == 71 for entry in provenance.values())
+    receipts = {name: entry for name, entry in provenance.items() if "/" in name}
+    assert all(len(entry["sha256"]) == 71 for entry in receipts.values())
+    assert "eea-stations/DataExtract.csv.zip" in receipts
+    # one hour a day of three points is invalid; no other row is left out
+    assert list(provenance["stations"]["left_out"]["rows"]) == ["values marked invalid by the network"]
 
 
 def test_what_is_missing_is_named_with_the_command_and_nothing_is_written(raw: Path, tmp_path: Path) -> None:

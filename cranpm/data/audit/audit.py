@@ -9,6 +9,7 @@ import zarr
 
 from cranpm.data.audit.fields import Progress, check_fields
 from cranpm.data.audit.result import THIN, AuditResult
+from cranpm.data.audit.station_files import check_station_files
 from cranpm.data.audit.stations import check_station_tables
 from cranpm.data.errors import StoreError
 from cranpm.data.store.dataset import Dataset
@@ -50,8 +51,8 @@ def audit(
     days = dataset.days[:: 8 if quick else 1]
     result.days = days
     check_fields(result, dataset, days, land, progress)
-    for finding in check_station_tables(dataset):
-        result.findings.append(finding)
+    result.findings.extend(check_station_tables(dataset))
+    result.findings.extend(check_station_files(dataset))
     _check_statistics(result, dataset)
     return result
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cranpm.data.audit.findings import Finding
 from cranpm.data.errors import SchemaError, StoreError
+from cranpm.data.stations.values import HIGHEST, LOWEST_MEAN
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.tables import check_observations, check_stations
 
@@ -20,7 +21,8 @@ _OFF_GROUND = 300.0
 """Metres between a station's stated altitude and the terrain of its cell that are worth a look."""
 
 _LONGEST_REPEAT = 5
-_HIGHEST = 1000.0
+_SELDOM = 1000.0
+"""Daily means above this were measured in the worst smoke and smog only [ug m-3]."""
 
 
 def check_station_tables(dataset: Dataset) -> Iterator[Finding]:
@@ -49,8 +51,11 @@ def check_station_tables(dataset: Dataset) -> Iterator[Finding]:
         "stations far from the terrain's height", _off_ground(dataset, stations[inside]), "warning"
     )
     yield _finding("stations that repeat one value", _stuck(observations), "warning")
-    unlikely = observations[(observations["pm2p5"] > _HIGHEST) | (observations["pm2p5"] < -10)]
-    yield _finding("observations that cannot be", _named(unlikely), "error")
+    value = observations["pm2p5"]
+    impossible = (value > HIGHEST["day"]) | (value < LOWEST_MEAN) | np.isinf(value)
+    yield _finding("observations that cannot be", _named(observations[impossible]), "error")
+    seldom = observations[(value > _SELDOM) & ~impossible]
+    yield _finding(f"daily means above {_SELDOM:g} ug m-3", _named(seldom), "warning")
     strangers = observations[~observations["station_id"].isin(stations["station_id"])]
     yield _finding("observations of unknown stations", strangers["station_id"].unique(), "error")
     held = pd.DatetimeIndex(dataset.days.astype("datetime64[ns]"))

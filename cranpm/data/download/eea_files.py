@@ -13,7 +13,7 @@ from cranpm.data.download.http import request_with_retries
 from cranpm.data.download.receipts import RawFile, receipts
 from cranpm.data.files.openers import open_archive_member
 from cranpm.data.manifest import Source
-from cranpm.data.stations.eea import read_metadata
+from cranpm.data.stations.eea_stations import read_metadata
 from cranpm.domain import Domain
 
 log = logging.getLogger(__name__)

@@ -76,6 +76,21 @@ class Receipt:
         return self.first is None or self.last is None or bool(self.first <= day <= self.last)
 
     @property
+    def name(self) -> str:
+        """``source/file``, as ``provenance.json`` calls it."""
+        return f"{self.source}/{self.path.name}"
+
+    def described(self) -> dict[str, Any]:
+        """As it stands in ``provenance.json``."""
+        return {
+            "url": self.url,
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "fetched": self.fetched,
+            "request": self.request,
+        }
+
+    @property
     def days(self) -> list[np.datetime64]:
         """Days it covers, [] for what does not change with time."""
         if self.first is None or self.last is None:

@@ -180,7 +180,9 @@ def etopo_file(grid: Grid, per_degree: int = 120) -> bytes:
     return buffer.getvalue()
 
 
-def station_file(point: str, first: np.datetime64, last: np.datetime64, level: float) -> bytes:
+def station_file(
+    point: str, first: np.datetime64, last: np.datetime64, level: float, *, verified: bool = True
+) -> bytes:
     """Parquet of one sampling point: hourly, naive UTC+1 stamps, 128-bit decimals, one invalid hour a day."""
     begin = pd.date_range(str(first), f"{last} 23:00", freq="h") + pd.Timedelta(hours=1)
     invalid = begin.hour == 5
@@ -189,7 +191,7 @@ def station_file(point: str, first: np.datetime64, last: np.datetime64, level: f
             "Samplingpoint": f"XX/{point}", "Pollutant": np.int32(6001), "Start": begin,
             "End": begin + pd.Timedelta(hours=1), "Value": np.where(invalid, -5009.0, level + begin.hour % 2),
             "Unit": "ug.m-3", "AggType": "hour", "Validity": np.where(invalid, -1, 1).astype("int32"),
-            "Verification": np.int32(1),
+            "Verification": np.int32(1 if verified else 3),
         }
     )  # fmt: skip
     table = pa.Table.from_pandas(frame, preserve_index=False)

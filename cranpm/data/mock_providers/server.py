@@ -127,7 +127,7 @@ class MockProviders:
         if host == "zenodo.org":
             return self._zenodo(rest)
         if "downloads-api" in host:
-            return self._eea(rest)
+            return self._eea(rest, body)
         if "discomap" in host:
             return _ok(self._made("stations", lambda: files.station_table(self.points)))
         if host.endswith("core.windows.net"):
@@ -166,10 +166,11 @@ class MockProviders:
         grid, rough = self.domain.fine, self.roughness
         return self._made(f"{month}.zip", lambda: files.ghap_month(month, grid, numbers, rough))
 
-    def _eea(self, rest: str) -> Answer:
+    def _eea(self, rest: str, body: bytes) -> Answer:
         if rest == "Country":
             return _json([{"countryCode": "XX"}])
-        base = "https://eeadmz1batchservice02.blob.core.windows.net/airquality-p-e1a/XX"
+        feed = "e2a" if body and json.loads(body).get("dataset") == 1 else "e1a"
+        base = f"https://eeadmz1batchservice02.blob.core.windows.net/airquality-p-{feed}/XX"
         lines = ["ParquetFileUrl", *(f"{base}/{point}.parquet" for point in self.points)]
         return 200, {"Content-Type": "text/plain"}, "\r\n".join(lines).encode()
 
@@ -178,7 +179,9 @@ class MockProviders:
         if point not in self.points:
             return _json({"message": "no such file"}, 404)
         level = 10.0 + list(self.points).index(point)
-        return _ok(self._made(point, lambda: files.station_file(point, self.first - 1, self.last + 1, level)))
+        days, verified = (self.first - 1, self.last + 1), "-e2a/" not in rest
+        name = point if verified else f"{point}-e2a"
+        return _ok(self._made(name, lambda: files.station_file(point, *days, level, verified=verified)))
 
     def _openaq(self, host: str, rest: str, query: str, headers: dict[str, str]) -> Answer:
         known = openaq.places(self.points, self.zone, self.first, self.last)

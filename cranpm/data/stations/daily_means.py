@@ -1,95 +1,109 @@
-"""Station measurements -> daily means per station, and the tables that a dataset folder keeps of them."""
+"""Station measurements -> daily means of sampling points; and a real day of many stations beside a model."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from cranpm.data.errors import DataFileError, NotThisProductError
+from cranpm.data.errors import NotThisProductError
 from cranpm.data.files.openers import open_lazily
+from cranpm.data.stations.account import TOO_FEW_HOURS, StationAccount
+from cranpm.data.stations.values import HIGHEST, LOWEST_MEAN
 from cranpm.data.units import conversion
-
-log = logging.getLogger(__name__)
 
 MIN_HOURS = 18
 """Valid hours that a daily mean needs, of 24 (75 %, as the air-quality directive asks)."""
 
-_PER_STATION = ("name", "country", "latitude", "longitude", "altitude", "station_type", "area")
+_KEYS = ["sampling_point", "time"]
 
 
-def daily_means(measurements: pd.DataFrame, *, min_hours: int = MIN_HOURS) -> pd.DataFrame:
+def daily_means(
+    measurements: pd.DataFrame, *, min_hours: int = MIN_HOURS, account: StationAccount | None = None
+) -> pd.DataFrame:
     """UTC-day means of sampling points; a day with fewer valid hours is left out, never filled.
 
     Values that were reported as daily means (gravimetric reference methods) win over the mean of hours; they belong to
-    the reporting country's day.
+    the UTC day that holds most of them.
 
     Parameters
     ----------
     measurements : DataFrame
         From :func:`cranpm.data.stations.eea.read_measurements`, one or several files joined.
+    account : StationAccount, optional
+        Where to count days that are left out.
 
     Returns
     -------
     DataFrame
         ``sampling_point, time`` (UTC day), ``pm2p5`` [ug m-3], ``hours`` (valid hours; 24 for a reported day).
     """
-    frame = measurements.assign(time=measurements["start"].dt.normalize())
-    hourly = frame[frame["averaging"] == "hour"].groupby(["sampling_point", "time"], as_index=False)
-    means = hourly.agg(pm2p5=("pm2p5", "mean"), hours=("pm2p5", "size"))
-    means = means[means["hours"] >= min_hours]
-    reported = frame[frame["averaging"] == "day"][["sampling_point", "time", "pm2p5"]].assign(hours=24)
-    both = pd.concat([means, reported]).drop_duplicates(["sampling_point", "time"], keep="last")
-    return both.sort_values(["sampling_point", "time"]).reset_index(drop=True)
+    return whole_days(means_of_days(measurements), min_hours=min_hours, account=account)[
+        [*_KEYS, "pm2p5", "hours"]
+    ]
 
 
-def join_stations(daily: pd.DataFrame, metadata: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The station table and the observation table of a dataset, sampling points of one station averaged.
-
-    Parameters
-    ----------
-    daily : DataFrame
-        From :func:`daily_means`.
-    metadata : DataFrame
-        From :func:`cranpm.data.stations.eea.read_metadata`.
+def means_of_days(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Means over whatever hours a UTC day has, and reported days, each in a row of its own.
 
     Returns
     -------
-    stations : DataFrame
-        ``station_id, name, country, latitude, longitude, altitude, station_type, area, terrain_complexity`` (NaN until
-        the terrain is known). Several points of a station give the median place, which survives one bad entry.
-    observations : DataFrame
-        ``station_id, time, pm2p5``.
-
-    Raises
-    ------
-    DataFileError
-        If no sampling point is in the metadata.
+    DataFrame
+        ``sampling_point, time, pm2p5, hours, reported`` (bool), ``preference`` (of several rows of a day the lowest
+        wins: 0 for a reported day, 1 for hours), ``unverified`` (values that the network has not verified) and
+        ``unverified_from`` (the first of them, NaT if there is none).
     """
-    joined = daily.merge(metadata, on="sampling_point", how="left", validate="many_to_one")
-    unknown = sorted(joined.loc[joined["station_id"].isna(), "sampling_point"].unique())
-    joined = joined.dropna(subset="station_id")
-    if joined.empty:
-        example = unknown[0] if unknown else "none"
-        msg = (
-            f"None of the {len(unknown)} sampling points (such as {example}) is in the station table. Download the "
-            "current table (DataExtract.csv) and check that both name points alike."
-        )
-        raise DataFileError(msg)
-    if unknown:
-        log.warning(
-            "%d sampling points are not in the station table and are left out: %s ...",
-            len(unknown),
-            unknown[0],
-        )
-    observations = joined.groupby(["station_id", "time"], as_index=False).agg(pm2p5=("pm2p5", "mean"))
-    points = metadata[metadata["station_id"].isin(observations["station_id"])]
-    how = {c: "median" if c in ("latitude", "longitude", "altitude") else "last" for c in _PER_STATION}
-    stations = points.groupby("station_id", as_index=False).agg(how)
-    return stations.assign(terrain_complexity=np.nan), observations
+    start = measurements["start"]
+    if isinstance(start.dtype, pd.DatetimeTZDtype):
+        start = start.dt.tz_convert("UTC").dt.tz_localize(None)
+    unverified = (
+        measurements["verification"] != 1
+        if "verification" in measurements
+        else pd.Series(False, index=measurements.index)
+    )
+    frame = measurements.assign(
+        time=start.dt.normalize(),
+        reported=measurements["averaging"] == "day",
+        unverified=unverified.astype(int),
+        unverified_from=start.where(unverified),
+    )
+    means = frame.groupby([*_KEYS, "reported"], as_index=False).agg(
+        pm2p5=("pm2p5", "mean"),
+        hours=("pm2p5", "size"),
+        unverified=("unverified", "sum"),
+        unverified_from=("unverified_from", "min"),
+    )
+    return means.assign(
+        hours=means["hours"].mask(means["reported"], 24), preference=1 - means["reported"].astype(int)
+    )
+
+
+def whole_days(
+    means: pd.DataFrame, *, min_hours: int = MIN_HOURS, account: StationAccount | None = None
+) -> pd.DataFrame:
+    """One row a sampling point and day of `means_of_days`: the preferred one of enough hours, the fuller of two alike;
+    no mean that air cannot have.
+    """
+    account = StationAccount() if account is None else account
+    enough = means[means["hours"] >= min_hours]
+    ordered = enough.sort_values(["preference", "hours"], ascending=[True, False], kind="stable")
+    best = ordered.drop_duplicates(_KEYS, keep="first")
+    short = means.merge(best[_KEYS], on=_KEYS, how="left", indicator=True)
+    short = short[short["_merge"] == "left_only"].drop_duplicates(_KEYS)
+    _leave_out(account, short, TOO_FEW_HOURS)
+    low, high = best["pm2p5"] < LOWEST_MEAN, best["pm2p5"] > HIGHEST["day"]
+    _leave_out(account, best[low], f"days with a mean below {LOWEST_MEAN:g} ug m-3")
+    _leave_out(account, best[high], f"days with a mean above {HIGHEST['day']:g} ug m-3")
+    return best[~low & ~high].sort_values(_KEYS).reset_index(drop=True)
+
+
+def _leave_out(account: StationAccount, days: pd.DataFrame, reason: str) -> None:
+    if len(days):
+        first = days.iloc[0]
+        example = f"{first['sampling_point']} {first['time']:%Y-%m-%d}: {first['pm2p5']:g} of {first['hours']} hours"
+        account.leave_out("days", reason, len(days), example)
 
 
 def open_station_day(path: str | Path, *, min_hours: int = MIN_HOURS) -> xr.Dataset:

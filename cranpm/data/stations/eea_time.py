@@ -2,7 +2,11 @@
 
 The download service writes naive stamps that mean UTC+1 in every country and season ("Etc/GMT+1" is UTC-1 and would
 move the wrong way), with one exception: Italy's *up-to-date* feed keeps local civil time, which is UTC+2 in summer and
-has an hour twice in autumn. Stamps with an offset keep their own; daily values keep their date.
+has an hour twice in autumn. Stamps with an offset keep their own.
+
+Reported days (filters that are weighed) are days of the reporting country, or run from filter change to filter change.
+Each counts to the UTC day that holds most of it, see :func:`cranpm.data.stations.stamps.utc_day`: local midnight to
+midnight keeps its date, with or without an offset.
 """
 
 from __future__ import annotations
@@ -13,92 +17,129 @@ import numpy as np
 import pandas as pd
 
 from cranpm.data.errors import TimeAxisError
+from cranpm.data.stations.account import FileRows
+from cranpm.data.stations.stamps import read_stamps, utc_day, utc_hour
 
 log = logging.getLogger(__name__)
 
 CIVIL_TIME = {"IT": "Europe/Rome"}
 """Countries whose up-to-date feed has local civil time."""
 
-_STAMPS_FROM_UTC = pd.Timedelta(hours=1)
+_STAMPS_FROM_UTC = 1.0
+"""Hours."""
+
+_SHOW = ("sampling_point", "Start", "End", "AggType")
 
 
-def utc_start(table: pd.DataFrame, name: str, *, up_to_date: bool = False) -> pd.Series:
-    """Begin of each interval in UTC, naive; days keep their date; NaT where a stamp could mean two hours.
+def place_in_time(rows: FileRows, *, up_to_date: bool) -> None:
+    """Give rows their ``start``: begin of the UTC hour, or the UTC day; those that have no place are left out.
 
     Parameters
     ----------
-    table : DataFrame
-        ``Samplingpoint, Start, End, AggType`` as the service names them.
+    rows : FileRows
+        With ``Samplingpoint, Start, End`` as the service names them, and ``averaging`` ("hour" or "day").
     up_to_date : bool
-        Whether it comes from the up-to-date feed (E2a).
+        Whether they come from the up-to-date feed (E2a).
 
     Raises
     ------
     TimeAxisError
-        If stamps are not whole hours or days.
+        If no row has stamps that can be read, or an interval of a whole hour or day.
     """
-    start, end = (_parse(table[column]) for column in ("Start", "End"))
-    is_hour = table["AggType"].astype(str) == "hour"
-    has_offset = table["Start"].astype(str).str.contains(r"[+-]\d{2}:\d{2}$", regex=True)
-    country = _country(table["Samplingpoint"])
-    out = start.where(has_offset | ~is_hour, start - _STAMPS_FROM_UTC)
+    if rows.table.empty:
+        rows.table["start"] = pd.Series(dtype="datetime64[us]")
+        return
+    for name in ("Start", "End"):
+        stamps = read_stamps(rows.table[name])
+        rows.table[f"{name} clock"], rows.table[f"{name} offset"] = stamps["clock"], stamps["offset"]
+    readable = rows.table[["Start clock", "End clock"]].notna().all(axis=1)
+    got = f"{rows.table['Start'].iloc[0]} to {rows.table['End'].iloc[0]}"
+    rows.demand(
+        readable, "values with stamps that cannot be read",
+        TimeAxisError(f"{rows.name}: expected stamps such as 2023-01-05 00:00:00 +01:00, got {got}."), _SHOW,
+    )  # fmt: skip
+    civil = _to_utc(rows, up_to_date)
+    _only_whole(rows, civil)
+    is_day = rows.table["averaging"] == "day"
+    begin, end = rows.table["begin"], rows.table["end"]
+    rows.table["start"] = utc_hour(end).where(~is_day, utc_day(begin, end))
+    rows.leave_out(rows.table["start"].isna(), "stamps could mean two hours", _SHOW)
+
+
+def _to_utc(rows: FileRows, up_to_date: bool) -> pd.Series:
+    """Put ``begin`` and ``end`` beside the stamps, UTC except for naive days; returns which rows are civil time."""
+    table = rows.table
+    offset = table["Start offset"].fillna(table["End offset"])
+    is_hour = table["averaging"] == "hour"
+    # a day without an offset stays as it is written: its middle is far from the ends of the day in any zone of Europe
+    shift = offset.fillna(pd.to_timedelta(is_hour * _STAMPS_FROM_UTC, unit="h"))
+    table["begin"] = table["Start clock"] - shift
+    table["end"] = table["End clock"] - table["End offset"].fillna(shift)
     civil = pd.Series(False, index=table.index)
-    for code, zone in CIVIL_TIME.items() if up_to_date else ():
-        chosen = is_hour & ~has_offset & (country == code)
-        if chosen.any() and _may_be_civil(start[chosen], zone, name):
+    country = country_of(table["Samplingpoint"])
+    for code, zone in CIVIL_TIME.items():
+        chosen = is_hour & offset.isna() & (country == code)
+        if not chosen.any():
+            continue
+        if not up_to_date:
+            if (table.loc[chosen, "verification"] != 1).any():
+                rows.account.could_not_check(
+                    f"whether unverified hours of {code} among verified ones are UTC+1"
+                )
+            continue
+        if _may_be_civil(rows, table.loc[chosen, "Start clock"], zone):
             civil |= chosen
-            out[chosen] = _from_civil(start[chosen], table.loc[chosen, "Samplingpoint"], zone, name)
-    _refuse_other_lengths(table, start, end, is_hour, civil, name)
-    return out.where(is_hour, start.dt.normalize())
+            begin = _from_civil(table.loc[chosen, "Start clock"], table.loc[chosen, "Samplingpoint"], zone)
+            table["begin"] = table["begin"].mask(chosen, begin.reindex(table.index))
+            rows.notice(f"hours stamped in civil time of {zone}", int(chosen.sum()))
+    return civil
 
 
-def _refuse_other_lengths(
-    table: pd.DataFrame, start: pd.Series, end: pd.Series, is_hour: pd.Series, civil: pd.Series, name: str
-) -> None:
-    hours = (end - start).dt.total_seconds() / 3600
-    # local days last 23 or 25 hours twice a year, and an hour of civil time then ends at its own stamp or two later
-    fits = np.where(is_hour, (hours == 1) | (civil & hours.isin([0, 2])), hours.between(23, 25))
-    wrong = (start != start.dt.floor("h")) | ~fits
-    if wrong.any():
-        first = table[wrong].iloc[0]
-        got = f"{first['Start']} to {first['End']} marked {first['AggType']!r}"
-        raise TimeAxisError(f"{name}: expected whole hours or days, got {got}.")
+def _only_whole(rows: FileRows, civil: pd.Series) -> None:
+    table = rows.table
+    # an hour of civil time ends, by its stamps, at its own stamp or two later when clocks change; its begin is known
+    stamped = (table["End clock"] - table["Start clock"]).dt.total_seconds() / 3600
+    table["end"] = table["end"].mask(civil & stamped.isin([0, 1, 2]), table["begin"] + pd.Timedelta(hours=1))
+    hours = (table["end"] - table["begin"]).dt.total_seconds() / 3600
+    is_hour = table["averaging"] == "hour"
+    whole = table["Start clock"] == table["Start clock"].dt.floor("h")
+    # a stamp that could mean two hours has no begin, and is counted as that
+    fits = whole & np.where(is_hour, (hours == 1) | table["begin"].isna(), hours.between(23, 25))
+    first = table.iloc[0]
+    got = f"{first['Start']} to {first['End']} marked {first['AggType']!r}"
+    refusal = TimeAxisError(f"{rows.name}: expected whole hours or days, got {got}.")
+    rows.demand(fits, "values over other lengths than a whole hour or day", refusal, _SHOW)
 
 
-def _may_be_civil(start: pd.Series, zone: str, name: str) -> bool:
+def _may_be_civil(rows: FileRows, start: pd.Series, zone: str) -> bool:
     """False, with a warning, if a stamp lies in the hour that civil time leaves out in spring."""
     left_out = start.dt.tz_localize(zone, nonexistent="NaT", ambiguous=np.ones(len(start), bool)).isna()
     if left_out.any():
+        stamp = start[left_out].iloc[0]
         log.warning(
             "%s: expected civil time (%s), but it has %s, an hour that does not exist there; read as UTC+1.",
-            name,
+            rows.name,
             zone,
-            start[left_out].iloc[0],
+            stamp,
+        )
+        rows.notice(
+            f"hours that should be civil time of {zone} and are read as UTC+1", len(start), str(stamp)
         )
         return False
     return True
 
 
-def _from_civil(start: pd.Series, point: pd.Series, zone: str, name: str) -> pd.Series:
-    """Of the two hours of one stamp in autumn the first is summer time; one alone could be either and is left out."""
+def _from_civil(start: pd.Series, point: pd.Series, zone: str) -> pd.Series:
+    """Of the two hours of one stamp in autumn the first is summer time; one alone could be either and has no place."""
     frame = pd.DataFrame({"point": point.astype(str), "start": start})
     is_first = ~frame.duplicated(["point", "start"])
     utc = start.dt.tz_localize(zone, ambiguous=is_first.to_numpy(), nonexistent="NaT")
     alone = ~frame.duplicated(["point", "start"], keep=False)
     unclear = alone & start.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").isna()
-    if unclear.any():
-        log.warning("%s: %d stamps could mean two hours and are left out.", name, int(unclear.sum()))
-    log.info("%s: stamps are civil time of %s.", name, zone)
     return utc.dt.tz_convert("UTC").dt.tz_localize(None).mask(unclear)
 
 
-def _country(point: pd.Series) -> pd.Series:
+def country_of(point: pd.Series) -> pd.Series:
     """``IT/SPO.IT0508A_6001`` and ``SPO.IT0508A_6001`` are Italian."""
-    return point.astype(str).str.extract(r"^(?:([A-Z]{2})/|SPO[._-]?([A-Z]{2}))").bfill(axis=1)[0]
-
-
-def _parse(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return column
-    times = pd.to_datetime(column.astype(str), utc=True, format="ISO8601")
-    return times.dt.tz_localize(None)
+    found = point.astype(str).str.upper().str.extract(r"^(?:([A-Z]{2})/|SPO[._-]?([A-Z]{2}))")
+    return found[0].fillna(found[1])

@@ -1,129 +1,234 @@
-"""Files of the OpenAQ archive, for stations beyond Europe -> the same frames as the EEA's.
+"""Measurements of OpenAQ, for stations beyond Europe -> the same frames as the EEA's.
 
-Expected: one gzipped CSV a location and day with ``location_id, sensors_id, location, datetime, lat, lon, parameter,
-units, value``, stamps with their offset. The archive's documentation says ``sensor_id`` and ``unit``, the code that
-writes it ``sensors_id`` and ``units``; both are read. Nobody here has seen a real file; a missing column is refused by
-name.
+Which layouts are read: `openaq_layouts`. Nobody here has seen a real file of the archive; a missing column is refused
+by name.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
-import logging
+import datetime
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError
-from cranpm.data.units import conversion
+from cranpm.data.errors import DataFileError, NoPM25Error, NotThisProductError, TimeAxisError
+from cranpm.data.stations.account import TWICE, FileRows, StationAccount
+from cranpm.data.stations.openaq_layouts import read_openaq_table
+from cranpm.data.stations.places import MOVED, leave_out_impossible_places
+from cranpm.data.stations.stamps import read_stamps, utc_hour
+from cranpm.data.stations.values import keep_possible, to_micrograms
 
-log = logging.getLogger(__name__)
+_ARCHIVE_NAME = re.compile(r"^location-(\d+)-(\d{8})\.csv")
+_NO_VERIFICATION = 1
+"""OpenAQ has no such flag: what it passes on is taken as it is."""
 
-_COLUMNS = ("location_id", "sensors_id", "location", "datetime", "lat", "lon", "parameter", "units", "value")
-_DOCUMENTED = {"sensor_id": "sensors_id", "unit": "units"}
-_CODES_BELOW = -10.0
-_SECOND = pd.Timedelta(seconds=1)
+_NOT_TOLD = (
+    "whether an hour of OpenAQ is a mean of that hour, a running mean of 24 or an instant",
+    "whether a stamp of OpenAQ ends its hour, as documented",
+)
 
 
-def read_openaq(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measurements and sampling points of one file of the archive.
+def read_openaq(
+    path: str | Path, *, account: StationAccount | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measurements and sampling points of one file of the archive, the explorer's export or the older interfaces.
 
     A stamp ends its interval: the archive counts the one at midnight to the day before (see `openaq_files`). Values of
     parts of an hour are averaged; where local hours begin at half past, an hour counts to the UTC hour that it ends in.
+    Low-cost sensors and instruments that move are left out where the file tells them.
+
+    Parameters
+    ----------
+    account : StationAccount, optional
+        Where to count what is left out; without it the log tells.
 
     Returns
     -------
     measurements : DataFrame
-        ``sampling_point, start`` (UTC, naive), ``averaging`` ("hour"), ``pm2p5`` [ug m-3], as
+        ``sampling_point, start`` (UTC, naive), ``averaging`` ("hour"), ``pm2p5`` [ug m-3], ``verification`` as
         :func:`cranpm.data.stations.eea.read_measurements`.
     points : DataFrame
-        ``sampling_point, station_id, name, country, latitude, longitude, altitude, station_type, area``; what OpenAQ
-        does not tell is missing.
+        ``sampling_point, station_id, name, country, latitude, longitude, altitude, station_type, area, since``, a row
+        for each place of a point; what OpenAQ does not tell is missing.
 
     Raises
     ------
     NotThisProductError
-        If columns are missing or nothing is PM2.5.
-    DataFileError, TimeAxisError
-        If the file is damaged, or a stamp has no offset.
+        If it is another layout, or nothing is PM2.5.
+    DataFileError, TimeAxisError, UnitsError
+        If the file is damaged, or no row has a stamp with an offset, a place, or units of a mass concentration.
     """
     path = Path(path)
-    table = _table(path)
-    table = table.rename(columns={c: h for c, h in _DOCUMENTED.items() if h not in table.columns})
-    missing = [column for column in _COLUMNS if column not in table.columns]
-    if missing:
-        have = ", ".join(map(str, table.columns[:10]))
-        raise NotThisProductError(f"{path.name}: expected columns {', '.join(missing)}, got {have}.")
-    table = table[table["parameter"] == "pm25"]
-    if table.empty:
-        raise NotThisProductError(f"{path.name} holds no pm25.")
-    stamps = table["datetime"].astype(str)
-    naive = ~stamps.str.contains(r"(?:[+-]\d{2}:?\d{2}|Z)$", regex=True)
-    if naive.any():
-        raise TimeAxisError(f"{path.name}: expected stamps with their offset, got {stamps[naive].iloc[0]!r}.")
-    end = pd.to_datetime(stamps, utc=True, format="ISO8601").dt.tz_localize(None)
-    value = pd.to_numeric(table["value"], errors="coerce").astype(float)
-    for units in table["units"].unique():
-        factor, _ = conversion(units, "ug m-3", name=f"{path.name} pm25")
-        value = value.where(table["units"] != units, value * factor)
-    point = "OPENAQ." + table["sensors_id"].astype(str)
-    frame = pd.DataFrame(
-        {"sampling_point": point, "start": (end - _SECOND).dt.floor("h"), "averaging": "hour", "pm2p5": value}
-    )
-    bad = frame["pm2p5"].isna() | (frame["pm2p5"] < _CODES_BELOW)
-    if bad.any():
-        log.info("%s: %d values are codes or no numbers; left out.", path.name, int(bad.sum()))
+    rows = FileRows(read_openaq_table(path, account), path.name, account)
+    _only_pm25(rows)
+    rows.account.looked_at("rows", len(rows.table))
+    for what in _NOT_TOLD:
+        rows.account.could_not_check(what)
+    _identify(rows)
+    _only_fixed_monitors(rows)
+    _in_time(rows)
+    _at_a_place(rows)
+    to_micrograms(rows, "value", "unit", ("sampling_point", "datetime", "unit"))
+    keep_possible(rows, "OpenAQ")
+    _without_doubles(rows)
+    rows.tell()
     keys = ["sampling_point", "start", "averaging"]
-    hourly = frame[~bad].groupby(keys, as_index=False).agg(pm2p5=("pm2p5", "mean"))
-    return hourly, _points(table, point)
+    hourly = rows.table.groupby(keys, as_index=False).agg(pm2p5=("pm2p5", "mean"))
+    return hourly.assign(verification=_NO_VERIFICATION), _points(rows.table)
 
 
-def _table(path: Path) -> pd.DataFrame:
-    content = path.read_bytes()
+def _only_pm25(rows: FileRows) -> None:
+    parameter = rows.table["parameter"].astype("string").str.strip().str.lower().str.replace(".", "")
+    kinds = ", ".join(sorted(parameter.dropna().unique())[:5]) or "no row"
+    if not (parameter == "pm25").any():
+        raise NoPM25Error(f"{rows.name} holds no pm25, but {kinds}.")
+    # a file of a place has all that is measured there
+    rows.table = rows.table[(parameter == "pm25").fillna(False).to_numpy(bool)].reset_index(drop=True)
+
+
+def _identify(rows: FileRows) -> None:
+    table = rows.table
+    location, sensor = _text_id(table["location_id"]), _text_id(table["sensor_id"])
+    table["station_id"] = "OPENAQ." + location
+    table["sampling_point"] = ("OPENAQ." + sensor).fillna("OPENAQ.location-" + location)
+    rows.leave_out(table["station_id"].isna(), "rows without a location", ("datetime", "value"))
+    named = _ARCHIVE_NAME.match(rows.name)
+    if named:
+        refusal = NotThisProductError(
+            f"{rows.name}: expected location {named[1]}, as the file's name has it, got "
+            f"{', '.join(location.dropna().unique()[:3])}. Download it again."
+        )
+        rows.demand(rows.table["station_id"] == f"OPENAQ.{named[1]}", "rows of another location than the file's name",
+                    refusal, ("station_id", "datetime"))  # fmt: skip
+
+
+def _text_id(column: pd.Series) -> pd.Series:
+    """``17``, ``17.0`` (a column with gaps) and ``"17"`` are the same id."""
+    return column.astype("string").str.strip().str.replace(r"\.0$", "", regex=True)
+
+
+def _only_fixed_monitors(rows: FileRows) -> None:
+    def says(column: str, word: str) -> pd.Series:
+        return (rows.table[column].astype("string").str.strip().str.lower() == word).fillna(False)
+
+    rows.leave_out(says("is_mobile", "true"), "rows of instruments that move", ("sampling_point",))
+    rows.leave_out(says("is_monitor", "false"), "rows of low-cost sensors", ("sampling_point",))
+    if rows.table["is_monitor"].isna().any():
+        rows.account.could_not_check(
+            "whether files of OpenAQ are of reference monitors (where a file tells not)"
+        )
+
+
+def _in_time(rows: FileRows) -> None:
+    stamps = read_stamps(rows.table["datetime"])
+    got = "nothing" if rows.table.empty else repr(str(rows.table["datetime"].iloc[0]))
+    rows.table["end"] = stamps["clock"] - stamps["offset"]
+    rows.demand(
+        rows.table["end"].notna(), "values with stamps that cannot be read or have no offset",
+        TimeAxisError(f"{rows.name}: expected stamps with their offset, got {got}."), ("sampling_point", "datetime"),
+    )  # fmt: skip
+    utc = read_stamps(rows.table["utc"])
+    also = utc["clock"] - utc["offset"].fillna(pd.Timedelta(0))
+    rows.leave_out(
+        also.notna() & (also != rows.table["end"]), "values whose local and UTC stamps contradict",
+        ("sampling_point", "datetime", "utc"),
+    )  # fmt: skip
+    _is_the_day_of_its_name(rows)
+    rows.demand(
+        ~(rows.table["averaging_hours"] > 1), "values over other lengths than a whole hour",
+        TimeAxisError(f"{rows.name}: expected hours, got averages of {rows.table['averaging_hours'].max():g} hours."),
+        ("sampling_point", "datetime", "averaging_hours"),
+    )  # fmt: skip
+    rows.table["start"] = utc_hour(rows.table["end"])
+    rows.table["averaging"] = "hour"
+
+
+def _is_the_day_of_its_name(rows: FileRows) -> None:
+    named = _ARCHIVE_NAME.match(rows.name)
+    if not named or rows.table.empty:
+        return
     try:
-        text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        return pd.read_csv(io.BytesIO(text))
-    except (OSError, EOFError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataFileError(f"{path.name} cannot be read ({error}). Download it again.") from error
+        day = datetime.datetime.strptime(named[2], "%Y%m%d")
+    except ValueError:
+        return  # eight digits that are no date tell nothing
+    # offsets of the stamps may be those of another zone than the archive's days are counted in
+    near = (rows.table["end"] - day).between(pd.Timedelta(days=-1), pd.Timedelta(days=2))
+    if not near.any():
+        msg = f"{rows.name}: expected {day:%Y-%m-%d}, as the file's name has it, got {rows.table['datetime'].iloc[0]}."
+        raise NotThisProductError(f"{msg} Download it again.")
 
 
-def _points(table: pd.DataFrame, point: pd.Series) -> pd.DataFrame:
+def _at_a_place(rows: FileRows) -> None:
+    anything, before = rows.table.head(1), len(rows.table)
+    leave_out_impossible_places(rows, "rows")
+    if before and rows.table.empty:
+        where = f"{anything['latitude'].iloc[0]} N {anything['longitude'].iloc[0]} E"
+        msg = f"{rows.name}: {anything['station_id'].iloc[0]} lies at an impossible place, {where}."
+        raise DataFileError(msg)
+    day = rows.table["start"].dt.floor("D")
+    grouped = rows.table.groupby(["sampling_point", day])[["latitude", "longitude"]]
+    span = grouped.transform("max") - grouped.transform("min")
+    rows.leave_out(
+        (span > MOVED).any(axis=1), "rows of instruments that move", ("sampling_point", "datetime")
+    )
+
+
+def _without_doubles(rows: FileRows) -> None:
+    keys = ["sampling_point", "end"]
+    rows.leave_out(rows.table.duplicated([*keys, "pm2p5"]), TWICE)
+    rows.leave_out(
+        rows.table.duplicated(keys, keep=False), "values that contradict another of the same time",
+        ("sampling_point", "datetime", "pm2p5"),
+    )  # fmt: skip
+
+
+def _points(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each place that a sampling point had in the file."""
+    first = table.sort_values("end", kind="stable").drop_duplicates(
+        ["sampling_point", "latitude", "longitude"]
+    )
     described = pd.DataFrame(
         {
-            "sampling_point": point,
-            "station_id": "OPENAQ." + table["location_id"].astype(str),
-            "name": table["location"].astype(str),
-            "country": "",
-            "latitude": table["lat"].astype(float),
-            "longitude": table["lon"].astype(float),
+            "sampling_point": first["sampling_point"],
+            "station_id": first["station_id"],
+            "name": first["location"].astype("string"),
+            "country": first["country"].astype("string").fillna(""),
+            "latitude": first["latitude"],
+            "longitude": first["longitude"],
             "altitude": float("nan"),
             "station_type": None,
             "area": None,
+            "since": first["start"],
         }
     )
-    if (described["latitude"].abs() > 90).any() or (described["longitude"].abs() > 180).any():
-        raise DataFileError(f"{described['station_id'].iloc[0]} lies at an impossible place.")
-    return described.drop_duplicates("sampling_point", keep="last").reset_index(drop=True)
+    return described.reset_index(drop=True)
 
 
-def read_openaq_files(paths: Iterable[Path]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """All files together; those without PM2.5 are left out by name, None if nothing remains."""
-    measured, described, without = [], [], []
+def read_openaq_files(
+    paths: Iterable[Path], *, account: StationAccount | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """All files together; those that cannot be used are left out by name, None if nothing remains.
+
+    Returns
+    -------
+    measurements, points : DataFrame
+        As `read_openaq`; of each place of a point, the earliest ``since``.
+    """
+    account = StationAccount() if account is None else account
+    measured, described = [], []
     for path in paths:
+        account.looked_at("files")
         try:
-            frame, points = read_openaq(path)
-        except NotThisProductError as error:
-            log.info("%s is left out: %s", path.name, error)
-            without.append(path.name)
+            frame, points = read_openaq(path, account=account)
+        except DataFileError as error:
+            account.leave_out_file(path.name, error)
             continue
         measured.append(frame)
         described.append(points)
-    if without:  # an instrument that was off for a day is nothing unusual
-        log.warning("%d files hold no PM2.5 and are left out, such as %s.", len(without), without[0])
     if not measured:
         return None
-    return pd.concat(measured, ignore_index=True), pd.concat(described).drop_duplicates(
-        "sampling_point", keep="last"
-    )
+    points = pd.concat(described).sort_values("since", kind="stable")
+    points = points.drop_duplicates(["sampling_point", "latitude", "longitude"])
+    return pd.concat(measured, ignore_index=True), points.reset_index(drop=True)

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError, UnitsError
-from cranpm.data.stations.daily_means import daily_means, join_stations
+from cranpm.data.stations.daily_means import daily_means
 from cranpm.data.stations.openaq import read_openaq, read_openaq_files
+from cranpm.data.stations.places import join_stations
 
 
 def rows(hours: int = 24, **changes: object) -> pd.DataFrame:

@@ -20,14 +20,14 @@ ROME = "IT/SPO.IT0953A_6001"
 
 
 def hours(first_utc: str, number: int, zone: str | None, point: str = ROME) -> pd.DataFrame:
-    """Hours of UTC, stamped in a zone (None: UTC+1); the value is the hour's own UTC day, counted from 1970."""
+    """Hours of UTC, stamped in a zone (None: UTC+1); the value tells the hour's own UTC day, see `day_number`."""
     utc = pd.date_range(first_utc, periods=number, freq="h", tz="UTC")
     local = utc.tz_convert(zone or "Etc/GMT-1")  # POSIX: east of Greenwich
     frame = pd.DataFrame(
         {
             "Samplingpoint": point, "Pollutant": np.int32(6001), "Start": local.tz_localize(None),
             "End": (local + pd.Timedelta(hours=1)).tz_localize(None),
-            "Value": (utc.tz_localize(None) - pd.Timestamp("1970-01-01")).days.astype(float),
+            "Value": ((utc.tz_localize(None) - pd.Timestamp("1970-01-01")).days % 100).astype(float),
             "Unit": "ug.m-3", "AggType": "hour", "Validity": np.int32(1), "Verification": np.int32(3),
         }
     )  # fmt: skip
@@ -42,7 +42,8 @@ def saved(folder: Path, frame: pd.DataFrame) -> Path:
 
 
 def day_number(day: str) -> float:
-    return float(np.datetime64(day, "D").astype(int))
+    """Days since 1970, the last two digits: a concentration that air can have."""
+    return float(np.datetime64(day, "D").astype(int) % 100)
 
 
 @pytest.mark.parametrize("day", ["2024-07-10", "2024-01-10"])

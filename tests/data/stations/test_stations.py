@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError, UnitsError
-from cranpm.data.stations.daily_means import daily_means, join_stations, open_station_day
-from cranpm.data.stations.eea import read_measurements, read_metadata
+from cranpm.data.stations.daily_means import daily_means, open_station_day
+from cranpm.data.stations.eea import read_measurements
+from cranpm.data.stations.eea_stations import read_metadata
+from cranpm.data.stations.places import join_stations
 from cranpm.domain import FINE
 
 
@@ -82,7 +84,10 @@ def test_half_of_the_detection_limit_counts_as_valid(written: Callable[[pd.DataF
 def test_milligrams_become_micrograms_and_unknown_units_are_refused(
     written: Callable[[pd.DataFrame], Path],
 ) -> None:
-    assert read_measurements(written(rows(Unit="mg.m-3")))["pm2p5"].max() == 23_000.0
+    # 0, 1, ..., 23 thousandths of a mg m-3
+    thousandths = [decimal.Decimal(i) / 1000 for i in range(24)]
+    found = read_measurements(written(rows(Unit="mg.m-3", Value=thousandths)))
+    assert found["pm2p5"].tolist() == pytest.approx(list(range(24)))
     with pytest.raises(UnitsError, match="expected units that mean ug m-3 .* got 'ppb'"):
         read_measurements(written(rows(Unit="ppb")))
 
@@ -153,9 +158,10 @@ def test_sampling_points_of_one_station_are_averaged() -> None:
     daily = pd.DataFrame(
         {"sampling_point": ["SPO.A", "SPO.B"], "time": day, "pm2p5": [10.0, 20.0], "hours": 24}
     )
-    stations, observations = join_stations(daily, metadata())
+    # 0.004 degrees apart: the same yard; the last entry tells the place
+    stations, observations = join_stations(daily, metadata(latitude=[50.0, 50.004]))
     assert observations.to_dict("records") == [{"station_id": "CZ0ABC", "time": day, "pm2p5": 15.0}]
-    assert stations["latitude"].tolist() == [50.1]
+    assert stations["latitude"].tolist() == [50.004]
     assert list(stations.columns) == (
         "station_id name country latitude longitude altitude station_type area terrain_complexity".split()
     )
@@ -223,7 +229,11 @@ def test_legacy_file_of_pm10_is_refused_by_its_pollutant_code(real_data: Path) -
 def test_legacy_layout_keeps_its_own_offset(real_data: Path, tmp_path: Path) -> None:
     text = sorted(real_data.rglob("RS_5_*_timeseries.csv"))[0].read_text(encoding="utf-8")
     path = tmp_path / "RS.csv"
-    path.write_text(text.replace("pollutant/5,", "pollutant/6001,"), encoding="utf-8")  # as if it were PM2.5
+    path.write_text(text.replace("pollutant/5,", "pollutant/6001,"), encoding="utf-8")
+    with pytest.raises(NotThisProductError, match="got 6001 .PM2.5., called PM10"):
+        read_measurements(path)
+    as_if = text.replace("pollutant/5,", "pollutant/6001,").replace(",PM10,", ",PM2.5,")
+    path.write_text(as_if, encoding="utf-8")
     measurements = read_measurements(path)
     # first row: 2023-01-01 00:00 +01:00, 153.99298
     assert measurements["start"].iloc[0] == pd.Timestamp("2022-12-31T23:00")
