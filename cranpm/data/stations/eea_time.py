@@ -72,7 +72,8 @@ def _to_utc(rows: FileRows, up_to_date: bool) -> pd.Series:
     offset = table["Start offset"].fillna(table["End offset"])
     is_hour = table["averaging"] == "hour"
     # a day without an offset stays as it is written: its middle is far from the ends of the day in any zone of Europe
-    shift = offset.fillna(pd.to_timedelta(is_hour * _STAMPS_FROM_UTC, unit="h"))
+    hours = pd.Series(np.where(is_hour, _STAMPS_FROM_UTC, 0.0), index=table.index)
+    shift = offset.fillna(pd.to_timedelta(hours, unit="h"))
     table["begin"] = table["Start clock"] - shift
     table["end"] = table["End clock"] - table["End offset"].fillna(shift)
     civil = pd.Series(False, index=table.index)
