@@ -85,7 +85,7 @@ READ_AS_FILES = {
 def test_what_is_imported_is_declared_and_what_is_declared_is_used() -> None:
     imported = distributions(imported_modules("cranpm", but="cranpm/plot"))
     assert imported - BASE == set()
-    assert BASE - imported == USED_BY_NAME | FLOORS | READ_AS_FILES
+    assert BASE - imported <= USED_BY_NAME | FLOORS | READ_AS_FILES
 
 
 def test_the_page_and_the_plots_need_their_extra_only() -> None:
