@@ -1,7 +1,7 @@
 """Files and folders that appear whole or not at all; room and permission seen before; nothing foreign replaced.
 
 A file or folder is made beside its place under a hidden name, ``.NAME.PID.partial``, and renamed when it is whole. Only
-the standard library and psutil are used, so that every package may import this.
+the standard library is used, and psutil where it is, so that every package may import this.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import psutil
 
 SPARE_BYTES = 64 * 2**20
 """Room that stays free on a disk."""
@@ -105,8 +103,17 @@ def remove_partials(folder: Path, name: str = "*") -> None:
         digits = [part for part in left.name.split(".") if part.isdigit()]
         with contextlib.suppress(OSError):
             is_old = time.time() - left.stat().st_mtime > _ABANDONED_SECONDS
-            if digits and is_old and not psutil.pid_exists(int(digits[-1])):
+            if digits and is_old and not _is_running(int(digits[-1])):
                 remove(left)
+
+
+def _is_running(pid: int) -> bool:
+    """Whether a process exists here; taken to be so where psutil is not installed (a machine that only trains)."""
+    try:
+        import psutil
+    except ModuleNotFoundError:
+        return True
+    return psutil.pid_exists(pid)
 
 
 def sync_folder(path: Path) -> None:
