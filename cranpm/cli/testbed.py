@@ -82,15 +82,13 @@ def ladder(
         from cranpm.data.domains import find_domain
         from cranpm.testbed.geography.geography import load_geography
         from cranpm.testbed.simulation.world import DEFAULT_SEED
-        from cranpm.testbed.studies.ladder import run_ladder
+        from cranpm.testbed.studies.ladder import LadderPeriods, run_ladder
 
         geography = load_geography(find_domain(domain))
         result = run_ladder(
             geography,
             seed=DEFAULT_SEED,
-            training_days=training_days,
-            days=days,
-            every=every,
+            periods=LadderPeriods(training_days=training_days, days=days, every=every),
             progress=lambda message: console.print(message, highlight=False),
         )
         out.mkdir(parents=True, exist_ok=True)

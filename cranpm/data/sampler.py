@@ -13,6 +13,9 @@ from cranpm.domain.regions import HOTSPOT_REGIONS
 POSITION_STEP = 16
 """Tiles start on multiples of the local patch, as they do in forecasts."""
 
+LEAST_LAND = 0.1
+"""Share of land of a tile that may be drawn."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TileDraw:
@@ -51,8 +54,11 @@ class TileSampler:
         Tiles that share one global encoding.
     hotspot_ratio : float
         Share of tiles whose centre lies in a hotspot region (Table S3: 0.5).
-    least_land : float
-        Tiles with a smaller share of land are drawn again.
+
+    Raises
+    ------
+    ValueError
+        If there is no init day, or no tile with enough land (`LEAST_LAND`).
     """
 
     def __init__(
@@ -66,7 +72,6 @@ class TileSampler:
         hotspot_ratio: float,
         seed: int,
         leads: Sequence[int] = LEAD_DAYS,
-        least_land: float = 0.1,
     ) -> None:
         if not len(init_times):
             raise ValueError(
@@ -75,9 +80,9 @@ class TileSampler:
         self.init_times = np.array(init_times, dtype="datetime64[D]")
         self.tile_size, self.tiles_per_day, self.seed = tile_size, tiles_per_day, seed
         self.leads, self.hotspot_ratio = tuple(leads), hotspot_ratio
-        positions = _positions_with_land(land, tile_size, least_land)
+        positions = _positions_with_land(land, tile_size, LEAST_LAND)
         if not len(positions):
-            raise ValueError(f"No tile of {tile_size} cells holds {least_land:.0%} land.")
+            raise ValueError(f"No tile of {tile_size} cells holds {LEAST_LAND:.0%} land.")
         self._positions = positions
         centre_lat = grid.lat[positions[:, 0] + tile_size // 2]
         centre_lon = grid.lon[positions[:, 1] + tile_size // 2]

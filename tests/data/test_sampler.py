@@ -51,3 +51,8 @@ def test_half_of_the_tiles_are_centred_in_hotspots_and_all_hold_land(land):
 def test_an_empty_split_is_refused(land):
     with pytest.raises(ValueError, match="No init days"):
         TileSampler([], land, FINE, tile_size=512, tiles_per_day=1, hotspot_ratio=0, seed=0)
+
+
+def test_a_sea_without_land_is_refused():
+    with pytest.raises(ValueError, match="No tile of 512 cells holds 10% land"):
+        _sampler(np.zeros(FINE.shape, dtype=bool))

@@ -7,11 +7,12 @@ From persistence to a tracer that is told the true weather to come; at 25 km (co
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.instruments.downscale import downscaler
 from cranpm.testbed.instruments.instruments import retrieval
 from cranpm.testbed.simulation.history import History, simulate
@@ -31,15 +32,26 @@ ROWS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class LadderPeriods:
+    """What the ladder is fitted on, and when its forecasts start."""
+
+    training_start: str = "2018-01-01"
+    """First day of the period of climatology and damping."""
+    training_days: int = 365
+    start: str = "2019-01-04"
+    """First day that a forecast starts from."""
+    days: int = 360
+    """Days from the first start on that forecasts start within."""
+    every: int = 15
+    """A forecast every n-th day."""
+
+
 def run_ladder(
-    geography: Any,
+    geography: Geography,
     *,
     seed: int,
-    training_start: str = "2018-01-01",
-    training_days: int = 365,
-    start: str = "2019-01-04",
-    days: int = 360,
-    every: int = 15,
+    periods: LadderPeriods | None = None,
     training: History | None = None,
     testing: History | None = None,
     fine: bool = True,
@@ -50,10 +62,7 @@ def run_ladder(
 
     Parameters
     ----------
-    training_start, training_days : str, int
-        Period of climatology and damping.
-    start, days, every : str, int, int
-        Forecasts start on every n-th day of this period.
+    periods : LadderPeriods, optional
     training, testing : History, optional
         Already simulated stretches; `testing` must hold the tracer's states of
         all starts, and for 1 km the whole days from each start to three days later.
@@ -62,14 +71,15 @@ def run_ladder(
     """
     say = progress or (lambda message: None)
     world = World(geography, seed=seed, device=device)
-    first = day_number(start)
-    starts = list(range(first, first + days, every))
-    training = training or simulate(world, training_start, training_days)
+    when = periods or LadderPeriods()
+    first = day_number(when.start)
+    starts = list(range(first, first + when.days, when.every))
+    training = training or simulate(world, when.training_start, when.training_days)
     say("training period simulated")
     testing = testing or simulate(
         world,
-        start,
-        days + LEADS,
+        when.start,
+        when.days + LEADS,
         keep_states=starts,
         keep_days={d + lead for d in starts for lead in range(LEADS + 1)},
     )
@@ -110,12 +120,12 @@ def run_ladder(
     meta = {
         "world_version": WORLD_VERSION, "simulated": True, "domain": geography.domain.name, "seed": seed,
         "starts": len(starts), "period": f"{EPOCH + starts[0]}..{EPOCH + starts[-1]}",
-        "training": f"{training_start} ({len(training.days)} days)",
+        "training": f"{when.training_start} ({len(training.days)} days)",
     }  # fmt: skip
     return Ladder(scores=tuple(scores), meta=meta)
 
 
-def highest_barrier(geography: Any) -> np.ndarray:
+def highest_barrier(geography: Geography) -> np.ndarray:
     """Highest face barrier within one node, shape (R, C)."""
     east, north = np.nan_to_num(geography.coarse_barrier_east), np.nan_to_num(geography.coarse_barrier_north)
     highest = np.maximum(east, north)

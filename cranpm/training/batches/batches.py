@@ -243,15 +243,15 @@ class TrainingDays(IterableDataset):
         statistics: Statistics,
         *,
         days_per_step: int,
-        first_step: int = 0,
-        share: tuple[int, int] = (0, 1),
         coarse_change: bool = False,
         stations: StationReader | None = None,
         puffs: Puffs | None = None,
     ) -> None:
         self.source, self.sampler, self.statistics = source, sampler, statistics
-        self.days_per_step, self.first_step = days_per_step, first_step
-        self.share = share
+        self.days_per_step = days_per_step
+        self.first_step = 0
+        """Where iteration begins."""
+        self.share = (0, 1)
         """(rank, world size): each process takes every world-size-th day group."""
         self.stations, self.puffs = stations, puffs
         self._coarse = CoarseChange(source, sampler.leads) if coarse_change else None

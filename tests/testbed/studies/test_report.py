@@ -13,7 +13,7 @@ from cranpm.testbed.simulation.history import History, simulate
 from cranpm.testbed.simulation.noise import EPOCH, day_number
 from cranpm.testbed.simulation.world import BLOCK_DAYS, World
 from cranpm.testbed.studies.damping import Damping
-from cranpm.testbed.studies.ladder import ROWS, run_ladder
+from cranpm.testbed.studies.ladder import ROWS, LadderPeriods, run_ladder
 from cranpm.testbed.studies.ladder_table import Ladder
 from cranpm.testbed.studies.real_weather import STORED, real_figures, spatial_correlation
 from cranpm.testbed.studies.report import lag_correlation, world_report
@@ -33,9 +33,7 @@ def ladder(geography_alps: Geography, history: History) -> Ladder:
     return run_ladder(
         geography_alps,
         seed=SEED,
-        start=str(EPOCH + ANCHOR + 1),
-        days=36,
-        every=6,
+        periods=LadderPeriods(start=str(EPOCH + ANCHOR + 1), days=36, every=6),
         training=history,
         testing=history,
         fine=False,
