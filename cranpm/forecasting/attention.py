@@ -16,6 +16,7 @@ import torch
 
 from cranpm.data.samples import LOCAL_PATCH, bilinear, wind_at_tokens
 from cranpm.domain import Domain, Tile, TilePlan, plan_tiles
+from cranpm.forecasting.array_file import create_array_file
 from cranpm.forecasting.day import ForecastDay
 from cranpm.model import GlobalContext, ModelConfig, Trace, bridge_attention
 from cranpm.model.extensions.transport import path_hours
@@ -96,7 +97,7 @@ class AttentionRecorder:
     def _open(self, lead: int, shape: tuple[int, ...]) -> None:
         path = self.folder / f"attention_queries_T{lead}.npy"
         shape = (self.plan.num_tiles, *shape)
-        self._queries[lead] = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+        self._queries[lead] = create_array_file(path, shape, np.float16, 0)
         self._recorded[lead] = np.zeros(self.plan.num_tiles, dtype=bool)
 
     def _record_strengths(self, trace: Trace) -> None:

@@ -1,58 +1,63 @@
-"""Forecasts outside the calling process: submit and find again; a `Run` is watched and cancelled.
+"""Forecasts outside the calling process: asked for, found again, watched, and one after the other in the worker.
 
-The worker is a Dask worker: a local process by default, any Dask scheduler by its address
-(``CRANPM_SCHEDULER=tcp://host:port``; runs folder shared), so that a GPU elsewhere can serve the same page.
+The worker is a local process by default, any Dask scheduler by its address (``CRANPM_SCHEDULER=tcp://host:port``; runs
+folder shared), so that a GPU elsewhere can serve the same page. The line of waiting runs is kept here: the worker is
+given one forecast at a time, so that cancelling one that waits needs nobody's answer, and a worker that dies takes
+nothing with it but the one it was at.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cranpm import paths
 from cranpm.domain import LEAD_DAYS
-from cranpm.forecasting.intervention_names import parse_steps
+from cranpm.forecasting.service.cluster import connect
+from cranpm.forecasting.service.request import RunRequest, checkpoint_hash, make_request
 from cranpm.forecasting.service.run import Run
-from cranpm.forecasting.service.run_folder import FINISHED, RunFolder, RunRequest, prune_runs
+from cranpm.forecasting.service.run_folder import RunFolder, RunStatus, prune_runs
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
+
+log = logging.getLogger(__name__)
 
 KEPT_RUNS = 8
-"""Finished runs kept on disk; a European run with its recorded tensors takes about 0.7 GB."""
+"""Finished runs kept on disk besides those that are watched; a European run with its tensors takes about 0.7 GB."""
+
+CALLER = "caller"
+"""Watches a run that was submitted without a watcher: it ends when it is done, or is cancelled."""
 
 
 class ForecastService:
-    """Submits forecasts to one Dask worker per device and keeps track of them."""
+    """Gives forecasts to the worker and keeps track of them.
+
+    Parameters
+    ----------
+    root : Path, optional
+        Where run folders are; default ``paths.runs_dir()``.
+    address : str, optional
+        Of a Dask scheduler; default ``CRANPM_SCHEDULER``, or a worker of its own.
+    """
 
     def __init__(self, root: Path | None = None, address: str | None = None) -> None:
         self.root = Path(root or paths.runs_dir())
         self._address = address or os.environ.get("CRANPM_SCHEDULER")
-        self._runs: dict[str, Run] = {}
         self._client: Client | None = None
-        self._lock = threading.RLock()
+        self._connecting = threading.Lock()
+        self._lock = threading.Lock()  # held for moments only: pages take it in the server's own loop
+        self._runs: dict[str, Run] = {}
+        self._waiting: list[Run] = []
+        self._active: Run | None = None
 
-    def client(self) -> Client:
-        """The Dask client; starts a local worker process the first time."""
-        with self._lock:
-            if self._client is None:
-                self._client = _connect(self._address)
-            return self._client
-
-    def warm(self, checkpoint_folder: Path | str, device: str = "auto") -> None:
-        """Start the worker and let it load a checkpoint ahead of the first forecast; failures wait for that one."""
-        from distributed import fire_and_forget
-
-        from cranpm.forecasting.service.tasks import warm_up
-
-        folder = str(checkpoint_folder)
-        fire_and_forget(self.client().submit(warm_up, folder, _checkpoint_hash(folder), device, pure=False))
+    # -- what pages and programs ask -----------------------------------------------------------------------------
 
     def submit(
         self,
@@ -61,34 +66,43 @@ class ForecastService:
         init_time: Any,
         leads: Sequence[int] = LEAD_DAYS,
         *,
+        watcher: str = CALLER,
         first: Sequence[int] = (),
         tiles: Sequence[int] | None = None,
         interventions: Sequence[tuple[str, float]] = (),
         device: str = "auto",
     ) -> Run:
-        """Queue a forecast, or return the run that already answers it (running or done)."""
-        request = self._request(
-            dataset_root, checkpoint_folder, init_time, leads, first, tiles, interventions, device
+        """Queue a forecast, or return the run that already answers it (waiting, running or done).
+
+        Parameters
+        ----------
+        watcher : str
+            For whom it is made; see `Run.leave`.
+        first : sequence of int
+            Tiles to forecast before the others.
+        tiles : sequence of int, optional
+            Only these tiles.
+        """
+        request = make_request(
+            dataset_root,
+            checkpoint_folder,
+            init_time,
+            leads,
+            first=first,
+            tiles=tiles,
+            interventions=interventions,
+            device=device,
         )
         with self._lock:
-            known = self._find(request)
-            if known is not None:
-                return known
-            folder = RunFolder.for_request(self.root, request)
-            prune_runs(self.root, KEPT_RUNS - 1)
-            folder.create(request)
-            from cranpm.forecasting.service.tasks import forecast_into_folder
-
-            future = self.client().submit(
-                forecast_into_folder,
-                str(self.root),
-                request.to_dict(),
-                key=f"forecast-{request.id}-{os.urandom(3).hex()}",
-                pure=False,
-                retries=0,
-            )
-            run = self._runs[request.id] = Run(self, request, folder, future)
-            return run
+            run = self._find(request)
+            if run is None:
+                run = Run(self, request, RunFolder.new(self.root, request))
+                self._runs[run.id] = run
+                self._waiting.append(run)
+            run.watchers.add(watcher)
+        self._make_room()
+        self._start_next()
+        return run
 
     def find(
         self,
@@ -99,34 +113,34 @@ class ForecastService:
         *,
         interventions: Sequence[tuple[str, float]] = (),
     ) -> Run | None:
-        """The run that answers a request if there is one running or done; starts nothing."""
-        request = self._request(
-            dataset_root, checkpoint_folder, init_time, leads, (), None, interventions, "auto"
-        )
+        """The run that answers a request if one is waiting, running or done; starts nothing."""
+        request = make_request(dataset_root, checkpoint_folder, init_time, leads, interventions=interventions)
         with self._lock:
             return self._find(request)
 
-    def position(self, run_id: str) -> int:
-        """Runs ahead of this one in the queue."""
-        with self._lock:
-            ahead = 0
-            for other_id, run in self._runs.items():
-                if other_id == run_id:
-                    return ahead
-                ahead += run.state not in FINISHED
-        return 0
+    def warm(self, checkpoint_folder: Path | str, device: str = "auto") -> None:
+        """Start the worker and let it load a checkpoint ahead of the first forecast; failures wait for that one."""
+        from distributed import fire_and_forget
 
-    def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]:
-        from cranpm.forecasting.service.tasks import attention_of_run
+        from cranpm.forecasting.service.tasks import warm_up
 
-        future = self.client().submit(
-            attention_of_run, str(self.root), run.request.to_dict(), lead, lat, lon, pure=False, priority=10
-        )
-        return future.result(timeout=timeout)
+        folder = str(checkpoint_folder)
+        fire_and_forget(self.client().submit(warm_up, folder, checkpoint_hash(folder), device, pure=False))
+
+    def client(self) -> Client:
+        """The Dask client; the first call starts the worker, which takes seconds."""
+        with self._connecting:
+            if self._client is not None and self._client.status == "closed":
+                self._client = None  # a scheduler elsewhere has gone; it may be back
+            if self._client is None:
+                self._client = connect(self._address)
+            return self._client
 
     def close(self) -> None:
         """Stop the local worker; runs stay on disk."""
         with self._lock:
+            self._waiting.clear()
+        with self._connecting:
             if self._client is not None:
                 cluster = self._client.cluster
                 self._client.close()
@@ -134,80 +148,135 @@ class ForecastService:
                     cluster.close()
                 self._client = None
 
-    def _request(
-        self,
-        dataset_root: Path | str,
-        checkpoint_folder: Path | str,
-        init_time: Any,
-        leads: Sequence[int],
-        first: Sequence[int],
-        tiles: Sequence[int] | None,
-        interventions: Sequence[tuple[str, float]],
-        device: str,
-    ) -> RunRequest:
-        dataset, checkpoint = str(Path(dataset_root).resolve()), str(Path(checkpoint_folder).resolve())
-        init = str(np.datetime64(init_time, "D"))
-        parse_steps(interventions)  # refused here, not in the worker
-        return RunRequest(
-            dataset=dataset,
-            dataset_hash=_dataset_hash(dataset),
-            checkpoint=checkpoint,
-            checkpoint_hash=_checkpoint_hash(checkpoint),
-            init_time=init,
-            leads=tuple(sorted(int(lead) for lead in leads)),
-            first=tuple(int(i) for i in first),
-            tiles=None if tiles is None else tuple(int(i) for i in tiles),
-            interventions=tuple((str(name), float(value)) for name, value in interventions),
-            device=device,
+    # -- what runs ask -------------------------------------------------------------------------------------------
+
+    def position(self, run: Run) -> int:
+        """Runs ahead of this one."""
+        with self._lock:
+            if run not in self._waiting:
+                return 0
+            return self._waiting.index(run) + (self._active is not None)
+
+    def watch(self, run: Run, watcher: str) -> None:
+        with self._lock:
+            run.watchers.add(watcher)
+
+    def leave(self, run: Run, watcher: str) -> None:
+        """A run of this process that nobody watches any more is cancelled; those of others are theirs to end."""
+        with self._lock:
+            run.watchers.discard(watcher)
+            ours = run is self._active or run in self._waiting
+            abandoned = ours and not run.watchers
+        if abandoned:
+            self.cancel(run)
+
+    def cancel(self, run: Run) -> None:
+        run.folder.ask_to_cancel()
+        with self._lock:
+            if run not in self._waiting:
+                return
+            self._waiting.remove(run)
+        run.folder.write_status(RunStatus(state="cancelled", message="Cancelled before it began."))
+
+    def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]:
+        from distributed.scheduler import KilledWorker
+
+        from cranpm.forecasting.service.tasks import attention_of_run
+
+        future = self.client().submit(
+            attention_of_run,
+            str(run.folder.path),
+            run.request.to_dict(),
+            lead,
+            lat,
+            lon,
+            pure=False,
+            priority=10,
         )
+        try:
+            return future.result(timeout=timeout)
+        except KilledWorker:
+            raise RuntimeError("The worker process died before it answered. Try again.") from None
+
+    # -- the line ------------------------------------------------------------------------------------------------
 
     def _find(self, request: RunRequest) -> Run | None:
-        run = self._runs.get(request.id)
-        if run is not None and run.state in ("queued", "running", "done"):
-            return run
-        folder = RunFolder.for_request(self.root, request)
-        status = folder.status()
-        # a queued run of another process may never start; only what is done, or visibly alive, is worth returning
-        if status is not None and status.state in ("running", "done"):
-            run = self._runs[request.id] = Run(self, request, folder, None)
-            return run
-        return None
+        under_way = None
+        for folder in RunFolder.of_request(self.root, request):
+            state = folder.status().state
+            run = self._runs.get(folder.path.name)
+            if state == "done" and folder.has_maps(request.leads):
+                folder.note_use()
+                return run or self._adopt(request, folder)
+            # a queued run of another process may never start; one that is visibly alive is worth returning
+            if state == "running" or (state == "queued" and run is not None):
+                under_way = under_way or run or self._adopt(request, folder)
+        return under_way
+
+    def _adopt(self, request: RunRequest, folder: RunFolder) -> Run:
+        """A run that another process made, or this one before it was started again."""
+        run = self._runs[folder.path.name] = Run(self, request, folder)
+        return run
+
+    def _make_room(self) -> None:
+        """Remove runs that are neither watched nor among the last ones."""
+        with self._lock:
+            watched = {name for name, run in self._runs.items() if run.watchers - {CALLER}}
+        prune_runs(self.root, KEPT_RUNS, watched)
+        with self._lock:
+            for name in [name for name, run in self._runs.items() if not run.folder.path.is_dir()]:
+                del self._runs[name]
+
+    def _start_next(self) -> None:
+        with self._lock:
+            if self._active is not None or not self._waiting:
+                return
+            run = self._active = self._waiting.pop(0)
+        try:
+            from cranpm.forecasting.service.tasks import forecast_into_folder
+
+            future = self.client().submit(
+                forecast_into_folder,
+                str(run.folder.path),
+                run.request.to_dict(),
+                key=f"forecast-{run.id}",
+                pure=False,
+                retries=0,
+            )
+        except Exception as error:  # whatever keeps the worker from starting: the page must learn of it
+            log.exception("The forecast worker could not be started")
+            self._ended(run, f"The forecast worker could not be started: {error}")
+            return
+        future.add_done_callback(self._when_done(run))
+
+    def _when_done(self, run: Run) -> Callable[[Future], None]:
+        def done(future: Future) -> None:
+            # not kept: Dask would compute a result anew if the worker that holds it died later
+            future.release()
+            self._ended(run, "The worker process died during this forecast (out of memory?). Try again.")
+
+        return done
+
+    def _ended(self, run: Run, unless_told: str) -> None:
+        """The worker has no run any more; the message is for one of which it left no word itself."""
+        status = run.folder.written_status()
+        if not status.finished:
+            cancelled = run.folder.cancel_asked()
+            run.lost = RunStatus(
+                state="cancelled" if cancelled else "failed",
+                message="Cancelled." if cancelled else unless_told,
+                done_tiles=status.done_tiles,
+                total_tiles=status.total_tiles,
+                done_list=status.done_list,
+            )
+            with contextlib.suppress(OSError):  # a full disk must not stop the line
+                run.folder.write_status(run.lost)
+        with self._lock:
+            self._active = None
+        self._start_next()
 
 
 @lru_cache(maxsize=1)
 def get_service() -> ForecastService:
     """The service shared by all sessions of this process."""
     return ForecastService()
-
-
-def _connect(address: str | None) -> Client:
-    import dask
-    from distributed import Client, LocalCluster
-
-    if address:
-        return Client(address)
-    dask.config.set({"distributed.scheduler.allowed-failures": 0})
-    # two threads: one forecasts (a lock in tasks.py keeps it to one), the other answers clicks meanwhile
-    cluster = LocalCluster(
-        n_workers=1,
-        threads_per_worker=2,
-        processes=True,
-        dashboard_address=None,
-        memory_limit=0,
-        host="127.0.0.1",
-        silence_logs=40,
-    )
-    return Client(cluster)
-
-
-def _dataset_hash(root: str) -> str:
-    import json
-
-    meta = json.loads((Path(root) / "dataset.json").read_text())
-    return f"{meta.get('name')}-{meta.get('version')}-{meta.get('hash')}"
-
-
-def _checkpoint_hash(folder: str) -> str:
-    import json
-
-    return json.loads((Path(folder) / "config.json").read_text())["hash"]

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from cranpm.forecasting.service.run_folder import RunFolder, RunRequest, RunStatus
+from cranpm.forecasting.service.request import RunRequest
+from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
 
 if TYPE_CHECKING:
     import xarray as xr
-    from distributed import Future
+
+    from cranpm.forecasting.array_file import ArrayFile
 
 
 class Service(Protocol):
     """What a run asks of the service that started it."""
 
-    def position(self, run_id: str) -> int: ...
+    def position(self, run: Run) -> int: ...
+
+    def cancel(self, run: Run) -> None: ...
+
+    def watch(self, run: Run, watcher: str) -> None: ...
+
+    def leave(self, run: Run, watcher: str) -> None: ...
 
     def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]: ...
 
@@ -28,32 +36,27 @@ class RunFailedError(RuntimeError):
 
 
 class Run:
-    """One forecast, queued, running or finished."""
+    """One forecast, queued, running or finished.
 
-    def __init__(
-        self, service: Service, request: RunRequest, folder: RunFolder, future: Future | None
-    ) -> None:
+    It belongs to those who watch it: an unfinished run that nobody watches any more is cancelled.
+    """
+
+    def __init__(self, service: Service, request: RunRequest, folder: RunFolder) -> None:
         self._service = service
-        self._future = future
         self.request = request
         self.folder = folder
+        self.watchers: set[str] = set()
+        self.lost: RunStatus | None = None
+        """Set by the service where the worker ended and left no word."""
 
     @property
     def id(self) -> str:
-        return self.request.id
+        """Names this run alone: a second run of the same question has another."""
+        return self.folder.path.name
 
     @property
     def status(self) -> RunStatus:
-        """The latest state, from the folder; a worker that died shows as failed."""
-        status = self.folder.status() or RunStatus()
-        if (
-            not status.finished
-            and self._future is not None
-            and self._future.status in ("error", "lost", "cancelled")
-        ):
-            message = "The worker process died during this forecast (out of memory?). Try again."
-            return RunStatus(state="failed", message=message)
-        return status
+        return self.lost or self.folder.status()
 
     @property
     def state(self) -> str:
@@ -62,7 +65,7 @@ class Run:
     @property
     def position(self) -> int:
         """How many runs must end before this one starts."""
-        return self._service.position(self.id)
+        return self._service.position(self)
 
     @property
     def error(self) -> str:
@@ -75,13 +78,25 @@ class Run:
         status = self.status
         return len(status.done_list) + (1_000_000 if status.finished else 0)
 
+    def map(self, lead: int) -> ArrayFile:
+        """The map of one lead time, to be read window by window; see `RunFolder.open_map`."""
+        return self.folder.open_map(lead)
+
     def field(self, lead: int) -> np.ndarray:
-        """The map of one lead time as far as it is done, (H, W) float32, memory-mapped."""
-        return self.folder.field(lead)
+        """The map of one lead time as far as it is done, (H, W) float32."""
+        return self.map(lead).read(slice(None), slice(None))
+
+    def watch(self, watcher: str) -> None:
+        """Be one of those for whom the run goes on."""
+        self._service.watch(self, watcher)
+
+    def leave(self, watcher: str) -> None:
+        """Watch it no more; where nobody else does, it ends."""
+        self._service.leave(self, watcher)
 
     def cancel(self) -> None:
-        """Ask the worker to stop before its next batch of tiles."""
-        self.folder.ask_to_cancel()
+        """Stop it, whoever watches: at once where it has not started, else before the next batch of tiles."""
+        self._service.cancel(self)
 
     def wait(self, timeout: float | None = None) -> RunStatus:
         """Block until the run is finished.
@@ -91,14 +106,12 @@ class Run:
         TimeoutError
             If it takes longer than ``timeout`` seconds.
         """
-        if self._future is not None:
-            from distributed import wait
-            from distributed.scheduler import KilledWorker
-
-            # a killed worker is told by the status
-            with contextlib.suppress(KilledWorker):
-                wait(self._future, timeout=timeout)
-        return self.status
+        end = None if timeout is None else time.monotonic() + timeout
+        while not (status := self.status).finished:
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(f"Run {self.id} is still {status.state} after {timeout:g} s.")
+            time.sleep(0.02)
+        return status
 
     def attention(self, lead: int, lat: float, lon: float, timeout: float = 30.0) -> dict[str, Any]:
         """Where a place attended: recorded attention of this run; see `cranpm.forecasting.attention.read_attention`."""

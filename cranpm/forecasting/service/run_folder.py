@@ -1,7 +1,9 @@
 """A forecast run as a folder: what was asked, how far it is, the maps as they fill, what the network attended to.
 
 The folder is the whole interface between the process that computes and the processes that show: maps are ``.npy``
-files that both sides map into memory, state is one small JSON file that is replaced atomically.
+files that one side fills and the other reads (`cranpm.forecasting.array_file`), state is one small JSON file that is
+replaced atomically. Every run has a folder of its own, also the second one of the same question: nobody takes the maps
+of one for those of the other.
 
     request.json      what was asked (dataset, checkpoint, init, leads, interventions)
     progress.json     state, tiles done, seconds left, device, message
@@ -12,78 +14,37 @@ files that both sides map into memory, state is one small JSON file that is repl
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import os
 import platform
-import shutil
 import time
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import psutil
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
+from cranpm._files import partial_path, remove
+from cranpm.forecasting.array_file import ArrayFile, ArrayFileError, create_array_file
+from cranpm.forecasting.service.request import RunRequest
 
-FINISHED: tuple[State, ...] = ("done", "failed", "cancelled")
+State = Literal["queued", "running", "done", "failed", "cancelled", "gone"]
+
+FINISHED: tuple[State, ...] = ("done", "failed", "cancelled", "gone")
 
 STALE_SECONDS = 120.0
 """A running state that has not been renewed for this long belongs to a process that died."""
 
-RUN_VERSION = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
-    """What a run computes; equal requests have equal ids and share one folder.
-
-    ``dataset_hash`` and ``checkpoint_hash`` identify content, the two paths say where it lies.
-    ``interventions`` are (name, value) pairs understood by `cranpm.forecasting.intervention_names`.
-    """
-
-    dataset: str
-    dataset_hash: str
-    checkpoint: str
-    checkpoint_hash: str
-    init_time: str
-    leads: tuple[int, ...]
-    interventions: tuple[tuple[str, float], ...] = ()
-    tiles: tuple[int, ...] | None = None
-    first: tuple[int, ...] = ()
-    device: str = "auto"
-
-    @property
-    def id(self) -> str:
-        """Sixteen hexadecimal digits that name the run."""
-        identity = [
-            RUN_VERSION,
-            self.dataset_hash,
-            self.checkpoint_hash,
-            self.init_time,
-            self.leads,
-            self.interventions,
-            self.tiles,
-        ]
-        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> RunRequest:
-        values = dict(values)
-        values["leads"] = tuple(values["leads"])
-        values["interventions"] = tuple((str(n), float(v)) for n, v in values.get("interventions", ()))
-        values["tiles"] = None if values.get("tiles") is None else tuple(values["tiles"])
-        values["first"] = tuple(values.get("first", ()))
-        return cls(**values)
-
 
 @dataclass(frozen=True, kw_only=True)
 class RunStatus:
-    """How far a run is. ``done_list`` holds the tile numbers blended so far, in order."""
+    """How far a run is. ``done_list`` holds the tile numbers blended so far, in order.
+
+    ``state`` is "gone" where the run's folder is not there (any more).
+    """
 
     state: State = "queued"
     done_tiles: int = 0
@@ -117,86 +78,136 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def for_request(cls, root: Path, request: RunRequest) -> RunFolder:
-        return cls(Path(root) / request.id)
+    def new(cls, root: Path, request: RunRequest) -> RunFolder:
+        """A folder for a run that begins now."""
+        folder = cls(Path(root) / f"{request.id}-{os.urandom(4).hex()}")
+        folder.path.mkdir(parents=True)
+        _write_json(folder.path / "request.json", request.to_dict())
+        folder.write_status(RunStatus())
+        return folder
 
-    def create(self, request: RunRequest) -> None:
-        """Start afresh: empty the folder and write the request."""
-        if self.path.exists():
-            shutil.rmtree(self.path)
-        self.path.mkdir(parents=True)
-        _replace_json(self.path / "request.json", request.to_dict())
-        self.write_status(RunStatus())
+    @classmethod
+    def of_request(cls, root: Path, request: RunRequest) -> list[RunFolder]:
+        """All runs of a question, the one used last first."""
+        found = [cls(path) for path in Path(root).glob(f"{request.id}*") if path.is_dir()]
+        return sorted(found, key=lambda folder: folder.used, reverse=True)
 
-    def request(self) -> RunRequest:
-        return RunRequest.from_dict(json.loads((self.path / "request.json").read_text()))
+    @property
+    def used(self) -> float:
+        """When the run was last written or found [s since 1970]."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def note_use(self) -> None:
+        """Let it be removed later than others."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
 
     def write_status(self, status: RunStatus) -> None:
+        """Renew the state; where the folder is gone meanwhile, it stays so."""
         values = asdict(status) | {"machine": platform.node(), "pid": os.getpid(), "updated": time.time()}
-        _replace_json(self.path / "progress.json", values)
+        with contextlib.suppress(FileNotFoundError):
+            _write_json(self.path / "progress.json", values)
 
-    def status(self) -> RunStatus | None:
-        """The latest state; None for a folder without one. A silent worker is reported as failed."""
+    def status(self) -> RunStatus:
+        """The latest state. A silent worker is reported as failed, a run that is to be cancelled as cancelled."""
+        status = self.written_status()
+        if not status.finished and self.cancel_asked():
+            return replace(status, state="cancelled", message="Cancelled.")
+        return status
+
+    def written_status(self) -> RunStatus:
+        """The same without what was asked since: a cancelled run may still be at work on its last tiles."""
         try:
-            values = json.loads((self.path / "progress.json").read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-        known = {field.name for field in fields(RunStatus)}  # a newer version may have written more
-        status = RunStatus(
-            **{k: v for k, v in values.items() if k in known} | {"done_list": tuple(values["done_list"])}
-        )
-        if status.state == "running" and _has_died(status):
-            return RunStatus(
-                state="failed", message="The process that ran this forecast stopped without a word."
+            values = json.loads((self.path / "progress.json").read_text(encoding="utf-8"))
+            known = {field.name for field in fields(RunStatus)}  # a newer version may have written more
+            status = RunStatus(
+                **{k: v for k, v in values.items() if k in known} | {"done_list": tuple(values["done_list"])}
             )
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ):  # no folder, or one that is none of ours
+            return RunStatus(state="gone", message="This forecast is not kept any more.")
+        if status.state == "running" and _has_died(status):
+            message = "The process that ran this forecast stopped without a word (out of memory?). Try again."
+            return replace(status, state="failed", message=message, seconds_left=None)
         return status
 
     def map_path(self, lead: int) -> Path:
         return self.path / f"forecast_T{lead}.npy"
 
-    def create_map(self, lead: int, shape: tuple[int, int]) -> np.ndarray:
-        """A memory-mapped map of NaN to fill; it has its name only when every cell is NaN (a new file reads as 0)."""
-        path = self.map_path(lead)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        values = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-        values.fill(np.nan)
-        os.replace(temporary, path)
-        return values
+    def create_map(self, lead: int, shape: tuple[int, int]) -> np.memmap:
+        """A map of NaN to fill; it has its name only when every cell is NaN."""
+        return create_array_file(self.map_path(lead), shape, np.float32, np.nan)
 
-    def field(self, lead: int) -> np.ndarray:
-        """The map of one lead time, memory-mapped and read-only.
+    def open_map(self, lead: int) -> ArrayFile:
+        """The map of one lead time, as far as it is done.
 
         Raises
         ------
         FileNotFoundError
             If the run has not started on it.
+        ArrayFileError
+            If the file is damaged.
         """
-        return np.load(self.map_path(lead), mmap_mode="r")
+        return ArrayFile(self.map_path(lead))
+
+    def has_maps(self, leads: Sequence[int]) -> bool:
+        """Whether the maps of all these lead times are there and whole."""
+        try:
+            for lead in leads:
+                self.open_map(lead)
+        except (OSError, ArrayFileError):
+            return False
+        return True
+
+    def remove_arrays(self) -> None:
+        """Give back the disk that a failed run took; who has a map open can still read it."""
+        for path in self.path.glob("*.np[yz]"):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def ask_to_cancel(self) -> None:
-        (self.path / "cancel").touch()
+        with contextlib.suppress(FileNotFoundError):  # a run that is gone needs no stopping
+            (self.path / "cancel").touch()
 
     def cancel_asked(self) -> bool:
-        return (self.path / "cancel").exists()
-
-    def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Whether the worker is to stop: somebody asked, or took the folder away."""
+        return (self.path / "cancel").exists() or not self.path.is_dir()
 
 
-def prune_runs(root: Path, keep: int) -> None:
-    """Remove all but the ``keep`` most recently used finished runs."""
-    if not root.exists():
-        return
+def prune_runs(root: Path, keep: int, watched: Collection[str] = ()) -> None:
+    """Remove finished runs but the ``keep`` used last; done ones are kept before others, ``watched`` ones always.
+
+    Parameters
+    ----------
+    watched : collection of str
+        Names of folders that somebody looks at.
+    """
     finished = []
-    for path in root.iterdir():
-        status = RunFolder(path).status() if path.is_dir() else None
-        if status is not None and status.finished:
-            finished.append((status.updated, path))
-    for _, path in sorted(finished, reverse=True)[keep:]:
-        shutil.rmtree(path, ignore_errors=True)
+    for folder in _folders(root):
+        status = folder.written_status()
+        if status.finished and folder.path.name not in watched:
+            finished.append((status.state == "done", folder.used, folder.path))
+    for _, _, path in sorted(finished, reverse=True)[keep:]:
+        with contextlib.suppress(OSError):
+            remove(path)
 
 
-def _replace_json(path: Path, values: dict[str, Any]) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(values))
-    os.replace(temporary, path)
+def _folders(root: Path) -> Iterator[RunFolder]:
+    """Folders of runs; others that somebody keeps here are left alone."""
+    if root.exists():
+        yield from (RunFolder(path) for path in root.iterdir() if (path / "progress.json").is_file())
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    """Replace a file in one step; not made to last through a power cut, which no run outlives."""
+    partial = partial_path(path)
+    partial.write_text(json.dumps(values), encoding="utf-8")
+    os.replace(partial, path)

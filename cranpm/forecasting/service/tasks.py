@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from cranpm.data.store.dataset import Dataset
@@ -17,7 +16,8 @@ from cranpm.forecasting.attention import AttentionRecorder, read_attention
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import ForecastCancelledError, Progress, choose_device, run_forecast
 from cranpm.forecasting.interventions import intervene, switched
-from cranpm.forecasting.service.run_folder import RunFolder, RunRequest, RunStatus
+from cranpm.forecasting.service.request import RunRequest
+from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
 from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 
@@ -36,22 +36,23 @@ def _checkpoint(folder: str, content_hash: str, device: str) -> Checkpoint:
 
 
 @lru_cache(maxsize=4)
-def _dataset(root: str) -> Dataset:
+def _dataset(root: str, content_hash: str) -> Dataset:
+    """An opened dataset; one that was built anew in the same place has another hash."""
     return Dataset.open(root)
 
 
-def forecast_into_folder(root: str, request_values: dict[str, Any]) -> str:
+def forecast_into_folder(path: str, request_values: dict[str, Any]) -> str:
     """Run one forecast into its run folder and return its final state; failures end up in the folder, not lost."""
     request = RunRequest.from_dict(request_values)
-    folder = RunFolder.for_request(Path(root), request)
+    folder = RunFolder(Path(path))
     with _ONE_AT_A_TIME:
-        if folder.cancel_asked():
-            folder.write_status(RunStatus(state="cancelled", message="Cancelled before it began."))
-            return "cancelled"
+        status = folder.written_status()
+        if status.finished:  # asked twice, for instance by a scheduler that lost the answer
+            return status.state
         try:
             _forecast(folder, request)
         except ForecastCancelledError as stop:
-            previous = folder.status() or RunStatus()
+            previous = folder.written_status()
             folder.write_status(
                 RunStatus(
                     state="cancelled",
@@ -63,19 +64,28 @@ def forecast_into_folder(root: str, request_values: dict[str, Any]) -> str:
             )
             return "cancelled"
         except Exception as error:  # the viewer must learn of every failure, whatever it is
+            folder.remove_arrays()
             folder.write_status(RunStatus(state="failed", message=f"{type(error).__name__}: {error}"))
             return "failed"
     return "done"
 
 
+def _stop_if_cancelled(folder: RunFolder) -> None:
+    if folder.cancel_asked():
+        raise ForecastCancelledError("Cancelled before its first tile.")
+
+
 def _forecast(folder: RunFolder, request: RunRequest) -> None:
+    _stop_if_cancelled(folder)
     keep_freed_memory()
     device = choose_device(request.device)
     folder.write_status(RunStatus(state="running", device=str(device), message="Loading model and inputs"))
     checkpoint = _checkpoint(request.checkpoint, request.checkpoint_hash, str(device))
-    dataset = _dataset(request.dataset)
+    _stop_if_cancelled(folder)
+    dataset = _dataset(request.dataset, request.dataset_hash)
     dataset.refresh()
     day = load_day(DatasetSource(dataset), request.init_time, checkpoint.statistics, device)
+    _stop_if_cancelled(folder)
     day = intervene(day, request.interventions, checkpoint.statistics)
     plan = plan_tiles(day.domain.fine.shape)
     maps = {lead: folder.create_map(lead, plan.shape) for lead in request.leads}
@@ -104,15 +114,14 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
             plan=plan,
             tiles=request.tiles,
             first=request.first,
-            out=maps,
+            out={**maps},
             on_progress=report,
             cancelled=folder.cancel_asked,
             recorder=recorder,
         )
     recorder.close()
     for values in maps.values():
-        if isinstance(values, np.memmap):
-            values.flush()
+        values.flush()
     folder.write_status(
         RunStatus(
             state="done",
@@ -128,13 +137,13 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
 
 
 def attention_of_run(
-    root: str, request_values: dict[str, Any], lead: int, lat: float, lon: float
+    folder: str, request_values: dict[str, Any], lead: int, lat: float, lon: float
 ) -> dict[str, Any]:
     """Where a place attended in a finished run; see `cranpm.forecasting.attention.read_attention`."""
     request = RunRequest.from_dict(request_values)
-    folder = RunFolder.for_request(Path(root), request)
+    domain = _dataset(request.dataset, request.dataset_hash).domain
     with torch.inference_mode():
-        return read_attention(folder.path, lead, lat, lon, _dataset(request.dataset).domain)
+        return read_attention(Path(folder), lead, lat, lon, domain)
 
 
 def warm_up(checkpoint: str, content_hash: str, device: str = "auto") -> str:

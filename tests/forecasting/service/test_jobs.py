@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
+import shutil
+import signal
 import threading
 import time
 
@@ -11,12 +10,20 @@ import numpy as np
 import pytest
 
 from cranpm.data.store.dataset import DatasetWriter
+from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.forecasting.service.jobs import ForecastService
 from cranpm.forecasting.service.run import RunFailedError
-from cranpm.forecasting.service.run_folder import RunFolder, RunStatus, prune_runs
+from cranpm.forecasting.service.run_folder import RunFolder
 from cranpm.model.checkpoint import save_checkpoint
 
 INIT = "2022-01-05"
+
+
+def wait_until(condition, seconds=120.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -98,26 +105,124 @@ def test_failures_reach_the_one_who_asked(service, folder, checkpoint):
     assert service.find(folder, checkpoint, "2022-02-20", (1,)) is None
 
 
-def test_a_queued_run_waits_its_turn_and_can_be_cancelled(service, folder, checkpoint):
+def test_a_run_that_waits_is_cancelled_at_once(service, folder, checkpoint):
     first = service.submit(folder, checkpoint, INIT, (3,))
     second = service.submit(folder, checkpoint, INIT, (2, 3))
-    assert second.position <= 1
+    third = service.submit(folder, checkpoint, INIT, (1, 3))
+    assert (first.position, second.position, third.position) == (0, 1, 2)
+    begun = time.monotonic()
     second.cancel()
+    assert second.wait(1).state == "cancelled"
+    assert time.monotonic() - begun < 1
+    assert third.position == 1  # it moved up
+    third.cancel()
     assert first.wait(120).state == "done"
-    assert second.wait(60).state == "cancelled"
 
 
-def test_a_run_whose_process_is_gone_shows_as_failed_at_once(tmp_path):
-    folder = RunFolder(tmp_path)
-    writes = (
-        "from pathlib import Path; from cranpm.forecasting.service.run_folder import RunFolder, RunStatus;"
-        f"RunFolder(Path({str(tmp_path)!r})).write_status(RunStatus(state='running', done_tiles=3))"
-    )
-    subprocess.run([sys.executable, "-c", writes], check=True)
-    assert folder.status().state == "failed"
-    elsewhere = json.loads((tmp_path / "progress.json").read_text()) | {"machine": "another node"}
-    (tmp_path / "progress.json").write_text(json.dumps(elsewhere))
-    assert folder.status().state == "running"  # whose processes nobody here can see: told by its silence
+def test_a_run_belongs_to_those_who_watch_it(service, folder, checkpoint):
+    blocker = service.submit(folder, checkpoint, INIT, (1, 2, 3), watcher="somebody")
+    run = service.submit(folder, checkpoint, INIT, (2, 3), watcher="ada")
+    assert service.submit(folder, checkpoint, INIT, (2, 3), watcher="ben") is run
+    run.leave("ada")
+    assert run.state == "queued"  # ben still waits
+    run.leave("ben")
+    assert run.state == "cancelled"
+    blocker.leave("somebody")
+    assert blocker.wait(60).state in ("cancelled", "done")
+
+
+def test_a_running_run_is_cancelled_within_a_second_and_the_next_goes_on(service, folder, checkpoint):
+    run = service.submit(folder, checkpoint, INIT, (1, 2, 3), interventions=[("wind_scale", 0.5)])
+    wait_until(lambda: run.status.done_tiles or run.status.finished)
+    begun = time.monotonic()
+    run.cancel()
+    assert run.state == "cancelled"
+    following = service.submit(folder, checkpoint, INIT, (1,), tiles=(3,))
+    assert following.wait(60).state == "done"
+    assert run.folder.written_status().state == "cancelled"  # the worker noticed, and said how far it was
+    assert time.monotonic() - begun < 60
+
+
+def test_the_same_question_again_is_another_run(service, folder, checkpoint):
+    """Two runs of one question share nothing: who shows the first does not see the second's tiles, nor its NaN."""
+    steps = [("wind_scale", 0.25)]
+    first = service.submit(folder, checkpoint, INIT, (1,), interventions=steps)
+    wait_until(lambda: first.status.done_tiles)
+    partial = first.map(1)
+    first.cancel()
+    second = service.submit(folder, checkpoint, INIT, (1,), interventions=steps)
+    assert second.id != first.id
+    assert second.wait(120).state == "done"
+    assert second.map(1).read(slice(None), slice(None)).shape == partial.shape
+    assert np.isfinite(second.field(1)).sum() >= np.isfinite(partial.read(slice(None), slice(None))).sum() > 0
+    assert service.find(folder, checkpoint, INIT, (1,), interventions=steps) is second
+
+
+def test_a_run_that_was_removed_is_not_there(service, folder, checkpoint):
+    run = service.submit(folder, checkpoint, INIT, (1,), tiles=(2, 3))
+    run.wait(120)
+    request = run.request
+    shown = run.map(1)
+    shutil.rmtree(run.folder.path)
+    assert run.state == "gone"
+    run.cancel()
+    assert not service._find(request)
+    assert np.isfinite(shown.read(slice(None), slice(None))).any()  # what is on the screen stays
+    again = service.submit(folder, checkpoint, INIT, (1,), tiles=(2, 3))
+    assert again is not run
+    assert again.wait(120).state == "done"
+
+
+def test_a_run_with_a_damaged_map_is_no_answer(service, folder, checkpoint):
+    run = service.submit(folder, checkpoint, INIT, (1,), tiles=(1,))
+    assert run.wait(120).state == "done"
+    path = run.folder.map_path(1)
+    os.truncate(path, path.stat().st_size // 2)
+    assert service._find(run.request) is None
+    with pytest.raises(ArrayFileError, match="forecast_T1.npy is cut short"):
+        run.field(1)
+
+
+def test_a_worker_that_dies_takes_only_the_run_it_was_at(tmp_path, folder, checkpoint):
+    service = ForecastService(root=tmp_path)
+    try:
+        finished = service.submit(folder, checkpoint, INIT, (1,), tiles=(1,))
+        assert finished.wait(120).state == "done"
+        before = finished.folder.map_path(1).stat().st_mtime_ns, finished.status
+        struck = service.submit(folder, checkpoint, INIT, (1, 2, 3))
+        waiting = service.submit(folder, checkpoint, INIT, (2,), tiles=(1,))
+        wait_until(lambda: struck.status.done_tiles)
+        os.kill(struck.status.pid, signal.SIGKILL)
+        status = struck.wait(60)
+        assert status.state == "failed"
+        assert "stopped without a word" in status.message or "worker process died" in status.message
+        assert waiting.wait(120).state == "done"  # by the worker that took its place
+        assert (finished.folder.map_path(1).stat().st_mtime_ns, finished.status) == before
+        assert service.find(folder, checkpoint, INIT, (1, 2, 3)) is None  # a failed run is no answer
+    finally:
+        service.close()
+
+
+def test_a_failed_run_says_why_and_leaves_its_disk(service, folder, checkpoint, monkeypatch):
+    run = service.submit(folder, checkpoint, INIT, (1,), tiles=(4000,))
+    status = run.wait(60)
+    assert status.state == "failed"
+    assert "outside the plan" in status.message
+    assert sorted(path.name for path in run.folder.path.iterdir()) == ["progress.json", "request.json"]
+
+
+def test_other_users_of_the_machine_give_the_worker_no_orders(service):
+    from distributed import Client
+    from distributed.security import Security
+
+    address = service.client().scheduler.address
+    assert address.startswith("tls://127.0.0.1:")
+    for stranger in (
+        {"address": address.replace("tls", "tcp")},
+        {"address": address, "security": Security.temporary()},  # keys of its own
+    ):
+        with pytest.raises(OSError, match=r"."):
+            Client(**stranger, timeout=3)
 
 
 def test_whoever_finds_a_new_map_finds_nothing_but_nan(tmp_path):
@@ -127,36 +232,16 @@ def test_whoever_finds_a_new_map_finds_nothing_but_nan(tmp_path):
     def watch():
         while not folder.map_path(1).exists():
             time.sleep(0.0005)
-        seen.append(bool(np.isnan(folder.field(1)).all()))
+        seen.append(bool(np.isnan(folder.open_map(1).read(slice(None), slice(None))).all()))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     values = folder.create_map(1, shape)
     watcher.join(60)
     assert seen == [True]
-    values[5, 7] = 3.0  # what is written later is seen through the name
-    assert folder.field(1)[5, 7] == 3.0
+    values[5, 7] = 3.0  # what is written later is seen by who has it open
+    assert folder.open_map(1).read(slice(5, 6), slice(7, 8)) == 3.0
     assert [path.name for path in tmp_path.iterdir()] == ["forecast_T1.npy"]
-
-
-def test_a_silent_worker_shows_as_failed(tmp_path, monkeypatch):
-    folder = RunFolder(tmp_path / "run")
-    folder.path.mkdir()
-    folder.write_status(RunStatus(state="running", total_tiles=5))
-    assert folder.status().state == "running"
-    later = time.time() + 1000
-    monkeypatch.setattr(time, "time", lambda: later)
-    assert folder.status().state == "failed"
-
-
-def test_old_runs_are_pruned_and_running_ones_kept(tmp_path):
-    for index in range(5):
-        folder = RunFolder(tmp_path / f"run{index}")
-        folder.path.mkdir()
-        folder.write_status(RunStatus(state="running" if index == 0 else "done"))
-        time.sleep(0.01)
-    prune_runs(tmp_path, keep=2)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["run0", "run3", "run4"]
 
 
 def test_a_counterfactual_is_a_run_of_its_own_and_says_so(service, folder, checkpoint):

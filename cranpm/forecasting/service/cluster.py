@@ -1,0 +1,71 @@
+"""Where forecasts are computed: a worker process of this machine, or a Dask scheduler by its address."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_LOWER_PRIORITY = 10
+"""Niceness of the local worker: whoever moves the map is answered first."""
+
+
+def connect(address: str | None) -> Client:
+    """A client of the scheduler at an address; without one, of a worker process that this one starts.
+
+    That worker and its scheduler listen on this machine only and talk TLS with keys that are made here and now and
+    kept in memory: other users of the machine can reach the ports, but give no orders. A scheduler elsewhere is
+    secured by Dask's own configuration.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+    from distributed.security import Security
+
+    if address:
+        return Client(address)
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    dask.config.set(
+        {
+            "distributed.scheduler.allowed-failures": 0,  # a forecast that killed its worker is not tried on the next
+            "distributed.scheduler.http.routes": [],
+            "distributed.worker.http.routes": [],
+            "distributed.nanny.http.routes": [],
+        }
+    )
+    security = Security.temporary()
+    # two threads: one forecasts (a lock in tasks.py keeps it to one), the other answers clicks meanwhile
+    cluster = LocalCluster(
+        n_workers=1,
+        threads_per_worker=2,
+        processes=True,
+        security=security,
+        protocol="tls",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+        memory_limit=0,
+        silence_logs=logging.ERROR,
+    )
+    client = Client(cluster, security=security)
+    client.register_plugin(_low_priority())
+    return client
+
+
+def _low_priority() -> Any:
+    from distributed import WorkerPlugin
+
+    class LowPriority(WorkerPlugin):
+        """Lets other processes of the machine go first; also in a worker that replaces one that died."""
+
+        name = "low-priority"
+
+        def setup(self, worker: Any) -> None:
+            process = psutil.Process()
+            process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else _LOWER_PRIORITY)
+
+    return LowPriority()
