@@ -38,8 +38,12 @@ NETWORK_CODES = {
 }
 """Known codes of each network; OpenAQ passes on what agencies publish, and those use the same instruments."""
 
-_SMALL = 0.2
 _ENOUGH = 24
+"""Values of a file that tell about its units."""
+
+_SMALL, _TOO_SMALL, _LARGEST = 0.2, 0.1, 0.3
+"""Medians [ug m-3] that are doubted, and that with a largest value below the third are refused: in mg m-3 such numbers
+are ordinary air, in ug m-3 no day of any place has them."""
 
 
 def to_micrograms(rows: FileRows, value: str, unit: str, show: Iterable[str]) -> None:
@@ -100,9 +104,19 @@ def keep_possible(rows: FileRows, network: str) -> None:
 
 
 def _doubt_units(rows: FileRows) -> None:
-    """A month of air below 0.2 ug m-3 does not exist where people measure; mg m-3 that calls itself ug m-3 looks so."""
+    """Values in mg m-3 that call themselves ug m-3 lie a thousand times too low, all of them.
+
+    Raises
+    ------
+    UnitsError
+        If they do.
+    """
     value: pd.Series = rows.table["pm2p5"]
-    if len(value) >= _ENOUGH and 0 < value.median() < _SMALL:
-        rows.notice(
-            "values so small that their units may be mg m-3, kept", len(value), f"median {value.median():.3g}"
+    if len(value) < _ENOUGH or not 0 < value.median() < _SMALL:
+        return
+    found = f"{len(value)} values with a median of {value.median():.3g} and none above {value.max():.3g}"
+    if value.median() < _TOO_SMALL and value.max() < _LARGEST:
+        raise UnitsError(
+            f"{rows.name}: expected ug m-3, got {found}: these are mg m-3. Correct the file's units."
         )
+    rows.notice("values so small that their units may be mg m-3, kept", len(value), found)

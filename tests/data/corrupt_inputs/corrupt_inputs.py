@@ -76,9 +76,15 @@ def all_entries() -> list[Entry]:
     """Every entry."""
     import corrupt_fields
     import corrupt_places
+    import corrupt_station_files
     import corrupt_stores
 
-    return [*corrupt_fields.ENTRIES, *corrupt_places.ENTRIES, *corrupt_stores.ENTRIES]
+    return [
+        *corrupt_fields.ENTRIES,
+        *corrupt_places.ENTRIES,
+        *corrupt_station_files.ENTRIES,
+        *corrupt_stores.ENTRIES,
+    ]
 
 
 def table(verdicts: list[Verdict]) -> str:

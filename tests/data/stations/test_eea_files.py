@@ -204,10 +204,18 @@ def test_noise_about_zero_is_kept_and_said(tmp_path: Path) -> None:
     assert account.left_out["days"]["days with a mean below -3 ug m-3"].count == 1
 
 
-def test_values_a_thousand_times_too_small_are_worth_a_look(tmp_path: Path) -> None:
+def test_values_a_thousand_times_too_small_are_refused_and_very_small_ones_are_worth_a_look(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(UnitsError, match="median of 0.012 and none above 0.012: these are mg m-3"):
+        read_measurements(saved(tmp_path, hours(Value=0.012)))
     account = StationAccount()
-    read_measurements(saved(tmp_path, hours(Value=0.012)), account=account)
+    clean = [0.1] * 20 + [0.9] * 4
+    assert len(read_measurements(saved(tmp_path, hours(Value=clean)), account=account)) == 24
     assert "values so small that their units may be mg m-3, kept" in account.noticed
+    assert len(read_measurements(saved(tmp_path, hours(Value=0.0)))) == 24, (
+        "zero has the same unit everywhere"
+    )
 
 
 def test_days_of_too_few_hours_are_counted(tmp_path: Path) -> None:
