@@ -54,6 +54,12 @@ for _mode in THEME.values():
         "components": {"MuiToolbar": {"defaultProps": {"variant": "dense"}}},
     }
 
+NARROW = 1199
+"""Widest window whose drawer lies below the map instead of beside it [px]."""
+
+SIDEBAR_WIDTH = 308
+SHEET_HEIGHT = "44vh"
+
 PAGE_SX: dict[str, Any] = {
     "& .header": {
         "backgroundColor": "var(--mui-palette-background-paper) !important",
@@ -64,7 +70,31 @@ PAGE_SX: dict[str, Any] = {
     },
     "& .main": {"backgroundColor": "var(--mui-palette-background-default)"},
     "& .MuiDrawer-paper": {"backgroundImage": "none", "borderColor": "var(--mui-palette-divider)"},
+    # beside controls and drawer a narrow window has no room for the map: the drawer lies below it
+    f"@media (max-width: {NARROW}px)": {
+        "& nav:has(> .MuiDrawer-anchorRight)": {"width": 0, "flex": "0 0 0"},
+        "& .contextbar > .MuiToolbar-root": {"display": "none"},
+        "& .MuiDrawer-anchorRight.MuiDrawer-docked": {
+            "position": "fixed",
+            "right": 0,
+            "bottom": 0,
+            "width": f"max(calc(100vw - {SIDEBAR_WIDTH}px), 320px)",
+            "height": SHEET_HEIGHT,
+            "zIndex": 1100,
+            "pointerEvents": "none",
+        },
+        "& .contextbar.MuiDrawer-paper": {
+            "position": "static",
+            "width": "100% !important",
+            "height": "100%",
+            "borderTop": "1px solid var(--mui-palette-divider)",
+            "pointerEvents": "auto",
+        },
+    },
 }
+
+STAGE_CSS = f"@media (max-width: {NARROW}px) {{ :host(.above-drawer) {{ margin-bottom: {SHEET_HEIGHT} !important; }} }}"
+"""The map gives way to a drawer that lies below it."""
 
 CARD: dict[str, str] = {
     "background": "color-mix(in srgb, var(--mui-palette-background-paper) 92%, transparent)",

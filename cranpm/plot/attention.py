@@ -14,7 +14,7 @@ import xarray as xr
 
 from .backend import load_bokeh
 from .mercator import to_mercator
-from .style import INK, LINE
+from .style import GROUNDS, INK, LINE
 
 load_bokeh()
 
@@ -26,16 +26,13 @@ BAR_HEIGHT = 56
 """Room for the colour bar under a map [pixels]."""
 
 _NO_AXES = {"xaxis": None, "yaxis": None, "toolbar": None, "show_frame": False}
-_BAR = {
-    "colorbar": True,
-    "colorbar_position": "bottom",
-    "colorbar_opts": {
-        "height": 9,
-        "padding": 4,
-        "major_label_text_font_size": "8pt",
-        "title_text_font_size": "9pt",
-    },
+_BAR_OPTIONS: dict[str, object] = {
+    "height": 9,
+    "padding": 4,
+    "major_label_text_font_size": "8pt",
+    "title_text_font_size": "9pt",
 }
+_BAR = {"colorbar": True, "colorbar_position": "bottom", "colorbar_opts": _BAR_OPTIONS}
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
@@ -210,6 +207,7 @@ def footprint_map(
     path: np.ndarray | None = None,
     extent: tuple[float, float, float, float] | None = None,
     width: int = 400,
+    dark: bool = False,
 ) -> hv.Overlay:
     """One layer of an attention footprint with coast, wind and the place, true in aspect.
 
@@ -223,8 +221,12 @@ def footprint_map(
         The air's way to the place, for `air_path`.
     extent : tuple of float, optional
         West, south, east, north [degrees]; by default what the layer covers.
+    dark : bool
+        Whether it is drawn on a dark ground.
     """
-    parts: list[hv.Element] = [layer]
+    text = {"major_label_text_color": GROUNDS[dark]["soft"], "title_text_color": GROUNDS[dark]["ink"]}
+    bar = _BAR_OPTIONS | text | {"background_fill_alpha": 0}
+    parts: list[hv.Element] = [layer.opts(colorbar_opts=bar, clone=True)]
     if outlines is not None:
         parts.append(outlines)
     if arrows is not None:
@@ -242,5 +244,6 @@ def footprint_map(
         hv.opts.Overlay(
             width=width, height=height, xlim=(float(x0), float(x1)), ylim=(float(y0), float(y1)),
             show_legend=False, toolbar=None, xaxis=None, yaxis=None,
+            backend_opts={"plot.border_fill_alpha": 0, "plot.outline_line_color": GROUNDS[dark]["rule"]},
         )
     )  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from .backend import load_bokeh
+from .style import ground_options
 
 load_bokeh()
 
@@ -14,22 +15,35 @@ LIMIT_LINES: tuple[tuple[str, float], ...] = (("WHO 24 h", 15.0), ("EU 2030 24 h
 """Daily values drawn as lines [ug m-3]; one day above them is no breach of either."""
 
 SERIES_STYLE: dict[str, dict[str, object]] = {
-    "target": {"label": "Target (GHAP-like)", "color": "#5b6875", "line_width": 2.0},
-    "persistence": {"label": "Persistence", "color": "#a0662a", "line_dash": "dotted", "line_width": 1.8},
+    "target": {"label": "Target (GHAP-like)", "color": ("#5b6875", "#a9b6c2"), "line_width": 2.0},
+    "persistence": {
+        "label": "Persistence",
+        "color": ("#a0662a", "#e0a860"),
+        "line_dash": "dotted",
+        "line_width": 1.8,
+    },
     "cams_forecast": {
         "label": "CAMS-like forecast",
-        "color": "#8e5bb5",
+        "color": ("#8e5bb5", "#c79be8"),
         "line_dash": "dashed",
         "line_width": 1.8,
     },
-    "observed": {"label": "Station", "color": "#1b2733"},
-    "forecast": {"label": "Forecast", "color": "#0b7fa8", "line_width": 2.8},
+    "observed": {"label": "Station", "color": ("#1b2733", "#f2f5f8")},
+    "forecast": {"label": "Forecast", "color": ("#0b7fa8", "#4fc3e8"), "line_width": 2.8},
 }
-"""Variables of a series in drawing order, with label and style."""
+"""Variables of a series in drawing order, with label and style; colours on a light and on a dark ground."""
+
+_LIMIT = ("#c2410c", "#ff9d6e")
+_INIT = ("#6a7683", "#93a3b1")
+
+
+def series_colour(name: str, *, dark: bool = False) -> str:
+    """Colour of a variable on a light or dark ground."""
+    return SERIES_STYLE[name]["color"][dark]  # type: ignore[index]
 
 
 def place_series(
-    series: xr.Dataset, *, width: int = 400, height: int = 260, show_legend: bool = True
+    series: xr.Dataset, *, width: int = 400, height: int = 260, show_legend: bool = True, dark: bool = False
 ) -> hv.Overlay:
     """PM2.5 of one place over days.
 
@@ -42,6 +56,8 @@ def place_series(
         Size [pixels].
     show_legend : bool
         False where the page has its own legend of :data:`SERIES_STYLE`.
+    dark : bool
+        Whether it is drawn on a dark ground.
 
     Returns
     -------
@@ -54,19 +70,21 @@ def place_series(
     last = series["time"].values[-1]
     for name, value in LIMIT_LINES:
         line = hv.Curve([(series["time"].values[0], value), (last, value)], day, pm)
-        parts.append(line.opts(color="#c2410c", line_width=1, line_dash="dashed", alpha=0.65))
+        parts.append(line.opts(color=_LIMIT[dark], line_width=1, line_dash="dashed", alpha=0.65))
         text = hv.Text(last, value, f"{name} {value:g}")
         parts.append(
-            text.opts(text_font_size="8pt", text_align="right", text_baseline="bottom", text_color="#c2410c")
+            text.opts(
+                text_font_size="8pt", text_align="right", text_baseline="bottom", text_color=_LIMIT[dark]
+            )
         )
     init = series.attrs.get("init_time")
     if init is not None:
-        parts.append(hv.VLine(np.datetime64(init, "ns")).opts(color="#7b8794", line_width=1))
+        parts.append(hv.VLine(np.datetime64(init, "ns")).opts(color=_INIT[dark], line_width=1))
     for name, style in SERIES_STYLE.items():
         if name not in series or bool(series[name].isnull().all()):
             continue
         style = dict(style)
-        label = str(style.pop("label"))
+        label, style["color"] = str(style.pop("label")), series_colour(name, dark=dark)
         frame = series[name].dropna("time").to_dataframe(name="pm2p5").reset_index()[["time", "pm2p5"]]
         if name != "observed":
             parts.append(hv.Curve(frame, day, pm, label=label).opts(**style))
@@ -91,5 +109,6 @@ def place_series(
             padding=0.04,
             xlabel="",
             ylabel="PM2.5 [µg/m³]",
+            backend_opts=ground_options(dark=dark),
         )
     )

@@ -150,3 +150,31 @@ _DIFFERENCES = {
 def scale_for(layer: str, scale: str) -> ColourScale:
     """The colour scale of a layer: differences are diverging, concentrations follow the reader's choice."""
     return _DIFFERENCES.get(layer, SCALES["eaqi" if scale == "eaqi" else "continuous"])
+
+
+GROUNDS: dict[bool, dict[str, str]] = {
+    False: {"ground": "#ffffff", "ink": "#17222c", "soft": "#56646f", "rule": "#dde3e8"},
+    True: {"ground": "#161e26", "ink": "#e9eff4", "soft": "#9fb0bd", "rule": "#3a4855"},
+}
+"""Paper, text, quiet text and rules of charts on a light (False) and a dark ground (True)."""
+
+
+def ground_options(*, dark: bool) -> dict[str, object]:
+    """HoloViews ``backend_opts`` that make a chart's text and rules legible on its ground."""
+    colours = GROUNDS[dark]
+    options: dict[str, object] = {
+        "plot.background_fill_alpha": 0,
+        "plot.border_fill_alpha": 0,
+        "plot.outline_line_color": colours["rule"],
+    }
+    for axis in ("xaxis", "yaxis"):
+        options |= {
+            f"{axis}.axis_label_text_color": colours["ink"],
+            f"{axis}.major_label_text_color": colours["soft"],
+            f"{axis}.axis_line_color": colours["soft"],
+            f"{axis}.major_tick_line_color": colours["soft"],
+            f"{axis}.minor_tick_line_color": colours["soft"],
+        }
+    for grid in ("xgrid", "ygrid"):
+        options[f"{grid}.grid_line_color"] = colours["rule"]
+    return options

@@ -39,6 +39,9 @@ def tile_values(pyramid: Pyramid, z: int, x: int, y: int, pixels: int = TILE_PIX
     step = pyramid.level_step(level)
     num_rows, num_cols = pyramid.level_shape(level)
     grid = pyramid.grid
+    if lon_west >= grid.west + num_cols * step or lon_east <= grid.west:
+        return None  # datashader cannot draw a field that lies beside its canvas
+    # one cell more on each side: a pixel at the edge may be made of two
     col_start = max(int(np.floor((lon_west - grid.west) / step)) - 1, 0)
     col_stop = min(int(np.ceil((lon_east - grid.west) / step)) + 1, num_cols)
     # up to two cells fall on a pixel: take two rows per pixel and let datashader average them

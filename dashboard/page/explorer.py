@@ -15,7 +15,7 @@ from ..data.forecasts import Forecasts, tiles_in_view
 from ..data.store import Store
 from ..markup import Html
 from ..state import LEADS, MOVED, State
-from ..theme import CARD, PAGE_SX, STAGE, THEME
+from ..theme import CARD, PAGE_SX, SIDEBAR_WIDTH, STAGE, STAGE_CSS, THEME
 from ..views.controls import DayControls, LayerControls, RegionControls, StationControls
 from ..views.header import BRAND, badge, title_html
 from ..views.legend import legend_html
@@ -96,9 +96,9 @@ class Explorer:
         self.notice = Notice(" ".join(notices))
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
         self.inspector: Any = None
-        stage = pn.Column(
+        self.stage = pn.Column(
             self.map.root, self.title, self.legend, self.notice.root, self.share.dialog,
-            sizing_mode="stretch_both", margin=0, styles=STAGE,
+            sizing_mode="stretch_both", margin=0, styles=STAGE, stylesheets=[STAGE_CSS],
         )  # fmt: skip
         self.page = pmui.Page(
             title="",
@@ -117,9 +117,9 @@ class Explorer:
                 self.regions.root,
                 self.station_controls.root,
             ],
-            sidebar_width=308,
+            sidebar_width=SIDEBAR_WIDTH,
             sidebar_resizable=False,
-            main=[stage],
+            main=[self.stage],
             contextbar=[self.drawer],
             contextbar_open=False,
             contextbar_variant="persistent",
@@ -195,6 +195,7 @@ class Explorer:
         if place is not None:
             self._open_inspector()
             self.inspector.update()
+        self.stage.css_classes = [] if place is None else ["above-drawer"]
         self.page.contextbar_open = place is not None
 
     def _open_inspector(self) -> None:
@@ -243,13 +244,15 @@ class Explorer:
         elif key in "123" and int(key) in LEADS:
             self.state.lead_time = int(key)
         elif key == " ":
-            self.days.play.value = not self.days.play.value
+            self.days.toggle_play()
         elif key == "Escape":
             self.state.place = None
 
     def _theme_changed(self, event: Any) -> None:
         self.state.dark = bool(event.new)
         self.map.set_dark(self.state.dark)
+        if self.inspector is not None:
+            self.inspector.update()
 
     def say(self, text: str) -> None:
         """Show a notice over the map."""

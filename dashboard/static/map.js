@@ -166,9 +166,15 @@ function show_picture() {
 // -- small furniture inside the map ------------------------------------------------------------------------------
 const host = document.createElement("div")
 host.className = "cranpm-furniture"
+host.tabIndex = 0
+host.setAttribute("role", "application")
+host.setAttribute("aria-label", "Map of PM2.5. Arrow keys move it, plus and minus zoom, Enter picks the place in the middle.")
 const style = document.createElement("style")
 style.textContent = config.css
 host.append(style)
+const crosshair = document.createElement("div")
+crosshair.className = "crosshair"
+host.append(crosshair)
 
 const buttons = document.createElement("div")
 buttons.className = "buttons"
@@ -335,16 +341,51 @@ view.connect(view.properties.data.change, () => {
 picture.connect(picture.properties.data.change, show_picture)
 show_picture()
 
-const wanted_keys = new Set(["ArrowLeft", "ArrowRight", "1", "2", "3", " ", "Escape"])
+// -- keys: those of the page, unless a control has the focus; those of the map, once it has ------------------------
+const CONTROLS = "a,button,input,select,textarea,[contenteditable=true],[role=button],[role=option],[role=tab]," +
+  "[role=slider],[role=listbox],[role=menu],[role=radiogroup],[role=dialog]"
+const PAGE_KEYS = new Set(["ArrowLeft", "ArrowRight", "1", "2", "3", " ", "Escape"])
+const centre = () => [(fig.x_range.start + fig.x_range.end) / 2, (fig.y_range.start + fig.y_range.end) / 2]
+
+function send_key(key) {
+  const [x, y] = centre()
+  keys.data = {key: [key], serial: [keys.data.serial[0] + 1], x: [x], y: [y]}
+}
+
+function pan_by(right, up) {
+  const [x, y] = centre(), res = resolution()
+  set_ranges(x + right * 0.15 * W() * res, y + up * 0.15 * H() * res, res)
+  settled()
+}
+
+function point_at_centre() {
+  const [x, y] = centre()
+  pointer = {sx: W() / 2, sy: H() / 2, x, y}
+  read_value()
+}
+
+const MAP_KEYS = {
+  ArrowLeft: () => pan_by(-1, 0), ArrowRight: () => pan_by(1, 0), ArrowUp: () => pan_by(0, 1), ArrowDown: () => pan_by(0, -1),
+  "+": () => zoom_by(0.5), "=": () => zoom_by(0.5), "-": () => zoom_by(2), Enter: () => send_key("Enter"),
+}
+
 document.addEventListener("keydown", (event) => {
-  const target = event.composedPath()[0]
-  const typing = target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-  const on_control = target instanceof HTMLElement && target.closest("[role=slider],[role=listbox],[role=menu],[role=radiogroup],button")
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || !wanted_keys.has(event.key)) return
-  if (on_control && event.key === " ") return
+  const path = event.composedPath()
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+  if (path[0] === host && MAP_KEYS[event.key] !== undefined) {
+    event.preventDefault()
+    MAP_KEYS[event.key]()
+    point_at_centre()
+    return
+  }
+  // arrows and space belong to a control that has the focus; Escape closes the drawer from everywhere
+  const on_control = path.some((part) => part instanceof Element && part.matches(CONTROLS))
+  if (!PAGE_KEYS.has(event.key) || (on_control && event.key !== "Escape")) return
   event.preventDefault()
-  keys.data = {key: [event.key], serial: [keys.data.serial[0] + 1]}
+  send_key(event.key)
 })
+host.addEventListener("focus", () => { if (host.matches(":focus-visible")) point_at_centre() })
+host.addEventListener("blur", () => { pointer = null; hide_value() })
 
 fit_size()
 set_detail()

@@ -125,6 +125,7 @@ class AttentionView:
             path=footprint.get("path"),
             extent=extent,
             width=WIDTH,
+            dark=self._state.dark,
         )
         self._say(
             _sentence(
@@ -140,7 +141,11 @@ class AttentionView:
             return
         place = float(footprint["token_latitude"]), float(footprint["token_longitude"])
         self.figure.object = footprint_map(
-            footprint_mesh(footprint, "elevation_bias"), place=place, outlines=self._outlines(1), width=WIDTH
+            footprint_mesh(footprint, "elevation_bias"),
+            place=place,
+            outlines=self._outlines(1),
+            width=WIDTH,
+            dark=self._state.dark,
         )
         alpha = footprint.get("alpha")
         strength = f" Learned strength α = {alpha:.2f}." if alpha is not None else ""

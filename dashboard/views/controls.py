@@ -60,14 +60,7 @@ class DayControls:
         )
         self.back = _icon("chevron_left", "Day before (left arrow key)", lambda: self.step(-1))
         self.forward = _icon("chevron_right", "Day after (right arrow key)", lambda: self.step(1))
-        self.play = pmui.ToggleIcon(
-            icon="play_arrow",
-            active_icon="pause",
-            size="1.5em",
-            margin=(12, 10, 0, 0),
-            description="Play days (space)",
-        )
-        self.play.param.watch(self._play_changed, "value")
+        self.play = _icon("play_arrow", "Play days (space)", self.toggle_play)
         self._timer: Any = None
         self.lead = choice(state.param.lead_time, {f"T+{lead}": lead for lead in LEADS})
         self.root = pn.Column(
@@ -93,15 +86,22 @@ class DayControls:
         place = self._days.index(self._state.init_time) + days
         if 0 <= place < len(self._days):
             self._state.init_time = self._days[place]
-        elif self.play.value and days > 0:
+        elif self.playing and days > 0:
             self._state.init_time = self._days[0]
 
-    def _play_changed(self, event: Any) -> None:
+    @property
+    def playing(self) -> bool:
+        return self._timer is not None
+
+    def toggle_play(self) -> None:
+        """Go through the days by itself, or stop."""
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        if event.new:
+        else:
             self._timer = pn.state.add_periodic_callback(lambda: self.step(1), period=1400)
+        self.play.icon = "pause" if self.playing else "play_arrow"
+        self.play.description = "Stop playing (space)" if self.playing else "Play days (space)"
 
 
 def _icon(icon: str, label: str, action: Callable[[], None]) -> pmui.IconButton:

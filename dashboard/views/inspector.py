@@ -12,7 +12,7 @@ import panel_material_ui as pmui
 import xarray as xr
 
 from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
-from cranpm.plot.series import SERIES_STYLE, place_series
+from cranpm.plot.series import SERIES_STYLE, place_series, series_colour
 
 from ..data.places import Place, describe_place, forecast_values, series_of
 from ..data.store import Store
@@ -77,15 +77,14 @@ def place_html(place: Place, today: float, forecast: dict[int, float]) -> Markup
     )
 
 
-def series_legend(series: xr.Dataset) -> Markup:
+def series_legend(series: xr.Dataset, *, dark: bool) -> Markup:
     """Names of the lines that are drawn."""
     entries = []
     for name, style in SERIES_STYLE.items():
         if bool(series[name].notnull().any()):
             dash = {"dotted": "dotted", "dashed": "dashed"}.get(str(style.get("line_dash", "")), "solid")
-            mark = (
-                _SQUARE.format(style["color"]) if name == "observed" else _DASH.format(dash, style["color"])
-            )
+            colour = series_colour(name, dark=dark)
+            mark = _SQUARE.format(colour) if name == "observed" else _DASH.format(dash, colour)
             entries.append(_ENTRY.format(mark, style["label"]))
     return _LEGEND.format(join(entries))
 
@@ -128,6 +127,7 @@ class Inspector:
             state.place,
             state.dataset,
             state.init_time,
+            state.dark,
             run.id if run else "",
             run.version if run else 0,
         )
@@ -139,8 +139,10 @@ class Inspector:
         today = float(series["target"].sel(time=np.datetime64(state.init_time, "ns")))
         forecast = forecast_values(run, place) if run is not None else dict.fromkeys(LEADS, float("nan"))
         self.text.object = place_html(place, today, forecast)
-        self.series.object = place_series(series, width=WIDTH - 26, height=230, show_legend=False)
-        self.legend.object = series_legend(series)
+        self.series.object = place_series(
+            series, width=WIDTH - 26, height=230, show_legend=False, dark=state.dark
+        )
+        self.legend.object = series_legend(series, dark=state.dark)
         self._draw_attention()
 
     def _draw_attention(self) -> None:

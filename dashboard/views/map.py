@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class MapView:
         self._picture = ColumnDataSource(self._picture_columns())
         self._view = ColumnDataSource(_box_columns(mercator_extent(view_extent), serial=0))
         self._viewport = ColumnDataSource(_box_columns(mercator_extent(view_extent)))
-        self._keys = ColumnDataSource({"key": [""], "serial": [0]})
+        self._keys = ColumnDataSource({"key": [""], "serial": [0], "x": [0.0], "y": [0.0]})
         self.stations = ColumnDataSource({name: [] for name in _STATION_COLUMNS})
         self._place = ColumnDataSource({"x": [], "y": []})
         self._layers = MapLayers(mercator_extent(view_extent), stations=self.stations, place=self._place)
@@ -75,7 +76,7 @@ class MapView:
         self.figure = self._layers.figure
         self.figure.js_on_change("inner_width", self._script(mercator_extent(domain_extent)))
         self._viewport.on_change("data", self._moved)
-        self._keys.on_change("data", lambda _attr, _old, new: self._on_key(str(new["key"][0])[:12]))
+        self._keys.on_change("data", self._key_pressed)
         self.figure.on_event(Tap, self._tapped)
         self.root = pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", margin=0, min_height=300)
 
@@ -186,6 +187,13 @@ class MapView:
         lat, lon = from_mercator(event.x, event.y)
         if np.isfinite(lat) and np.isfinite(lon):
             self._on_pick(float(lat), float(lon))
+
+    def _key_pressed(self, _attr: str, _old: Any, new: dict[str, list[Any]]) -> None:
+        key = str(new["key"][0])[:12]
+        if key == "Enter":  # the place in the middle of the map
+            self._tapped(SimpleNamespace(x=float(new["x"][0]), y=float(new["y"][0])))
+        else:
+            self._on_key(key)
 
     def _moved(self, _attr: str, _old: Any, new: dict[str, list[float]]) -> None:
         edges = [float(new[name][0]) for name in ("west", "south", "east", "north")]

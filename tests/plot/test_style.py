@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cranpm.domain.eaqi import EAQI_CLASSES, NO_DATA_COLOUR, eaqi_class
-from cranpm.plot.style import SCALES, scale_for
+from cranpm.plot.series import SERIES_STYLE, series_colour
+from cranpm.plot.style import GROUNDS, SCALES, scale_for
 
 
 @pytest.mark.parametrize(
@@ -83,3 +84,30 @@ def test_layers_get_their_scales():
     assert scale_for("change", "eaqi").name == "change"
     assert scale_for("error", "continuous").name == "change"
     assert scale_for("error", "continuous").title == "Forecast minus target"
+
+
+def contrast(first: str, second: str) -> float:
+    """WCAG 2.2 contrast ratio of two colours."""
+
+    def luminance(colour: str) -> float:
+        parts = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    high, low = sorted((luminance(first), luminance(second)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_contrast_is_that_of_the_standard() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)  # WCAG's own bounds
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)  # the known grey that just fails
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_and_lines_of_charts_are_legible_on_their_ground(dark: bool) -> None:
+    """WCAG 2.2: 4.5 for text (1.4.3), 3 for lines and marks (1.4.11)."""
+    colours = GROUNDS[dark]
+    for text in ("ink", "soft"):
+        assert contrast(colours[text], colours["ground"]) >= 4.5, text
+    for name in SERIES_STYLE:
+        assert contrast(series_colour(name, dark=dark), colours["ground"]) >= 3, name

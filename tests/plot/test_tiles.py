@@ -87,6 +87,15 @@ def test_a_constant_stays_constant_and_a_gap_stays_a_gap():
 def test_beyond_the_grid_there_is_nothing(latitudes: Pyramid):
     assert tile_values(latitudes, 8, *tile_of(10.0, 8.5, 8)) is None
     assert tile_values(latitudes, 3, 9, 0) is None  # no such column at zoom 3
+    # beside the grid, at every zoom, also where the neighbour of its last column would be taken along
+    grid_west, _, grid_east, _ = latitudes.grid.extent
+    for z in range(3, 11):
+        column, row = tile_of(48.0, 8.5, z)
+        for x in range(max(column - 2**z // 12 - 2, 0), min(column + 2**z // 12 + 3, 2**z)):
+            values = tile_values(latitudes, z, x, row)
+            west, _, east, _ = tile_bounds(z, x, row)
+            lon_west, lon_east = (float(from_mercator(edge, 0.0)[1]) for edge in (west, east))
+            assert (values is None) == (lon_east <= grid_west or lon_west >= grid_east), (z, x)
     assert render_tile(latitudes, SCALES["continuous"], 8, *tile_of(10.0, 8.5, 8)) == EMPTY_TILE
 
 
