@@ -17,7 +17,7 @@ import pandas as pd
 
 from cranpm import paths
 from cranpm.data.errors import StoreError
-from cranpm.data.stations.daily_means import open_station_day
+from cranpm.data.stations.station_day import open_station_day
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.schema import STATION_COLUMNS
 from cranpm.plot.pyramid import Pyramid

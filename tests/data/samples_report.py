@@ -18,9 +18,10 @@ from cranpm.data.files.openers import sniff
 from cranpm.data.readers.cams import open_cams
 from cranpm.data.readers.elevation import read_elevation
 from cranpm.data.readers.era5 import open_era5
-from cranpm.data.stations.daily_means import daily_means, open_station_day
+from cranpm.data.stations.daily_means import daily_means
 from cranpm.data.stations.eea import read_measurements
 from cranpm.data.stations.eea_stations import read_metadata
+from cranpm.data.stations.station_day import open_station_day
 from cranpm.domain import FINE
 
 ROOT = Path(__file__).parents[2]

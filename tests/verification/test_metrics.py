@@ -229,7 +229,7 @@ def test_an_interval_holds_the_truth_and_pairs_the_days() -> None:
 
 @pytest.mark.real_data
 def test_a_real_forecast_at_425_stations_scores_as_computed_independently(real_data: Path) -> None:
-    from cranpm.data.stations.daily_means import open_station_day
+    from cranpm.data.stations.station_day import open_station_day
 
     (path,) = real_data.rglob("stations425*.nc")
     day = open_station_day(path)

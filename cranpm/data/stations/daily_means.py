@@ -1,18 +1,11 @@
-"""Station measurements -> daily means of sampling points; and a real day of many stations beside a model."""
+"""Station measurements -> daily means of sampling points."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
-import xarray as xr
 
-from cranpm.data.errors import NotThisProductError
-from cranpm.data.files.openers import open_lazily
 from cranpm.data.stations.account import TOO_FEW_HOURS, StationAccount
 from cranpm.data.stations.values import HIGHEST, LOWEST_MEAN
-from cranpm.data.units import conversion
 
 MIN_HOURS = 18
 """Valid hours that a daily mean needs, of 24 (75 %, as the air-quality directive asks)."""
@@ -104,67 +97,3 @@ def _leave_out(account: StationAccount, days: pd.DataFrame, reason: str) -> None
         first = days.iloc[0]
         example = f"{first['sampling_point']} {first['time']:%Y-%m-%d}: {first['pm2p5']:g} of {first['hours']} hours"
         account.leave_out("days", reason, len(days), example)
-
-
-def open_station_day(path: str | Path, *, min_hours: int = MIN_HOURS) -> xr.Dataset:
-    """One real day at stations: observed, and forecast by the CAMS ensemble (colocated hourly NetCDF of pyaerocom).
-
-    Returns
-    -------
-    Dataset, dim station
-        ``observed`` and ``cams_ensemble``, daily means [ug m-3], NaN with fewer than ``min_hours`` valid hours;
-        coordinates ``station_id, latitude, longitude, altitude``, scalar ``time`` (UTC day).
-
-    Raises
-    ------
-    NotThisProductError
-        If the file is not laid out like this, or does not cover one UTC day.
-    """
-    name = Path(path).name
-    (dataset,) = open_lazily(path)
-    if not {"data_source", "time", "station_name"} <= set(dataset.dims) or "concpm25" not in dataset:
-        msg = f"{name}: expected concpm25 (data_source, time, station_name), got {dict(dataset.sizes)}."
-        raise NotThisProductError(msg)
-    field = dataset["concpm25"].transpose("data_source", "time", "station_name")
-    sources = [str(source) for source in field["data_source"].values]
-    if len(sources) != 2 or field.attrs.get("ts_type") != "hourly":
-        got = f"{field.attrs.get('ts_type')} values of {sources}"
-        msg = f"{name}: expected hourly values of one observation and one model, got {got}."
-        raise NotThisProductError(msg)
-    days = np.unique(field["time"].values.astype("datetime64[D]"))
-    if days.size != 1:
-        raise NotThisProductError(f"{name}: expected one UTC day, got {days.size}. Select one first.")
-    values = field.values
-    for index, units in enumerate(np.atleast_1d(field.attrs.get("var_units", ""))):
-        factor, offset = conversion(str(units), "ug m-3", name=f"{name} {sources[index]}")
-        values[index] = values[index] * factor + offset
-    enough = np.isfinite(values).sum(axis=1) >= min_hours
-    means = np.where(enough, _nanmean(values), np.nan)
-    attrs = {"units": "ug m-3", "cell_methods": "time: mean"}
-    return xr.Dataset(
-        {
-            "observed": ("station", means[0], {**attrs, "long_name": "observed PM2.5", "source": sources[0]}),
-            "cams_ensemble": (
-                "station",
-                means[1],
-                {**attrs, "long_name": "forecast PM2.5", "source": sources[1]},
-            ),
-        },
-        coords={
-            "station_id": ("station", field["station_name"].values.astype(str)),
-            **{
-                c: ("station", dataset[c].values.astype(float)) for c in ("latitude", "longitude", "altitude")
-            },
-            "time": days[0].astype("datetime64[ns]"),
-        },
-        attrs={
-            "source": "European Environment Agency; Copernicus Atmosphere Monitoring Service",
-            "simulated": False,
-        },
-    )
-
-
-def _nanmean(values: np.ndarray) -> np.ndarray:
-    """Mean over time of the values that are there; NaN, without a warning, where none is."""
-    count = np.isfinite(values).sum(axis=1)
-    return np.where(count, np.nansum(values, axis=1), np.nan) / np.maximum(count, 1)

@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError, UnitsError
-from cranpm.data.stations.daily_means import daily_means, open_station_day
+from cranpm.data.stations.daily_means import daily_means
 from cranpm.data.stations.eea import read_measurements
 from cranpm.data.stations.eea_stations import read_metadata
 from cranpm.data.stations.places import join_stations
+from cranpm.data.stations.station_day import open_station_day
 from cranpm.domain import FINE
 
 
