@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -93,6 +94,34 @@ def fetch(
             with _transfer_bar() as show:
                 fetch_files(plan, session=session, progress=show)
             console.print(f"{chosen.id}: complete. {chosen.attribution}", highlight=False)
+
+
+@data_app.command()
+def add(
+    files: Annotated[list[Path], typer.Argument(help="Station files: exports, or of an earlier download.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            help="What they are: eea-measurements, eea-up-to-date, eea-historical, eea-stations, openaq-archive."
+        ),
+    ],
+    domain: DomainOrFile = "europe",
+    raw: Raw = None,
+) -> None:
+    """Take station files that are on this machine already; files of something else are refused."""
+    with plain_errors():
+        from cranpm.data.domains import find_domain
+        from cranpm.data.download.receipts import raw_dir
+        from cranpm.data.manifest import load_manifest
+        from cranpm.data.own_station_files import add_station_files
+
+        chosen = load_manifest().source(source)
+        added = add_station_files(files, chosen, find_domain(domain), raw or raw_dir())
+        console.print(
+            f"{len(added)} files added to {chosen.id}. They count from the next 'cranpm data prepare' on. "
+            f"{chosen.attribution}",
+            highlight=False,
+        )
 
 
 def _describe(plan: Any) -> None:
@@ -188,7 +217,7 @@ def prepare(
             progress=progress,
         )
     for line in summary:
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
 
 
 @data_app.command()
@@ -214,7 +243,9 @@ def check(
     colours = {"error": "red", "warning": "yellow", "ok": "green"}
     table = Table("", "what", "found", title=f"{result.name}: {result.source}")
     for finding in result.findings:
-        table.add_row(f"[{colours[finding.level]}]{finding.level}[/]", finding.what, finding.found)
+        # what was found quotes file names and values, which are no markup
+        level = f"[{colours[finding.level]}]{finding.level}[/]"
+        table.add_row(level, escape(finding.what), escape(finding.found))
     console.print(table)
     console.print(f"Report: {written}", highlight=False)
     if not result.passed:

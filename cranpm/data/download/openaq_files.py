@@ -132,7 +132,8 @@ def openaq_locations(domain: Domain, folder: Path, session: requests.Session) ->
         # a page without a new place would come for ever
         more, page = len(places) >= at_once and len(found) > known, page + 1
     write_atomically(folder / "locations.json", json.dumps(list(found.values())).encode())
-    kept = [p for p in found.values() if p.get("isMonitor", True) and not p.get("isMobile", False)]
+    # null: OpenAQ does not know, which is no reason to leave a place out
+    kept = [p for p in found.values() if p.get("isMonitor") is not False and p.get("isMobile") is not True]
     if len(kept) < len(found):
         log.info(
             "OpenAQ: %d of %d places are low-cost or mobile and left out.", len(found) - len(kept), len(found)

@@ -68,7 +68,7 @@ def sniff(path: str | Path) -> Kind:
         if head.startswith(magic):
             return kind
     text = head.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
-    _refuse_messages(text, path.name)
+    refuse_messages(text, path.name)
     if "\x00" in text or "\ufffd" in text[:64]:
         known = "zip, gzip, NetCDF, GRIB, Parquet, GeoTIFF or text"
         msg = f"{path.name} is no file known here: expected {known}, got {head[:8]!r}."
@@ -76,7 +76,14 @@ def sniff(path: str | Path) -> Kind:
     return "text"
 
 
-def _refuse_messages(text: str, name: str) -> None:
+def refuse_messages(text: str, name: str) -> None:
+    """Refuse the beginning of a text that came in place of data: a page, a server's answer, a pointer.
+
+    Raises
+    ------
+    DataFileError
+        Naming what it is and what to do.
+    """
     for pattern, what, remedy in _POINTERS:
         if re.match(pattern, text):
             raise DataFileError(f"{name} is {what}, not the data itself: {text[:60]!r}. {remedy}.")
@@ -85,9 +92,12 @@ def _refuse_messages(text: str, name: str) -> None:
         said = ": ".join(filter(None, code.groups()))
         msg = f"{name} is the answer of an object store (S3), not data: {said}. Ask it for the object again."
         raise DataFileError(msg)
-    if text.startswith(("<", "{")):
-        msg = f"{name} is a web page or a server's message, not data: {text[:60]!r}. Download it again."
-        raise DataFileError(msg)
+    for begins, what in (
+        ("<", "a web page or a server's message"),
+        ("{", "JSON, a server's message or answer"),
+    ):
+        if text.startswith(begins):
+            raise DataFileError(f"{name} is {what}, not data: {text[:60]!r}. Download it again.")
 
 
 def open_lazily(path: str | Path, *, decode_times: bool = True) -> list[xr.Dataset]:

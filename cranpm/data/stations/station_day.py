@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,16 @@ import xarray as xr
 from cranpm.data.errors import NotThisProductError
 from cranpm.data.files.openers import open_lazily
 from cranpm.data.stations.daily_means import MIN_HOURS
+from cranpm.data.stations.values import HIGHEST, LOWEST, is_code
 from cranpm.data.units import conversion
+
+log = logging.getLogger(__name__)
 
 
 def open_station_day(path: str | Path, *, min_hours: int = MIN_HOURS) -> xr.Dataset:
     """One real day at stations: observed, and forecast by the CAMS ensemble (colocated hourly NetCDF of pyaerocom).
+
+    Observed hours that are codes or cannot be are missing, with a warning.
 
     Returns
     -------
@@ -42,9 +48,17 @@ def open_station_day(path: str | Path, *, min_hours: int = MIN_HOURS) -> xr.Data
     if days.size != 1:
         raise NotThisProductError(f"{name}: expected one UTC day, got {days.size}. Select one first.")
     values = field.values
-    for index, units in enumerate(np.atleast_1d(field.attrs.get("var_units", ""))):
-        factor, offset = conversion(str(units), "ug m-3", name=f"{name} {sources[index]}")
+    stated = np.broadcast_to(np.atleast_1d(field.attrs.get("var_units", "")), len(sources))
+    for index, (source, units) in enumerate(zip(sources, stated, strict=True)):
+        factor, offset = conversion(str(units), "ug m-3", name=f"{name} {source}")
         values[index] = values[index] * factor + offset
+    observed = values[0]
+    strange = (
+        is_code(observed, "EEA") | np.isinf(observed) | (observed < LOWEST) | (observed > HIGHEST["hour"])
+    )
+    if strange.any():
+        log.warning("%s: left out %d hours that are codes or cannot be.", name, int(strange.sum()))
+        values[0] = np.where(strange, np.nan, observed)
     enough = np.isfinite(values).sum(axis=1) >= min_hours
     means = np.where(enough, _nanmean(values), np.nan)
     attrs = {"units": "ug m-3", "cell_methods": "time: mean"}
@@ -73,5 +87,6 @@ def open_station_day(path: str | Path, *, min_hours: int = MIN_HOURS) -> xr.Data
 
 def _nanmean(values: np.ndarray) -> np.ndarray:
     """Mean over time of the values that are there; NaN, without a warning, where none is."""
-    count = np.isfinite(values).sum(axis=1)
-    return np.where(count, np.nansum(values, axis=1), np.nan) / np.maximum(count, 1)
+    known = np.isfinite(values)
+    count = known.sum(axis=1)
+    return np.where(count, np.where(known, values, 0).sum(axis=1), np.nan) / np.maximum(count, 1)

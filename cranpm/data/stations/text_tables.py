@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from cranpm.data.errors import DataFileError, NotThisProductError
-from cranpm.data.files.openers import sniff
+from cranpm.data.files.openers import refuse_messages, sniff
 from cranpm.data.stations.account import StationAccount
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 _BOM = b"\xef\xbb\xbf"
 _JSON_QUOTES = "datetimeUtc"
 """Column of OpenAQ's explorer, whose export quotes as JSON does: a backslash before a quotation mark."""
+
+_BEGINNING = 1024
 
 _BUDGET = 2**31
 """Bytes that a gzipped table may unpack to."""
@@ -64,6 +66,7 @@ def read_text_table(path: Path, account: StationAccount | None = None) -> pd.Dat
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")
         _say(path, account, "texts that are no UTF-8, read as Windows-1252")
+    refuse_messages(text[:_BEGINNING].lstrip(), path.name)  # a gzipped page is a page too
     header = text[: text.find("\n") + 1] or text
     semicolons = header.count(";") > header.count(",")
     if semicolons:

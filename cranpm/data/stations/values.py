@@ -81,13 +81,22 @@ def to_micrograms(rows: FileRows, value: str, unit: str, show: Iterable[str]) ->
     rows.demand(factor.notna(), "values in units that PM2.5 does not have", refusal, show)
 
 
+def is_code(values: np.ndarray, network: str) -> np.ndarray:
+    """Which values [ug m-3] are codes of a network; one converted from mg m-3 meets its number within rounding.
+
+    Examples
+    --------
+    >>> is_code(np.array([12.0, 985.0, 0.985 * 1e3, -5009.0]), "EEA").tolist()
+    [False, True, True, True]
+    """
+    return np.isclose(values[..., None], NETWORK_CODES[network], rtol=1e-9, atol=1e-6).any(axis=-1)
+
+
 def keep_possible(rows: FileRows, network: str) -> None:
     """Leave out what is no value; ``pm2p5`` [ug m-3] and ``averaging`` ("hour" or "day") are columns of the rows."""
     value = rows.table["pm2p5"].to_numpy(float)
     rows.leave_out(~np.isfinite(value), "values that are no number", ("sampling_point", "pm2p5"))
-    value = rows.table["pm2p5"].to_numpy(float)
-    # a code in mg m-3 meets its own number within rounding
-    code = np.isclose(value[:, None], NETWORK_CODES[network], rtol=1e-9, atol=1e-6).any(axis=1)
+    code = is_code(rows.table["pm2p5"].to_numpy(float), network)
     rows.leave_out(code, "codes instead of values", ("sampling_point", "pm2p5"))
     rows.leave_out(
         rows.table["pm2p5"] < LOWEST, f"values below {LOWEST:g} ug m-3", ("sampling_point", "pm2p5")
