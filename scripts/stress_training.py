@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cranpm import _files
 from cranpm.data.store.source import source_statistics
 from cranpm.domain import domain_from_corner
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.job import run_job
 from cranpm.training.recipes.debug import smallest
 from cranpm.training.recipes.recipes import Recipe, tiny
-from cranpm.training.state import state as state_module
 from cranpm.training.state.lock import lock_run
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.state import TrainStates
@@ -115,7 +115,7 @@ def attack(
         os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type]
         child.join()
         report.kills += 1
-        report.half_written += bool(list(states.folder.glob(".step-*.new")))
+        report.half_written += bool(list(states.folder.glob(".step-*.partial")))
         stage, done = steps.read_text().split()[-2:] if steps.exists() else ("global", "0")
         report.steps = int(done)
         try:
@@ -142,16 +142,16 @@ def _train(
         os.dup2(null.fileno(), 1)
         os.dup2(null.fileno(), 2)
     torch.set_num_threads(1)
-    plain_write = state_module._write
+    sync = _files._sync_file
 
-    def slow(path: Path, content: bytes | memoryview) -> None:
-        with path.open("wb") as file:
-            file.write(content[: len(content) // 2])
-            file.flush()
-            time.sleep(slow_write)
-        plain_write(path, content)
+    def slow(path: Path) -> None:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        time.sleep(slow_write)
+        path.write_bytes(content)
+        sync(path)
 
-    state_module._write = slow
+    _files._sync_file = slow
     from cranpm.training.fit.callbacks import StateSaver
     from cranpm.training.fit.pretrain_state import PretrainState
 

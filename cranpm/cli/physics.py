@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cranpm._files import write_atomically
 from cranpm.cli.console import console, finite, plain_errors, stages
 from cranpm.cli.options import Checkpoint, Data, Device, Leads
 
@@ -116,12 +117,11 @@ def _command() -> str:
 def _write(out: Path, results: dict[str, Any], page: str) -> None:
     from cranpm.explain.pictures import interval_figure
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(results, indent=1) + "\n")
+    write_atomically(out, json.dumps(results, indent=1) + "\n")
     picture = out.with_suffix(".png")
     interval_figure(results, results["leads"][0]).savefig(picture, dpi=110)
-    out.with_suffix(".md").write_text(
-        page + f"\n![Change of RMSE under every intervention]({picture.name})\n"
+    write_atomically(
+        out.with_suffix(".md"), page + f"\n![Change of RMSE under every intervention]({picture.name})\n"
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cranpm._files import write_atomically
 from cranpm.cli.console import console, finite, plain_errors, stages
 from cranpm.cli.options import Checkpoint, Data, Device, Leads
 
@@ -105,9 +106,8 @@ def score(
         }
         page = score_page(results)
         if out is not None:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(json.dumps(results, indent=1) + "\n")
-            out.with_suffix(".md").write_text(page)
+            write_atomically(out, json.dumps(results, indent=1) + "\n")
+            write_atomically(out.with_suffix(".md"), page)
             draw_scores(results, out.with_suffix(".png"))
     if as_json:
         sys.stdout.write(json.dumps(results) + "\n")

@@ -62,7 +62,6 @@ def report(
             days=days,
             progress=lambda done, total: progress(done, total, None),
         )
-        out.mkdir(parents=True, exist_ok=True)
         result.write(out / "testbed_report.md")
     console.print(f"Wrote {out / 'testbed_report.md'}")
 
@@ -91,7 +90,6 @@ def ladder(
             periods=LadderPeriods(training_days=training_days, days=days, every=every),
             progress=lambda message: console.print(message, highlight=False),
         )
-        out.mkdir(parents=True, exist_ok=True)
         result.write(out / "testbed_ladder.md")
     console.print(f"Wrote {out / 'testbed_ladder.md'}")
 

@@ -35,7 +35,7 @@ def create_array_file(path: Path, shape: tuple[int, ...], dtype: Any, fill: floa
     """
     dtype = np.dtype(dtype)
     header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    with replacing(path) as partial, partial.open("wb") as file:
+    with replacing(path, sync=False) as partial, partial.open("wb") as file:
         npy.write_array_header_1_0(file, header)
         file.flush()
         left = int(np.prod(shape)) * dtype.itemsize

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from cranpm import __version__
+from cranpm._files import replacing
 from cranpm.domain import Grid
 from cranpm.domain.channels import PM2P5
 
@@ -127,7 +127,7 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     Raises
     ------
     FileExistsError
-        If the file is there and ``overwrite`` is false.
+        If the file is there and ``overwrite`` is false, or what is there is a folder that holds no forecast.
     ValueError
         For another suffix, or values beyond what uint16 hundredths can hold.
     """
@@ -139,8 +139,6 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     largest = float(dataset["pm2p5"].max())
     if largest >= STORED_FILL * STORED_STEP:
         raise ValueError(f"PM2.5 of {largest:.0f} ug m-3 does not fit the file encoding (< 655 ug m-3).")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     encoding: dict[str, Any] = {
         "pm2p5": {
             "dtype": "uint16",
@@ -153,17 +151,18 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     encoding |= {"time": dict(epoch), "time_bounds": dict(epoch), "forecast_reference_time": dict(epoch)}
     for name in ("latitude", "longitude"):
         encoding[name] = {"_FillValue": None}
-    try:
+    with replacing(path, is_ours=_is_forecast) as draft:
         if path.suffix == ".zarr":
             encoding["pm2p5"]["chunks"] = (1, 512, 512)
-            dataset.to_zarr(temporary, encoding=encoding, mode="w", zarr_format=3, consolidated=False)
+            dataset.to_zarr(draft, encoding=encoding, mode="w", zarr_format=3, consolidated=False)
         else:
             encoding["pm2p5"] |= {"chunksizes": (1, 512, 512), "zlib": True, "complevel": 1, "shuffle": True}
-            dataset.to_netcdf(temporary, encoding=encoding, engine="h5netcdf")
-        if path.exists():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        os.replace(temporary, path)
-    finally:
-        if temporary.exists():
-            shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()
+            dataset.to_netcdf(draft, encoding=encoding, engine="h5netcdf")
     return path
+
+
+def _is_forecast(store: Path) -> bool:
+    try:
+        return "checkpoint_sha256" in json.loads((store / "zarr.json").read_text())["attributes"]
+    except (OSError, ValueError, KeyError):
+        return False

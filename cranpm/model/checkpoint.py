@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as dump_safetensors
 
-from cranpm._files import replacing, write_atomically
+from cranpm._files import ForeignFilesError, replacing
 
 from .config import ModelConfig
 from .network import CranPM
@@ -282,11 +282,13 @@ def _read_document(folder: Path) -> dict[str, Any]:
 def _write_folder(folder: Path, files: dict[str, bytes]) -> CheckpointInfo:
     """Files and their sums, beside the folder first and then in its place."""
     sums = _sums({name: _sha256(content) for name, content in files.items()})
-    if folder.exists() and not (folder / CONFIG).is_file() and any(folder.iterdir()):
+    try:
+        with replacing(folder, is_ours=lambda found: (found / CONFIG).is_file()) as draft:
+            draft.mkdir()
+            for name, content in (files | {SUMS: sums.encode()}).items():
+                (draft / name).write_bytes(content)
+    except ForeignFilesError as error:
         raise CheckpointError(
             f"{folder} exists and is not a checkpoint; it is left alone. Choose another folder."
-        )
-    with replacing(folder) as fresh:
-        for name, content in (files | {SUMS: sums.encode()}).items():
-            write_atomically(fresh / name, content)
+        ) from error
     return read_info(folder)

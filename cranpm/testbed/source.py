@@ -129,5 +129,5 @@ def _prepare_day(state: Any, geography: Any, path: Path) -> None:
     coarse = np.concatenate([state.era5, cams_like(state, geography)]).astype(np.float32)
     # half precision: 0.05 % of PM2.5, below the product's own tenths
     fields = downscaler(geography).fields(state).half().numpy()
-    with replacing(path) as partial, partial.open("wb") as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         np.savez(file, coarse=coarse, fields=fields, seed=np.uint64(state.seed))

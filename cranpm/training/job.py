@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
+from cranpm._files import write_atomically
 from cranpm.domain import Statistics
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
@@ -95,7 +96,7 @@ def run_job(
     with lock_run(out), StopRequest() as stop:
         states.clean()
         saved = _find(states, resume)
-        (out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
+        write_atomically(out / "recipe.json", json.dumps(recipe.to_dict(), indent=1) + "\n")
         if saved is not None:
             report(f"Goes on from step {saved.step} of stage '{saved.stage}'.")
         session = Session(out=out, states=states, saved=saved, stop=stop, report=report)

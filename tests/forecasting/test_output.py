@@ -53,6 +53,17 @@ def test_nothing_is_overwritten_unless_asked(forecast, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["f.zarr"]
 
 
+@pytest.mark.parametrize("name", ["pm2p5.zarr", "thesis.nc"])
+def test_a_folder_that_holds_no_forecast_is_not_overwritten_even_if_asked(forecast, tmp_path, name):
+    """A dataset's own store ends in .zarr too."""
+    other = tmp_path / name
+    xr.Dataset({"pm2p5": ("x", [1.0, 2.0])}).to_zarr(other, zarr_format=3, consolidated=False)
+    with pytest.raises(FileExistsError, match="holds something else .* left alone"):
+        write_forecast(forecast, other, overwrite=True)
+    assert xr.open_zarr(other, consolidated=False)["pm2p5"].values.tolist() == [1.0, 2.0]
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
 def test_other_formats_and_values_that_do_not_fit_are_refused(forecast, tmp_path):
     with pytest.raises(ValueError, match=r"\.zarr or \.nc"):
         write_forecast(forecast, tmp_path / "f.tif")

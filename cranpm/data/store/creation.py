@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cranpm._files import partial_path, remove, replacing, write_atomically
+from cranpm._files import replacing
 from cranpm.data.errors import StoreError
 from cranpm.data.store.schema import coarse_specs, pm2p5_spec, static_specs
 from cranpm.data.store.zarr_files import chunk_file, create_group, encode
@@ -28,21 +27,14 @@ def create_dataset(root: Path, domain: Domain, described: dict[str, Any]) -> Non
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         msg = f"{root} is not empty; nothing was overwritten. Choose another folder or remove it yourself."
         raise StoreError(msg)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    draft = partial_path(root)
-    remove(draft)
     try:
-        draft.mkdir()
-        create_stores(draft, domain, {key: described[key] for key in ("title", "source", "version")})
-        write_atomically(draft / "days.json", b'{"days": []}')
-        write_atomically(draft / "dataset.json", json.dumps(described, indent=2).encode())
-        os.replace(
-            draft, root
-        )  # not `replacing`: it must fail if another process has filled the folder meanwhile
+        with replacing(root) as draft:  # refuses a folder that another process has filled meanwhile
+            draft.mkdir()
+            create_stores(draft, domain, {key: described[key] for key in ("title", "source", "version")})
+            (draft / "days.json").write_bytes(b'{"days": []}')
+            (draft / "dataset.json").write_bytes(json.dumps(described, indent=2).encode())
     except OSError as error:
         raise StoreError(f"Cannot create a dataset at {root}: {error}.") from error
-    finally:
-        remove(draft)
 
 
 def create_stores(root: Path, domain: Domain, attrs: dict[str, Any]) -> None:
@@ -60,7 +52,7 @@ def create_stores(root: Path, domain: Domain, attrs: dict[str, Any]) -> None:
     create_group(root / "coarse.zarr", coarse_specs(domain), labels, attrs, with_time=True)
 
 
-def create_static(path: Path, domain: Domain, values: Mapping[str, Any], attrs: dict[str, Any]) -> None:
+def _create_static(path: Path, domain: Domain, values: Mapping[str, Any], attrs: dict[str, Any]) -> None:
     """The store of fields that do not change with time, complete."""
     fine, box = domain.fine, domain.coarse_box
     places = {
@@ -76,10 +68,12 @@ def create_static(path: Path, domain: Domain, values: Mapping[str, Any], attrs: 
         if array.shape != spec.shape or not np.isfinite(array).all():
             msg = f"{spec.name}: expected finite values of shape {spec.shape}, got shape {array.shape}."
             raise StoreError(msg)
-        write_atomically(path / chunk_file(spec), encode(spec, array.astype(spec.dtype)))
+        chunk = path / chunk_file(spec)
+        chunk.parent.mkdir(parents=True, exist_ok=True)
+        chunk.write_bytes(encode(spec, array.astype(spec.dtype)))
 
 
 def replace_static(target: Path, domain: Domain, values: Mapping[str, Any], attrs: dict[str, Any]) -> None:
     """Write the fields that do not change with time, in place of those that are there."""
-    with replacing(target) as draft:
-        create_static(draft, domain, values, attrs)
+    with replacing(target, is_ours=lambda store: (store / "zarr.json").is_file()) as draft:
+        _create_static(draft, domain, values, attrs)

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cranpm._files import write_atomically
+from cranpm._files import remove_partial_files, write_atomically
 from cranpm._lock import Lock, LockHeldError
 from cranpm.data.errors import StoreError, StoreLockedError
 from cranpm.data.store.creation import create_dataset, replace_static
 from cranpm.data.store.encoded_day import EncodedDay, encode_day
 from cranpm.data.store.schema import FORMAT, coarse_specs, pm2p5_spec
 from cranpm.data.store.tables import check_observations, check_stations
-from cranpm.data.store.zarr_files import chunk_file, commit_days, remove_partial_files
+from cranpm.data.store.zarr_files import chunk_file, commit_days
 from cranpm.domain import Domain, Statistics
 from cranpm.domain.days import Day, as_day
 

@@ -8,7 +8,6 @@ moment leaves a store that shows the old days.
 from __future__ import annotations
 
 import json
-import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,15 +23,6 @@ from cranpm.data.store.schema import CONVENTIONS, CRS_ATTRS, TIME_CHUNK, ArraySp
 
 # a checksum after the compressor: a flipped bit anywhere in a chunk is an error, not another value
 _COMPRESSORS = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec())
-
-
-def remove_partial_files(root: Path) -> None:
-    """Remove what a killed writer left behind."""
-    for partial in list(root.rglob(".*.partial")):
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
 
 
 def create_group(

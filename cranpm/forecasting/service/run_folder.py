@@ -27,7 +27,7 @@ from typing import Any, Literal
 import numpy as np
 import psutil
 
-from cranpm._files import partial_path, remove
+from cranpm._files import remove, write_atomically
 from cranpm.forecasting.array_file import ArrayFile, ArrayFileError, create_array_file
 from cranpm.forecasting.service.request import RunRequest
 
@@ -207,7 +207,5 @@ def _folders(root: Path) -> Iterator[RunFolder]:
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
-    """Replace a file in one step; not made to last through a power cut, which no run outlives."""
-    partial = partial_path(path)
-    partial.write_text(json.dumps(values), encoding="utf-8")
-    os.replace(partial, path)
+    """Replace a file of a run that is still there; no run outlives a power cut, so it need not either."""
+    write_atomically(path, json.dumps(values), sync=False, parents=False)

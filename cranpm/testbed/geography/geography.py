@@ -187,7 +187,7 @@ def _cache_name(domain: Domain) -> str:
 
 def _write(path: Path, packed: Packed, *, compress: bool) -> None:
     arrays: dict[str, Any] = dict(packed)
-    with replacing(path) as partial, partial.open("wb") as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         (np.savez_compressed if compress else np.savez)(file, **arrays)
 
 

@@ -120,5 +120,5 @@ def _date(day: int) -> np.datetime64:
 
 
 def _save(path: Path, response: np.ndarray) -> None:
-    with replacing(path) as partial, partial.open("wb") as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         np.save(file, response)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cranpm._files import write_atomically
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
@@ -47,10 +49,9 @@ class Ladder:
 
     def write(self, markdown: Path) -> None:
         """Markdown, and JSON beside it."""
-        markdown.parent.mkdir(parents=True, exist_ok=True)
-        markdown.write_text(self.to_markdown() + "\n" + self.meta.get("note", "") + "\n")
+        write_atomically(markdown, self.to_markdown() + "\n" + self.meta.get("note", "") + "\n")
         payload = {"meta": self.meta, "scores": [asdict(score) for score in self.scores]}
-        markdown.with_suffix(".json").write_text(json.dumps(payload, indent=1) + "\n")
+        write_atomically(markdown.with_suffix(".json"), json.dumps(payload, indent=1) + "\n")
 
 
 def score_table(rmse: dict[str, np.ndarray], grid: str) -> list[Score]:

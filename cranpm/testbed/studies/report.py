@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cranpm._files import write_atomically
 from cranpm.domain import REGIONS
 from cranpm.testbed.simulation.history import History, simulate
 from cranpm.testbed.simulation.world import WORLD_VERSION, World
@@ -63,10 +64,9 @@ class Report:
 
     def write(self, markdown: Path) -> None:
         """Markdown, and JSON beside it."""
-        markdown.parent.mkdir(parents=True, exist_ok=True)
-        markdown.write_text(self.to_markdown() + self.meta.get("note", ""))
+        write_atomically(markdown, self.to_markdown() + self.meta.get("note", ""))
         payload = {"meta": self.meta, "rows": [asdict(row) for row in self.rows]}
-        markdown.with_suffix(".json").write_text(json.dumps(payload, indent=1) + "\n")
+        write_atomically(markdown.with_suffix(".json"), json.dumps(payload, indent=1) + "\n")
 
 
 def world_report(

@@ -182,7 +182,7 @@ def _world_statistics(source: DaySource, days: Sequence[np.datetime64], folder: 
     if path.exists():
         return Statistics.from_dict(json.loads(path.read_text()))
     statistics = source_statistics(source, days)
-    write_atomically(path, json.dumps(statistics.to_dict()).encode())
+    write_atomically(path, json.dumps(statistics.to_dict()))
     return statistics
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 import warnings
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 from cranpm import __version__
+from cranpm._files import remove_partial_files, replacing, write_atomically
 from cranpm.training.recipes.recipes import with_present_names
 
 FORMAT = 1
@@ -77,11 +77,7 @@ class TrainStates:
             If it cannot be written; earlier states are as they were.
         """
         final = self.folder / f"step-{_order(stage)}{step:08d}"
-        fresh = self.folder / f".{final.name}.new"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(fresh, ignore_errors=True)
-            fresh.mkdir()
             content = _to_bytes(payload)
             document = {
                 "kind": KIND,
@@ -94,17 +90,16 @@ class TrainStates:
                 **json.loads(json.dumps(facts)),
                 **self.identity,
             }
-            _write(fresh / PAYLOAD, content)
             document["seal"] = _seal(document)
-            _write(fresh / DOCUMENT, (json.dumps(document, indent=1) + "\n").encode())
-            _sync_folder(fresh)
-            _swap(fresh, final)
-            _sync_folder(self.folder)
+            # a state of the same step, damaged or saved again after a stop, stands until then
+            with replacing(final, is_ours=lambda _: True) as draft:
+                draft.mkdir()
+                (draft / PAYLOAD).write_bytes(content)
+                (draft / DOCUMENT).write_bytes((json.dumps(document, indent=1) + "\n").encode())
             self.clean()
             for old in self._folders()[:-KEPT]:
                 shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
-            shutil.rmtree(fresh, ignore_errors=True)
             raise TrainStateError(
                 f"Cannot save the training state of step {step} in {self.folder} ({error.strerror or error}). "
                 f"{self._what_stands()} Make room or give permission there, then resume."
@@ -144,10 +139,7 @@ class TrainStates:
     def save_scores(self, step: int, scores: dict[str, float]) -> None:
         """Keep the last validation's figures beside the states."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            fresh = self.folder / f".{SCORES}.new"
-            _write(fresh, json.dumps({"step": step, "scores": scores}).encode())
-            os.replace(fresh, self.folder / SCORES)
+            write_atomically(self.folder / SCORES, json.dumps({"step": step, "scores": scores}))
         except OSError as error:
             raise TrainStateError(
                 f"Cannot write {self.folder / SCORES} ({error.strerror or error}). {self._what_stands()}"
@@ -163,8 +155,7 @@ class TrainStates:
 
     def clean(self) -> None:
         """Remove what an interrupted write left (call with the run's lock held)."""
-        for left in self.folder.glob(".step-*.new"):
-            shutil.rmtree(left, ignore_errors=True)
+        remove_partial_files(self.folder)
 
     def _folders(self) -> list[Path]:
         return sorted(p for p in self.folder.glob("step-*") if p.is_dir())
@@ -229,37 +220,6 @@ def _to_bytes(payload: dict[str, Any]) -> memoryview:
     buffer = io.BytesIO()
     torch.save(payload, buffer)
     return buffer.getbuffer()
-
-
-def _write(path: Path, content: bytes | memoryview) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _swap(fresh: Path, final: Path) -> None:
-    """Rename into place; a state of the same step (damaged, or saved again after a stop) is kept until then."""
-    aside = final.with_name(f".{final.name}.old.new")
-    shutil.rmtree(aside, ignore_errors=True)
-    if final.exists():
-        os.replace(final, aside)
-    try:
-        os.replace(fresh, final)
-    except OSError:
-        if aside.exists():
-            aside.rename(final)
-        raise
-
-
-def _sync_folder(path: Path) -> None:
-    if os.name == "nt":  # Windows opens no folders; it writes their entries by itself
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _differences(theirs: Any, ours: Any, name: str = "") -> str:

@@ -133,9 +133,9 @@ class FailingDisk:
         return guarded
 
 
-CALLS = 10
-"""Of one save: two folders made, two files opened and synced, folder synced, two renames (the refused call before may
-have left this very step), parent synced."""
+CALLS = 12
+"""Of one save: two folders made, two files opened to write, opened again and synced, folder synced, two renames (the
+refused call before may have left this very step), parent synced."""
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EACCES, errno.EIO])

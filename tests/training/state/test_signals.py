@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from cranpm import _files
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.command import TrainCommand
 from cranpm.training.fit.module import Training
 from cranpm.training.state import signals
-from cranpm.training.state import state as state_module
 from cranpm.training.state.lock import lock_run
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.signals import STOPPED_EXIT_CODE, StopRequest, TrainingStopped
@@ -116,7 +116,7 @@ def test_sigterm_inside_a_write_lets_it_end(tmp_path, make_world, statistics, qu
     mark = tmp_path / "writing"
 
     def prepare():
-        state_module._write = marker(mark, state_module._write, 0.4)
+        _files._sync_file = marker(mark, _files._sync_file, 0.4)
 
     recipe = replace(quick, steps=100_000, global_epochs=0)
     process = start(tmp_path, make_world(), statistics, recipe, prepare)
