@@ -1,12 +1,11 @@
 """Days straight from the simulated world, without a store: what training on a bare GPU node reads.
 
-Needs only torch, NumPy and an exported geography file.
+Needs only torch, NumPy, safetensors and an exported geography file.
 """
 
 from __future__ import annotations
 
-import struct
-import zipfile
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from cranpm._files import replacing
 from cranpm.testbed.instruments.downscale import downscaler
@@ -22,8 +23,20 @@ from cranpm.testbed.simulation.noise import day_number
 from cranpm.testbed.simulation.puffs import puff_path
 from cranpm.testbed.simulation.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, World
 
+log = logging.getLogger(__name__)
+
 _OPEN_DAYS = 1024
 """Day files a source keeps mapped; only the windows that are read come into memory."""
+
+
+def day_file(folder: Path, day: np.datetime64 | str) -> Path:
+    """Where a day is kept."""
+    return folder / f"{day}.safetensors"
+
+
+def holds_days(folder: Path | str) -> bool:
+    """Whether a folder has days of the world, also ones that an earlier version wrote."""
+    return any(any(Path(folder).glob(f"????-??-??{suffix}")) for suffix in (".safetensors", ".npz"))
 
 
 def world_folder(work: Path) -> Path:
@@ -44,10 +57,12 @@ class WorldSource:
     def __init__(self, geography: Any, folder: Path | str) -> None:
         self._scaler = downscaler(geography)
         self._folder = Path(folder)
+        _convert_old_days(self._folder)
         self.name = SOURCE
         self.domain = geography.domain
         self.days = np.array(
-            sorted(p.stem for p in self._folder.glob("????-??-??.npz")), dtype="datetime64[D]"
+            sorted(path.stem for path in self._folder.glob(day_file(Path(), "????-??-??").name)),
+            dtype="datetime64[D]",
         )
         self.land, self.elevation = geography.land, geography.elevation
         self.coarse_elevation = geography.coarse_elevation
@@ -56,9 +71,12 @@ class WorldSource:
     def _day(self, day: np.datetime64) -> dict[str, Any]:
         key = str(day.astype("datetime64[D]"))
         if key not in self._kept:
-            arrays = _map_arrays(self._folder / f"{key}.npz")
-            fields = torch.from_numpy(arrays["fields"])
-            self._kept[key] = {"coarse": arrays["coarse"], "fields": fields, "seed": int(arrays["seed"])}
+            with safe_open(day_file(self._folder, key), framework="pt") as file:  # mapped, not read
+                self._kept[key] = {
+                    "coarse": file.get_tensor("coarse").numpy(),
+                    "fields": file.get_tensor("fields"),
+                    "seed": int(file.metadata()["seed"]),
+                }
             while len(self._kept) > _OPEN_DAYS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -78,23 +96,6 @@ class WorldSource:
         return retrieval(self._scaler, held["seed"]).window(truth, day_number(day), rows, cols).numpy()
 
 
-def _map_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of an uncompressed .npz file, mapped from disk (``np.load`` maps .npy files only)."""
-    arrays = {}
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
-        for member in archive.infolist():
-            file.seek(member.header_offset + 26)  # lengths of name and extra field, then both, then the data
-            name, extra = struct.unpack("<HH", file.read(4))
-            file.seek(member.header_offset + 30 + name + extra)
-            np.lib.format.read_magic(file)
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-            # "c": PyTorch wants writable memory; what would be written stays in this process
-            arrays[member.filename.removesuffix(".npy")] = np.memmap(
-                path, dtype, "c", file.tell(), shape or (1,), "F" if fortran else "C"
-            ).reshape(shape)
-    return arrays
-
-
 def simulate_days(
     geography: Any,
     folder: Path | str,
@@ -107,18 +108,19 @@ def simulate_days(
     """Simulate periods of (first day, number of days) into day files; days already there are not made again."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    _convert_old_days(folder)
     world = World(geography, seed=DEFAULT_SEED if seed is None else seed, device=device)
     total, done = sum(days for _, days in periods), 0
     for start, days in periods:
         first = np.datetime64(start, "D")
         wanted = [first + np.timedelta64(i, "D") for i in range(days)]
-        missing = [day for day in wanted if not (folder / f"{day}.npz").exists()]
+        missing = [day for day in wanted if not day_file(folder, day).exists()]
         done += days - len(missing)
         if not missing:
             continue
         span = int((missing[-1] - missing[0]).astype(int)) + 1
         for state in world.run(missing[0], span):
-            _prepare_day(state, geography, folder / f"{state.day}.npz")
+            _prepare_day(state, geography, day_file(folder, state.day))
             done += 1
             if progress:
                 progress(min(done, total), total)
@@ -128,6 +130,26 @@ def _prepare_day(state: Any, geography: Any, path: Path) -> None:
     """Keep what windows of a day are made from, so that a tile costs milliseconds."""
     coarse = np.concatenate([state.era5, cams_like(state, geography)]).astype(np.float32)
     # half precision: 0.05 % of PM2.5, below the product's own tenths
-    fields = downscaler(geography).fields(state).half().numpy()
-    with replacing(path) as draft, draft.open("wb") as file:
-        np.savez(file, coarse=coarse, fields=fields, seed=np.uint64(state.seed))
+    fields = downscaler(geography).fields(state).half()
+    _write_day(path, torch.from_numpy(coarse), fields, state.seed)
+
+
+def _write_day(path: Path, coarse: torch.Tensor, fields: torch.Tensor, seed: int) -> None:
+    with replacing(path) as draft:
+        tensors = {"coarse": coarse.contiguous(), "fields": fields.contiguous()}
+        save_file(tensors, draft, metadata={"seed": str(seed)})
+
+
+def _convert_old_days(folder: Path) -> None:
+    """Days that an earlier version wrote as .npz, which cannot be mapped, are written anew with the same content."""
+    old = sorted(folder.glob("????-??-??.npz"))
+    if old:
+        log.info("%d days in %s are converted to .safetensors.", len(old), folder)
+    for path in old:
+        try:
+            with np.load(path) as day:
+                coarse, fields, seed = day["coarse"], day["fields"], int(day["seed"])
+        except FileNotFoundError:
+            continue  # another process was faster
+        _write_day(day_file(folder, path.stem), torch.from_numpy(coarse), torch.from_numpy(fields), seed)
+        path.unlink(missing_ok=True)

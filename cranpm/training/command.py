@@ -89,7 +89,9 @@ class TrainCommand:
         """Domain of the run and its number of training days; 0 where no data are named."""
         if self.data is None and self.world is None:
             return get_domain(self.domain), 0
-        if self.world is None or any(self.world.glob("????-??-??.npz")):
+        from cranpm.testbed.source import holds_days
+
+        if self.world is None or holds_days(self.world):
             data = replace(self, simulate=()).open_data(recipe)
             return data.source.domain, len(init_times(data.source, "train", recipe.splits, recipe.leads))
         periods = _periods(self.simulate)

@@ -110,7 +110,7 @@ def open_world(
     from cranpm.testbed.geography.geography import Geography, load_geography
     from cranpm.testbed.simulation.puffs import simulate_puffs
     from cranpm.testbed.simulation.world import DEFAULT_SEED, WORLD_VERSION
-    from cranpm.testbed.source import WorldSource, simulate_days
+    from cranpm.testbed.source import WorldSource, holds_days, simulate_days
 
     if geography_file is None:
         from cranpm.data.domains import find_domain
@@ -118,7 +118,7 @@ def open_world(
         geography = load_geography(find_domain(domain))
     else:
         geography = Geography.from_file(geography_file)
-    if simulate is None and not any(Path(folder).glob("????-??-??.npz")):
+    if simulate is None and not holds_days(folder):
         simulate, puffs = DEMO_PERIODS, DEMO_PUFFS
     if simulate:
         simulate_days(geography, folder, simulate, device=device, progress=progress)

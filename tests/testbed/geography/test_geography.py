@@ -159,9 +159,9 @@ def test_a_region_is_its_window_of_europe(geography_europe, geography_alps):
 
 
 def test_cached_geography_opens_fast(geography_europe, geography_cache):
-    start = time.perf_counter()
+    start = time.process_time()
     again = load_geography(EUROPE, geography_cache)
-    assert time.perf_counter() - start < 5  # 0.9 s when nothing else runs
+    assert time.process_time() - start < 5  # of CPU; 0.9 s when nothing else runs
     assert again.hash == geography_europe.hash
 
 
