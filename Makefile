@@ -54,10 +54,11 @@ browser:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	else echo "NO CHROMIUM: the browser tests will be skipped (in CI they fail). Install one, e.g. as root: apt-get install chromium"; fi
 
-lint: $(STAMP)  ## ruff and mypy
+lint: $(STAMP)  ## ruff, mypy and the import arrows
 	$(BIN)/ruff check cranpm dashboard tests scripts
 	$(BIN)/ruff format --check cranpm dashboard tests scripts
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(STAMP)  ## let ruff rewrite the code's layout
 	$(BIN)/ruff check --fix cranpm dashboard tests scripts
