@@ -19,6 +19,7 @@ import pandas as pd
 
 from cranpm.data.errors import MissingSourceError, OutsideDomainError
 from cranpm.data.readers.cams import open_cams
+from cranpm.data.readers.products import EUROPE_ANALYSIS
 from cranpm.data.regrid.daily import daily_values, join_times
 from cranpm.data.regrid.gridding import place
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
@@ -79,11 +80,12 @@ def live_map(
     Raises
     ------
     DataFileError
-        Or one of its kinds: the day is not whole, another region, values that cannot be.
+        Or one of its kinds: no analysis of the ensemble at the surface, the day is not whole, another region, values
+        that cannot be.
     """
     if not analyses:
         raise MissingSourceError(f"No download of {LIVE_TARGET} holds {day}.")
-    fields = [open_cams(path)["pm2p5"] for path in analyses]
+    fields = [open_cams(p, product=EUROPE_ANALYSIS, species="pm2p5")["pm2p5"] for p in analyses]
     hourly = join_times(fields, name="CAMS-Europe pm2p5")
     mean = daily_values(
         hourly,

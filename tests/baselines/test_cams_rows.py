@@ -80,9 +80,11 @@ def test_a_forecast_is_never_negative_and_shapes_must_fit() -> None:
 
 
 def test_an_analysis_another_run_and_half_a_run_are_no_forecast(tmp_path: Path) -> None:
-    with pytest.raises(NotThisProductError, match="is an analysis: it has seen the days"):
+    with pytest.raises(
+        NotThisProductError, match="is an analysis.*has seen the days that a forecast has to foretell"
+    ):
         read_ensemble_run(written(tmp_path, kind="analysis"), DAY)
-    with pytest.raises(TimeAxisError, match="expected the run of 2025-06-02 00 UTC, it begins 2025-06-01T00"):
+    with pytest.raises(TimeAxisError, match="has run 2025-06-01 .*expected.* run 2025-06-02"):
         read_ensemble_run(written(tmp_path), DAY + 1)
     with pytest.raises(MissingHoursError, match="2025-06-04"):
         read_ensemble_run(written(tmp_path, last_step=69), DAY)
@@ -98,7 +100,7 @@ def test_another_grid_is_refused(tmp_path: Path) -> None:
     (dataset,) = open_lazily(written(tmp_path))
     thinned: xr.Dataset = dataset.isel(latitude=slice(None, None, 4), longitude=slice(None, None, 4)).load()
     thinned.to_netcdf(tmp_path / "coarse.nc")
-    with pytest.raises(WrongGridError, match="every 0.1 degrees, got 0.4"):
+    with pytest.raises(WrongGridError, match="on a grid of 0.4 degrees"):
         read_ensemble_run(tmp_path / "coarse.nc", DAY)
 
 

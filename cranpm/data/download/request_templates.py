@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 
 from cranpm.data.manifest import ManifestError, Source
+from cranpm.data.readers.products import LEVELS_CHANGE, lowest_model_level
 from cranpm.domain.grid import Grid
-
-LEVELS_CHANGE = np.datetime64("2019-07-09")
-"""From this day the global CAMS system has 137 levels, 60 before; the lowest one is the surface."""
 
 Period = tuple[np.datetime64, np.datetime64]
 """First and last UTC day."""
@@ -81,7 +79,7 @@ def fill_template(template: dict[str, Any], period: Period, grid: Grid, *, step:
         "{days}": [str(day)[8:] for day in days],
         "{date}": [f"{first}/{last}"],
         "{area}": request_area(grid, step=step),
-        "{surface level}": ["137" if first >= LEVELS_CHANGE else "60"],
+        "{surface level}": [str(lowest_model_level(first))],
     }
     request: dict[str, Any] = {}
     for key, value in template.items():

@@ -42,7 +42,7 @@ class Unpacked:
 
 
 def unpack(path: Path) -> Unpacked:
-    """All members of an archive, under names of our own so that none can leave the folder.
+    """All members of an archive, each in a folder of its own, under its bare name so that none can leave it.
 
     Raises
     ------
@@ -104,7 +104,8 @@ def _extract(path: Path) -> Unpacked:
         unpacked = []
         for index, info in enumerate(members):
             own = info.filename.replace("\\", "/").rsplit("/", 1)[-1]
-            target = Path(folder.name) / f"{index:03d}_{own}"
+            target = Path(folder.name) / f"{index:03d}" / own
+            target.parent.mkdir()
             extract_member(archive, info, target)
             unpacked.append(Member(target, f"{path.name}/{own}"))
         return Unpacked(folder, unpacked)

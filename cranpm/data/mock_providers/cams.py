@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from cranpm.data.mock_providers.files import SHORT_NAMES, TYPICAL, axes, netcdf, plane, zipped
+from cranpm.data.mock_providers.files import SHORT_NAMES, TYPICAL, axes, grib_attrs, netcdf, plane, zipped
 from cranpm.domain import Grid
 
 LEVEL = 15.0
@@ -51,7 +51,8 @@ def cams_file(request: dict[str, Any]) -> bytes:
     for name in (SHORT_NAMES[long] for long in request["variable"]):
         typical, units = TYPICAL[name]
         values = (typical * field).astype(np.float32)
-        arrays[name] = (dims, values[:, :, None] if on_level else values, {"units": units})
+        attrs = {"units": units, **grib_attrs(name, on_level, kind="fc", level_type="hybrid")}
+        arrays[name] = (dims, values[:, :, None] if on_level else values, attrs)
     member = "data_mlev.nc" if on_level else "data_sfc.nc"
     return zipped({member: netcdf(xr.Dataset(arrays, coords))})
 
@@ -72,7 +73,8 @@ def eac4_file(request: dict[str, Any]) -> bytes:
     for name in (SHORT_NAMES[long] for long in request["variable"]):
         typical, units = TYPICAL[name]
         values = (typical * field).astype(np.float32)
-        arrays[name] = (dims, values[:, None] if level else values, {"units": units})
+        attrs = {"units": units, **grib_attrs(name, bool(level), level_type="hybrid")}
+        arrays[name] = (dims, values[:, None] if level else values, attrs)
     return zipped({"data_mlev.nc" if level else "data_sfc.nc": netcdf(xr.Dataset(arrays, coords))})
 
 
@@ -93,14 +95,33 @@ def cams_europe_file(request: dict[str, Any], box: Grid) -> bytes:
     time = ("time", hours.astype(np.float32), _said(kind, first))
     coords = {"time": time, "level": np.zeros(1, np.float32), "latitude": lat, "longitude": lon % 360}
     dims = ("time", "level", "latitude", "longitude")
-    attrs = {"units": "µg/m3", "species": "PM2.5 Aerosol", "value": "hourly values"}
+    attrs = {
+        "units": "µg/m3", "species": "PM2.5 Aerosol", "value": "hourly values",
+        "standard_name": "mass_concentration_of_pm2p5_ambient_aerosol_in_air",
+    }  # fmt: skip
     dataset = xr.Dataset(
-        {"pm2p5_conc": (dims, field[:, None], attrs)},
-        coords,
-        {"title": f"PM25 Air Pollutant {kind} at the Surface", "source": "Data from ENSEMBLE model"},
+        {"pm2p5_conc": (dims, field[:, None], attrs)}, coords, _europe_attrs(kind, first, last, request)
     )
+    dataset["level"].attrs.update(long_name="level", units="m")
     encoding = {"pm2p5_conc": {"_FillValue": _FILL, "zlib": True, "complevel": 1}}
     return zipped({f"ENS_{kind}.nc": bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding))})
+
+
+def _europe_attrs(
+    kind: str, first: np.datetime64, last: np.datetime64, request: dict[str, Any]
+) -> dict[str, str]:
+    """The product's global attributes; runs (or days) and steps (or hours) as it abbreviates them."""
+    days = "-".join(str(day).replace("-", "") for day in dict.fromkeys((first, last)))
+    steps = request["leadtime_hour"] if kind == "FORECAST" else [text[:2] for text in request["time"]]
+    span = f"{days}+[{int(steps[0])}H_{int(steps[-1])}H]"
+    return {
+        "title": f"PM25 Air Pollutant {kind} at the Surface",
+        "institution": "Data produced by Meteo France",
+        "source": "Data from ENSEMBLE model",
+        "history": f"Model ENSEMBLE {kind}",
+        kind: f"Europe, {span}",
+        "summary": f"ENSEMBLE model hourly {kind} of PM25 concentration at the Surface from {span} on Europe",
+    }
 
 
 def _said(kind: str, first: np.datetime64) -> dict[str, str]:

@@ -44,6 +44,11 @@ SHORT_NAMES = {
     "particulate_matter_2.5um": "pm2p5", "particulate_matter_10um": "pm10", "nitrogen_dioxide": "no2",
     "ozone": "go3", "carbon_monoxide": "co",
 }  # fmt: skip
+PARAMETERS = {
+    "u10": 165, "v10": 166, "t2m": 167, "sp": 134, "tp": 228, "t": 130, "u": 131, "v": 132, "q": 133, "z": 129,
+    "pm2p5": 210073, "pm10": 210074, "no2": 210121, "go3": 210203, "co": 210123,
+}  # fmt: skip
+"""ECMWF's numbers of the variables."""
 
 
 def plane(latitude: np.ndarray, longitude: np.ndarray, day: np.ndarray | float) -> np.ndarray:
@@ -95,8 +100,28 @@ def era5_file(request: dict[str, Any]) -> bytes:
                 ("valid_time", "pressure_level", *dims[1:]),
                 np.array(levels, float),
             )
-        arrays[name] = (dims, values.astype(np.float32), {"units": units})
-    return netcdf(xr.Dataset(arrays, coords, {"Conventions": "CF-1.7"}))
+        arrays[name] = (dims, values.astype(np.float32), {"units": units, **grib_attrs(name, bool(levels))})
+    step = "accum" if "tp" in arrays else "instant"
+    history = (
+        f'GRIB to CDM+CF via cfgrib with {{"filter_by_keys": {{"stream": ["oper"], "stepType": ["{step}"]}}}}'
+    )
+    return netcdf(
+        xr.Dataset(arrays, coords, {"Conventions": "CF-1.7", "GRIB_centre": "ecmf", "history": history})
+    )
+
+
+def grib_attrs(
+    name: str, on_levels: bool, *, kind: str = "an", level_type: str = "isobaricInhPa"
+) -> dict[str, Any]:
+    """What the stores write beside a variable of what its GRIB messages said."""
+    amount = name == "tp"
+    return {
+        "GRIB_paramId": PARAMETERS[name],
+        "GRIB_dataType": "fc" if amount else kind,
+        "GRIB_typeOfLevel": level_type if on_levels else "surface",
+        "GRIB_stepType": "accum" if amount else "instant",
+        "GRIB_totalNumber": 0,
+    }
 
 
 def ghap_month(month: str, grid: Grid, days: list[int], roughness: float = 0.0) -> bytes:

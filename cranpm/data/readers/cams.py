@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,19 @@ import xarray as xr
 
 from cranpm.data.errors import NotThisProductError, TimeAxisError, UnitsError
 from cranpm.data.files.openers import open_lazily
-from cranpm.data.readers.layout import standardise
+from cranpm.data.readers.identity import Allowed, Product, identify
+from cranpm.data.readers.layout import of_variables, standardise
+from cranpm.data.readers.members import merge_members
+from cranpm.data.readers.periods import refuse_months
+from cranpm.data.readers.products import (
+    CAMS_REGRIDDED,
+    EAC4,
+    EUROPE_ANALYSIS,
+    EUROPE_FORECAST,
+    EUROPE_REANALYSIS,
+    GLOBAL_FORECASTS,
+)
+from cranpm.data.readers.surface import at_surface, refuse_long_leads
 from cranpm.data.regrid.coarse import choose, daily_channels
 from cranpm.data.regrid.daily import join_times
 from cranpm.data.regrid.density import to_concentration
@@ -28,6 +41,8 @@ from cranpm.domain.grid import COARSE_BOX, Grid
 log = logging.getLogger(__name__)
 
 _NAMES = {"go3": "o3", **{f"{channel.name}_conc": channel.name for channel in CAMS_CHANNELS}}
+_PRODUCTS = (GLOBAL_FORECASTS, EAC4, EUROPE_ANALYSIS, EUROPE_FORECAST, EUROPE_REANALYSIS, CAMS_REGRIDDED)
+_SPECIES = tuple(channel.name for channel in CAMS_CHANNELS)
 _COLUMNS = re.compile(r"^(tc|gtc)")
 _FILL = -900.0
 """The European products fill with -999; no concentration lies below this."""
@@ -40,7 +55,14 @@ _FLOORS = {"pm2p5": 0.01, "pm10": 0.01, "no2": 1e-4, "o3": 0.1, "co": 1.0}
 
 
 def open_cams(
-    path: str | Path, *, weather: xr.Dataset | None = None, day: np.datetime64 | None = None
+    path: str | Path,
+    *,
+    weather: xr.Dataset | None = None,
+    day: np.datetime64 | None = None,
+    product: Product | None = None,
+    asked: Allowed | None = None,
+    species: str | None = None,
+    longest_lead: int | None = None,
 ) -> xr.Dataset:
     """Surface concentrations of one file or archive in ug m-3; fill values become missing, which reads the values.
 
@@ -51,6 +73,15 @@ def open_cams(
         of air that mixing ratios need; without it they are refused.
     day : datetime64, optional
         Read the times of this UTC day only; a month's file is long.
+    product : Product, optional
+        The one of :mod:`cranpm.data.readers.products` that it has to be; by default any that CAMS has of the surface,
+        and ``attrs["product"]`` tells which it is.
+    asked : mapping, optional
+        What else it has to state, see :func:`cranpm.data.readers.identity.identify`.
+    species : str, optional
+        The one channel that is wanted, which has to be there; by default all that are.
+    longest_lead : int, optional
+        Hours after its run's start that a step may lie; later ones are another day's forecast.
 
     Returns
     -------
@@ -62,11 +93,18 @@ def open_cams(
     DataFileError
         Or one of its kinds, saying what was expected, what was found and what to do.
     """
-    return _merged(open_lazily(path), Path(path).name, weather, day)
+    wanted = _Wanted(
+        products=(product,) if product else _PRODUCTS,
+        species=(species,) if species else _SPECIES,
+        asked=asked or {},
+        longest_lead=longest_lead,
+        day=day,
+    )
+    return _merged(open_lazily(path), Path(path).name, weather, wanted)
 
 
 def open_cams_run(path: str | Path, start: np.datetime64) -> xr.Dataset:
-    """As :func:`open_cams`, the steps of one forecast run only: runs of successive days overlap in time.
+    """As :func:`open_cams`, the steps of one run of the global forecasts only: runs of successive days overlap in time.
 
     Raises
     ------
@@ -75,48 +113,77 @@ def open_cams_run(path: str | Path, start: np.datetime64) -> xr.Dataset:
     """
     name, chosen = Path(path).name, []
     for dataset in open_lazily(path):
-        if "forecast_reference_time" not in dataset.dims:
+        source = dataset.encoding.get("source")
+        # GRIB calls the start of a run "time"
+        run = "time" if "step" in dataset.coords and "time" in dataset.coords else "forecast_reference_time"
+        if run in dataset.coords and dataset[run].ndim == 0:
+            dataset = dataset.expand_dims(run)
+        if run not in dataset.dims or ("valid_time" not in dataset.variables):
             got = tuple(map(str, dataset.sizes))
             raise TimeAxisError(f"{name}: expected runs (forecast_reference_time), got dimensions {got}.")
-        (found,) = np.nonzero(dataset["forecast_reference_time"].values == start.astype("datetime64[ns]"))
+        (found,) = np.nonzero(dataset[run].values == start.astype("datetime64[ns]"))
         if not found.size:
-            runs = dataset["forecast_reference_time"].values.astype("datetime64[h]")
+            runs = dataset[run].values.astype("datetime64[h]")
             raise TimeAxisError(f"{name}: expected a run of {start}, it has {runs.min()} to {runs.max()}.")
-        chosen.append(dataset.isel(forecast_reference_time=found[:1]))
-    return _merged(chosen, name, None, None)
+        chosen.append(dataset.isel({run: found[:1]}))
+        chosen[-1].encoding["source"] = source
+    return _merged(chosen, name, None, _Wanted(products=(GLOBAL_FORECASTS,)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What a file has to be."""
+
+    products: Sequence[Product]
+    species: Sequence[str] = _SPECIES
+    asked: Allowed = field(default_factory=dict)
+    longest_lead: int | None = None
+    day: np.datetime64 | None = None
 
 
 def _merged(
-    opened: Sequence[xr.Dataset], name: str, weather: xr.Dataset | None, day: np.datetime64 | None
+    opened: Sequence[xr.Dataset], name: str, weather: xr.Dataset | None, wanted: _Wanted
 ) -> xr.Dataset:
-    members = [_open_member(dataset, name, weather, day) for dataset in opened]
-    members = [member for member in members if member.data_vars]
+    members = [member for d in opened if (member := _open_member(d, name, weather, wanted)) is not None]
     if not members:
-        expected = ", ".join(channel.name for channel in CAMS_CHANNELS)
-        raise NotThisProductError(
-            f"{name}: expected surface concentrations of some of {expected}, found none."
-        )
-    return xr.merge(members, compat="no_conflicts", join="exact", combine_attrs="drop_conflicts")
+        held = [str(v) for dataset in opened for v in dataset.data_vars]
+        found = ", ".join(dict.fromkeys(_NAMES.get(v, v) for v in held)) or "nothing"
+        msg = f"{name} holds no surface concentration of {' or '.join(wanted.species)}, but {found}."
+        raise NotThisProductError(f"{msg} {wanted.products[0].remedy}")
+    return merge_members(members, name=name)
 
 
 def _open_member(
-    dataset: xr.Dataset, name: str, weather: xr.Dataset | None, day: np.datetime64 | None
-) -> xr.Dataset:
-    dataset = dataset.rename({old: new for old, new in _NAMES.items() if old in dataset.data_vars})
+    dataset: xr.Dataset, name: str, weather: xr.Dataset | None, wanted: _Wanted
+) -> xr.Dataset | None:
+    name = str(dataset.encoding.get("source", name))
+    variables = {v: h for v in map(str, dataset.data_vars) if (h := _NAMES.get(v, v)) in wanted.species}
     columns = [str(v) for v in dataset.data_vars if _COLUMNS.match(str(v))]
-    species = [channel.name for channel in CAMS_CHANNELS if channel.name in dataset.data_vars]
-    if columns and not species:
+    if columns and not variables:
         msg = (
             f"{name} holds total columns ({', '.join(columns)}), not surface concentrations. Request "
             "particulate_matter_2.5um and _10um, and the gases at the lowest model level."
         )
         raise NotThisProductError(msg)
-    dataset = _one_surface(standardise(_dated(dataset, name), name=name), name)
-    if day is not None:
-        dataset = dataset.isel(time=np.flatnonzero(dataset["time"].values.astype("datetime64[D]") == day))
+    if not variables:
+        return None
+    identity = identify(dataset, wanted.products, name=name, variables=variables, asked=wanted.asked)
+    dataset = at_surface(of_variables(dataset, variables), identity, name=name)
+    lead = refuse_long_leads(dataset, wanted.longest_lead, name=name)
+    dataset = standardise(_dated(dataset, name), name=name)
+    refuse_months(dataset["time"].values, identity, name=name)
+    if wanted.day is not None:
+        dataset = dataset.isel(
+            time=np.flatnonzero(dataset["time"].values.astype("datetime64[D]") == wanted.day)
+        )
         if not dataset.sizes["time"]:
-            raise TimeAxisError(f"{name}: expected times of {day}, it has none.")
-    return xr.Dataset({v: _concentration(dataset[v], name, weather) for v in species if v in dataset})
+            raise TimeAxisError(f"{name}: expected times of {wanted.day}, it has none.")
+    member = xr.Dataset(
+        {v: _concentration(dataset[v], name, weather) for v in wanted.species if v in dataset}
+    )
+    member = member.assign_attrs(identity.attrs | ({"lead": lead} if lead else {}))
+    member.encoding["source"] = name
+    return member
 
 
 def _dated(dataset: xr.Dataset, name: str) -> xr.Dataset:
@@ -131,17 +198,6 @@ def _dated(dataset: xr.Dataset, name: str) -> xr.Dataset:
     return dataset.assign_coords(
         time=(np.datetime64("-".join(start.groups())) + hours).astype("datetime64[ns]")
     )
-
-
-def _one_surface(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    for dim in ("level", "model_level", "hybrid"):
-        if dim in dataset.dims:
-            if dataset.sizes[dim] > 1:
-                raise NotThisProductError(
-                    f"{name}: expected the surface only, got {dataset.sizes[dim]} levels."
-                )
-            dataset = dataset.isel({dim: 0}, drop=True)
-    return dataset
 
 
 def _concentration(field: xr.DataArray, name: str, weather: xr.Dataset | None) -> xr.DataArray:

@@ -6,15 +6,14 @@ to the end of the third day after. An analysis of those days is refused: it has 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from cranpm.data.errors import NotThisProductError, TimeAxisError, WrongGridError
-from cranpm.data.files.openers import open_lazily
+from cranpm.data.errors import TimeAxisError, WrongGridError
 from cranpm.data.readers.cams import open_cams
+from cranpm.data.readers.products import EUROPE_FORECAST
 from cranpm.data.regrid.daily import daily_values
 from cranpm.data.units import check_range
 from cranpm.domain.channels import LEAD_DAYS
@@ -50,15 +49,15 @@ def read_ensemble_run(path: str | Path, start: np.datetime64) -> EnsembleRun:
     Raises
     ------
     NotThisProductError
-        For an analysis or reanalysis, or other variables.
+        For an analysis or reanalysis, one model in place of the ensemble, another level, other species.
     TimeAxisError
         For another run, or days that are not whole.
     WrongGridError
         For another grid than the European product's.
     """
     name, start = Path(path).name, as_day(start)
-    _refuse_analysis(Path(path))
-    field = open_cams(path)["pm2p5"]
+    asked = {"run": (str(start),)}
+    field = open_cams(path, product=EUROPE_FORECAST, species="pm2p5", asked=asked)["pm2p5"]
     begins = field["time"].values[0]
     if begins != start.astype("datetime64[ns]"):
         msg = f"{name}: expected the run of {start} 00 UTC, it begins {begins.astype('datetime64[h]')}."
@@ -78,19 +77,3 @@ def read_ensemble_run(path: str | Path, start: np.datetime64) -> EnsembleRun:
         latitude=field["latitude"].values,
         longitude=field["longitude"].values,
     )
-
-
-def _refuse_analysis(path: Path) -> None:
-    """The product's files say what they are in the time's long name and in the title."""
-    for dataset in open_lazily(path):
-        time = dataset.variables.get("time")
-        words = [
-            str(dataset.attrs.get("title", "")),
-            "" if time is None else str(time.attrs.get("long_name", "")),
-        ]
-        if any(re.search(r"analysis", text, re.IGNORECASE) for text in words):
-            msg = (
-                f"{path.name} is an analysis: it has seen the days that a forecast has to foretell. "
-                f"Fetch {ENSEMBLE_FORECASTS}."
-            )
-            raise NotThisProductError(msg)

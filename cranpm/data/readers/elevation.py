@@ -1,13 +1,15 @@
 """Terrain from whatever was fetched -> the static fields of a dataset.
 
-Expected: a NetCDF with one two-dimensional variable in metres (ETOPO 2022, GMTED2010), or GeoTIFF tiles (GLO-90, SRTM),
-above a geoid. GLO-90's pixels are centred on whole nodes, so a tile begins half a pixel north and west of its degree.
+Expected: a NetCDF with one two-dimensional variable in metres (ETOPO 2022, GMTED2010), or tiles (GLO-90 as GeoTIFF,
+SRTM as GeoTIFF or ``.hgt``, also zipped), above a geoid; what they leave void is a gap. GLO-90's pixels are centred on
+whole nodes, so a tile begins half a pixel north and west of its degree.
 Land comes from a mask of its own: elevation knows neither polders nor the Caspian shore.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,9 +21,12 @@ from scipy import ndimage
 
 from cranpm import extras
 from cranpm.data.errors import DataFileError, NotThisProductError, OutsideDomainError
+from cranpm.data.files.archives import unpack
 from cranpm.data.files.guard import guarded, reading
 from cranpm.data.files.openers import open_lazily, sniff
 from cranpm.data.manifest import load_manifest, package_files
+from cranpm.data.readers.identity import identify
+from cranpm.data.readers.products import ELEVATION
 from cranpm.data.regrid.averaging import cell_means, cell_sums, touched
 from cranpm.domain import Domain, Grid
 from cranpm.domain.grid import KM_PER_DEGREE
@@ -37,6 +42,9 @@ _LEAST_SHARE = 0.01
 _LAND_WITHOUT = 0.02
 """Share of land cells that may be without elevation: GMTED2010 has no Greenland at this detail, tiles no islets."""
 
+_VOID_REACH = 10
+"""Cells over which a gap takes its neighbour's elevation; beyond lies an islet without a tile."""
+
 _ROWS_AT_ONCE = 1200
 _NAMES = ("z", "elevation", "surface_altitude", "Elevation", "elev", "band_1", "Band1", "topo", "dem")
 _LOW, _HIGH = -12_000.0, 9_000.0
@@ -44,6 +52,11 @@ _GEOGRAPHIC = (4326, 9518, 9707)
 """WGS 84; with heights above the geoid EGM2008; with heights above EGM96."""
 
 _ABOVE_THE_ELLIPSOID = 4979
+_RASTER = re.compile(r"\.(hgt|tiff?)$", re.IGNORECASE)
+_HGT = re.compile(r"[NS]\d{2}[EW]\d{3}", re.IGNORECASE)
+_HGT_SIZES = tuple(2 * rows * cols for rows, cols in ((1201, 1201), (3601, 3601), (3601, 1801)))
+"""Bytes of SRTM's tiles: 3 and 1 arc seconds, and 1 by 2 north of 50 degrees."""
+
 _MARGIN = 0.5
 """Degrees read around the domain: cells of the coarse nodes reach beyond the fine grid."""
 
@@ -84,7 +97,7 @@ def _known_elevation(paths: Sequence[Path], grid: Grid) -> np.ndarray:
     if not found:
         raise OutsideDomainError(f"No elevation file touches {grid.name!r}; fetch the one for this region.")
     known = share >= _LEAST_SHARE
-    is_tiled = any(sniff(path) == "tiff" for path in paths)
+    is_tiled = any(_is_raster(path) or _is_zipped_raster(path) for path in map(Path, paths))
     if not is_tiled and (~known).mean() > 0.02:
         msg = f"The elevation covers {known.mean():.0%} of {grid.name!r}; fetch the one for this region."
         raise OutsideDomainError(msg)
@@ -103,7 +116,12 @@ def _refuse_impossible(values: np.ndarray, name: str) -> None:
 
 def _blocks(path: Path, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(values, latitudes, longitudes) of the part of a file that the grid touches, some rows at a time."""
-    field = _geotiff(path) if sniff(path) == "tiff" else _netcdf(path)
+    if _is_zipped_raster(path):
+        for member in unpack(path).members:
+            if _RASTER.search(member.path.name):
+                yield from _blocks(member.path, grid)
+        return
+    field = _raster(path) if _is_raster(path) else _netcdf(path)
     west, south, east, north = grid.extent
     lat, lon = field["latitude"].values, field["longitude"].values
     rows = np.flatnonzero((lat > south - _MARGIN) & (lat < north + _MARGIN))
@@ -117,10 +135,32 @@ def _blocks(path: Path, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray, np
         yield block.values.astype(np.float64), lat[part], lon[across]
 
 
-def _geotiff(path: Path) -> xr.DataArray:
+def _is_zipped_raster(path: Path) -> bool:
+    if path.suffix.lower() == ".hgt" or sniff(path) != "zip":
+        return False
+    return any(_RASTER.search(member.path.name) for member in unpack(path).members)
+
+
+def _is_raster(path: Path) -> bool:
+    """GeoTIFF, or a tile of SRTM, which is bare numbers: its place stands in its name, its detail is its length."""
+    if path.suffix.lower() != ".hgt":
+        return sniff(path) == "tiff"
+    if not path.is_file():
+        raise DataFileError(f"Expected a tile of SRTM at {path}, found nothing.")
+    if _HGT.match(path.name) and path.stat().st_size in _HGT_SIZES:
+        return True
+    sizes = ", ".join(map(str, _HGT_SIZES))
+    msg = (
+        f"{path.name} ({path.stat().st_size} bytes): expected a tile of SRTM, named after its south-west corner such "
+        f"as N46E009.hgt, {sizes} bytes long. Download it again, or use GeoTIFF."
+    )
+    raise DataFileError(msg)
+
+
+def _raster(path: Path) -> xr.DataArray:
     rioxarray = extras.load("rioxarray", f"Reading {path.name}", instead="use ETOPO's NetCDF")
     with reading(path.name):
-        raster: Any = rioxarray.open_rasterio(path, masked=True)
+        raster: Any = rioxarray.open_rasterio(path, mask_and_scale=True)
     if raster.sizes.get("band", 1) != 1:
         raise NotThisProductError(f"{path.name}: expected one band, got {raster.sizes['band']}.")
     code = None if raster.rio.crs is None else raster.rio.crs.to_epsg()
@@ -134,7 +174,7 @@ def _geotiff(path: Path) -> xr.DataArray:
         msg = f"{path.name}: expected latitudes and longitudes (EPSG:4326), got {raster.rio.crs}. Reproject it first."
         raise NotThisProductError(msg)
     field = raster.squeeze("band", drop=True).rename(y="latitude", x="longitude")
-    return guarded(field.to_dataset(name="z"), name=path.name)["z"]
+    return _checked(guarded(field.to_dataset(name="z"), name=path.name), "z", path.name)
 
 
 def _netcdf(path: Path) -> xr.DataArray:
@@ -152,10 +192,17 @@ def _netcdf(path: Path) -> xr.DataArray:
     if name is None or name not in fields:
         found = ", ".join(map(str, dataset.data_vars)) or "none"
         raise NotThisProductError(f"{path.name}: expected one elevation (latitude, longitude), got {found}.")
-    units = str(dataset[name].attrs.get("units", "m")).lower()
+    dataset.encoding["source"] = opened[0].encoding.get("source", path.name)
+    return _checked(dataset, name, path.name)
+
+
+def _checked(dataset: xr.Dataset, variable: str, name: str) -> xr.DataArray:
+    """The elevation of a file that says nothing else of itself, in metres."""
+    identify(dataset, ELEVATION, name=name, variables={variable: "elevation"})
+    units = str(dataset[variable].attrs.get("units") or "m").lower()
     if units not in ("m", "meters", "metres", "meter", "metre"):
-        raise DataFileError(f"{path.name}: expected elevation in metres, got {units!r}.")
-    return dataset[name].transpose("latitude", "longitude")
+        raise DataFileError(f"{name}: expected elevation in metres, got {units!r}.")
+    return dataset[variable].transpose("latitude", "longitude")
 
 
 def land_share(grid: Grid) -> np.ndarray:
@@ -219,6 +266,12 @@ def _disc_mean(field: np.ndarray, rows: float, cols: float) -> np.ndarray:
     return total
 
 
+def _without_voids(known: np.ndarray) -> np.ndarray:
+    """Gaps take the value of the nearest cell that has one, if it is near: a void of the radar is no sea."""
+    distance, (rows, cols) = ndimage.distance_transform_edt(np.isnan(known), return_indices=True)
+    return np.where(distance <= _VOID_REACH, known[rows, cols], np.nan).astype(np.float32)
+
+
 def static_fields(domain: Domain, paths: Sequence[Path]) -> dict[str, np.ndarray]:
     """What `DatasetWriter.write_static` takes."""
     fine, box = domain.fine, domain.coarse_box
@@ -229,7 +282,12 @@ def static_fields(domain: Domain, paths: Sequence[Path]) -> dict[str, np.ndarray
         msg = f"{without / is_land.sum():.1%} of the land has no elevation in {len(paths)} files; fetch the others."
         raise OutsideDomainError(msg)
     if without:
-        log.warning("%d land cells have no elevation in the files and are taken as 0 m.", without)
+        known = _without_voids(known)
+        far = int((np.isnan(known) & is_land).sum())
+        log.warning(
+            "%d land cells have no elevation in the files: %d take that of the nearest cell, %d lie further than %d "
+            "cells from any and are taken as 0 m.", without, without - far, far, _VOID_REACH,
+        )  # fmt: skip
     elevation = np.where(is_land, np.nan_to_num(known), 0).astype(np.float32)
     return {
         "elevation": elevation,

@@ -15,8 +15,13 @@ import xarray as xr
 
 from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError
 from cranpm.data.files.openers import open_lazily
-from cranpm.data.readers.layout import standardise
-from cranpm.data.regrid.coarse import choose, daily_channels
+from cranpm.data.readers.identity import identify
+from cranpm.data.readers.layout import of_variables, standardise
+from cranpm.data.readers.members import merge_members
+from cranpm.data.readers.periods import refuse_months, refuse_other_bounds, refuse_sums_since_midnight
+from cranpm.data.readers.preliminary import joint_attrs
+from cranpm.data.readers.products import ERA5
+from cranpm.data.regrid.coarse import AMOUNTS, choose, daily_channels
 from cranpm.data.regrid.daily import join_times
 from cranpm.domain.channels import ERA5_CHANNELS, Channel
 from cranpm.domain.grid import COARSE_BOX, Grid
@@ -34,6 +39,7 @@ _LONG_NAMES = {
     "geopotential": "z",
 }
 _VARIABLES = tuple(dict.fromkeys(channel.variable for channel in ERA5_CHANNELS))
+_ON_LEVELS = {channel.variable for channel in ERA5_CHANNELS if channel.level is not None}
 _RANGES = {
     "u10": (-60, 60),
     "v10": (-60, 60),
@@ -69,41 +75,60 @@ def open_era5(path: str | Path) -> xr.Dataset:
     DataFileError
         Or one of its kinds, saying what was expected, what was found and what to do.
     """
-    members = open_era5_members(path)
+    name, members = Path(path).name, open_era5_members(path)
     first = members[0]
-    for other in members[1:]:
-        if not np.array_equal(first["time"].values, other["time"].values):
-            msg = (
-                f"{Path(path).name}: its members hold different times. Open them with open_era5_members and hand the "
-                "list to daily_coarse."
-            )
-            raise TimeAxisError(msg)
-    merged = xr.merge(members, compat="no_conflicts", join="exact", combine_attrs="drop_conflicts")
-    return merged.assign_attrs(preliminary=any(member.attrs["preliminary"] for member in members))
+    if any(not np.array_equal(first["time"].values, other["time"].values) for other in members[1:]):
+        msg = (
+            f"{name}: its members hold different times. Open them with open_era5_members and hand the "
+            "list to daily_coarse."
+        )
+        raise TimeAxisError(msg)
+    return merge_members(members, name=name)
 
 
 def open_era5_members(path: str | Path) -> list[xr.Dataset]:
     """As :func:`open_era5`, one dataset per member of an archive that holds any of the variables."""
     name = Path(path).name
     opened = open_lazily(path)
-    members = [_select(standardise(dataset, name=name)) for dataset in opened]
-    members = [member for member in members if member.data_vars]
+    members = [member for dataset in opened if (member := _open_member(dataset, name)) is not None]
     if not members:
-        found = sorted({str(variable) for dataset in opened for variable in dataset.data_vars})
+        found = sorted({_described(dataset, str(v)) for dataset in opened for v in dataset.data_vars})
         raise NotThisProductError(
             f"{name}: expected some of {', '.join(_VARIABLES)}, got {', '.join(found) or 'none'}."
         )
     return members
 
 
-def _select(dataset: xr.Dataset) -> xr.Dataset:
-    dataset = dataset.rename({old: new for old, new in _LONG_NAMES.items() if old in dataset.data_vars})
-    on_levels = {channel.variable for channel in ERA5_CHANNELS if channel.level is not None}
-    # a z without levels is the surface's geopotential, another thing
-    keep = [
-        v for v in _VARIABLES if v in dataset.data_vars and (v in on_levels) == ("level" in dataset[v].dims)
-    ]
-    return dataset[keep]
+def _open_member(dataset: xr.Dataset, name: str) -> xr.Dataset | None:
+    """The member's variables in order, None if it holds none; refused if it is no hourly reanalysis."""
+    source = str(dataset.encoding.get("source", name))
+    variables = {v: house for v in map(str, dataset.data_vars) if (house := _house_name(dataset, v))}
+    if not variables:
+        return None
+    identity = identify(dataset, ERA5, name=source, variables=variables)
+    for held, house in variables.items():
+        refuse_other_bounds(dataset, held, is_amount=house in AMOUNTS, name=source)
+    member = standardise(of_variables(dataset, variables), name=source)
+    keep = [v for v in _VARIABLES if v in member]
+    member = member[keep].assign_attrs(identity.attrs)
+    member.encoding["source"] = source
+    refuse_months(member["time"].values, identity, name=source)
+    for amount in set(AMOUNTS) & set(keep):
+        refuse_sums_since_midnight(member[amount], name=f"{source} {amount}")
+    return member
+
+
+def _house_name(dataset: xr.Dataset, variable: str) -> str | None:
+    """What a variable is called here, None if it is not used: a z without levels is the surface's, another thing."""
+    house = _LONG_NAMES.get(variable, variable)
+    levels = {"level", "pressure_level", "isobaricInhPa", "plev"}
+    on_levels = bool(levels & {*dataset[variable].dims, *dataset[variable].coords})
+    return house if house in _VARIABLES and (house in _ON_LEVELS) == on_levels else None
+
+
+def _described(dataset: xr.Dataset, variable: str) -> str:
+    kinds = [k for k in ("hybrid", "model_level", "theta") if k in (*dataset[variable].dims, *dataset.coords)]
+    return f"{variable} on {kinds[0]} levels" if kinds else variable
 
 
 def daily_coarse(
@@ -158,8 +183,8 @@ def daily_coarse(
         interpolate=interpolate,
         source="ERA5",
     )
-    preliminary = any(dataset.attrs.get("preliminary", False) for dataset in datasets)
-    return daily.rename("era5").assign_attrs(preliminary=preliminary)
+    known = joint_attrs([dataset.attrs for dataset in datasets])
+    return daily.rename("era5").assign_attrs({k: v for k, v in known.items() if k.startswith("preliminary")})
 
 
 def _holds(dataset: xr.Dataset, channel: Channel) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,16 @@ from cranpm.data.errors import (
 from cranpm.data.files.archives import extract_member, open_archive, refuse_without_room
 from cranpm.data.files.netcdf import open_netcdf
 from cranpm.data.files.openers import sniff
+from cranpm.data.readers.identity import identify, judge
+from cranpm.data.readers.products import GHAP
+from cranpm.data.readers.statements import of_name
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.units import MASS_CONCENTRATION
 from cranpm.domain import Grid
 
 log = logging.getLogger(__name__)
 
-_DAY = re.compile(r"D1K_(\d{8})_")
+_DAY = re.compile(r"GHAP_PM2\.5_D1K_(\d{8})_")
 _TOLERANCE = 0.3
 """Largest distance of a pixel centre from the project's cell centre [cells]: float32 coordinates, not another grid."""
 
@@ -56,27 +60,38 @@ def read_ghap_day(path: str | Path, day: np.datetime64, grid: Grid) -> np.ndarra
     path = Path(path)
     if sniff(path) != "zip":
         return _read(path, day, grid, path.name)
-    wanted = str(day).replace("-", "")
+    month = {"day": (str(day)[:7], str(day)[:4], str(day))}
+    judge(of_name(path.name), [GHAP], name=path.name, asked=month)
     with open_archive(path) as archive, tempfile.TemporaryDirectory(prefix="cranpm-") as folder:
-        held = {found[1]: i for i in archive.infolist() if (found := _DAY.search(i.filename))}
-        if wanted not in held:
-            have = f"{min(held)} to {max(held)}" if held else "no day of GHAP"
-            raise TimeAxisError(f"{path.name}: expected a member for {day}, it has {have}.")
-        refuse_without_room(held[wanted].file_size, path.name)
+        info = _member_of(archive, day, path.name)
+        refuse_without_room(info.file_size, path.name)
         member = Path(folder) / "day.nc"
-        extract_member(archive, held[wanted], member)
-        return _read(member, day, grid, held[wanted].filename.rsplit("/", 1)[-1])
+        extract_member(archive, info, member)
+        return _read(member, day, grid, info.filename.rsplit("/", 1)[-1])
+
+
+def _member_of(archive: zipfile.ZipFile, day: np.datetime64, name: str) -> zipfile.ZipInfo:
+    """The archive's member of a day; what the others are is told where there is none."""
+    members = [info for info in archive.infolist() if not info.is_dir()]
+    held = {found[1]: info for info in members if (found := _DAY.search(info.filename))}
+    wanted = str(day).replace("-", "")
+    if wanted in held:
+        return held[wanted]
+    if held:
+        raise TimeAxisError(f"{name}: expected a member for {day}, it has {min(held)} to {max(held)}.")
+    for info in members:  # monthly means, another pollutant: their names say so
+        judge(of_name(info.filename), [GHAP], name=f"{name}/{info.filename}", asked={})
+    raise NotThisProductError(f"{name}: expected days of GHAP, got {len(members)} files of other names.")
 
 
 def _read(path: Path, day: np.datetime64, grid: Grid, name: str) -> np.ndarray:
-    stated = _DAY.search(name)
-    if stated and stated[1] != str(day).replace("-", ""):
-        raise TimeAxisError(f"{name}: expected {day}.")
     if sniff(path) not in ("hdf5", "netcdf3"):
         raise NotThisProductError(f"{name}: expected NetCDF, got {sniff(path)}.")
     # raw values: decoding 650 million cells to use a few would cost minutes
-    dataset = open_netcdf(path, name=name, mask_and_scale=False, decode_times=False)
-    if "PM2.5" not in dataset:
+    dataset = _with_time(open_netcdf(path, name=name, mask_and_scale=False, decode_times=False), name)
+    known = {"PM2.5": "pm2p5"} if "PM2.5" in dataset else {}
+    identify(dataset, GHAP, name=name, variables=known, asked={"day": (str(day),)})
+    if not known:
         found = ", ".join(map(str, dataset.data_vars)) or "none"
         raise NotThisProductError(f"{name}: expected a variable PM2.5, got {found}.")
     field = dataset["PM2.5"].squeeze()
@@ -85,6 +100,19 @@ def _read(path: Path, day: np.datetime64, grid: Grid, name: str) -> np.ndarray:
     if flip:
         log.info("%s: rows run south to north; they are turned.", name)
     return _checked(raw[::-1] if flip else raw, field.attrs, name)
+
+
+def _with_time(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    """The product has no time axis; a file that has one states its day by it, and holds one only."""
+    if "time" not in dataset.variables:
+        return dataset
+    if dataset["time"].size != 1:
+        raise TimeAxisError(f"{name}: expected one day, it holds {dataset['time'].size} times.")
+    try:
+        return dataset.assign_coords(time=xr.decode_cf(dataset[["time"]])["time"])
+    except (ValueError, TypeError, OverflowError):
+        log.info("%s: its time cannot be read and says nothing.", name)
+        return dataset
 
 
 def _window(dataset: xr.Dataset, field: xr.DataArray, grid: Grid, name: str) -> tuple[slice, slice, bool]:

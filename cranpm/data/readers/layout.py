@@ -6,12 +6,21 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from cranpm.data.errors import DataFileError, TimeAxisError, UnitsError, WrongGridError
+from cranpm.data.errors import (
+    DataFileError,
+    NotThisProductError,
+    TimeAxisError,
+    UnitsError,
+    WrongGridError,
+)
+from cranpm.data.readers.preliminary import one_version, preliminary_attrs
 
 log = logging.getLogger(__name__)
 
@@ -28,38 +37,46 @@ _FORECASTS_REACH = np.timedelta64(6, "D")
 # the steps of today's run of CAMS go five days ahead
 
 
+def of_variables(dataset: xr.Dataset, variables: Mapping[str, str]) -> xr.Dataset:
+    """Some variables under their house names, and with them the experiment version, which some files hold as data."""
+    versions = [name for name in ("expver",) if name in dataset.data_vars]
+    return dataset.set_coords(versions)[list(variables)].rename(variables)
+
+
 def standardise(dataset: xr.Dataset, *, name: str = "data") -> xr.Dataset:
     """The same data under house names and in house order; values stay on disk wherever they can.
 
     Parameters
     ----------
     dataset : Dataset
-        As :func:`cranpm.data.files.openers.open_lazily` returns it.
+        As :func:`cranpm.data.files.openers.open_lazily` returns it, of the variables that are wanted.
     name : str
         What messages call it.
 
     Returns
     -------
     Dataset
-        Dimensions (time[, level], latitude, longitude); ``attrs["preliminary"]`` tells whether any of it is the
-        preliminary ERA5T.
+        Dimensions (time[, level], latitude, longitude). ``attrs["preliminary"]`` tells whether any of it is the
+        preliminary ERA5T, and then ``attrs["preliminary_from"]`` from which hour on (``2025-11-04T00``).
 
     Raises
     ------
-    TimeAxisError, WrongGridError, DataFileError
-        For doubled, undecodable or impossible times, irregular or doubled coordinates, more than one member.
+    TimeAxisError, WrongGridError, NotThisProductError, DataFileError
+        For doubled, undecodable or impossible times, means over months, points in place of a map, irregular or
+        doubled coordinates, more than one member.
     """
     renamed = {old: new for old, new in _NAMES.items() if old in dataset.variables or old in dataset.dims}
     if renamed:
         log.info("%s: %s.", name, ", ".join(f"{old} is read as {new}" for old, new in renamed.items()))
     dataset = dataset.rename(renamed)
     _refuse_packed_floats(dataset, name)
-    dataset = _one_version(_one_member(dataset, name))
+    dataset = one_version(_one_member(dataset, name))
     if "level" in dataset.coords and dataset["level"].ndim == 0:
         dataset = dataset.expand_dims("level")  # GRIB of one level
     dataset = _valid_times(dataset, name)
     dataset = _sorted_places(dataset, name)
-    dataset = _sorted_times(dataset, name)
+    dataset = _no_more_dimensions(_sorted_times(dataset, name), name)
+    dataset = dataset.assign_attrs(preliminary_attrs(dataset, name=name))
     extra = [c for c in dataset.coords if c not in _DIMS]
     dims = [d for d in _DIMS if d in dataset.dims]
     return dataset.drop_vars(extra).transpose(*dims, ...)
@@ -89,24 +106,6 @@ def _one_member(dataset: xr.Dataset, name: str) -> xr.Dataset:
     )
 
 
-def _one_version(dataset: xr.Dataset) -> xr.Dataset:
-    """Final ERA5 (expver 1) where there is any, preliminary ERA5T (5) elsewhere."""
-    if "expver" not in dataset.variables and "expver" not in dataset.dims:
-        return dataset.assign_attrs(preliminary=False)
-    versions = [str(v).lstrip("0") for v in np.atleast_1d(dataset["expver"].values)]
-    if "expver" in dataset.dims:
-        parts = [dataset.isel(expver=i, drop=True) for i in np.argsort(versions)]
-        merged = parts[0]
-        for part in parts[1:]:
-            merged = merged.combine_first(part)
-        dataset = merged
-    else:
-        dataset = dataset.drop_vars("expver")
-    if "5" in versions:
-        log.warning("Some of these times are ERA5T (expver 5), which ECMWF may still revise.")
-    return dataset.assign_attrs(preliminary="5" in versions)
-
-
 def _valid_times(dataset: xr.Dataset, name: str) -> xr.Dataset:
     """One ``time`` dimension that holds valid times, whatever the product calls or nests them."""
     if "valid_time" in dataset.variables:
@@ -119,13 +118,30 @@ def _valid_times(dataset: xr.Dataset, name: str) -> xr.Dataset:
             dataset = dataset.rename({dim: "time"}) if dim != "time" else dataset
             dataset = dataset.assign_coords(time=valid.values)
         else:
-            dataset = _flatten_runs(dataset, valid)
+            dataset = _flatten_runs(dataset, valid, name)
     if "time" not in dataset.dims:
+        _refuse_dates(dataset, name)
         raise TimeAxisError(f"{name}: expected a time dimension, got {tuple(dataset.sizes)}.")
     return dataset
 
 
-def _flatten_runs(dataset: xr.Dataset, valid: xr.DataArray) -> xr.Dataset:
+def _refuse_dates(dataset: xr.Dataset, name: str) -> None:
+    """An axis of dates is how the stores write means over days or months."""
+    if "date" not in dataset.dims:
+        return
+    held = dataset["date"].values if "date" in dataset.coords else np.zeros(0)
+    days = [pd.Timestamp(str(d)) for d in held if re.match(r"\d{4}-?\d{2}-?\d{2}", str(d))]
+    step = (days[1] - days[0]).days if len(days) > 1 else 0
+    what = "monthly means" if step >= 28 else "daily values" if step == 1 else "means over days or months"
+    shown = ", ".join(f"{day:%Y-%m-%d}" for day in days[:2]) + (", ..." if len(days) > 2 else "")
+    msg = (
+        f"{name} has an axis of dates ({shown or 'no values'}) in place of hours, as {what} have. "
+        "Request the hourly product."
+    )
+    raise NotThisProductError(msg)
+
+
+def _flatten_runs(dataset: xr.Dataset, valid: xr.DataArray, name: str) -> xr.Dataset:
     """(run, step) -> time; a step that a run does not have is all missing and is dropped."""
     first, second = valid.dims
     dataset = dataset.drop_vars(
@@ -137,15 +153,47 @@ def _flatten_runs(dataset: xr.Dataset, valid: xr.DataArray) -> xr.Dataset:
         [a.notnull().any([d for d in a.dims if d != "time"]) for a in stacked.data_vars.values()],
         dim="variable",
     )
-    return stacked.isel(time=np.flatnonzero(present.any("variable").values))
+    stacked = stacked.isel(time=np.flatnonzero(present.any("variable").values))
+    times, counts = np.unique(stacked["time"].values, return_counts=True)
+    if (counts > 1).any():
+        msg = (
+            f"{name}: its runs overlap, so that time {pd.Timestamp(times[counts > 1][0])} stands there twice. Request "
+            "steps that end where the next run begins, or read one run at a time."
+        )
+        raise TimeAxisError(msg)
+    return stacked
+
+
+def _no_more_dimensions(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    more = {str(dim): size for dim, size in dataset.sizes.items() if dim not in _DIMS}
+    several = {dim: size for dim, size in more.items() if size > 1}
+    if several:
+        shown = ", ".join(f"{dim} ({size})" for dim, size in several.items())
+        raise NotThisProductError(
+            f"{name}: expected one field per time, got a dimension {shown}. Select one of it first."
+        )
+    return dataset.squeeze(list(more), drop=True)
+
+
+def _refuse_points(dataset: xr.Dataset, name: str) -> None:
+    for axis in ("latitude", "longitude"):
+        if axis not in dataset.coords:
+            held = sorted(map(str, dataset.coords))
+            raise WrongGridError(f"{name}: expected a one-dimensional {axis}, got {held}.")
+    lat, lon = dataset["latitude"], dataset["longitude"]
+    if lat.dims == ("latitude",) and lon.dims == ("longitude",):
+        return
+    if lat.ndim == 2:
+        msg = f"{name}: expected a grid of latitudes and longitudes, got one that is turned or projected {lat.dims}."
+    else:
+        number = lat.size * (lon.size if lat.dims != lon.dims else 1)
+        place = f"one point ({lat.item():g} N, {lon.item():g} E)" if number == 1 else f"{number} points"
+        msg = f"{name} holds series at {place}, not maps. Request an area of the gridded product."
+    raise WrongGridError(msg)
 
 
 def _sorted_places(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    for axis in ("latitude", "longitude"):
-        if axis not in dataset.coords or dataset[axis].ndim != 1:
-            raise WrongGridError(
-                f"{name}: expected a one-dimensional {axis}, got {sorted(map(str, dataset.coords))}."
-            )
+    _refuse_points(dataset, name)
     latitude, longitude = (dataset[axis].values.astype(float) for axis in ("latitude", "longitude"))
     if not np.isfinite(latitude).all() or not np.isfinite(longitude).all():
         raise WrongGridError(f"{name}: latitude or longitude holds missing values.")

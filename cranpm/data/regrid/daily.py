@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from cranpm.data.errors import DataFileError, TimeAxisError
+from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,42 @@ def whole_days(times: np.ndarray, *, accumulated: bool) -> np.ndarray:
     return days[counts > 1]
 
 
+_LEAST_HOURS = 10
+"""Hours of rain in one day that must never ease for an amount to look like a running sum."""
+
+
+def refuse_running_sum(values: np.ndarray, day: np.datetime64, *, name: str) -> None:
+    """Refuse the steps of a day whose amounts run on, each the sum since midnight: added up they count rain many times.
+
+    ERA5-Land accumulates like this, and its files do not say so. Rain of one hour eases somewhere; a sum never falls
+    anywhere. Where little rains, nothing can be said, and nothing is.
+
+    Parameters
+    ----------
+    values : ndarray, shape (steps, latitude, longitude)
+        In order of time, any unit.
+
+    Raises
+    ------
+    NotThisProductError
+        If no wet cell ever falls, and half of them are wet for `_LEAST_HOURS` and grow.
+    """
+    steps = values.reshape(len(values), -1)
+    steps = steps[:, np.isfinite(steps).all(axis=0)]
+    noise = 1e-4 * steps.max(initial=0.0)  # of packing
+    wet = steps[:, (steps > noise).any(axis=0)]
+    if not wet.size or (np.diff(wet, axis=0) < -noise).any():
+        return
+    first = wet[(wet > noise).argmax(axis=0), np.arange(wet.shape[1])]
+    runs_on = ((wet > noise).sum(axis=0) >= _LEAST_HOURS) & (wet[-1] > 1.5 * first)
+    if runs_on.mean() >= 0.5:
+        msg = (
+            f"{name} of {day} never falls from hour to hour in any cell: it is the sum since midnight, as ERA5-Land "
+            "has it; expected the amount of each hour. Request total_precipitation of reanalysis-era5-single-levels."
+        )
+        raise NotThisProductError(msg)
+
+
 def daily_values(
     field: xr.DataArray,
     days: np.ndarray,
@@ -130,6 +166,8 @@ def daily_values(
             short.append(f"{day} ({steps.size} of {expected})")
             continue
         values = field.isel(time=slice(steps[0], steps[-1] + 1)).values.astype(np.float64)
+        if accumulated:
+            refuse_running_sum(values, day, name=name)
         out[index] = values.sum(axis=0) if accumulated else values.mean(axis=0)
     if short:
         last = " and 00:00 of the day after the last" if accumulated else ""
