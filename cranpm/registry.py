@@ -34,8 +34,8 @@ def list_datasets(root: Path | None = None) -> list[Entry]:
 
 
 def list_checkpoints(roots: Iterable[Path] | None = None) -> list[Entry]:
-    """Checkpoints below the checkpoint folders, the user's own first; each is a folder with a ``config.json``."""
-    return _entries(roots or paths.checkpoint_roots(), "config.json")
+    """Checkpoints below the checkpoint folders, the user's own first: folders with ``config.json`` and weights."""
+    return _entries(roots or paths.checkpoint_roots(), "config.json", "model.safetensors")
 
 
 def find_dataset(name: str | Path | None = None) -> Entry:
@@ -62,12 +62,12 @@ def find_checkpoint(name: str | Path | None = None) -> Entry:
     return _find("checkpoint", name, list_checkpoints(), "config.json", "demo", mend)
 
 
-def _entries(roots: Iterable[Path], marker: str) -> list[Entry]:
+def _entries(roots: Iterable[Path], marker: str, *others: str) -> list[Entry]:
     found: dict[str, Entry] = {}
     for root in roots:
         for path in sorted(root.glob(f"*/{marker}")):
             entry = _read(path)
-            if entry is not None:
+            if entry is not None and all(path.with_name(name).is_file() for name in others):
                 found.setdefault(entry.name, entry)
     return list(found.values())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import importlib.util
 from collections import Counter
 from pathlib import Path
@@ -265,22 +264,6 @@ def _sentence(raw: Any, error: Any) -> str:
         entry = raw[where[0]][int(where[1])]
         where[1] = str(entry.get("id", where[1])) if isinstance(entry, dict) else where[1]
     return f"{'.'.join(where) or 'manifest'}: {error['msg']}"
-
-
-def check_hash(path: str | Path, expected: str) -> None:
-    """Refuse a file whose content is not the one that the manifest pins.
-
-    Raises
-    ------
-    DataFileError
-        Naming both hashes.
-    """
-    path, (algorithm, digest) = Path(path), expected.split(":", 1)
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, algorithm).hexdigest()
-    if found != digest:
-        msg = f"{path.name}: expected {algorithm} {digest[:12]}..., got {found[:12]}... . Download or install it again."
-        raise DataFileError(msg)
 
 
 def package_files(source: Source) -> dict[Resource, Path]:

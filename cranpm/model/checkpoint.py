@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "CheckpointInfo",
-    "find_checkpoints",
     "load_checkpoint",
     "read_info",
     "replace_card",
@@ -169,26 +167,6 @@ def read_info(folder: str | Path) -> CheckpointInfo:
         raise CheckpointError(
             f"{folder / CONFIG} is not a complete checkpoint description: {error}."
         ) from error
-
-
-def find_checkpoints(roots: Iterable[str | Path]) -> list[CheckpointInfo]:
-    """Checkpoints that lie in, or directly under, any of the folders; unreadable ones are left out, none twice."""
-    found: dict[str, CheckpointInfo] = {}
-    for root in map(Path, roots):
-        candidates = [root, *sorted(root.iterdir())] if root.is_dir() else []
-        for folder in candidates:
-            if (
-                folder.name.startswith(".")
-                or not (folder / CONFIG).is_file()
-                or not (folder / WEIGHTS).is_file()
-            ):
-                continue
-            try:
-                info = read_info(folder)
-            except CheckpointError:
-                continue
-            found.setdefault(str(folder.resolve()), info)
-    return list(found.values())
 
 
 def _document(

@@ -16,7 +16,7 @@ import numpy as np
 from cranpm.domain.grid import Grid
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
 Reader = Callable[[slice, slice], np.ndarray]
 """Gives a window of level 0: (rows, cols) -> float32, NaN where there is no value."""
@@ -133,27 +133,6 @@ class Pyramid:
         return cls(
             lambda rows, cols: _decode(raw[rows, cols], scale_factor, fill), grid, num_levels=num_levels
         )
-
-    @classmethod
-    def of_labelled(cls, field: xr.DataArray, *, num_levels: int = NUM_LEVELS) -> Pyramid:
-        """A pyramid over an array with ``latitude`` and ``longitude``; either order of latitude is put north up."""
-        field = (
-            field.transpose("latitude", "longitude").sortby("latitude", ascending=False).sortby("longitude")
-        )
-        lat, lon = (np.asarray(field[name], float) for name in ("latitude", "longitude"))
-        step = float(np.round(lon[1] - lon[0], 9))
-        grid = Grid(
-            name=str(field.name or "field"),
-            rows=lat.size,
-            cols=lon.size,
-            step=step,
-            north=round(float(lat[0]) + step / 2, 9),
-            west=round(float(lon[0]) - step / 2, 9),
-            registration="cell",
-        )
-        if not (np.allclose(grid.lat, lat, atol=step / 100) and np.allclose(grid.lon, lon, atol=step / 100)):
-            raise ValueError("A pyramid needs a regular grid with one step for latitude and longitude.")
-        return cls.of_array(field.to_numpy(), grid, num_levels=num_levels)
 
     @property
     def nbytes(self) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.extras import how_to_install
-from cranpm.plot.mercator import mercator_extent, to_mercator
+from cranpm.plot.mercator import to_mercator
 
 BOX = (-62.0, 20.0, 82.0, 79.0)
 """Outlines reach well beyond the domain (west, south, east, north) [degrees]."""
@@ -203,7 +203,3 @@ def nearest_town(lat: float, lon: float, within_km: float = 40.0) -> str:
             near = "" if distance < 4 else f"{distance:.0f} km from "
             best, best_score = f"{near}{town.name}, {town.country}", score
     return best
-
-
-def box_mercator() -> tuple[float, float, float, float]:
-    return mercator_extent(BOX)

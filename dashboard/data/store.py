@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 import os
 import threading
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cranpm import paths
+from cranpm import paths, registry
 from cranpm.data.errors import StoreError
 from cranpm.data.stations.station_day import open_station_day
 from cranpm.data.store.dataset import Dataset
@@ -126,20 +125,11 @@ class Store:
     # -- checkpoints ---------------------------------------------------------------------------------------------
 
     def checkpoints(self) -> dict[str, Path]:
-        """Checkpoint folders by name: a config beside weights; nothing is opened but the config's JSON."""
+        """Checkpoint folders by name; nothing is opened but their JSON."""
         found: dict[str, Path] = {}
-        for root in paths.checkpoint_roots():
-            for config in sorted(root.glob("*/config.json")):
-                if (config.parent / "model.safetensors").is_file():
-                    found.setdefault(_slug(config.parent.name), config.parent)
+        for entry in registry.list_checkpoints():
+            found.setdefault(_slug(entry.name), entry.path)
         return found
-
-    def checkpoint_summary(self, name: str) -> dict[str, Any]:
-        """The config of a checkpoint, empty where it cannot be read."""
-        try:
-            return json.loads((self.checkpoints()[name] / "config.json").read_text(encoding="utf-8"))
-        except (KeyError, OSError, ValueError):
-            return {}
 
     # -- the ground under the map --------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from cranpm.data.download.download import file_hash
 from cranpm.data.errors import DataFileError
-from cranpm.data.manifest import ManifestError, check_hash, load_manifest, manifest_path, package_files
+from cranpm.data.manifest import ManifestError, load_manifest, manifest_path, package_files
 from cranpm.domain import COARSE_BOX, ERA5_CHANNELS, FINE
 
 MANIFEST = load_manifest()
@@ -60,7 +61,7 @@ def test_geography_packages_are_installed_and_unchanged(source: Any) -> None:
     for resource, path in package_files(source).items():
         assert path.exists()
         if resource.hash:
-            check_hash(path, resource.hash)
+            assert file_hash(path, resource.hash.split(":")[0]) == resource.hash
             assert path.stat().st_size == resource.bytes
 
 
@@ -123,16 +124,6 @@ def test_no_manifest_no_yaml_and_unknown_ids_are_named(tmp_path: Path) -> None:
         load_manifest(written(tmp_path, "sources: ["))
     with pytest.raises(ManifestError, match="Unknown source 'moon'; known: geography-land-mask"):
         MANIFEST.source("moon")
-
-
-def test_a_changed_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"abc")
-    # sha256 of "abc" begins with ba7816bf
-    check_hash(path, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-    path.write_bytes(b"abd")
-    with pytest.raises(DataFileError, match=r"expected sha256 ba7816bf8f01\.\.\., got"):
-        check_hash(path, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 
 
 def test_a_missing_package_is_named() -> None:

@@ -14,7 +14,6 @@ from cranpm.domain.channels import DAY_CHANNELS
 from cranpm.domain.normalise import Statistics
 from cranpm.model.checkpoint import (
     CheckpointError,
-    find_checkpoints,
     load_checkpoint,
     read_info,
     replace_card,
@@ -231,10 +230,3 @@ def test_a_config_that_is_none_is_refused(folder, text, message):
     (folder / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(folder)
-
-
-def test_checkpoints_are_found_once_and_broken_ones_left_out(folder, tmp_path, build):
-    save_checkpoint(tmp_path / "broken", build())
-    edit_config(tmp_path / "broken", lambda d: d.update(hash="0"))
-    found = find_checkpoints([tmp_path, folder, tmp_path / "nowhere"])
-    assert [info.title for info in found] == ["Demo"]

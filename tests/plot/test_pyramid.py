@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from cranpm.domain.grid import Grid
 from cranpm.plot.pyramid import Pyramid
@@ -90,22 +89,6 @@ def test_a_difference_of_two_fields_is_read_through_a_function():
         atol=1e-5,
         equal_nan=True,
     )
-
-
-@pytest.mark.parametrize("ascending", [True, False])
-def test_either_order_of_latitude_is_put_north_up(ascending: bool):
-    lat = 50.0 - 0.005 - 0.01 * np.arange(64)
-    values = np.broadcast_to(lat[:, None], (64, 32)).astype(np.float32)
-    field = xr.DataArray(
-        values,
-        dims=("latitude", "longitude"),
-        coords={"latitude": lat, "longitude": 10.005 + 0.01 * np.arange(32)},
-    )
-    pyramid = Pyramid.of_labelled(field.sortby("latitude", ascending=ascending))
-    column = pyramid.read(slice(None), slice(0, 1))[:, 0]
-    assert column[0] == pytest.approx(49.995)
-    assert (np.diff(column) < 0).all()
-    assert pyramid.grid.north == pytest.approx(50.0)
 
 
 def test_the_level_has_cells_no_larger_than_a_pixel():

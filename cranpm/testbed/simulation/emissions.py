@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from cranpm.testbed.simulation.climate import season_phase
-from cranpm.testbed.simulation.noise import EPOCH, day_generator, red_kernel
+from cranpm.testbed.simulation.noise import day_generator, red_kernel
 from cranpm.testbed.simulation.place import place_of
 from cranpm.testbed.simulation.surface import Surface, smooth
 
@@ -145,8 +145,3 @@ class Emissions:
                 total += 25.0 * strength * rows[:, None] * cols[None, :]
         fires = torch.from_numpy(total).float().to(surface.device)
         return self.config.mean * fires * surface.land_lattice
-
-
-def calendar_day(day: int) -> np.datetime64:
-    """The date of a day number."""
-    return EPOCH + np.timedelta64(int(day), "D")

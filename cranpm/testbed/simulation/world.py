@@ -7,7 +7,7 @@ and the tracer is spun up from fixed anchor dates, `BLOCK_DAYS` apart, `SPIN_UP_
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,39 +49,9 @@ class DayState:
     pooling: np.ndarray
     """How strongly valleys keep their smoke, 0..1, float32 (R, C)."""
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """A compact form (about 4 MB for Europe): 16-bit weather, half-precision tracer.
-
-        PM2.5 and the other small fields come back bit for bit; weather to 1/65534 of its range that day.
-        """
-        low, high = self.era5.min((1, 2)), self.era5.max((1, 2))
-        scale = np.maximum(high.astype(np.float64) - low, 1e-12) / 65534
-        packed = np.round((self.era5 - low[:, None, None].astype(np.float64)) / scale[:, None, None]).astype(
-            np.uint16
-        )
-        arrays = {"day": np.int64(day_number(self.day)), "seed": np.uint64(self.seed)}
-        arrays |= {"era5": packed, "era5_low": low, "era5_scale": scale}
-        for name in ("pm", "pm_coarse", "pm_ahead", "source", "pooling"):
-            arrays[name] = getattr(self, name).astype(np.float16)
-        return arrays  # type: ignore[return-value]
-
-    @classmethod
-    def from_arrays(cls, arrays: Any) -> DayState:
-        """The inverse of `to_arrays`."""
-        low, scale = np.asarray(arrays["era5_low"]), np.asarray(arrays["era5_scale"])
-        era5 = (np.asarray(arrays["era5"]) * scale[:, None, None] + low[:, None, None]).astype(np.float32)
-        small = {
-            f.name: np.asarray(arrays[f.name], np.float32)
-            for f in fields(cls)
-            if f.name not in ("day", "seed", "era5")
-        }
-        return cls(
-            day=EPOCH + np.timedelta64(int(arrays["day"]), "D"), seed=int(arrays["seed"]), era5=era5, **small
-        )
-
 
 def half_precision(values: torch.Tensor) -> np.ndarray:
-    """Float32 values that survive a trip through half precision, so that a stored state makes the same maps."""
+    """Float32 values with no more digits than half precision holds."""
     return values.half().float().cpu().numpy()
 
 

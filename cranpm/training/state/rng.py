@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,13 +30,3 @@ def restore_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Whatever is drawn inside leaves no trace in the streams."""
-    before = random_state()
-    try:
-        yield
-    finally:
-        restore_random_state(before)
