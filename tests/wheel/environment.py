@@ -18,7 +18,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (
     "cranpm", "dashboard", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "constraints.txt",
     "data_manifest.yaml",
@@ -101,7 +101,7 @@ class Environment:
             "-q",
         ]
         _checked([*pip, "--no-deps", "--no-index", wheel], cwd=folder, timeout=300)
-        elsewhere = tuple({os.path.realpath(Path(entry)) + os.sep for entry in _package_folders()})
+        elsewhere = tuple(f"{folder}{os.sep}" for folder in _package_folders())
         recorder = RECORDER.format(root=str(ROOT) + os.sep, elsewhere=elsewhere, record=str(self._record))
         (self.packages / "sitecustomize.py").write_text(recorder)
 
@@ -150,7 +150,10 @@ class Environment:
 def _package_folders() -> set[Path]:
     """Where the running environment's packages lie; the checkout may hold that environment."""
     found = importlib.metadata.distributions()
-    return {Path(str(distribution.locate_file(""))) for distribution in found} - {ROOT}
+    folders = {Path(str(distribution.locate_file(""))).resolve() for distribution in found}
+    return {
+        folder for folder in folders if not ROOT.is_relative_to(folder)
+    }  # the editable install's own lies there
 
 
 def _closure(requirements: Iterable[str]) -> set[str]:

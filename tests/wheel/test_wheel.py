@@ -21,7 +21,7 @@ import xarray as xr
 
 import cranpm
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DAYS = ("--days", "3", "--start", "2022-01-09")
 
