@@ -108,6 +108,20 @@ def test_what_is_advised_exists() -> None:
     assert sorted(found) == []
 
 
+ASK_FOR_A_CHECKOUT = {"cranpm/cli/doctor.py", "cranpm/cli/dashboard.py"}
+"""Advise `make` only where there is a Makefile."""
+
+
+def test_an_installed_package_advises_no_make() -> None:
+    advising = {
+        path.relative_to(ROOT).as_posix()
+        for path in tracked("cranpm/*.py", "dashboard/*.py")
+        for text in strings(path.read_text(encoding="utf-8"))
+        if any(re.search(rf"\bmake {target}\b", text) for target in TARGETS)
+    }
+    assert advising == ASK_FOR_A_CHECKOUT
+
+
 OTHERS_OPTIONS = {
     "--allow-websocket-origin": "panel serve", "--force-reinstall": "pip", "--no-deps": "pip",
     "--always": "git", "--dirty": "git",

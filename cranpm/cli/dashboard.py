@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from cranpm import extras
+from cranpm import extras, paths
 from cranpm.cli.console import console, plain_errors
 
 
@@ -70,9 +70,10 @@ def refuse_unusable(address: str, port: int) -> None:
             probe.bind(place)
         except OSError as error:
             another = port + 1 if port < 65535 else port - 1
+            make = f" (make dashboard PORT={another})" if paths.checkout() else ""
             raise OSError(
                 f"Port {port} of {address} cannot be used ({error.strerror}). Stop what runs there, or choose another: "
-                f"cranpm dashboard --port {another} (make dashboard PORT={another})"
+                f"cranpm dashboard --port {another}{make}"
             ) from error
 
 

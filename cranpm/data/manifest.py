@@ -283,6 +283,6 @@ def package_files(source: Source) -> dict[Resource, Path]:
     files = {resource: root / resource.path for resource in source.resources}
     missing = [str(resource.path) for resource, path in files.items() if not path.exists()]
     if missing:
-        msg = f"{source.id}: {source.provider.name} was expected to hold {', '.join(missing)}. Run 'make install'."
+        msg = f"{source.id}: {source.provider.name} was expected to hold {', '.join(missing)}: {how_to_install()}"
         raise DataFileError(msg)
     return files

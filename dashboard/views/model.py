@@ -13,7 +13,7 @@ from ..state import State
 from .controls import heading
 
 NO_CHECKPOINT = Markup(
-    "No checkpoint found, so nothing can be forecast. Train the demo with <code>make demo</code>, or put a "
+    "No checkpoint found, so nothing can be forecast. Train one with <code>cranpm train</code>, or put a "
     "checkpoint's folder into <code>checkpoints/</code>."
 )
 

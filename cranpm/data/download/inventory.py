@@ -12,6 +12,7 @@ from cranpm.data.download.receipts import Receipt, receipts
 from cranpm.data.errors import DataFileError
 from cranpm.data.manifest import Manifest, Source, package_files
 from cranpm.domain import Domain
+from cranpm.extras import how_to_install
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ def _package(source: Source) -> tuple[str, str]:
     try:
         files = package_files(source)
     except DataFileError:
-        return "-", "make install"
+        return "-", how_to_install()
     return f"{len(files)} file{'s' if len(files) != 1 else ''} (installed)", ""
 
 

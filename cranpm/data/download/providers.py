@@ -19,6 +19,7 @@ from cranpm.data.download.receipts import RawFile
 from cranpm.data.download.request_templates import monthly_requests
 from cranpm.data.manifest import Source
 from cranpm.domain import Domain
+from cranpm.extras import how_to_install
 
 CUT_BY_PROVIDER = ("ecmwf-datastores", "openaq")
 """Kinds of access whose files hold one domain only and lie in a folder of its name."""
@@ -75,9 +76,7 @@ def list_files(
         return list(openaq_files(source, first, last, domain, folder, session))
     if kind == "http":
         return list(plain_files(source, domain, root))
-    raise DownloadError(
-        f"{source.id} comes with an installed package; run 'make install' instead of fetching."
-    )
+    raise DownloadError(f"{source.id} comes with an installed package, not by fetching: {how_to_install()}")
 
 
 def _copernicus(
