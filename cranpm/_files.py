@@ -288,7 +288,7 @@ def check_output(
                 f"{path} exists and was not made by this program; it is left alone, also with --overwrite. "
                 "Choose another name, or remove it yourself."
             )
-    folder = path.parent
+    folder = path if path.is_dir() else path.parent
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():

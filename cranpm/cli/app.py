@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -39,6 +42,14 @@ def main(
     ] = False,
 ) -> None:
     """Options before the command."""
+    _end_by_exception()
+
+
+def _end_by_exception() -> None:
+    """SIGTERM ends a command as Ctrl-C does, through its clean-up, so that nothing half-written stays behind."""
+    is_main = threading.current_thread() is threading.main_thread()  # handlers cannot be set elsewhere
+    if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cranpm._files import check_output
 from cranpm.data.build_day import DatasetRecipe, StaticFields, make_day
 from cranpm.data.domains import is_european, option_of
 from cranpm.data.errors import MissingSourceError, UnfinishedError
@@ -21,7 +22,7 @@ from cranpm.data.manifest import load_manifest
 from cranpm.data.readers.elevation import static_fields
 from cranpm.data.station_tables import OPENAQ, write_observations
 from cranpm.data.store.dataset import Dataset, DatasetWriter
-from cranpm.data.store.encoded_day import EncodedDay
+from cranpm.data.store.encoded_day import EncodedDay, day_bytes
 from cranpm.data.store.provenance import update_provenance
 from cranpm.data.store.source import DatasetSource, source_statistics
 from cranpm.domain import Statistics
@@ -83,6 +84,7 @@ def prepare(
     held = Dataset.open(out).days if exists else days[:0]
     missing = [day for day in days if day not in held]
     _refuse_missing(recipe, missing)  # before anything is created
+    check_output(out, size=len(missing) * day_bytes(recipe.domain), overwrite=True)
     taken = None if statistics_of is None else _statistics_of(statistics_of)
     with _writer(recipe, out) as writer:
         if not (out / "static.zarr").exists():

@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cranpm._files import check_output
 from cranpm.data.domains import find_domain
 from cranpm.data.errors import StoreError
 from cranpm.data.store.dataset import DatasetWriter, EncodedDay, encode_day
+from cranpm.data.store.encoded_day import day_bytes
 from cranpm.domain import Domain
 from cranpm.domain.days import as_day
 from cranpm.testbed.geography.geography import Geography, load_geography
@@ -108,6 +110,7 @@ def build_testbed(
     report(STAGE_GEOGRAPHY, 0, days, None)
     domain = domain if isinstance(domain, Domain) else find_domain(domain)
     place_of(domain.coarse_box)  # refuses what cannot be simulated before anything is computed
+    check_output(Path(out), size=days * day_bytes(domain), overwrite=True)
     geography = load_geography(domain, cache_dir)
     wanted = as_day(start) + np.arange(days)
     with _open_writer(Path(out), geography, seed) as writer:

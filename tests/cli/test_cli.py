@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -93,3 +96,28 @@ def test_stages_are_told_as_a_bar_or_as_json_lines(capsys):
     with stages("Build", unit="days") as say:
         say("weather", 1, 3, 120.0)
     assert "Build: weather" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_a_command_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    script = f"""
+import sys, time
+from pathlib import Path
+from cranpm._files import replacing
+from cranpm.cli.app import app
+
+@app.command()
+def slow() -> None:
+    with replacing(Path({str(tmp_path / "out.zarr")!r})) as draft:
+        draft.mkdir()
+        print("begun", flush=True)
+        time.sleep(60)
+
+app(["slow"])
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
+    process.terminate()
+    assert process.wait(30) == 128 + 15
+    assert not list(tmp_path.iterdir())

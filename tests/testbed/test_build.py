@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -224,3 +226,12 @@ def test_a_regions_network_is_europes(geography_europe, geography_alps):
     assert np.mean(shared) > 0.99  # a site that Europe would put just across the region's edge is drawn again
     other = draw_stations(geography_alps, DEFAULT_SEED + 1)
     assert not set(zip(other.latitude, other.longitude)) & set(zip(alps.latitude, alps.longitude))
+
+
+def test_a_disk_too_full_is_told_before_anything_is_made(tmp_path, monkeypatch):
+    """A day of Europe takes up to 29 MB: 0.8 bytes a fine cell and 3 of the 38 values a node."""
+    free = SimpleNamespace(free=10 * 28_000_000)
+    monkeypatch.setattr("cranpm._files.shutil.disk_usage", lambda folder: free)
+    with pytest.raises(OSError, match=r"needs up to 0.29 GB and .* has 0.28 GB free"):
+        build.build_testbed(tmp_path / "data", "2022-01-03", 10, "europe", cache_dir=tmp_path / "cache")
+    assert not list(tmp_path.iterdir())
