@@ -39,7 +39,10 @@ class CoarseForecasts(Protocol):
     """What the global rows need of a `cranpm.data.store.dataset.Dataset`."""
 
     domain: Domain
-    simulated: bool
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the days are those of the testbed."""
 
     def cams(self, day: np.datetime64) -> np.ndarray:
         """(5, Hc + 1, Wc + 1) [ug m-3]."""

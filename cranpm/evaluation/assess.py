@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from cranpm.baselines.cams import EuropeanEnsemble, europe_rows, global_rows
 from cranpm.baselines.damped import fit_damped
 from cranpm.baselines.persistence import persistence
+from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS, REGIONS, Region
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import run_forecast
+from cranpm.model.checkpoint import Checkpoint
 from cranpm.verification.evaluate import Maps, Scorecard
 from cranpm.verification.stations import StationPairs, station_scores
 
@@ -55,20 +58,19 @@ def score_days(
 
 
 def checkpoint_forecaster(
-    checkpoint: Any, source: DaySource, leads: Sequence[int], device: Any = "cpu"
+    checkpoint: Checkpoint, source: DaySource, leads: Sequence[int], device: torch.device | str = "cpu"
 ) -> Method:
-    """A checkpoint (`cranpm.model.checkpoint.Checkpoint`) as a method."""
+    """A checkpoint as a method."""
+    statistics = checkpoint.require_statistics()
 
     def forecast(init: np.datetime64) -> Maps:
-        return run_forecast(
-            checkpoint.network, load_day(source, init, checkpoint.statistics, device), leads
-        ).fields
+        return run_forecast(checkpoint.network, load_day(source, init, statistics, device), leads).fields
 
     return forecast
 
 
 def baselines_of(
-    dataset: Any,
+    dataset: Dataset,
     source: DaySource,
     init_days: Sequence[np.datetime64],
     leads: Sequence[int],
@@ -80,7 +82,7 @@ def baselines_of(
 
     Parameters
     ----------
-    dataset : cranpm.data.store.dataset.Dataset
+    dataset : Dataset
     damped_on : sequence of datetime64
         Training days to fit damped persistence on; none leaves it out.
     ensemble : EuropeanEnsemble, optional

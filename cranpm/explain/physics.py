@@ -81,7 +81,7 @@ def run_physics(
         were measured on.
     """
     say = report or (lambda stage, done, total, left: None)
-    network, statistics = checkpoint.network, checkpoint.statistics
+    network, statistics = checkpoint.network, checkpoint.require_statistics()
     chosen, split = choose_days(source, plan.days, plan.leads) if days is None else (list(days), "given")
     tiling = plan_tiles(source.domain.fine.shape, plan.tile_size)
     tiles = choose_tiles(tiling, source.land, plan.tiles, plan.seed)

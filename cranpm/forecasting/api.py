@@ -68,7 +68,7 @@ def forecast(
         torch.manual_seed(0)
         network = CranPM(get_preset(preset)).to(chosen).eval()
         name, content = f"{preset}, random weights", "none"
-    day = load_day(DatasetSource(data), init, loaded.statistics, chosen)
+    day = load_day(DatasetSource(data), init, loaded.require_statistics(), chosen)
     result = run_forecast(network, day, leads, memory_budget=memory_budget, on_progress=on_progress)
     return forecast_dataset(
         result.fields,

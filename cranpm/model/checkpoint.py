@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -24,6 +24,9 @@ from cranpm._files import ForeignFilesError, replacing
 from .config import ModelConfig
 from .network import CranPM
 from .weights import CheckpointError, check_header, refuse_pickle
+
+if TYPE_CHECKING:
+    from cranpm.domain.normalise import Statistics
 
 __all__ = [
     "Checkpoint",
@@ -46,12 +49,27 @@ class CheckpointInfo:
 
     folder: Path
     config: ModelConfig
-    statistics: Any
-    """``cranpm.domain.normalise.Statistics``, or None."""
+    statistics: Statistics | None
+    """Of the inputs that it was trained on; None where it was saved without."""
     meta: dict[str, Any] = field(default_factory=dict)
     """Title, data, training period, code version, scores: whatever the saver knew."""
     hash: str = ""
     """sha256 over weights, architecture and statistics: two checkpoints with one hash give one forecast."""
+
+    def require_statistics(self) -> Statistics:
+        """Its statistics, for whoever cannot do without.
+
+        Raises
+        ------
+        CheckpointError
+            If it was saved without.
+        """
+        if self.statistics is None:
+            raise CheckpointError(
+                f"{self.folder} holds no channel statistics, so that inputs cannot be normalised as they were in its "
+                "training. Save it again with them (save_checkpoint), or name another checkpoint."
+            )
+        return self.statistics
 
     @property
     def short_hash(self) -> str:
@@ -80,7 +98,7 @@ class Checkpoint(CheckpointInfo):
 def save_checkpoint(
     folder: str | Path,
     network: CranPM,
-    statistics: Any = None,
+    statistics: Statistics | None = None,
     card: str = "",
     meta: dict[str, Any] | None = None,
 ) -> CheckpointInfo:
@@ -170,7 +188,7 @@ def read_info(folder: str | Path) -> CheckpointInfo:
 
 
 def _document(
-    config: ModelConfig, statistics: Any, sha256: str, size: int, meta: dict[str, Any]
+    config: ModelConfig, statistics: Statistics | None, sha256: str, size: int, meta: dict[str, Any]
 ) -> dict[str, Any]:
     model = config.to_dict()
     plain_statistics = None if statistics is None else statistics.to_dict()
@@ -187,7 +205,7 @@ def _document(
     }
 
 
-def _identity(sha256: str, model: dict[str, Any], statistics: Any) -> str:
+def _identity(sha256: str, model: dict[str, Any], statistics: dict[str, Any] | None) -> str:
     text = json.dumps([sha256, model, statistics], sort_keys=True, separators=(",", ":"))
     return _sha256(text.encode())
 
@@ -224,7 +242,7 @@ def _channel_table() -> list[dict[str, str]]:
     return [{"name": channel.name, "units": channel.units} for channel in (*COARSE_CHANNELS, *LOCAL_CHANNELS)]
 
 
-def _statistics_from(values: dict[str, Any] | None) -> Any:
+def _statistics_from(values: dict[str, Any] | None) -> Statistics | None:
     if values is None:
         return None
     from cranpm.domain.normalise import Statistics

@@ -9,7 +9,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,16 +17,23 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from cranpm._files import replacing
+from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.instruments.downscale import downscaler
 from cranpm.testbed.instruments.instruments import cams_like, retrieval
 from cranpm.testbed.simulation.noise import day_number
 from cranpm.testbed.simulation.puffs import puff_path
-from cranpm.testbed.simulation.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, World
+from cranpm.testbed.simulation.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, DayState, World
 
 log = logging.getLogger(__name__)
 
 _OPEN_DAYS = 1024
 """Day files a source keeps mapped; only the windows that are read come into memory."""
+
+
+class _OpenDay(NamedTuple):
+    coarse: np.ndarray
+    fields: torch.Tensor
+    seed: int
 
 
 def day_file(folder: Path, day: np.datetime64 | str) -> Path:
@@ -54,7 +61,7 @@ class WorldSource:
         Where day files are; see `simulate_days`.
     """
 
-    def __init__(self, geography: Any, folder: Path | str) -> None:
+    def __init__(self, geography: Geography, folder: Path | str) -> None:
         self._scaler = downscaler(geography)
         self._folder = Path(folder)
         _convert_old_days(self._folder)
@@ -66,24 +73,24 @@ class WorldSource:
         )
         self.land, self.elevation = geography.land, geography.elevation
         self.coarse_elevation = geography.coarse_elevation
-        self._kept: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._kept: OrderedDict[str, _OpenDay] = OrderedDict()
 
-    def _day(self, day: np.datetime64) -> dict[str, Any]:
+    def _day(self, day: np.datetime64) -> _OpenDay:
         key = str(day.astype("datetime64[D]"))
         if key not in self._kept:
             with safe_open(day_file(self._folder, key), framework="pt") as file:  # mapped, not read
-                self._kept[key] = {
-                    "coarse": file.get_tensor("coarse").numpy(),
-                    "fields": file.get_tensor("fields"),
-                    "seed": int(file.metadata()["seed"]),
-                }
+                self._kept[key] = _OpenDay(
+                    coarse=file.get_tensor("coarse").numpy(),
+                    fields=file.get_tensor("fields"),
+                    seed=int(file.metadata()["seed"]),
+                )
             while len(self._kept) > _OPEN_DAYS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
 
     def coarse(self, day: np.datetime64) -> np.ndarray:
-        return self._day(day)["coarse"]
+        return self._day(day).coarse
 
     def puff_response(self, day: np.datetime64) -> np.ndarray | None:
         """What puffs added to a day do, (4, Hc + 1, Wc + 1) [ug m-3]; None where nobody asked (`testbed.puffs`)."""
@@ -92,12 +99,12 @@ class WorldSource:
 
     def pm2p5(self, day: np.datetime64, rows: slice, cols: slice) -> np.ndarray:
         held = self._day(day)
-        truth = self._scaler.window(held["fields"], rows, cols)
-        return retrieval(self._scaler, held["seed"]).window(truth, day_number(day), rows, cols).numpy()
+        truth = self._scaler.window(held.fields, rows, cols)
+        return retrieval(self._scaler, held.seed).window(truth, day_number(day), rows, cols).numpy()
 
 
 def simulate_days(
-    geography: Any,
+    geography: Geography,
     folder: Path | str,
     periods: Sequence[tuple[str, int]],
     *,
@@ -126,7 +133,7 @@ def simulate_days(
                 progress(min(done, total), total)
 
 
-def _prepare_day(state: Any, geography: Any, path: Path) -> None:
+def _prepare_day(state: DayState, geography: Geography, path: Path) -> None:
     """Keep what windows of a day are made from, so that a tile costs milliseconds."""
     coarse = np.concatenate([state.era5, cams_like(state, geography)]).astype(np.float32)
     # half precision: 0.05 % of PM2.5, below the product's own tenths

@@ -78,7 +78,7 @@ class Comparison:
         return result
 
 
-def _rmse(squared: np.ndarray, axis: Any = None) -> np.ndarray:
+def _rmse(squared: np.ndarray, axis: int | tuple[int, ...] | None = None) -> np.ndarray:
     return np.sqrt(squared.mean(axis=axis))
 
 

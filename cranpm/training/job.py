@@ -173,7 +173,7 @@ def _facts_of(start: Checkpoint | None) -> dict[str, Any] | None:
     training = start.meta.get("training", {})
     known = {key: training[key] for key in ("steps", "minutes", "machine") if key in training}
     name = {"hash": start.hash, "title": start.title, **known}
-    return {"started_from": name, "statistics": start.statistics.to_dict()}
+    return {"started_from": name, "statistics": start.require_statistics().to_dict()}
 
 
 def _what_it_began_with(out: Path) -> dict[str, Any] | None:

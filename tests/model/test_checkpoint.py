@@ -78,6 +78,13 @@ def test_saving_again_replaces_and_leaves_nothing_behind(folder, build):
     assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
+def test_a_checkpoint_without_statistics_is_refused_where_they_are_needed(folder, build):
+    assert load_checkpoint(folder).require_statistics() == STATISTICS
+    save_checkpoint(folder, build(), None)
+    with pytest.raises(CheckpointError, match="holds no channel statistics, .* Save it again with them"):
+        load_checkpoint(folder).require_statistics()
+
+
 def test_a_save_that_fails_leaves_the_old_one_standing(folder, build):
     before = read_info(folder).hash
     with pytest.raises(ValueError, match="Out of range float"):

@@ -84,9 +84,10 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     _stop_if_cancelled(folder)
     dataset = _dataset(request.dataset, request.dataset_hash)
     dataset.refresh()
-    day = load_day(DatasetSource(dataset), request.init_time, checkpoint.statistics, device)
+    statistics = checkpoint.require_statistics()
+    day = load_day(DatasetSource(dataset), request.init_time, statistics, device)
     _stop_if_cancelled(folder)
-    day = intervene(day, request.interventions, checkpoint.statistics)
+    day = intervene(day, request.interventions, statistics)
     plan = plan_tiles(day.domain.fine.shape)
     maps = {lead: folder.create_map(lead, plan.shape) for lead in request.leads}
     recorder = AttentionRecorder(folder.path, plan, day)

@@ -7,12 +7,11 @@ column, so windows agree with each other. Shapes: (U, W) 0.05-degree lattice, (h
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.simulation.surface import CELLS_PER_LATTICE, block_sum
 from cranpm.testbed.simulation.world import DayState
 
@@ -30,7 +29,7 @@ class Downscaler:
     device : str or torch.device
     """
 
-    def __init__(self, geography: Any, device: str | torch.device = "cpu") -> None:
+    def __init__(self, geography: Geography, device: str | torch.device = "cpu") -> None:
         self.geography, self.device = geography, torch.device(device)
         box = geography.domain.coarse_box
         self.shape = ((box.rows - 1) * 5 + 1, (box.cols - 1) * 5 + 1)
@@ -109,7 +108,7 @@ class Downscaler:
         return self.points(fields, row, col)
 
 
-def downscaler(geography: Any, device: str | torch.device = "cpu") -> Downscaler:
+def downscaler(geography: Geography, device: str | torch.device = "cpu") -> Downscaler:
     """The downscaler of a geography, made once and kept as long as the geography is."""
     cache = geography.__dict__.setdefault("_downscalers", {}) if hasattr(geography, "__dict__") else {}
     key = str(device)
@@ -120,7 +119,7 @@ def downscaler(geography: Any, device: str | torch.device = "cpu") -> Downscaler
 
 @torch.inference_mode()
 def fine_truth(
-    state: DayState, geography: Any, rows: slice = slice(None), cols: slice = slice(None)
+    state: DayState, geography: Geography, rows: slice = slice(None), cols: slice = slice(None)
 ) -> np.ndarray:
     """True PM2.5 on a window of the fine grid, sea included.
 

@@ -7,16 +7,23 @@ error grows with lead time. `observe_stations`: points with representativeness e
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from cranpm.domain import Grid
+from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.instruments.downscale import _STRIP, Downscaler, _block, day_fields, downscaler
 from cranpm.testbed.simulation.noise import day_generator, day_number
 from cranpm.testbed.simulation.place import place_of
 from cranpm.testbed.simulation.surface import smooth
 from cranpm.testbed.simulation.world import LEADS, DayState
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FINE_PERIOD, BROAD_PERIOD = (1024, 1152), (1280, 1408)
 """Periods of the two noise textures [fine cells]; their sum repeats far outside Europe."""
@@ -80,7 +87,7 @@ def retrieval(scaler: Downscaler, seed: int) -> Retrieval:
 
 @torch.inference_mode()
 def ghap_like(
-    state: DayState, geography: Any, rows: slice = slice(None), cols: slice = slice(None)
+    state: DayState, geography: Geography, rows: slice = slice(None), cols: slice = slice(None)
 ) -> np.ndarray:
     """GHAP-like PM2.5 on a window of the fine grid.
 
@@ -99,7 +106,7 @@ def ghap_like(
     return torch.cat(strips).numpy()
 
 
-def cams_like(state: DayState, geography: Any) -> np.ndarray:
+def cams_like(state: DayState, geography: Geography) -> np.ndarray:
     """CAMS-like analysis of one day.
 
     Returns
@@ -123,7 +130,7 @@ def cams_like(state: DayState, geography: Any) -> np.ndarray:
     return (np.stack([pm, pm10, no2, o3, co]) * errors).astype(np.float32)
 
 
-def cams_forecast_like(state: DayState, geography: Any) -> np.ndarray:
+def cams_forecast_like(state: DayState, geography: Geography) -> np.ndarray:
     """CAMS-like forecast of PM2.5 started on the day of `state`.
 
     The coming truth is displaced and scaled by smooth errors that grow with lead time, as a forecast with
@@ -150,7 +157,9 @@ def cams_forecast_like(state: DayState, geography: Any) -> np.ndarray:
     return np.stack(forecasts).astype(np.float32)
 
 
-def observe_stations(state: DayState, geography: Any, stations: Any) -> np.ndarray:
+def observe_stations(
+    state: DayState, geography: Geography, stations: Mapping[str, npt.ArrayLike] | pd.DataFrame
+) -> np.ndarray:
     """What stations report on one day.
 
     Parameters
@@ -215,7 +224,7 @@ def _smoothed(field: np.ndarray, width: float) -> np.ndarray:
     return smooth(np.asarray(field, float), width, width * 1.4)
 
 
-def _draw_smooth(draw: np.random.Generator, box: Any, degrees: float) -> np.ndarray:
+def _draw_smooth(draw: np.random.Generator, box: Grid, degrees: float) -> np.ndarray:
     """Unit-variance noise on the coarse box, `degrees` wide; the same for every domain in Europe's box on a day."""
     drawn_on, step = place_of(box).noise, degrees / 2
     nodes = (

@@ -10,6 +10,7 @@ import pandas as pd
 from cranpm.data.store.tables import STATION_COLUMNS
 from cranpm.domain import Grid
 from cranpm.testbed.geography.blocks import KM_PER_DEGREE
+from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.geography.towns import Towns, town_radius
 from cranpm.testbed.simulation.place import EUROPE_PLACE, place_of
 
@@ -30,7 +31,7 @@ _URBAN_DENSITY, _SUBURBAN_DENSITY = 1500.0, 300.0
 """People per square kilometre from which a site counts as urban and as suburban."""
 
 
-def draw_stations(geography: Any, seed: int) -> pd.DataFrame:
+def draw_stations(geography: Geography, seed: int) -> pd.DataFrame:
     """About 3,000 sites over Europe, in the columns of ``tables.STATION_COLUMNS``.
 
     A town's sites depend on the seed and the town alone, not on the domain.
@@ -55,7 +56,7 @@ def draw_stations(geography: Any, seed: int) -> pd.DataFrame:
 
 
 def _site(
-    geography: Any, grid: Grid, towns: Towns, k: int, index: int, draw: np.random.Generator
+    geography: Geography, grid: Grid, towns: Towns, k: int, index: int, draw: np.random.Generator
 ) -> dict[str, Any] | None:
     """One site in or around town ``k``; None if no land is found for it."""
     is_rural = draw.random() < _RURAL

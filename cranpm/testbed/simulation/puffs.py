@@ -7,14 +7,14 @@ weather blows it away, and the difference to the plain run is kept. A network th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from cranpm._files import replacing
+from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.simulation.chemistry import TracerState
 from cranpm.testbed.simulation.noise import EPOCH, day_generator, day_number
 from cranpm.testbed.simulation.world import BLOCK_DAYS, DEFAULT_SEED, LEADS, World
@@ -42,7 +42,7 @@ def puff_path(folder: Path | str, day: np.datetime64) -> Path:
 
 @torch.inference_mode()
 def simulate_puffs(
-    geography: Any,
+    geography: Geography,
     folder: Path | str,
     periods: Sequence[tuple[str, int]],
     *,
@@ -76,7 +76,7 @@ def _in_one_run(day: int) -> bool:
     return (day - 1) // BLOCK_DAYS == (day + LEADS) // BLOCK_DAYS
 
 
-def _responses(world: World, folder: Path | str, wanted: set[int]) -> Any:
+def _responses(world: World, folder: Path | str, wanted: set[int]) -> Iterator[int]:
     """Run through the days; puffs of up to four days are on their way at a time."""
     puffed: dict[int, TracerState] = {}
     found: dict[int, list[np.ndarray]] = {}

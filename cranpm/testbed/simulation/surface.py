@@ -6,11 +6,10 @@ r sits at lattice row (r + 0.5) / 10. Shapes: R rows and C columns of the coarse
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
+from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.simulation.flow import EARTH_RADIUS
 
 CELLS_PER_LATTICE = 10
@@ -75,7 +74,7 @@ class Surface:
     """
 
     def __init__(
-        self, geography: Any, device: str | torch.device = "cpu", *, barrier_factor: float = 1.0
+        self, geography: Geography, device: str | torch.device = "cpu", *, barrier_factor: float = 1.0
     ) -> None:
         self.device = device = torch.device(device)
         self.coarse = coarse = geography.domain.coarse_box
@@ -121,7 +120,7 @@ class Surface:
         fine = torch.nn.functional.interpolate(flat, size=self.shape, mode="bilinear", align_corners=True)
         return fine.reshape(*field.shape[:-2], *self.shape)
 
-    def _country_factor(self, geography: Any) -> np.ndarray:
+    def _country_factor(self, geography: Geography) -> np.ndarray:
         """Emission factor of the country of the nearest town, blended across borders over some 30 km, (P, Q)."""
         factors = np.array([_COUNTRY_FACTORS.get(str(code), 1.0) for code in geography.countries])
         blended = smooth(factors[np.asarray(geography.coarse_country)], 1.0, 1.4)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-from cranpm.testbed.simulation.chemistry import ChemistryConfig, Tracer, TracerState
+from cranpm.testbed.geography.geography import Geography
+from cranpm.testbed.simulation.chemistry import ChemistryConfig, Tracer, TracerDay, TracerState
 from cranpm.testbed.simulation.noise import EPOCH, day_number
 from cranpm.testbed.simulation.surface import Surface
-from cranpm.testbed.simulation.weather import Weather, WeatherConfig
+from cranpm.testbed.simulation.weather import Forcing, Weather, WeatherConfig
 
 WORLD_VERSION = "1"
 """Changes whenever the physics changes; results of different versions are never compared."""
@@ -72,7 +72,7 @@ class World:
 
     def __init__(
         self,
-        geography: Any,
+        geography: Geography,
         *,
         seed: int = DEFAULT_SEED,
         device: str | torch.device = "cpu",
@@ -113,7 +113,7 @@ class World:
                     yield current, self._fields(means, forcing), state
             day = block_end
 
-    def _fields(self, means: Any, forcing: Any) -> dict[str, torch.Tensor]:
+    def _fields(self, means: TracerDay, forcing: Forcing) -> dict[str, torch.Tensor]:
         today = forcing.at(slice(0, 4))
         temperature, speed = today.temperature.mean(0), today.speed.mean(0)
         inverse = self.surface.to_coarse(means.inverse_depth)

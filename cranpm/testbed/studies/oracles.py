@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
+from cranpm.testbed.simulation.chemistry import TracerState
 from cranpm.testbed.simulation.history import History
 from cranpm.testbed.simulation.weather import Forcing
 from cranpm.testbed.simulation.world import LEADS, World
@@ -44,7 +43,7 @@ class Oracles:
     def run(self, day: int, history: History) -> dict[str, np.ndarray]:
         """Forecasts of the coarse map, each (3, R, C)."""
         results: dict[str, list[np.ndarray]] = {}
-        states: dict[str, Any] = {}
+        states: dict[str, TracerState] = {}
         for lead in range(1, LEADS + 1):
             for name, forcing in self.forcings(day, lead).items():
                 tracer = self.flat.tracer if "no terrain" in name else self.world.tracer

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 STORED: dict[str, float] = {
     "u10 correlation at 0.5 deg": 0.984,
@@ -55,7 +58,7 @@ def real_figures(folder: str | Path | None = None) -> tuple[dict[str, float], st
     return STORED | measured, f"ERA5 samples ({len(measured)} of {len(STORED)} figures measured)"
 
 
-def _gridded(folder: Path) -> Iterator[Any]:
+def _gridded(folder: Path) -> Iterator[xr.Dataset]:
     import xarray as xr
 
     for path in sorted(folder.rglob("*")):
@@ -74,7 +77,7 @@ def _gridded(folder: Path) -> Iterator[Any]:
         yield dataset.rename(names)
 
 
-def _wind(dataset: Any) -> dict[str, float]:
+def _wind(dataset: xr.Dataset) -> dict[str, float]:
     """Spatial correlation of u10 on a map at least 20 degrees wide."""
     if "u10" not in dataset or dataset.sizes.get("longitude", 0) < 100:
         return {}
@@ -83,7 +86,7 @@ def _wind(dataset: Any) -> dict[str, float]:
     return {f"u10 correlation at {d:g} deg": spatial_correlation(field, round(d / step)) for d in DISTANCES}
 
 
-def _january(dataset: Any) -> dict[str, float]:
+def _january(dataset: xr.Dataset) -> dict[str, float]:
     """Daily geopotential at 500 hPa over a January."""
     if "z" not in dataset or 500 not in np.atleast_1d(dataset.get("level", 0)):
         return {}
@@ -97,7 +100,7 @@ def _january(dataset: Any) -> dict[str, float]:
     return {f"z_500 {name} in January, Davos": value for name, value in zip(names, values, strict=True)}
 
 
-def _europe_t2m(dataset: Any) -> dict[str, float]:
+def _europe_t2m(dataset: xr.Dataset) -> dict[str, float]:
     """Range of 2 m temperature on a wide map of a 1 January."""
     if "t2m" not in dataset or dataset.sizes.get("longitude", 0) < 200:
         return {}

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from cranpm._files import write_atomically
-from cranpm.domain import REGIONS
+from cranpm.domain import REGIONS, Grid
+from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.simulation.history import History, simulate
 from cranpm.testbed.simulation.world import WORLD_VERSION, World
 from cranpm.testbed.studies.real_weather import DISTANCES, real_figures, spatial_correlation
@@ -70,7 +71,7 @@ class Report:
 
 
 def world_report(
-    geography: Any,
+    geography: Geography,
     *,
     seed: int,
     start: str = "2018-01-01",
@@ -108,12 +109,12 @@ def lag_correlation(series: np.ndarray, lag: int) -> float:
     return float((anomaly[lag:] * anomaly[:-lag]).mean() / (anomaly**2).mean())
 
 
-def _at(fields: np.ndarray, box: Any, place: str) -> np.ndarray | None:
+def _at(fields: np.ndarray, box: Grid, place: str) -> np.ndarray | None:
     lat, lon = PLACES[place]
     return fields[:, *box.index_of(lat, lon)] if bool(box.contains(lat, lon)) else None
 
 
-def _places(history: History, box: Any) -> list[Row]:
+def _places(history: History, box: Grid) -> list[Row]:
     rows = []
     for place in PLACES:
         series = _at(history.pm2p5, box, place)
@@ -138,7 +139,7 @@ def _places(history: History, box: Any) -> list[Row]:
     return rows
 
 
-def _pairs(history: History, box: Any, land: np.ndarray) -> list[Row]:
+def _pairs(history: History, box: Grid, land: np.ndarray) -> list[Row]:
     rows = []
     first, second = _at(history.pm2p5, box, "Prague"), _at(history.pm2p5, box, "Brno")
     if first is not None and second is not None:
@@ -181,7 +182,7 @@ def _seasons(history: History, land: np.ndarray) -> list[Row]:
     return rows
 
 
-def _regions(history: History, box: Any, land: np.ndarray) -> list[Row]:
+def _regions(history: History, box: Grid, land: np.ndarray) -> list[Row]:
     boxes = {name: (r.south, r.north, r.west, r.east) for name, r in REGIONS.items()} | _EXTRA_REGIONS
     rows, mean = [], history.pm2p5.mean(0)
     for name, (south, north, west, east) in boxes.items():
@@ -195,7 +196,7 @@ def _regions(history: History, box: Any, land: np.ndarray) -> list[Row]:
     return sorted(rows, key=lambda row: -row.testbed)
 
 
-def _weather(history: History, box: Any, land: np.ndarray, real_data: Path | None) -> list[Row]:
+def _weather(history: History, box: Grid, land: np.ndarray, real_data: Path | None) -> list[Row]:
     real, source = real_figures(real_data)
     measured = _like_the_samples(history, box)
     rows = [
@@ -221,7 +222,7 @@ def _weather(history: History, box: Any, land: np.ndarray, real_data: Path | Non
     return rows
 
 
-def _like_the_samples(history: History, box: Any) -> dict[str, float]:
+def _like_the_samples(history: History, box: Grid) -> dict[str, float]:
     """What `real_figures` measures, on the same places and season where the history has them."""
     january = history.months == 1
     if january.sum() < 20:

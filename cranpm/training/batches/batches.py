@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from cranpm.domain import PM_SCALE, Statistics, channel_index
 from cranpm.model import GlobalInputs, LocalInputs
 from cranpm.training.batches.puffs import Puff, Puffs
 from cranpm.training.batches.station_points import StationPoints, StationReader
+
+_Bundle = TypeVar("_Bundle")
+"""A tensor, a bundle of tensors, or anything else."""
 
 SUBSTITUTES = 20
 """Steps looked at for a batch that stands in for one that cannot be used."""
@@ -55,7 +58,7 @@ class TrainingBatch:
     faults: tuple[str, ...] = ()
     """Why the step's own samples cannot be learned from; this batch then stands in for them and teaches nothing."""
 
-    def to(self, device: Any) -> TrainingBatch:
+    def to(self, device: torch.device | str) -> TrainingBatch:
         """The batch on another device."""
         return to_device(self, device)
 
@@ -64,14 +67,14 @@ class TrainingBatch:
         return _map_tensors(self, torch.Tensor.pin_memory)
 
 
-def to_device(value: Any, device: Any) -> Any:
+def to_device(value: _Bundle, device: torch.device | str) -> _Bundle:
     """Tensors, and bundles of them, on another device; anything else as it is."""
     return _map_tensors(value, lambda tensor: tensor.to(device, non_blocking=True))
 
 
-def _map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+def _map_tensors(value: _Bundle, change: Callable[[torch.Tensor], torch.Tensor]) -> _Bundle:
     if isinstance(value, torch.Tensor):
-        return change(value)
+        return cast(_Bundle, change(value))
     if isinstance(value, (TrainingBatch, GlobalInputs, LocalInputs, StationPoints)):
         return type(value)(**{f.name: _map_tensors(getattr(value, f.name), change) for f in fields(value)})
     return value

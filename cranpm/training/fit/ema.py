@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import lightning as L
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 
@@ -17,14 +16,14 @@ class WeightAverage(EMAWeightAveraging):
     def _begun(self) -> bool:
         return self._average_model is not None and int(self._average_model.n_averaged) > 0
 
-    def on_validation_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._begun:
             super().on_validation_epoch_start(trainer, pl_module)
 
-    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._begun:
             super().on_validation_epoch_end(trainer, pl_module)
 
-    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._begun:
             super().on_train_end(trainer, pl_module)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
-from lightning.pytorch.callbacks import Callback
 
 from cranpm.model import CranPM
 from cranpm.training.batches.batches import TrainingBatch
@@ -88,23 +86,6 @@ class Health:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self.in_row, self.total = state["in_row"], state["total"]
-
-
-class HealthWatch(Callback):
-    """Says which samples a left-out step held, and ends the run after too many in a row."""
-
-    def on_train_batch_end(
-        self, trainer: Any, module: Any, outputs: Any, batch: TrainingBatch, batch_idx: int
-    ) -> None:
-        health = module.health
-        if not health.skipped:
-            return
-        loss = float(module.latest.get("loss", torch.tensor(torch.nan)))
-        health.refuse_or_warn(trainer.global_step, describe_batch(module.network, batch), loss)
-        module.log("train/skipped", float(health.total), batch_size=1)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
 
 
 def describe_batch(network: CranPM, batch: TrainingBatch) -> str:

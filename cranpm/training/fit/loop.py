@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
@@ -24,13 +23,12 @@ from cranpm.training.batches.puffs import Puffs
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationReader
 from cranpm.training.batches.validation import validation_batches
-from cranpm.training.fit.callbacks import Position, StateIO, StateSaver
+from cranpm.training.fit.callbacks import HealthWatch, Position, StateIO, StateSaver
 from cranpm.training.fit.ema import WeightAverage
-from cranpm.training.fit.health import HealthWatch
 from cranpm.training.fit.module import Training
+from cranpm.training.fit.progress import Bar, Pace
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.state.options import TrainerOptions
-from cranpm.training.state.progress import Bar, Pace
 from cranpm.training.state.session import Session
 from cranpm.training.state.signals import ignore_signals_in_worker
 from cranpm.training.state.throughput import matmul_rate
@@ -79,9 +77,6 @@ def train(
     batches = training_batches(recipe, data)
     every_station = station_reader(recipe, data.source, with_held_out=True)
     validation = validation_batches(recipe, data, days=options.validation_days, stations=every_station)
-    loaders: dict[str, Any] = {"train_dataloaders": _loader(batches, options.workers)}
-    if validation is not None:
-        loaders["val_dataloaders"] = validation
     pace = Pace(recipe, matmul_rate(_device(), recipe.bfloat16, seconds=0.1))
     first_step = 0 if session.saved is None else session.saved.step
     trainer = L.Trainer(
@@ -113,10 +108,17 @@ def train(
                 max_minutes=options.max_minutes,
             ),
         ],
-        **_processes(options),
+        devices=options.devices,
+        num_nodes=options.nodes,
+        strategy=_strategy(options),
     )
     with session.stop:
-        trainer.fit(module, **loaders, ckpt_path=None if session.saved is None else str(session.saved.folder))
+        trainer.fit(
+            module,
+            train_dataloaders=_loader(batches, options.workers),
+            val_dataloaders=validation,
+            ckpt_path=None if session.saved is None else str(session.saved.folder),
+        )
     return module.network.eval()
 
 
@@ -164,29 +166,23 @@ def _averaging(recipe: Recipe) -> list[Callback]:
     return [WeightAverage(decay=recipe.average_decay, update_starting_at_step=recipe.token_steps + 1)]
 
 
-def _loggers(out: Path) -> list[Any]:
-    loggers: list[Any] = [CSVLogger(out, name="csv")]
+def _loggers(out: Path) -> list[Logger]:
+    loggers: list[Logger] = [CSVLogger(out, name="csv")]
     if not extras.missing_modules("tensorboard"):
         return [*loggers, TensorBoardLogger(out, name="tensorboard")]
     print(f"TensorBoard is not installed ({extras.how_to_install('tensorboard')}); curves go to CSV only.")  # noqa: T201
     return loggers
 
 
-def _processes(options: TrainerOptions) -> dict[str, Any]:
+def _strategy(options: TrainerOptions) -> DDPStrategy | str:
     if options.processes == 1:
-        return {"accelerator": "auto", "devices": 1}
-    strategy = DDPStrategy(
+        return "auto"
+    return DDPStrategy(
         start_method=options.launcher,  # type: ignore[arg-type]
         # the token stage leaves out the decoder, and held biases take no part in most steps
         find_unused_parameters=True,
         timeout=timedelta(hours=2),  # others wait while the first process pretrains
     )
-    return {
-        "accelerator": "auto",
-        "devices": options.devices,
-        "num_nodes": options.nodes,
-        "strategy": strategy,
-    }
 
 
 def _device() -> torch.device:

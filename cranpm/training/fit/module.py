@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import lightning as L
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
@@ -171,7 +170,7 @@ class Training(L.LightningModule):
         many = self.trainer.world_size > 1
         validated = self._validated
         if many:
-            parts: list[Any] = [None] * self.trainer.world_size
+            parts: list[dict[int, list[float | None]]] = [{}] * self.trainer.world_size
             torch.distributed.all_gather_object(parts, validated)
             validated = {day: row for part in parts for day, row in part.items()}
         if validated:
@@ -179,7 +178,7 @@ class Training(L.LightningModule):
             scores = validation_scores([validated[day] for day in sorted(validated)])
             self.log_dict({f"validation/{name}": value for name, value in scores.items()}, sync_dist=many)
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         recipe = self.recipe
         optimiser = torch.optim.AdamW(
             parameter_groups(
@@ -190,5 +189,13 @@ class Training(L.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(step, recipe))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+    def transfer_batch_to_device(
+        self, batch: TrainingBatch, device: torch.device, dataloader_idx: int
+    ) -> TrainingBatch:
         return batch.to(device)
+
+
+def as_training(module: L.LightningModule) -> Training:
+    """The module that callbacks are handed, by its own type."""
+    assert isinstance(module, Training)
+    return module

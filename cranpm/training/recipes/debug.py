@@ -10,7 +10,7 @@ from typing import Any
 
 from cranpm.training.recipes.recipes import Recipe
 
-SMALLEST: dict[str, Any] = {
+SMALLEST: dict[str, int | tuple[int, ...]] = {
     "global_width": 16,
     "global_heads": 2,
     "global_depth": 1,

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
+from cranpm.domain.splits import Splits
+from cranpm.model import ModelConfig
 from cranpm.training.recipes.recipes import Recipe
+
+_Config = TypeVar("_Config", Recipe, ModelConfig, Splits)
+"""What holds fields: a recipe, and its parts."""
 
 
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
@@ -36,7 +41,7 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     return recipe
 
 
-def _set(owner: Any, path: list[str], text: str, full: str) -> Any:
+def _set(owner: _Config, path: list[str], text: str, full: str) -> _Config:
     known = [f.name for f in fields(owner)]
     if path[0] not in known:
         raise ValueError(f"--set {full}: there is no field {path[0]!r}; expected one of {', '.join(known)}.")
@@ -51,9 +56,9 @@ def _set(owner: Any, path: list[str], text: str, full: str) -> Any:
     return replace(owner, **{path[0]: value})
 
 
-def _value(text: str, current: Any, name: str, owner: Any, full: str) -> Any:
+def _value(text: str, current: object, name: str, owner: _Config, full: str) -> Any:
     """The text as the kind of value that stands there now."""
-    value: Any
+    value: object
     try:
         value = json.loads(text.lower() if text.lower() in ("true", "false", "null", "none") else text)
     except ValueError:

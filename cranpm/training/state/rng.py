@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
 
 
-def random_state() -> dict[str, Any]:
+class RandomState(TypedDict):
+    """State of each generator."""
+
+    python: list[Any]
+    numpy: list[Any]
+    torch: torch.Tensor
+    cuda: list[torch.Tensor]
+
+
+def random_state() -> RandomState:
     """Python's, NumPy's, PyTorch's and each GPU's generator."""
     version, internal, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - others may draw from it
@@ -21,7 +30,7 @@ def random_state() -> dict[str, Any]:
     }
 
 
-def restore_random_state(state: dict[str, Any]) -> None:
+def restore_random_state(state: RandomState) -> None:
     """Inverse of `random_state`."""
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))

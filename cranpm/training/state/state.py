@@ -222,7 +222,7 @@ def _to_bytes(payload: dict[str, Any]) -> memoryview:
     return buffer.getbuffer()
 
 
-def _differences(theirs: Any, ours: Any, name: str = "") -> str:
+def _differences(theirs: object, ours: object, name: str = "") -> str:
     """The fields that differ, in words; the first few."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         parts = [
@@ -234,6 +234,6 @@ def _differences(theirs: Any, ours: Any, name: str = "") -> str:
     return f"{name or 'it'} was {_short(theirs)}, is {_short(ours)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
+import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from tqdm import tqdm
 
 from cranpm.memory import peak_memory
 from cranpm.model import count_flops
 from cranpm.training.batches.batches import TrainingBatch
+from cranpm.training.fit.module import as_training
 from cranpm.training.recipes.recipes import Recipe
 
 LOG_EVERY = 20
@@ -37,15 +39,22 @@ class Pace(Callback):
         self._samples, self._flops = 0, 0.0
         self.latest: dict[str, float] = {}
 
-    def on_train_start(self, trainer: Any, module: Any) -> None:
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._ended = time.perf_counter()
 
-    def on_train_batch_start(self, trainer: Any, module: Any, batch: TrainingBatch, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: TrainingBatch, batch_idx: int
+    ) -> None:
         self._begun = time.perf_counter()
         self._waited += self._begun - self._ended
 
     def on_train_batch_end(
-        self, trainer: Any, module: Any, outputs: Any, batch: TrainingBatch, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: TrainingBatch,
+        batch_idx: int,
     ) -> None:
         self._ended = time.perf_counter()
         self._worked += self._ended - self._begun
@@ -59,12 +68,12 @@ class Pace(Callback):
             self.latest = {
                 "samples_per_second": self._samples * trainer.world_size / total,
                 "waiting_share": self._waited / total,
-                "memory_gb": memory_in_use(module.device) / 1e9,
+                "memory_gb": memory_in_use(pl_module.device) / 1e9,
             }
             if self._peak and self._flops:
                 self.latest["matmul_share"] = self._flops / total / self._peak
             for name, value in self.latest.items():
-                module.log(f"pace/{name}", value, batch_size=1)
+                pl_module.log(f"pace/{name}", value, batch_size=1)
             self._waited = self._worked = 0.0
             self._samples, self._flops = 0, 0.0
 
@@ -74,10 +83,10 @@ class Bar(Callback):
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._bar: Any = None
+        self._bar: tqdm | None = None
         self._skill = ""
 
-    def on_train_start(self, trainer: Any, module: Any) -> None:
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
             self._bar = tqdm(
                 total=trainer.max_steps,
@@ -90,27 +99,32 @@ class Bar(Callback):
             )
 
     def on_train_batch_end(
-        self, trainer: Any, module: Any, outputs: Any, batch: TrainingBatch, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: TrainingBatch,
+        batch_idx: int,
     ) -> None:
         if self._bar is None:
             return
         self._bar.update(trainer.global_step - self._bar.n)
         if trainer.global_step % 5 == 0 or trainer.global_step < 5:
             pace = self._pace.latest
-            parts = [f"RMSE {float(module.latest['rmse']):.2f} ug/m3", self._skill]
+            parts = [f"RMSE {float(as_training(pl_module).latest['rmse']):.2f} ug/m3", self._skill]
             if pace:
                 parts.append(f"{pace['samples_per_second']:.1f} samples/s")
                 parts.append(f"waiting {pace['waiting_share']:.0%}, {pace['memory_gb']:.1f} GB")
             self._bar.set_postfix_str(", ".join(part for part in parts if part), refresh=False)
 
-    def on_validation_end(self, trainer: Any, module: Any) -> None:
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         value = trainer.callback_metrics.get("validation/skill")
         if value is not None:
             self._skill = f"validation {float(value):+.1%} over persistence"
             if self._bar is not None:
                 self._bar.set_postfix_str(self._skill)
 
-    def teardown(self, trainer: Any, module: Any, stage: str) -> None:
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
