@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cranpm._progress import duration
 from cranpm.extras import MissingExtraError
 
 StageProgress = Callable[[str, int, int, float | None], None]
@@ -87,14 +88,6 @@ def stages(title: str, *, unit: str, as_json_to: TextIO | None = None) -> Iterat
         return
     with bar(title, unit=unit) as progress:
         yield progress.stage
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def finite(value: Any) -> Any:

@@ -17,7 +17,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from cranpm.cli.console import bar, console, duration, plain_errors
+from cranpm._progress import duration
+from cranpm.cli.console import bar, console, plain_errors
 from cranpm.cli.options import App, DomainOrFile, dataset_names
 
 data_app = App(no_args_is_help=True, help="Real data: what there is, get it, prepare it, check it.")

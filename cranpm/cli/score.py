@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,7 +88,7 @@ def score(
                 wanted,
                 stations=dataset.stations() if tables else None,
                 observations=dataset.observations() if tables else None,
-                progress=_Clock(report),
+                progress=functools.partial(report, "forecasting and scoring"),
             )
         trained = set(training) & set(init_days)
         results = {
@@ -113,15 +113,6 @@ def score(
         sys.stdout.write(json.dumps(results) + "\n")
         return
     console.print(page, highlight=False, markup=False, soft_wrap=True)
-
-
-class _Clock:
-    def __init__(self, report: Any) -> None:
-        self._report, self._started = report, time.perf_counter()
-
-    def __call__(self, done: int, total: int) -> None:
-        left = (time.perf_counter() - self._started) / done * (total - done)
-        self._report("forecasting and scoring", done, total, left)
 
 
 def _day(value: datetime | None) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cranpm._files import check_output
+from cranpm._progress import Clock, Progress
 from cranpm.data.build_day import DatasetRecipe, StaticFields, make_day
 from cranpm.data.domains import is_european, option_of
 from cranpm.data.errors import MissingSourceError, UnfinishedError
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 VERSION = "1"
 """Edition of the preparation; raise it when the same downloads would give other values."""
 
-Progress = Callable[[int, int, float | None], None]
 """Called with days done, days to do, and seconds left."""
 
 
@@ -95,13 +94,11 @@ def prepare(
             coarse_elevation=np.asarray(stored["coarse_elevation"]),
             land=np.asarray(stored["land"]).astype(bool),
         )
-        began = time.monotonic()
+        clock = Clock(len(missing), progress)
         try:
-            for count, encoded in enumerate(_encoded(recipe, missing, static, workers, scheduler), start=1):
+            for encoded in _encoded(recipe, missing, static, workers, scheduler):
                 writer.append_encoded(encoded)
-                if progress:
-                    left = (time.monotonic() - began) / count * (len(missing) - count)
-                    progress(count, len(missing), left)
+                clock.tick()
         except Exception:
             if writer.days.size:
                 _, undone = _complete(recipe, writer, splits, taken)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cranpm._progress import Clock, Progress
 from cranpm.baselines.cams import EuropeanEnsemble, europe_rows, global_rows
 from cranpm.baselines.damped import fit_damped
 from cranpm.baselines.persistence import persistence
@@ -146,7 +147,7 @@ def assess(
     *,
     stations: pd.DataFrame | None = None,
     observations: pd.DataFrame | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Assessment:
     """Score methods on init days against the fine product and, where given, stations.
 
@@ -170,7 +171,8 @@ def assess(
         if stations is None or observations is None
         else StationPairs(stations, observations, source.domain.fine)
     )
-    for done, init in enumerate(init_days, start=1):
+    clock = Clock(len(init_days), progress)
+    for init in init_days:
         forecasts = {name: _only(method(init), leads) for name, method in methods.items()}
         targets = {}
         for lead in leads:
@@ -181,8 +183,7 @@ def assess(
             cards[where].add_day(init, cut, {n: t[window] for n, t in targets.items()}, source.land[window])
         if pairs is not None:
             pairs.add_day(init, forecasts)
-        if progress is not None:
-            progress(done, len(init_days))
+        clock.tick()
     return Assessment(cards=cards, pairs=None if pairs is None else pairs.table(), stations=stations)
 
 

@@ -6,13 +6,13 @@ and change. Today's errors and changes are kept as sums, one a day, and interval
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from cranpm._progress import Clock, Progress
 from cranpm.data.store.source import DaySource
 from cranpm.domain import Statistics, Tile
 from cranpm.explain.direction import DirectionProbe, displacement_score
@@ -24,7 +24,6 @@ from cranpm.model import CranPM
 from cranpm.verification.bootstrap import Interval, block_bootstrap
 from cranpm.verification.sums import PairSums
 
-Progress = Callable[[int, int, float], None]
 """Done, total, seconds left."""
 
 BASE = "none"
@@ -147,7 +146,7 @@ def run_battery(
     battery = Battery(leads=tuple(leads), interventions=tuple(interventions))
     extra = [tile for tile in mountain_tiles if tile not in tiles]
     battery.tiles = {"land": [t.index for t in tiles], "mountains": [t.index for t in extra]}
-    clock = _Clock(_cost(interventions, tiles, extra) * len(days), progress)
+    clock = Clock(_cost(interventions, tiles, extra) * len(days), progress)
     for init in days:
         day = load_day(source, init, statistics, device)
         battery.days.append(day.init_time)
@@ -166,20 +165,6 @@ def _cost(interventions: Sequence[Intervention], tiles: Sequence[Tile], extra: S
     return len(tiles) * (1 + len(interventions)) + len(extra) * (1 + regional)
 
 
-class _Clock:
-    """Counts tiles and tells how long the rest will take."""
-
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self.total, self.progress, self.done = total, progress, 0
-        self.started = time.perf_counter()
-
-    def tick(self) -> None:
-        self.done += 1
-        if self.progress is not None:
-            left = (time.perf_counter() - self.started) / self.done * (self.total - self.done)
-            self.progress(self.done, self.total, left)
-
-
 class _OneDay:
     """All interventions of one day."""
 
@@ -191,7 +176,7 @@ class _OneDay:
         day: ForecastDay,
         source: DaySource,
         masks: Mapping[str, np.ndarray],
-        clock: _Clock,
+        clock: Clock,
     ) -> None:
         self.battery, self.network, self.statistics, self.day = battery, network, statistics, day
         self.source, self.masks, self.clock = source, masks, clock

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
+from cranpm._progress import Clock
 from cranpm.domain import LEAD_DAYS, Tile, TilePlan, plan_tiles
 from cranpm.forecasting.attention import GLOBAL_TENSORS, AttentionRecorder
 from cranpm.forecasting.blend import ResidualMap
@@ -137,24 +137,21 @@ def run_forecast(
     batch = max(
         1, min(_batch_limit(day.device), memory_budget // bytes_per_tile(network.config, plan.tile_size))
     )
-    started = time.perf_counter()
+    clock = Clock(len(chosen))
     with torch.autocast(day.device.type, dtype=torch.bfloat16, enabled=use_autocast):
         context = _encode(network, day, recorder)
-        done = 0
         for group in _batches(chosen, batch):
             if cancelled is not None and cancelled():
-                raise ForecastCancelledError(f"Cancelled after {done} of {len(chosen)} tiles.")
+                raise ForecastCancelledError(f"Cancelled after {clock.done} of {len(chosen)} tiles.")
             _run_batch(network, day, context, group, maps, progressive, recorder)
-            done += len(group)
+            clock.tick(len(group))
             if on_progress is not None:
-                seconds = time.perf_counter() - started
-                left = seconds / done * (len(chosen) - done)
                 on_progress(
                     Progress(
-                        done_tiles=done,
-                        total_tiles=len(chosen),
-                        seconds=seconds,
-                        seconds_left=left,
+                        done_tiles=clock.done,
+                        total_tiles=clock.total,
+                        seconds=clock.seconds,
+                        seconds_left=clock.seconds_left,
                         tiles=tuple(group),
                     )
                 )
@@ -166,7 +163,7 @@ def run_forecast(
         negative=negative,
         num_tiles=len(chosen),
         skipped_tiles=plan.num_tiles - len(chosen),
-        seconds=time.perf_counter() - started,
+        seconds=clock.seconds,
         device=str(day.device),
     )
 

@@ -17,11 +17,11 @@ import panel as pn
 import panel_material_ui as pmui
 
 from cranpm import paths
+from cranpm._progress import duration
 
 from ..markup import Html, Markup, without_paths
 from ..theme import PILL
 from .header import BRAND
-from .model import duration
 from .problem import CARD_STYLES
 
 ARGUMENTS = ["testbed", "build", "--days", "16", "--start", "2022-01-03"]
@@ -144,7 +144,8 @@ class FirstRun:
                 self._poll = None
                 self._opened()
         else:
-            left = duration(progress.get("seconds_left"))
+            seconds = progress.get("seconds_left")
+            left = "" if seconds is None else duration(seconds)
             what = str(progress.get("stage") or "Preparing land, mountains and towns …")
             self._say(f"{what[:1].upper()}{what[1:]}" + (f" · {left} left" if left else ""))
 

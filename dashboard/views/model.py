@@ -8,6 +8,8 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from cranpm._progress import duration
+
 from ..markup import Html, Markup, without_paths
 from ..state import State
 from .controls import heading
@@ -16,13 +18,6 @@ NO_CHECKPOINT = Markup(
     "No checkpoint found, so nothing can be forecast. Train one with <code>cranpm train</code>, or put a "
     "checkpoint's folder into <code>checkpoints/</code>."
 )
-
-
-def duration(seconds: float | None) -> str:
-    """“12 s”, “3 min”; empty where it is not known."""
-    if seconds is None:
-        return ""
-    return f"{max(seconds, 0):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 class ModelControls:
@@ -90,8 +85,7 @@ class ModelControls:
         elif status.state == "running":
             self.bar.variant = "determinate" if status.done_tiles else "indeterminate"
             self.bar.value = int(100 * status.done_tiles / max(status.total_tiles, 1))
-            left = duration(status.seconds_left)
-            left = f" · {left} left" if left else ""
+            left = "" if status.seconds_left is None else f" · {duration(status.seconds_left)} left"
             tiles = Markup("<b>{} of {}</b> tiles{}").format(status.done_tiles, status.total_tiles, left)
             self._say(
                 Markup("{} · {}").format(tiles if status.total_tiles else "Reading the day …", status.device)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
+from cranpm._progress import Clock, Progress
 from cranpm.data.audit.result import THIN, AuditResult
 from cranpm.data.errors import StoreError
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.store.schema import PLAUSIBLE
 from cranpm.domain import CAMS_CHANNELS, DAY_CHANNELS, ERA5_CHANNELS
-
-Progress = Callable[[int, int, float | None], None]
 
 _OUTLIER = 12.0
 """Robust deviations of a day's mean from the others that are looked at."""
@@ -47,7 +44,7 @@ def check_fields(
     total = count = None
     faults: dict[str, list[str]] = {key: [] for key in _FAULTS}
     digests: dict[int, np.datetime64] = {}
-    began = time.monotonic()
+    clock = Clock(days.size, progress)
     for index, day in enumerate(days):
         try:
             raw = dataset.pm2p5_raw(day)
@@ -55,6 +52,7 @@ def check_fields(
             dataset.cams_forecast(day)
         except StoreError as error:
             faults["files that cannot be read"].append(f"{day}: {error}")
+            clock.tick()
             continue
         known = raw != PM2P5_FILL
         _fine_faults(faults, day, raw, known, land)
@@ -71,9 +69,7 @@ def check_fields(
         count = there.astype(int) + (0 if count is None else count)
         means[index] = _coarse_faults(faults, day, coarse)
         missing[index] = np.isnan(coarse).mean(axis=(1, 2))
-        if progress:
-            left = (time.monotonic() - began) / (index + 1) * (days.size - index - 1)
-            progress(index + 1, days.size, left)
+        clock.tick()
     for what, (good, level) in _FAULTS.items():
         result.add_check(what, faults[what], good, level=level)
     lacking = [f"{d}: {s:.0%}" for d, s in zip(days, fine["missing land"]) if s > _MISSING_LAND]

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from cranpm._progress import duration
 from cranpm.domain import Domain
 from cranpm.model import CranPM, count_flops, describe_parameters
 from cranpm.training.recipes.recipes import Recipe
@@ -73,8 +74,8 @@ class TrainingCost:
             f"{self.samples:,} samples; {self.flops_per_step / 1e12:.2f} TFLOP a step, {self.flops / 1e15:.3f} PFLOP "
             f"in all; {self.read_bytes_per_step / 1e6:.0f} MB of inputs a step",
             f"{self.processes} x {self.device}: {self.matmul_rate / 1e12:.2f} TFLOP/s of plain matmul, of which "
-            f"{share}: about {_duration(self.seconds)}"
-            + (f", after {_duration(self.pretrain_seconds)} of pretraining" if self.pretrain_seconds else ""),
+            f"{share}: about {duration(self.seconds)}"
+            + (f", after {duration(self.pretrain_seconds)} of pretraining" if self.pretrain_seconds else ""),
             f"peak memory about {self.memory_peak / 1e9:.1f} GB ({self.memory_weights / 1e9:.2f} GB weights and "
             f"momenta, up to {self.memory_activations / 1e9:.1f} GB for the backward pass); "
             f"{self.memory_available / 1e9:.0f} GB are there",
@@ -206,10 +207,3 @@ def _memory(device: torch.device) -> int:
     import os
 
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"

@@ -1,0 +1,57 @@
+"""How far a long task is, and how long the rest of it will take."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """What is told while a task goes on: parts done, parts in all, and the seconds that the rest will take."""
+
+    def __call__(self, done: int, total: int, seconds_left: float, /) -> None: ...
+
+
+class Clock:
+    """Tells how long the rest of a task will take, at the pace since the clock was made.
+
+    Parameters
+    ----------
+    total : int
+        Parts of the task.
+    progress : Progress, optional
+        Told at each part that is done.
+    """
+
+    def __init__(self, total: int, progress: Progress | None = None) -> None:
+        self.total, self._progress = total, progress
+        self.done = 0
+        self._begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the clock was made [s]."""
+        return time.monotonic() - self._begun
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the parts that are not done [s]; infinite before the first one is."""
+        return self.seconds / self.done * (self.total - self.done) if self.done else float("inf")
+
+    def tick(self, parts: int = 1) -> None:
+        """So many parts more are done."""
+        self.done += parts
+        if self._progress is not None:
+            self._progress(self.done, self.total, self.seconds_left)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them, in the largest unit of which there are about two.
+
+    >>> duration(12.3), duration(240), duration(9000), duration(3e5)
+    ('12 s', '4 min', '2.5 h', '3.5 days')
+    """
+    for unit, size, digits in (("days", 86400, 1), ("h", 3600, 1), ("min", 60, 0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
