@@ -23,7 +23,8 @@ NAMED = re.compile(
     r"(Tables?|Algorithms?|[Ss]ections?|Figures?|Fig\.|language model)\s+(\w+(, | and | to |-))*$"
 )
 """What stands before a number of the paper's, or before a name."""
-PLACEHOLDERS = {"FILE.md"}
+PLACEHOLDERS = {"FILE.md", "docs/nowhere.md"}
+"""Of a help text; of the test that looks for advice in vain."""
 KNOWN_CODES = {
     *ABLATIONS,
     "E0",  # the climb that costs one alpha (eq. 2)

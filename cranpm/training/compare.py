@@ -26,7 +26,7 @@ from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.report.curve import Curve, read_curves
 from cranpm.training.state.options import TrainerOptions
 
-JUDGE_SEED = 20260101
+HELD_OUT_SEED = 20260101
 """Draws the held-out tiles: the same for all variants and seeds."""
 
 
@@ -112,7 +112,7 @@ def compare(
     variants = {
         name: ablation(name, recipe) for name in names
     }  # unknown names are refused before hours are spent
-    batches = validation_batches(recipe, data, days=days, tiles_per_day=tiles_per_day, seed=JUDGE_SEED)
+    batches = validation_batches(recipe, data, days=days, tiles_per_day=tiles_per_day, seed=HELD_OUT_SEED)
     if batches is None:
         raise ValueError("The source holds no day of the validation split, so variants cannot be scored.")
     result = Comparison(seeds=tuple(seeds), persistence=_squared_errors(None, batches))

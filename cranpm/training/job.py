@@ -103,8 +103,8 @@ def run_job(
         network, head = None, None
         if saved is None or saved.stage == "global":
             network, head = _pretrain_stage(recipe, data, options, session, start)
-            taught = states.newest()
-            facts = {} if taught is None else taught.document
+            pretrained = states.newest()
+            facts = {} if pretrained is None else pretrained.document
             session = replace(
                 session,
                 saved=None,
@@ -216,7 +216,7 @@ def _pretrain_stage(
     session: Session,
     start: Checkpoint | None = None,
 ) -> tuple[CranPM, CoarseForecast | None]:
-    """A network, its global branch taught where the recipe says so."""
+    """A network, its global branch pretrained where the recipe asks for it."""
     torch.manual_seed(recipe.seed)
     network = CranPM(recipe.model)
     if start is not None:

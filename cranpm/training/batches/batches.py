@@ -28,7 +28,7 @@ _Bundle = TypeVar("_Bundle")
 """A tensor, a bundle of tensors, or anything else."""
 
 SUBSTITUTES = 20
-"""Steps looked at for a batch that stands in for one that cannot be used."""
+"""Later steps that are tried as a substitute for a batch that cannot be used."""
 
 
 class BadSampleError(ValueError):
@@ -56,7 +56,7 @@ class TrainingBatch:
     """Station values in the tiles; None where not asked for."""
     groups: tuple[DayGroup, ...]
     faults: tuple[str, ...] = ()
-    """Why the step's own samples cannot be learned from; this batch then stands in for them and teaches nothing."""
+    """Why the step's own samples cannot be learned from; this batch is then a substitute, which is not trained on."""
 
     def to(self, device: torch.device | str) -> TrainingBatch:
         """The batch on another device."""
@@ -279,7 +279,7 @@ class TrainingDays(IterableDataset):
         )
 
     def batch(self, step: int) -> TrainingBatch:
-        """The batch of one step on this process, or a later one that stands in for it and says why."""
+        """The batch of one step on this process, or a later one as its substitute, with the reason."""
         faults: list[str] = []
         for ahead in range(SUBSTITUTES):
             try:

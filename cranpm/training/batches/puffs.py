@@ -1,7 +1,7 @@
 """Puffs added to some of the days that are learned from, with what the simulated air is known to do with it.
 
-Only a source that can tell (`cranpm.testbed.simulation.puffs`) gives such days; real stores cannot, and train without.
-Inputs of day t and targets change by the same simulation, day t-1 stays. Not in the paper.
+Only a source that knows their responses (`cranpm.testbed.simulation.puffs`) has such days; real stores have not, and
+train without. Inputs of day t and targets change by the same simulation, day t-1 stays. Not in the paper.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cranpm.domain.grid import fine_to_coarse
 from cranpm.training.recipes.recipes import Recipe
 
 COMPANIONS = {"pm10": 1.35, "co": 5.5}
-"""What comes along with each ug m-3 of PM2.5 [ug m-3], on half of the days: a puff is not told by its absence."""
+"""What comes along with each ug m-3 of PM2.5 [ug m-3], on half of the days, so that its absence marks no puff."""
 
 STRENGTHS = (0.25, 1.5)
 """Least and largest factor of a day's response: the simulator's air is linear in what it carries to within a

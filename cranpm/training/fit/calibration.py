@@ -2,7 +2,7 @@
 
 The head gives an offset and factors, each a constant plus what the decoder's features add. Gradient steps over a few
 noisy tiles find the features, but leave the constants, a dozen numbers that every cell of every day speaks of, far
-from where they should be. Here they are solved for, together with a common factor of what the network says already.
+from where they should be. Here they are solved for, together with a common factor of the network's output.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ there is on a day."""
 def calibrate_head(network: CranPM, recipe: Recipe, data: TrainingData) -> None:
     """Change the head in place so that its squared error on training tiles is least.
 
-    With y what the network says, x_k the predictors that the head multiplies (`CranPM.predictors`), g the share of the
-    change that height leaves (`CranPM.damping_factor`) and d the change that came, s, b and c_k minimise the mean over
+    With y the network's output, x_k the predictors that the head multiplies (`CranPM.predictors`), g the share of the
+    change that height leaves (`CranPM.damping_factor`) and d the observed change, s, b and c_k minimise the mean over
     land cells of (s y + g (b + sum c_k x_k) - d)^2; the head's weights are multiplied by s, and b and c_k added to its
     constants. Tiles are drawn anywhere on land, without puffs. The head must give a change, not the map itself
-    (`Recipe` sees to it). A batch that cannot be used, or for which the network says something that is not finite, is
+    (`Recipe` sees to it). A batch that cannot be used, or for which its output is not finite, is
     left out by name.
 
     With a regional mean among the predictors the fit may not shrink detail as it likes: of all s, b and c_k those are
@@ -106,15 +106,15 @@ def least_squares(
 
 
 def _terms(network: CranPM, batch: TrainingBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each land cell: what the network says, and what multiplies the head's constants; the change that came.
+    """Of each land cell: the network's output, and what multiplies the head's constants; the observed change.
 
     Shapes (cells, 2 + n) and (cells,).
     """
     context = network.encode_global(batch.global_inputs)
-    says = network.forecast_delta(batch.local_inputs, context, batch.day_index).float()
+    output = network.forecast_delta(batch.local_inputs, context, batch.day_index).float()
     predictors = network.predictors(batch.local_inputs, context, batch.day_index)
     share = network.damping_factor(batch.local_inputs, context, batch.day_index)
-    share = torch.ones_like(says) if share is None else share
-    parts = [says, share, *([] if predictors is None else (predictors.float() * share[:, None]).unbind(1))]
+    share = torch.ones_like(output) if share is None else share
+    parts = [output, share, *([] if predictors is None else (predictors.float() * share[:, None]).unbind(1))]
     change = normalise_pm2p5(batch.target) - torch.nan_to_num(normalise_pm2p5(batch.today))
     return torch.stack(parts, -1)[batch.mask], change[batch.mask]

@@ -192,7 +192,7 @@ class StateSaver(Checkpoint):
 
 
 class HealthWatch(Callback):
-    """Says which samples a left-out step held, and ends the run after too many in a row."""
+    """Names the samples of a step that was left out, and ends the run after too many in a row."""
 
     def on_train_batch_end(
         self,

@@ -39,7 +39,7 @@ class Health:
     def skip_nonfinite(self, norm: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
         """Drop the gradients if their norm is not finite: the optimiser then moves nothing, momenta included.
 
-        Processes of one run share their gradients, so that all of them come to the same verdict.
+        Processes of one run share their gradients, so that all of them decide alike.
         """
         self.count(bool(torch.isfinite(norm)))
         if self.skipped:
@@ -53,7 +53,7 @@ class Health:
         self.total += self.skipped
 
     def refuse_or_warn(self, step: int, what: str, loss: float | None = None) -> None:
-        """Tell of the step just made, if it was left out.
+        """Warn of the step just made, or end the run, if it was left out.
 
         Parameters
         ----------
@@ -69,15 +69,15 @@ class Health:
         """
         if not self.skipped:
             return
-        told = f"{what}" if loss is None else f"loss {loss:g}: {what}"
+        text = what if loss is None else f"loss {loss:g}: {what}"
         if self.in_row > self.most:
             raise NonFiniteError(
                 f"{self.in_row} steps in a row{self._of} cannot be learned from, for values that are not finite (at "
-                f"most {self.most} may be left out); the last, step {step}, {told}. Mend those data, or lower the "
+                f"most {self.most} may be left out); the last, step {step}, {text}. Mend those data, or lower the "
                 "learning rate; then resume from the last saved state."
             )
         warnings.warn(
-            f"Step {step}{self._of} left out, {self.in_row} in a row (at most {self.most}), {told}",
+            f"Step {step}{self._of} left out, {self.in_row} in a row (at most {self.most}), {text}",
             stacklevel=2,
         )
 
@@ -89,12 +89,12 @@ class Health:
 
 
 def describe_batch(network: CranPM, batch: TrainingBatch) -> str:
-    """The samples of a batch in words; only the guilty ones where they can be told apart."""
+    """The samples of a batch in words; only those that give non-finite values, where they can be found."""
     if batch.faults:
         return "; ".join(batch.faults)
     tiles = [tile for group in batch.groups for tile in group.tiles]
-    guilty = _not_finite(network, batch)
-    chosen = [tile for tile, bad in zip(tiles, guilty) if bad] or tiles
+    bad_tiles = _not_finite(network, batch)
+    chosen = [tile for tile, is_bad in zip(tiles, bad_tiles) if is_bad] or tiles
     names = [f"init day {t.init_time} lead {t.lead} tile at row {t.row}, col {t.col}" for t in chosen[:8]]
     more = f" and {len(chosen) - 8} more" if len(chosen) > 8 else ""
     draws = ", ".join(f"epoch {group.epoch} group {group.index}" for group in batch.groups)

@@ -56,7 +56,7 @@ def train(
     network : CranPM, optional
         Go on from this one, for instance after `pretrain_global`; a new one by default.
     coarse_head : CoarseForecast, optional
-        Its readout, where the recipe goes on teaching the coarse change.
+        Its readout, where the recipe goes on training it on the coarse change.
 
     Returns
     -------

@@ -126,7 +126,7 @@ class Training(L.LightningModule):
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         if self.recipe.bias_update_interval > 1:
-            # the last of the group: in the very first step the heads are zero and teach nothing behind them
+            # the last of the group: in the very first step the heads are zero, so that no gradient passes them
             learn_biases(self, (self.global_step + 1) % self.recipe.bias_update_interval == 0)
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> torch.Tensor:
@@ -134,7 +134,7 @@ class Training(L.LightningModule):
         self.log_dict({f"train/{k}": v.detach() for k, v in terms.items() if k != "loss"}, batch_size=1)
         self.log("train/loss", terms["loss"].detach(), batch_size=1, sync_dist=self.trainer.world_size > 1)
         self.latest = {"loss": terms["loss"].detach(), "rmse": terms["rmse"]}
-        # a stand-in must not teach: its loss makes every gradient, on every process, one that is left out
+        # a substitute is not trained on: its loss makes every gradient, on every process, one that is left out
         return terms["loss"] * torch.nan if batch.faults else terms["loss"]
 
     def configure_gradient_clipping(

@@ -74,16 +74,16 @@ def pretrain_global(
     """
     torch.manual_seed(recipe.seed)
     if network.global_branch is None or network.bridge is None:
-        raise ValueError('Nothing to teach: this network has no global branch (fusion="none").')
+        raise ValueError('Nothing to pretrain: this network has no global branch (fusion="none").')
     saved = session.saved
     init_days = training_days(data.source, recipe)
     days_of = _Days(recipe, data, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     head = network.coarse_head or CoarseForecast.of(network.config, len(recipe.leads))
     parts = [network.global_branch, _projection(network), head]
-    taught = nn.ModuleList(parts if network.transport is None else [*parts, network.transport])
-    taught.to(days_of.device)
+    trained = nn.ModuleList(parts if network.transport is None else [*parts, network.transport])
+    trained.to(days_of.device)
     epochs, steps_per_epoch = recipe.global_epochs, len(_groups(init_days, recipe, 0))
-    stage = PretrainState(recipe, network, head, taught, epochs * steps_per_epoch)
+    stage = PretrainState(recipe, network, head, trained, epochs * steps_per_epoch)
     if saved is not None:
         stage.load_state_dict(saved.load())
     validated = validation_days(recipe, data.source, options.validation_days)
@@ -94,7 +94,7 @@ def pretrain_global(
         groups = _groups(init_days, recipe, epoch)[first:]
         with closing(read_ahead(functools.partial(days_of.read, epoch), groups)) as batches:
             for step, batch in enumerate(batches, start=first):
-                learn_biases(taught, step % recipe.bias_update_interval == 0)
+                learn_biases(trained, step % recipe.bias_update_interval == 0)
                 if isinstance(batch, str):
                     stage.leave_out(batch)
                 else:
@@ -117,7 +117,7 @@ def pretrain_global(
                     raise TrainingStopped(
                         f"Stopped at step {stage.step} of the global branch. Go on with --resume."
                     )
-    learn_biases(taught, True)
+    learn_biases(trained, True)
     return head
 
 

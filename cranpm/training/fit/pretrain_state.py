@@ -26,16 +26,16 @@ class PretrainState:
     network : CranPM
     head : CoarseForecast
         The readout that is trained along.
-    taught : Module
+    trained : Module
         The parts that learn.
     total_steps : int
         Length of the schedule: a linear warm-up over a tenth of it, then a cosine.
     """
 
     def __init__(
-        self, recipe: Recipe, network: CranPM, head: CoarseForecast, taught: nn.Module, total_steps: int
+        self, recipe: Recipe, network: CranPM, head: CoarseForecast, trained: nn.Module, total_steps: int
     ) -> None:
-        groups = parameter_groups(taught, recipe, learning_rate=recipe.global_learning_rate)
+        groups = parameter_groups(trained, recipe, learning_rate=recipe.global_learning_rate)
         self._optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimiser,
@@ -50,7 +50,7 @@ class PretrainState:
             "optimiser": self._optimiser,
             "schedule": self._schedule,
         }
-        self._weights = list(taught.parameters())
+        self._weights = list(trained.parameters())
         self._clip = recipe.gradient_clip
         self.health = Health(recipe.max_skipped_steps, "pretraining")
         self.step = 0
@@ -58,7 +58,7 @@ class PretrainState:
         """Squared errors of the readout and of persistence, summed over the steps of an epoch."""
 
     def learn(self, loss: torch.Tensor, still: torch.Tensor, what: str) -> None:
-        """One step; left out, and told, if its gradient is not finite.
+        """One step; left out with a warning if its gradient is not finite.
 
         Parameters
         ----------
@@ -117,5 +117,5 @@ class PretrainState:
 
 
 def skill(errors: np.ndarray) -> float:
-    """Relative change of RMSE from persistence; negative is better, NaN where nothing was learned from."""
+    """Relative change of RMSE from persistence; negative is better, NaN where no step was made."""
     return float(np.sqrt(errors[0] / errors[1]) - 1) if errors[1] else float("nan")

@@ -27,7 +27,7 @@ class Pace(Callback):
     Parameters
     ----------
     recipe : Recipe, optional
-        With ``peak``, tells the floating-point operations of a batch.
+        With ``peak``, gives the floating-point operations of a batch.
     peak : float, optional
         FLOP/s of a plain matrix product on this device in this precision (`throughput.matmul_rate`).
     """

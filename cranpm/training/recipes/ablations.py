@@ -22,7 +22,7 @@ _NO_COARSE_BRANCH = {"fusion": "none", "height_damping": False, **_NO_COARSE_FAC
 
 
 def _no_fusion(recipe: Recipe) -> Recipe:
-    """No coarse branch: what would teach it alone goes with it."""
+    """No coarse branch, so neither its pretraining nor its auxiliary loss."""
     without = _model(local_position="tile", bridge_reach=False, **_NO_COARSE_BRANCH)(recipe)
     return replace(without, global_epochs=0, coarse_weight=0.0)
 

@@ -71,7 +71,7 @@ class Recipe:
     """Learning rate of the global branch in the tile stage, relative to the others (below 1 where it was trained
     before)."""
     bias_update_interval: int = 1
-    """Attention biases learn in every so many-th step; the steps between cost about half on a CPU."""
+    """Attention biases are updated in every so many-th step; the steps between cost about half on a CPU."""
     weight_decay: float = 0.05
     gradient_clip: float = 1.0
     """Largest norm of a step's gradient; 0 for no limit."""
@@ -83,19 +83,19 @@ class Recipe:
     max_skipped_steps: int = 5
     """Steps in a row that may be left out because their loss or gradient is not finite; one more ends the run."""
     global_epochs: int = 0
-    """Passes over the training days that teach the global branch alone (`pretrain_global`; not in the paper)."""
+    """Epochs of pretraining, which trains the global branch alone (`pretrain_global`; not in the paper)."""
     global_learning_rate: float = 2e-3
-    """Largest learning rate of these passes."""
+    """Peak learning rate of pretraining."""
     global_days_per_step: int = 4
-    """Init days in one optimiser step of these passes."""
+    """Init days in one optimiser step of pretraining."""
     token_steps: int = 0
     """First steps that learn patch means from the fused tokens, without the decoder (not in the paper)."""
     coarse_weight: float = 0.0
     """Weight of the coarse product's change, read from the global tokens (not in the paper): every node of the
-    continent teaches the global branch in every step, where tiles alone are few and noisy."""
+    continent gives a gradient to the global branch in every step, where tiles alone are few and noisy."""
     puff_share: float = 0.0
     """Share of init days that get puffs whose way is known from the simulator (`cranpm.training.batches.puffs`; not in
-    the paper, and none where the source cannot tell)."""
+    the paper, and none where the source has no responses)."""
     calibration_steps: int = 0
     """Batches of training days on which the head's constants are fitted by least squares when the steps are done
     (`cranpm.training.fit.calibration`; not in the paper)."""

@@ -1,4 +1,4 @@
-"""What a checkpoint says about itself: facts for programs, a card for people. Generated, never typed."""
+"""Provenance of a checkpoint: facts for programs, a card for people. Generated, never typed."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def estimate_cost(
     device: str = "auto",
     measured: bool = False,
 ) -> TrainingCost:
-    """Price a run.
+    """Estimate what a run costs.
 
     Parameters
     ----------

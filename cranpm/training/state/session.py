@@ -14,7 +14,7 @@ from cranpm.training.state.state import SavedState, TrainStates
 
 @dataclass(kw_only=True)
 class Session:
-    """Where one start of a run writes, what it goes on from, who may stop it and who is told."""
+    """Where one start of a run writes, what it goes on from, who may stop it and who gets its messages."""
 
     out: Path
     """Folder of the logs (TensorBoard and CSV)."""

@@ -241,7 +241,7 @@ def test_a_network_without_a_global_branch_has_nothing_to_learn(taught, data, tm
         taught.model, fusion="none", bridge_reach=False, local_position="tile", height_damping=False,
         transport=False, coarse_forecast=False, coarse_predictors=False,
     )  # fmt: skip
-    with pytest.raises(ValueError, match="Nothing to teach: this network has no global branch"):
+    with pytest.raises(ValueError, match="Nothing to pretrain: this network has no global branch"):
         pretrain(replace(taught, model=model), data, tmp_path)
 
 
