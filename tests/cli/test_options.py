@@ -115,6 +115,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / folder / "dataset.json").write_text(json.dumps({"name": folder}))
     (tmp_path / "checkpoints" / "mine").mkdir(parents=True)
     (tmp_path / "checkpoints" / "mine" / "config.json").write_text("{}")
+    (tmp_path / "checkpoints" / "mine" / "model.safetensors").touch()
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CRANPM_DATA", str(tmp_path / "data"))
