@@ -17,13 +17,18 @@ from cranpm.data.live import LIVE_TARGET, live_map
 from cranpm.data.manifest import load_manifest
 from cranpm.data.readers import cams, era5
 from cranpm.data.readers.ghap import read_ghap_day
+from cranpm.data.readers.products import BY_SOURCE
 from cranpm.data.regrid.alignment import check_coast, check_pressure
+from cranpm.data.regrid.daily import join_times
 from cranpm.data.station_tables import station_values
 from cranpm.data.store.encoded_day import EncodedDay, encode_day
 from cranpm.data.store.encoding import PM2P5_FILL
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain
 
 SURFACE, LEVELS = "era5-single-levels", "era5-pressure-levels"
+LONGEST_LEAD = 12
+"""Hours that a step of the day's composition may lie ahead of its run; runs begin every 12 hours."""
+
 _DAY = np.timedelta64(1, "D")
 
 
@@ -49,6 +54,9 @@ class DatasetRecipe:
         manifest = load_manifest()
         for name in self.sources:
             manifest.source(name)  # refuses unknown ones by name
+        if self.composition not in BY_SOURCE:
+            known = ", ".join(BY_SOURCE)
+            raise ValueError(f"No composition can be made of {self.composition!r}; known: {known}.")
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -177,11 +185,15 @@ def _composition(recipe: DatasetRecipe, day: np.datetime64) -> np.ndarray:
     surface = recipe.files(SURFACE, [day], ("surface",))
     opened = [member for path in surface for member in _opened_era5(path, _stamp(path))]
     hours = slice(str(day), str(day + _DAY))
-    weather = xr.merge(
-        [m[[v for v in ("sp", "t2m") if v in m]].sel(time=hours) for m in opened], compat="no_conflicts"
-    )
+    weather = xr.Dataset(
+        {v: join_times([m[v].sel(time=hours) for m in opened if v in m], name=v) for v in ("sp", "t2m")}
+    ).load()
     files = recipe.files(recipe.composition, [day], ("aerosol", "gases"))
-    fields = [cams.open_cams(path, weather=weather.load(), day=day) for path in files]
+    product = BY_SOURCE[recipe.composition]
+    fields = [
+        cams.open_cams(path, weather=weather, day=day, product=product, longest_lead=LONGEST_LEAD)
+        for path in files
+    ]
     daily = cams.daily_coarse(
         fields, recipe.domain.coarse_box, channels=[c.name for c in CAMS_CHANNELS], days=np.array([day])
     )

@@ -17,6 +17,7 @@ from cranpm._progress import Clock, Progress
 from cranpm.data.build_day import DatasetRecipe, StaticFields, make_day
 from cranpm.data.domains import is_european, option_of
 from cranpm.data.errors import MissingSourceError, UnfinishedError
+from cranpm.data.field_files import describe, refuse_other_files
 from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
 from cranpm.data.readers.elevation import static_fields
@@ -70,6 +71,8 @@ def prepare(
     ------
     MissingSourceError
         If downloads are missing, saying which and how to get them; nothing is written then.
+    DataFileError
+        If any file is something else than its name in ``raw`` says; nothing is written then either.
     UnfinishedError
         If stations, statistics or provenance cannot be written. The others are, and so are the days; the same command
         makes up for what is missing. A day that fails raises its own error, after all this was written for the days
@@ -84,6 +87,7 @@ def prepare(
     missing = [day for day in days if day not in held]
     _refuse_missing(recipe, missing)  # before anything is created
     check_output(out, size=len(missing) * day_bytes(recipe.domain), overwrite=True)
+    refuse_other_files(recipe, missing)
     taken = None if statistics_of is None else _statistics_of(statistics_of)
     with _writer(recipe, out) as writer:
         if not (out / "static.zarr").exists():
@@ -282,12 +286,16 @@ def training_days(days: np.ndarray, splits: Splits) -> list[np.datetime64]:
 
 
 def _write_provenance(recipe: DatasetRecipe, writer: DatasetWriter) -> list[str]:
-    """The receipt of every download that any day of the dataset was made of."""
-    used = {
-        receipt.name: receipt.described()
+    """The receipt of every download that any day of the dataset was made of, and what the file says of itself."""
+    used = [
+        receipt
         for found in recipe.found.values()
         for receipt in found
         if receipt.first is None or any(receipt.covers(day) for day in writer.days)
-    }
-    update_provenance(writer.root, used)
-    return []
+    ]
+    entries = {r.name: r.described() | describe(recipe, r, writer.days) for r in used}
+    update_provenance(writer.root, entries)
+    since = [entry["preliminary"]["from"] for entry in entries.values() if "preliminary" in entry]
+    if not since or np.datetime64(min(since)) > writer.days[-1] + np.timedelta64(1, "D"):
+        return []
+    return [f"Preliminary: ERA5T from {min(since)} UTC on, which ECMWF may still revise."]

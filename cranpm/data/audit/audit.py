@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
+from cranpm.data.audit.field_files import check_field_files
 from cranpm.data.audit.fields import Progress, check_fields
 from cranpm.data.audit.result import THIN, AuditResult
 from cranpm.data.audit.station_files import check_station_files
@@ -52,6 +53,7 @@ def audit(
     result.days = days
     check_fields(result, dataset, days, land, progress)
     result.findings.extend(check_station_tables(dataset))
+    result.findings.extend(check_field_files(dataset))
     result.findings.extend(check_station_files(dataset))
     _check_statistics(result, dataset)
     return result

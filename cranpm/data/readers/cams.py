@@ -103,6 +103,31 @@ def open_cams(
     return _merged(open_lazily(path), Path(path).name, weather, wanted)
 
 
+def describe_cams(
+    path: str | Path, *, product: Product, species: str | None = None, longest_lead: int | None = None
+) -> dict[str, str]:
+    """What a file is, see :func:`open_cams`, without reading a value: its product, and what it does not state.
+
+    Raises
+    ------
+    DataFileError
+        Or one of its kinds, if it is something else.
+    """
+    wanted = _Wanted(
+        products=(product,),
+        species=(species,) if species else _SPECIES,
+        longest_lead=longest_lead,
+        only_described=True,
+    )
+    name = Path(path).name
+    return _of_members([m.attrs for m in _members(open_lazily(path), name, None, wanted)])
+
+
+def _of_members(attrs: Sequence[dict[str, str]]) -> dict[str, str]:
+    left = dict.fromkeys(part for a in attrs for part in a["not_stated"].split(", ") if part)
+    return {**attrs[0], "not_stated": ", ".join(left)}
+
+
 def open_cams_run(path: str | Path, start: np.datetime64) -> xr.Dataset:
     """As :func:`open_cams`, the steps of one run of the global forecasts only: runs of successive days overlap in time.
 
@@ -139,18 +164,25 @@ class _Wanted:
     asked: Allowed = field(default_factory=dict)
     longest_lead: int | None = None
     day: np.datetime64 | None = None
+    only_described: bool = False
 
 
 def _merged(
     opened: Sequence[xr.Dataset], name: str, weather: xr.Dataset | None, wanted: _Wanted
 ) -> xr.Dataset:
+    return merge_members(_members(opened, name, weather, wanted), name=name)
+
+
+def _members(
+    opened: Sequence[xr.Dataset], name: str, weather: xr.Dataset | None, wanted: _Wanted
+) -> list[xr.Dataset]:
     members = [member for d in opened if (member := _open_member(d, name, weather, wanted)) is not None]
     if not members:
         held = [str(v) for dataset in opened for v in dataset.data_vars]
         found = ", ".join(dict.fromkeys(_NAMES.get(v, v) for v in held)) or "nothing"
         msg = f"{name} holds no surface concentration of {' or '.join(wanted.species)}, but {found}."
         raise NotThisProductError(f"{msg} {wanted.products[0].remedy}")
-    return merge_members(members, name=name)
+    return members
 
 
 def _open_member(
@@ -170,6 +202,9 @@ def _open_member(
     identity = identify(dataset, wanted.products, name=name, variables=variables, asked=wanted.asked)
     dataset = at_surface(of_variables(dataset, variables), identity, name=name)
     lead = refuse_long_leads(dataset, wanted.longest_lead, name=name)
+    told = identity.attrs | ({"lead": lead} if lead else {})
+    if wanted.only_described:
+        return xr.Dataset(dict.fromkeys(dataset.data_vars, ((), 0)), attrs=told)
     dataset = standardise(_dated(dataset, name), name=name)
     refuse_months(dataset["time"].values, identity, name=name)
     if wanted.day is not None:
@@ -181,7 +216,7 @@ def _open_member(
     member = xr.Dataset(
         {v: _concentration(dataset[v], name, weather) for v in wanted.species if v in dataset}
     )
-    member = member.assign_attrs(identity.attrs | ({"lead": lead} if lead else {}))
+    member = member.assign_attrs(told)
     member.encoding["source"] = name
     return member
 

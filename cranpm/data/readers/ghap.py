@@ -11,6 +11,7 @@ import logging
 import re
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,25 @@ def read_ghap_day(path: str | Path, day: np.datetime64, grid: Grid) -> np.ndarra
         member = Path(folder) / "day.nc"
         extract_member(archive, info, member)
         return _read(member, day, grid, info.filename.rsplit("/", 1)[-1])
+
+
+def describe_ghap(path: str | Path, days: Iterable[np.datetime64]) -> dict[str, str]:
+    """What a monthly archive is by its names, and that it holds some days; no map is read.
+
+    Raises
+    ------
+    DataFileError
+        Or one of its kinds, if it is something else or a day is not in it.
+    """
+    path, left = Path(path), ""
+    for day in days:
+        month = {"day": (str(day)[:7], str(day)[:4], str(day))}
+        left = judge(of_name(path.name), [GHAP], name=path.name, asked=month).attrs["not_stated"]
+        if sniff(path) == "zip":
+            with open_archive(path) as archive:
+                info = _member_of(archive, day, path.name)
+            left = judge(of_name(info.filename), [GHAP], name=path.name, asked={}).attrs["not_stated"]
+    return {"product": GHAP.title, "not_stated": left}
 
 
 def _member_of(archive: zipfile.ZipFile, day: np.datetime64, name: str) -> zipfile.ZipInfo:
