@@ -25,6 +25,7 @@ class Entry:
 
     @property
     def simulated(self) -> bool:
+        """Whether it says that it holds, or was trained on, simulated data."""
         return bool(self.meta.get("simulated", False))
 
 

@@ -1,0 +1,1 @@
+"""Forecasts that a network has to beat: persistence, damped persistence, climatology, CAMS."""

@@ -117,6 +117,7 @@ def _describe_domain(name: str) -> dict[str, Any]:
 
 
 def installed_version(name: str) -> str | None:
+    """Version of an installed distribution; None if it is not there."""
     try:
         return version(name)
     except PackageNotFoundError:

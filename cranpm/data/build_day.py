@@ -60,6 +60,7 @@ class DatasetRecipe:
 
     @property
     def sources(self) -> tuple[str, ...]:
+        """Ids of the sources that a day is made from."""
         return self.target, SURFACE, LEVELS, self.composition, self.elevation
 
     @property

@@ -99,15 +99,15 @@ def read_domain(path: str | Path) -> Domain:
 def find_domain(name: str | Path) -> Domain:
     """A domain by its name, the name of a shipped domain, or the path of a domain file.
 
-    Examples
-    --------
-    >>> find_domain("india").fine.name
-    'india-fine'
-
     Raises
     ------
     DomainError
         Naming the known ones.
+
+    Examples
+    --------
+    >>> find_domain("india").fine.name
+    'india-fine'
     """
     if str(name) in DOMAINS:
         return DOMAINS[str(name)]

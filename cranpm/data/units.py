@@ -40,15 +40,15 @@ _BY_HOUSE_UNIT = {
 def conversion(units: object, house: str, *, name: str) -> tuple[float, float]:
     """Factor and offset from the units that a file states to the house unit.
 
-    Examples
-    --------
-    >>> conversion("degC", "K", name="t2m")
-    (1.0, 273.15)
-
     Raises
     ------
     UnitsError
         If the units are missing or not known for this quantity.
+
+    Examples
+    --------
+    >>> conversion("degC", "K", name="t2m")
+    (1.0, 273.15)
     """
     known = _BY_HOUSE_UNIT[house]
     if not isinstance(units, str) or units.strip() not in known:

@@ -130,15 +130,27 @@ LOCAL_CHANNELS: tuple[Channel, ...] = (PM2P5.on("t"), _ELEVATION, _LATITUDE, _LO
 def channel_index(name: str, channels: Sequence[Channel] = DAY_CHANNELS) -> int:
     """Position of a channel by name.
 
-    Examples
-    --------
-    >>> channel_index("v10"), channel_index("z_500"), channel_index("v10@t-1", COARSE_CHANNELS)
-    (1, 29, 36)
+    Parameters
+    ----------
+    name : str
+        Such as ``"u10"`` or ``"z_500"``; ``"u10@t-1"`` among `COARSE_CHANNELS`.
+    channels : sequence of Channel
+        The list to look in; by default those of one day.
+
+    Returns
+    -------
+    int
+        From 0.
 
     Raises
     ------
     KeyError
         If no channel has that name.
+
+    Examples
+    --------
+    >>> channel_index("v10"), channel_index("z_500"), channel_index("v10@t-1", COARSE_CHANNELS)
+    (1, 29, 36)
     """
     for index, channel in enumerate(channels):
         if channel.name == name:

@@ -25,6 +25,7 @@ class IndexClass:
 
     @property
     def bounds(self) -> str:
+        """The class in words: ``"6–15"`` or ``"> 140"``."""
         return f"> {self.low - 1}" if self.high is None else f"{self.low}–{self.high}"
 
 

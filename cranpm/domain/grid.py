@@ -69,6 +69,7 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
         return self.rows, self.cols
 
     @property
@@ -164,10 +165,12 @@ class Grid:
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Grid:
+        """Inverse of `to_dict`."""
         return cls(**values)
 
 
@@ -186,10 +189,12 @@ class Domain:
     coarse_box: Grid
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Domain:
+        """Inverse of `to_dict`."""
         grids = {key: Grid.from_dict(values[key]) for key in ("fine", "coarse", "coarse_box")}
         return cls(name=values["name"], title=values["title"], **grids)
 
@@ -201,10 +206,17 @@ def domain_from_corner(
 
     Parameters
     ----------
+    name, title : str
+        For commands and files, and for people.
     north, west : float
         First coarse node, and outer edge of the first fine cell [degrees].
     coarse_rows, coarse_cols : int
         Nodes of the network's coarse grid; multiples of 56 need no padding (patch 8 x window 7).
+
+    Returns
+    -------
+    Domain
+        Fine cells cover whole patches of 16 only.
     """
     fine_rows, fine_cols = (n * CELLS_PER_NODE // PATCH_FINE * PATCH_FINE for n in (coarse_rows, coarse_cols))
     fine = Grid(
@@ -230,12 +242,32 @@ def domain_from_corner(
 
 
 def fine_to_coarse(index: Any) -> Any:
-    """Fractional coarse index of a fine row or column: cell centres against nodes, (i + 0.5) / 25."""
+    """Fractional coarse index of a fine row or column: cell centres against nodes, (i + 0.5) / 25.
+
+    Parameters
+    ----------
+    index : int or array of int
+        Fine row or column.
+
+    Returns
+    -------
+    float or ndarray, same shape
+        Row or column among the coarse nodes.
+    """
     return (np.asarray(index, dtype=float) + 0.5) / CELLS_PER_NODE
 
 
 EUROPE = domain_from_corner("europe", "Europe", north=72.0, west=-25.0, coarse_rows=168, coarse_cols=280)
-FINE, COARSE, COARSE_BOX = EUROPE.fine, EUROPE.coarse, EUROPE.coarse_box
+"""The domain of the paper: 30.08 to 72 N, 25 W to 44.92 E."""
+
+FINE = EUROPE.fine
+"""Its cells of 0.01 degrees, 4192 x 6992."""
+
+COARSE = EUROPE.coarse
+"""Its nodes of 0.25 degrees that the network reads, 168 x 280."""
+
+COARSE_BOX = EUROPE.coarse_box
+"""The nodes that stores keep: one row and one column more, 169 x 281."""
 
 DOMAINS: dict[str, Domain] = {
     domain.name: domain
@@ -249,10 +281,21 @@ DOMAINS: dict[str, Domain] = {
         ),
     )
 }
+"""Named domains; a user's own come from files (`cranpm.data.domains`)."""
 
 
 def get_domain(name: str) -> Domain:
     """A named domain.
+
+    Parameters
+    ----------
+    name : str
+        One of `DOMAINS`.
+
+    Returns
+    -------
+    Domain
+        Its grids.
 
     Raises
     ------

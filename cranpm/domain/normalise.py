@@ -73,10 +73,12 @@ class Statistics:
         return mean, std
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return {"mean": dict(self.mean), "std": dict(self.std), "period": self.period, "source": self.source}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Statistics:
+        """Inverse of `to_dict`."""
         return cls(mean=values["mean"], std=values["std"], period=values["period"], source=values["source"])
 
 
@@ -128,6 +130,7 @@ def normalise_elevation(elevation: Any) -> Any:
 
 
 def denormalise_elevation(values: Any) -> Any:
+    """Inverse of `normalise_elevation` [m]."""
     return values * 1000.0
 
 
@@ -137,6 +140,7 @@ def normalise_latitude(latitude: Any) -> Any:
 
 
 def denormalise_latitude(values: Any) -> Any:
+    """Inverse of `normalise_latitude` [degrees]."""
     return values * 20.0 + 51.0
 
 
@@ -146,6 +150,7 @@ def normalise_longitude(longitude: Any) -> Any:
 
 
 def denormalise_longitude(values: Any) -> Any:
+    """Inverse of `normalise_longitude` [degrees]."""
     return values * 35.0 + 10.0
 
 

@@ -35,6 +35,7 @@ REGIONS: dict[str, Region] = {
         Region(name="balkans", title="Balkans", south=39.5, north=46.0, west=15.5, east=27.0),
     )
 }
+"""Boxes that maps are zoomed to and scores are split by; the paper names the places, the edges are ours."""
 
 HOTSPOT_REGIONS: tuple[str, ...] = ("po_valley", "silesia", "rhine_ruhr")
 """Boxes from which half of the training tiles are drawn (Table S3)."""

@@ -39,6 +39,7 @@ class TilePlan:
 
     @property
     def num_tiles(self) -> int:
+        """Tiles of the whole map."""
         return len(self.row_starts) * len(self.col_starts)
 
     @cached_property
@@ -92,6 +93,8 @@ def plan_tiles(
     ----------
     shape : tuple of int
         Rows and columns of the map; each at least ``tile_size``.
+    tile_size : int
+        Cells along the side of a tile.
     overlap : int, optional
         Cells shared by neighbours (default 64); the last row and column of tiles may share more.
     stride : int, optional
@@ -99,15 +102,20 @@ def plan_tiles(
     count : tuple of int, optional
         Rows and columns of tiles, evenly spread, instead of ``overlap``; (9, 14) is the paper's 126.
 
-    Examples
-    --------
-    >>> [plan_tiles((4192, 6992), **how).num_tiles for how in ({}, {"stride": 384}, {"count": (9, 14)})]
-    [160, 198, 126]
+    Returns
+    -------
+    TilePlan
+        Where each tile lies, and its weights.
 
     Raises
     ------
     ValueError
         If the map is smaller than a tile, the tiles would leave gaps, or more than one spacing is given.
+
+    Examples
+    --------
+    >>> [plan_tiles((4192, 6992), **how).num_tiles for how in ({}, {"stride": 384}, {"count": (9, 14)})]
+    [160, 198, 126]
     """
     if sum(choice is not None for choice in (overlap, stride, count)) > 1:
         raise ValueError("Give only one of overlap, stride and count.")
@@ -125,12 +133,38 @@ def plan_tiles(
 
 
 def split(field: np.ndarray, plan: TilePlan) -> np.ndarray:
-    """Cut a map (rows, cols) into tiles (num_tiles, tile_size, tile_size)."""
+    """Cut a map into tiles.
+
+    Parameters
+    ----------
+    field : ndarray, shape (rows, cols)
+        The map.
+    plan : TilePlan
+        Of a map of this shape.
+
+    Returns
+    -------
+    ndarray, shape (num_tiles, tile_size, tile_size)
+        The tiles in the order of the plan.
+    """
     return np.stack([field[tile.rows, tile.cols] for tile in plan.tiles])
 
 
 def stitch(tiles: np.ndarray, plan: TilePlan) -> np.ndarray:
-    """Blend tiles back into a map; the inverse of `split` for tiles that agree where they overlap."""
+    """Blend tiles back into a map; the inverse of `split` for tiles that agree where they overlap.
+
+    Parameters
+    ----------
+    tiles : ndarray, shape (num_tiles, tile_size, tile_size)
+        In the order of the plan.
+    plan : TilePlan
+        Where each tile lies.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, cols)
+        The tiles weighted so that weights sum to one in every cell.
+    """
     result = np.zeros(plan.shape, dtype=np.float32)
     for tile, values in zip(plan.tiles, tiles, strict=True):
         result[tile.rows, tile.cols] += plan.weight(tile) * values

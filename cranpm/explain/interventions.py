@@ -33,6 +33,7 @@ class Intervention:
 
     @property
     def label(self) -> str:
+        """Name and form, such as "wind flip, priors"."""
         return f"{self.name}, {self.form}"
 
 

@@ -137,6 +137,7 @@ class PuffResponse:
 
 
 def cosine_between(a: np.ndarray, b: np.ndarray) -> float:
+    """Cosine of the angle between two vectors; NaN if one has no length."""
     length = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / length if length > 0 else float("nan")
 

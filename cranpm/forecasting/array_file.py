@@ -100,6 +100,7 @@ class ArrayFile:
 
     @property
     def nbytes(self) -> int:
+        """Bytes of the whole array."""
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
 
     def read(self, rows: slice, cols: slice) -> np.ndarray:

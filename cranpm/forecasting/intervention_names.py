@@ -86,15 +86,15 @@ class Step:
 def parse_steps(steps: Iterable[tuple[str, float]]) -> tuple[Step, ...]:
     """Check steps and take their names apart.
 
-    Examples
-    --------
-    >>> parse_steps([("wind_turn/priors", 180), ("hide_cams", 1)])  # doctest: +NORMALIZE_WHITESPACE
-    (Step(name='wind_turn', value=180.0, form='priors'), Step(name='hide_cams', value=1.0, form=''))
-
     Raises
     ------
     UnknownInterventionError
         With what is known.
+
+    Examples
+    --------
+    >>> parse_steps([("wind_turn/priors", 180), ("hide_cams", 1)])  # doctest: +NORMALIZE_WHITESPACE
+    (Step(name='wind_turn', value=180.0, form='priors'), Step(name='hide_cams', value=1.0, form=''))
     """
     return tuple(_parse(str(name), float(value)) for name, value in steps)
 

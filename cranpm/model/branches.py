@@ -145,8 +145,8 @@ class GlobalBranch(nn.Module):
 
         Parameters
         ----------
-        fields, elevation, wind, valid
-            As in ``GlobalInputs``, padded to a multiple of patch x window.
+        fields, elevation, wind, valid : Tensor
+            As in `cranpm.model.inputs.GlobalInputs`, padded to a multiple of patch x window.
 
         Returns
         -------

@@ -20,7 +20,7 @@ OUTPUTS = ("delta", "absolute")
 WIND_PLACES = ("token", "tile")
 POSITIONS = ("tile", "domain")
 RESIDUAL_SCALE = 20.0
-"""The scale of PM2.5's normalisation, `cranpm.domain.PM_SCALE`, which this package does not import."""
+"""The scale of PM2.5's normalisation, `cranpm.domain.normalise.PM_SCALE`, which this package does not import."""
 
 
 RENAMED = {

@@ -38,6 +38,11 @@ def add_residual(today: Tensor, delta: Tensor, scale: float = 20.0) -> Tensor:
         Output of the network, normalised.
     scale : float
         ug m-3 per unit of delta (``ModelConfig.residual_scale``).
+
+    Returns
+    -------
+    Tensor, same shape
+        The forecast [ug m-3].
     """
     return today + scale * delta
 
@@ -305,7 +310,15 @@ def _empty_context(inputs: GlobalInputs, width: int) -> GlobalContext:
 
 
 def set_plain_attention(network: nn.Module, plain: bool = True) -> None:
-    """Switch every attention between the fused kernels and the plain formula (for tests and FLOP counts)."""
+    """Switch every attention between the fused kernels and the plain formula (for tests and FLOP counts).
+
+    Parameters
+    ----------
+    network : nn.Module
+        Changed in place.
+    plain : bool
+        Whether the plain formula is used.
+    """
     for module in network.modules():
         if hasattr(module, "plain"):
             module.plain = plain  # type: ignore[assignment]

@@ -18,7 +18,18 @@ from .presets import get_preset
 
 
 def describe_parameters(preset: str | ModelConfig) -> dict[str, int]:
-    """Trainable parameters by part, their total, and the entries of the fixed position tables (no weights)."""
+    """Count trainable parameters by part.
+
+    Parameters
+    ----------
+    preset : str or ModelConfig
+        The network; it is not built in memory.
+
+    Returns
+    -------
+    dict of str to int
+        Each part, their sum ``trainable``, and the entries of the fixed position tables (no weights).
+    """
     config = get_preset(preset) if isinstance(preset, str) else preset
     with torch.device("meta"):
         network = CranPM(config)
@@ -50,7 +61,20 @@ def _position_entries(config: ModelConfig, coarse: tuple[int, int] = (168, 280),
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict]:
-    """Groups for AdamW: decay for matrices and kernels; none for biases, norms, tables, embeddings, alpha, beta."""
+    """Groups for AdamW: decay for matrices and kernels; none for biases, norms, tables, embeddings, alpha, beta.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Whose parameters are grouped.
+    weight_decay : float
+        Of the first group.
+
+    Returns
+    -------
+    list of dict
+        Two groups, as PyTorch's optimisers take them.
+    """
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for module in network.modules():

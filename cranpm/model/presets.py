@@ -9,12 +9,24 @@ from .config import ModelConfig
 
 
 def paper() -> ModelConfig:
-    """The network of Table S1: 94.3 M trainable parameters, + 0.5 M for the decoder's skip fusion."""
+    """The network of Table S1: 94.3 M trainable parameters, + 0.5 M for the decoder's skip fusion.
+
+    Returns
+    -------
+    ModelConfig
+        The defaults.
+    """
     return ModelConfig()
 
 
 def small() -> ModelConfig:
-    """The demo network: under 3.9 M parameters, under 8 GFLOP a tile, a whole map in seconds on two cores."""
+    """The demo network: under 3.9 M parameters, under 8 GFLOP a tile, a whole map in seconds on two cores.
+
+    Returns
+    -------
+    ModelConfig
+        Narrower than the paper's, with what is not in the paper switched on.
+    """
     return ModelConfig(
         name="small",
         global_width=160,
@@ -42,7 +54,13 @@ def small() -> ModelConfig:
 
 
 def tiny() -> ModelConfig:
-    """A network for tests and notebooks: well under a million parameters."""
+    """A network for tests and notebooks: well under a million parameters.
+
+    Returns
+    -------
+    ModelConfig
+        `small`, narrower still.
+    """
     return replace(
         small(),
         name="tiny",
@@ -57,10 +75,27 @@ def tiny() -> ModelConfig:
 
 
 PRESETS: dict[str, Callable[[], ModelConfig]] = {"paper": paper, "small": small, "tiny": tiny}
+"""Networks by name."""
 
 
 def get_preset(name: str) -> ModelConfig:
-    """The preset of that name, or an error that lists the known ones."""
+    """The preset of that name.
+
+    Parameters
+    ----------
+    name : str
+        One of `PRESETS`.
+
+    Returns
+    -------
+    ModelConfig
+        A new one.
+
+    Raises
+    ------
+    ValueError
+        Naming the known presets.
+    """
     if name not in PRESETS:
         raise ValueError(f"Unknown model preset {name!r}; expected one of {', '.join(PRESETS)}.")
     return PRESETS[name]()

@@ -184,6 +184,7 @@ class Pyramid:
         return self.grid.step * 2**level
 
     def level_shape(self, level: int) -> tuple[int, int]:
+        """Rows and columns of a level; 0 is the grid itself."""
         return self.grid.shape if level == 0 else self.levels[level - 1].shape
 
     def window(self, level: int, rows: slice, cols: slice) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""The simulated Europe: real geography, simulated weather, PM2.5 and instruments."""

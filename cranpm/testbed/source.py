@@ -90,14 +90,16 @@ class WorldSource:
         return self._kept[key]
 
     def coarse(self, day: np.datetime64) -> np.ndarray:
+        """See `cranpm.data.store.source.DaySource`."""
         return self._day(day).coarse
 
     def puff_response(self, day: np.datetime64) -> np.ndarray | None:
-        """What puffs added to a day do, (4, Hc + 1, Wc + 1) [ug m-3]; None where nobody asked (`testbed.puffs`)."""
+        """What puffs added to a day do, (4, Hc + 1, Wc + 1) [ug m-3]; None where nobody asked (`simulate_days`)."""
         path = puff_path(self._folder, day)
         return np.load(path).astype(np.float32) if path.exists() else None
 
     def pm2p5(self, day: np.datetime64, rows: slice, cols: slice) -> np.ndarray:
+        """See `cranpm.data.store.source.DaySource`."""
         held = self._day(day)
         truth = self._scaler.window(held.fields, rows, cols)
         return retrieval(self._scaler, held.seed).window(truth, day_number(day), rows, cols).numpy()

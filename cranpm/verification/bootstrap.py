@@ -40,7 +40,7 @@ def block_bootstrap(
     ----------
     statistic : callable
         Takes the pooled sums in the order of ``daily``; such as ``lambda ours, theirs: 1 - ours.rmse / theirs.rmse``.
-    daily : PairSums
+    *daily : PairSums
         One entry per day along the first axis (:meth:`PairSums.stack`), the same days in each.
     block_days : int
         Days drawn together; blocks wrap around the end so that every day is equally likely.
@@ -100,7 +100,7 @@ def bootstrap_by_day(
     ----------
     statistic : callable
         Takes the arrays in the order given.
-    values : ndarray, shape (N,)
+    *values : ndarray, shape (N,)
         NaN entries are left out, in all arrays alike.
     days : sequence of datetime64, length N
         Day of each entry; whole days are drawn.

@@ -69,6 +69,7 @@ class Scorecard:
             self.sums.setdefault(key, []).extend(parts)
 
     def methods(self) -> list[str]:
+        """Methods that were scored, in the order of their first day."""
         return list(dict.fromkeys(method for method, _, _ in self.sums))
 
     def rmse(self, method: str, lead: int, grid: str) -> float:

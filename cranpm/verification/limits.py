@@ -67,6 +67,7 @@ LIMITS: tuple[LimitValue, ...] = (
         source="Directive 2008/50/EC, until 31 December 2029",
     ),
 )
+"""Limit and guideline values for PM2.5."""
 
 EXCEEDANCE_THRESHOLDS = (15.0, 25.0, 50.0)
 """Daily values for POD, FAR and CSI [ug m-3]: WHO 24 h, EU 2030 24 h, end of the index class "Moderate"."""
@@ -105,3 +106,4 @@ FAIRMODE_PM25_DAILY = FairmodeConstants(
     n_p=20.0,
     n_np=1.5,
 )
+"""FAIRMODE's constants for daily means of PM2.5."""

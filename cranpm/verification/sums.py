@@ -157,10 +157,12 @@ class PairSums:
 
     @property
     def forecast_mean(self) -> np.ndarray:
+        """Mean of the forecasts."""
         return self._mean(self.f)
 
     @property
     def reference_mean(self) -> np.ndarray:
+        """Mean of the references."""
         return self._mean(self.r)
 
     @property
@@ -175,14 +177,17 @@ class PairSums:
 
     @property
     def mse(self) -> np.ndarray:
+        """Mean squared error."""
         return self._mean(self.squared)
 
     @property
     def rmse(self) -> np.ndarray:
+        """Root mean squared error."""
         return np.sqrt(self.mse)
 
     @property
     def mae(self) -> np.ndarray:
+        """Mean absolute error."""
         return self._mean(self.absolute)
 
     @property

@@ -29,9 +29,11 @@ class AuditResult:
 
     @property
     def passed(self) -> bool:
+        """Whether nothing is an error; warnings pass."""
         return not any(finding.level == "error" for finding in self.findings)
 
     def add(self, level: Literal["ok", "warning", "error"], what: str, found: str) -> None:
+        """Note a finding."""
         self.findings.append(Finding(level=level, what=what, found=found))
 
     def add_check(

@@ -1,0 +1,1 @@
+"""Raw files from the providers: resumable, polite, checked, each with a receipt."""

@@ -52,6 +52,7 @@ class RequestCost:
 
     @property
     def too_much(self) -> bool:
+        """Whether the store says that it would refuse the request for its size."""
         return self.cost is not None and self.limit is not None and self.cost > self.limit
 
     def __str__(self) -> str:

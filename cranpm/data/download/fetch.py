@@ -65,12 +65,14 @@ class FetchPlan:
 
     @property
     def known_bytes(self) -> int:
+        """Bytes to come of the files whose size the provider tells."""
         return sum(file.size or 0 for file in self.missing)
 
 
 def choose_sources(manifest: Manifest, name: str, domain: Domain = EUROPE) -> list[Source]:
-    """Sources by id, by the beginning of an id ("era5"), or "needed" for all that preparing a domain needs,
-    "live" for days after the satellite product ends.
+    """Sources by id or the beginning of an id ("era5"), or a set of them.
+
+    "needed" is all that preparing a domain needs, "live" what days after the satellite product's end need.
 
     Raises
     ------

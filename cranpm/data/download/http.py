@@ -34,7 +34,7 @@ def request_with_retries(
     sleep : callable, optional
         Used for pauses [s] instead of the clock's.
     **what
-        Passed on to `requests` (``json``, ``headers``, ...).
+        Passed on to ``requests`` (``json``, ``headers``, ...).
 
     Raises
     ------

@@ -31,23 +31,28 @@ class ProgressTracker:
         self._file = self._state = ""
 
     def more(self, files: int) -> None:
+        """Count further files that are to come."""
         self._files += files
 
     def begin(self, file: RawFile) -> None:
+        """Start on a file."""
         self._file, self._state, self._last = file.label, "asking", -1
         self._send(0, file.size)
 
     def state(self, state: str) -> None:
+        """Say what is being waited for."""
         self._state = state
         self._send(0, None)
 
     def bytes(self, done: int, total: int | None) -> None:
+        """Say how much of the file is here."""
         self._moved += max(done - self._last, 0) if self._last >= 0 else 0
         self._last = done
         self._state = "downloading"
         self._send(done, total)
 
     def finish(self, receipt: Receipt) -> None:
+        """Count a file as complete."""
         self._done += 1
         self._before += receipt.bytes
         self._state = "complete"

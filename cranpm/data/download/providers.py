@@ -48,7 +48,7 @@ def list_files(
     Parameters
     ----------
     countries : sequence of str
-        Two-letter codes for the EEA's service; empty: those with stations in the domain, see `eea_files`.
+        Two-letter codes for the EEA's service; empty: those with stations in the domain.
 
     Raises
     ------

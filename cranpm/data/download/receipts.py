@@ -47,6 +47,7 @@ class RawFile:
 
     @property
     def label(self) -> str:
+        """Source and file name, for people."""
         return f"{self.source}/{self.path.name}"
 
 
@@ -73,6 +74,7 @@ class Receipt:
         return is_mock(self.url)
 
     def covers(self, day: np.datetime64) -> bool:
+        """Whether the file holds a day; one without a period holds all."""
         return self.first is None or self.last is None or bool(self.first <= day <= self.last)
 
     @property
@@ -132,6 +134,7 @@ def write_receipt(
 
 
 def receipt_path(path: Path) -> Path:
+    """Where the receipt of a file lies: hidden, beside it."""
     return path.with_name(f".{path.name}.receipt.json")
 
 

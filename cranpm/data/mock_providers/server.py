@@ -1,7 +1,7 @@
 """A stand-in for every provider on this machine: their documented interfaces, invented values, and their bad days.
 
     with MockProviders(domain, "2022-01-01", "2022-01-03") as server:
-        ...  # CRANPM_ENDPOINTS points here; `cranpm data fetch` and `prepare` work as they would online
+        ...  # CRANPM_ENDPOINTS points here; ``cranpm data fetch`` and ``prepare`` work as they would online
 
 For notebooks, tests, and trying out a region before downloading gigabytes. What is prepared from it says "simulated".
 """

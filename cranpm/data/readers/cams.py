@@ -274,7 +274,7 @@ def daily_coarse(
     ----------
     datasets : Dataset or sequence of Dataset
         From :func:`open_cams`.
-    grid, channels, days, min_share, incomplete
+    grid, channels, days, min_share, incomplete : optional
         As for :func:`cranpm.data.readers.era5.daily_coarse`.
 
     Returns

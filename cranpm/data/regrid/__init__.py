@@ -1,0 +1,1 @@
+"""From the grids and hours of the sources to days on ours."""

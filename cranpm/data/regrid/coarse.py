@@ -64,7 +64,7 @@ def daily_channels(
         Daily values that can be true, in house units; a channel's name counts before its variable's.
     floors : mapping of variable to float, optional
         What a day's median must exceed: a concentration of 1e-8 is in range, but only in other units.
-    days, min_share, incomplete, interpolate
+    days, min_share, incomplete, interpolate : optional
         As :func:`cranpm.data.readers.era5.daily_coarse` describes them.
 
     Returns

@@ -1,0 +1,1 @@
+"""Daily values of stations from files of the EEA and OpenAQ."""

@@ -47,11 +47,13 @@ class Tally:
     examples: list[str] = field(default_factory=list)
 
     def add(self, count: int, example: str = "") -> None:
+        """Count more of them; the first few examples are kept."""
         self.count += count
         if example and len(self.examples) < _EXAMPLES and example not in self.examples:
             self.examples.append(example)
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return {"count": self.count, "examples": self.examples}
 
 
@@ -70,9 +72,11 @@ class StationAccount:
     preliminary: dict[str, Any] = field(default_factory=dict)
 
     def looked_at(self, kind: Kind, count: int = 1) -> None:
+        """Count what was looked at."""
         self.read[kind] = self.read.get(kind, 0) + count
 
     def leave_out(self, kind: Kind, reason: str, count: int, example: str = "") -> None:
+        """Count what was left out, by its reason."""
         if count:
             self.left_out.setdefault(kind, {}).setdefault(reason, Tally()).add(count, example)
 
@@ -87,6 +91,7 @@ class StationAccount:
             self.noticed.setdefault(what, Tally()).add(count, example)
 
     def could_not_check(self, what: str) -> None:
+        """Say once what a file of this kind does not tell."""
         if what not in self.not_checked:
             self.not_checked.append(what)
 
@@ -187,6 +192,7 @@ class FileRows:
         self.leave_out(~mask, reason, show)
 
     def notice(self, what: str, count: int, example: str = "") -> None:
+        """As `StationAccount.notice`, for this file."""
         if count:
             self.account.notice(what, count, f"{self.name}: {example}" if example else self.name)
             self._log(logging.INFO, "%s: %d %s.", self.name, count, what)

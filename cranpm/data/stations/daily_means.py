@@ -76,8 +76,9 @@ def means_of_days(measurements: pd.DataFrame) -> pd.DataFrame:
 def whole_days(
     means: pd.DataFrame, *, min_hours: int = MIN_HOURS, account: StationAccount | None = None
 ) -> pd.DataFrame:
-    """One row a sampling point and day of `means_of_days`: the preferred one of enough hours, the fuller of two alike;
-    no mean that air cannot have.
+    """One row a sampling point and day of `means_of_days`.
+
+    The preferred one of enough hours, the fuller of two alike; no mean that air cannot have.
     """
     account = StationAccount() if account is None else account
     enough = means[means["hours"] >= min_hours]

@@ -35,7 +35,7 @@ def read_openaq(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measurements and sampling points of one file of the archive, the explorer's export or the older interfaces.
 
-    A stamp ends its interval: the archive counts the one at midnight to the day before (see `openaq_files`). Values of
+    A stamp ends its interval: the archive counts the one at midnight to the day before. Values of
     parts of an hour are averaged; where local hours begin at half past, an hour counts to the UTC hour that it ends in.
     Low-cost sensors and instruments that move are left out where the file tells them.
 

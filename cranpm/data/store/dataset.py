@@ -88,10 +88,12 @@ class Dataset:
 
     @property
     def name(self) -> str:
+        """Name of the dataset."""
         return self.meta["name"]
 
     @property
     def title(self) -> str:
+        """Name for people."""
         return self.meta["title"]
 
     @property
@@ -101,6 +103,7 @@ class Dataset:
 
     @property
     def simulated(self) -> bool:
+        """Whether the values are simulated."""
         return bool(self.meta["simulated"])
 
     @property

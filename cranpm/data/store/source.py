@@ -50,9 +50,11 @@ class DatasetSource:
         self.coarse_elevation = np.asarray(static["coarse_elevation"], dtype=np.float32)
 
     def coarse(self, day: np.datetime64) -> np.ndarray:
+        """See `DaySource`."""
         return np.concatenate([self._dataset.era5(day), self._dataset.cams(day)])
 
     def pm2p5(self, day: np.datetime64, rows: slice, cols: slice) -> np.ndarray:
+        """See `DaySource`."""
         return decode_pm2p5(self._dataset.pm2p5_raw(day, rows, cols))
 
     @cached_property

@@ -1,0 +1,1 @@
+"""Forecasts in another process, watched and cancelled through a folder."""

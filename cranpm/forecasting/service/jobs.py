@@ -158,6 +158,7 @@ class ForecastService:
             return self._waiting.index(run) + (self._active is not None)
 
     def watch(self, run: Run, watcher: str) -> None:
+        """Say that somebody looks at a run."""
         with self._lock:
             run.watchers.add(watcher)
 
@@ -171,6 +172,7 @@ class ForecastService:
             self.cancel(run)
 
     def cancel(self, run: Run) -> None:
+        """End a run: one that waits at once, one that computes before its next batch."""
         run.folder.ask_to_cancel()
         with self._lock:
             if run not in self._waiting:
@@ -179,6 +181,7 @@ class ForecastService:
         run.folder.write_status(RunStatus(state="cancelled", message="Cancelled before it began."))
 
     def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]:
+        """What a place attended to in a finished run; see `Run.attention`."""
         from distributed.scheduler import KilledWorker
 
         from cranpm.forecasting.service.tasks import attention_of_run

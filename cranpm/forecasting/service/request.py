@@ -51,10 +51,12 @@ class RunRequest:
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunRequest:
+        """Inverse of `to_dict`."""
         values = dict(values)
         values["leads"] = tuple(values["leads"])
         values["interventions"] = tuple((str(n), float(v)) for n, v in values.get("interventions", ()))

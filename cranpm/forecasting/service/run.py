@@ -20,15 +20,20 @@ if TYPE_CHECKING:
 class Service(Protocol):
     """What a run asks of the service that started it."""
 
-    def position(self, run: Run) -> int: ...
+    def position(self, run: Run) -> int:
+        """Runs ahead of this one in the queue."""
 
-    def cancel(self, run: Run) -> None: ...
+    def cancel(self, run: Run) -> None:
+        """End a run."""
 
-    def watch(self, run: Run, watcher: str) -> None: ...
+    def watch(self, run: Run, watcher: str) -> None:
+        """Say that somebody looks at a run."""
 
-    def leave(self, run: Run, watcher: str) -> None: ...
+    def leave(self, run: Run, watcher: str) -> None:
+        """Say that somebody no longer looks at it."""
 
-    def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]: ...
+    def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]:
+        """What a place attended to in a finished run."""
 
 
 class RunFailedError(RuntimeError):
@@ -56,10 +61,12 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
+        """How far it is."""
         return self.lost or self.folder.status()
 
     @property
     def state(self) -> str:
+        """How it stands: "queued", "running", "done", "failed" or "cancelled"."""
         return self.status.state
 
     @property
@@ -69,6 +76,7 @@ class Run:
 
     @property
     def error(self) -> str:
+        """Why the run failed; empty if it did not."""
         status = self.status
         return status.message if status.state == "failed" else ""
 

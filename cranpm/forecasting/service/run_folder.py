@@ -61,6 +61,7 @@ class RunStatus:
 
     @property
     def finished(self) -> bool:
+        """Whether nothing more will come."""
         return self.state in FINISHED
 
 
@@ -140,6 +141,7 @@ class RunFolder:
         return status
 
     def map_path(self, lead: int) -> Path:
+        """File of the map of one lead time."""
         return self.path / f"forecast_T{lead}.npy"
 
     def create_map(self, lead: int, shape: tuple[int, int]) -> np.memmap:
@@ -174,6 +176,7 @@ class RunFolder:
                 path.unlink()
 
     def ask_to_cancel(self) -> None:
+        """Leave the mark that stops the run before its next batch."""
         with contextlib.suppress(FileNotFoundError):  # a run that is gone needs no stopping
             (self.path / "cancel").touch()
 

@@ -1,0 +1,1 @@
+"""What is not in the paper, in one place; all of it off in the preset ``paper``."""

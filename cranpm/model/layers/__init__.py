@@ -1,0 +1,1 @@
+"""The network's parts: attention, biases, wind scan, bridge, decoder."""

@@ -1,0 +1,1 @@
+"""Land, terrain and towns from installed data packages."""

@@ -91,7 +91,7 @@ class Geography:
 
     @classmethod
     def from_packed(cls, packed: Packed) -> Geography:
-        """Unpack arrays made by `geography_pack`."""
+        """Unpack arrays made by `cranpm.testbed.geography.pack`."""
         meta = json.loads(str(packed["meta"]))
         domain = Domain.from_dict(meta["domain"])
         towns = Towns(**{field.name: packed[f"town_{field.name}"] for field in fields(Towns)})

@@ -53,6 +53,7 @@ class Towns:
         return Towns(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
 
     def inside(self, grid: Grid) -> Towns:
+        """Those within a grid."""
         return self.select(np.asarray(grid.contains(self.lat, self.lon)))
 
 

@@ -1,0 +1,1 @@
+"""The simulated truth as satellites, models and stations would report it."""

@@ -131,7 +131,7 @@ def cams_like(state: DayState, geography: Geography) -> np.ndarray:
 
 
 def cams_forecast_like(state: DayState, geography: Geography) -> np.ndarray:
-    """CAMS-like forecast of PM2.5 started on the day of `state`.
+    """CAMS-like forecast of PM2.5 started on the day of ``state``.
 
     The coming truth is displaced and scaled by smooth errors that grow with lead time, as a forecast with
     growing errors of the flow would; smoothing and bias are those of `cams_like`.

@@ -1,0 +1,1 @@
+"""Weather, and PM2.5 as a tracer in it."""

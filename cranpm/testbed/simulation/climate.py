@@ -24,7 +24,7 @@ ZONAL_LEVELS = _Levels(
 
 
 def season_phase(day: int, shift: float = 0.0) -> float:
-    """+1 in late July, -1 in late January; `shift` moves the peak [days]."""
+    """+1 in late July, -1 in late January; ``shift`` moves the peak [days]."""
     return float(np.cos(2 * np.pi * (day - 204 - shift) / 365.2425))
 
 

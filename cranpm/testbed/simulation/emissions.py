@@ -108,7 +108,7 @@ class Emissions:
     ) -> torch.Tensor:
         """Emission of one day from daily-mean 2 m temperature and wind speed (R, C); returns (P, Q).
 
-        With `known_until`, what a forecaster of that day cannot know is left out: the hidden factor is 1, and no
+        With ``known_until``, what a forecaster of that day cannot know is left out: the hidden factor is 1, and no
         later fire burns.
         """
         surface = self.surface

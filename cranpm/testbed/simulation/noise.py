@@ -31,7 +31,7 @@ def day_generator(seed: int, stream: str, day: int, part: int = 0) -> np.random.
 
 
 def red_kernel(age: torch.Tensor, memory: torch.Tensor, forcing_memory: float) -> torch.Tensor:
-    """Response of a two-stage Ornstein-Uhlenbeck process to a kick `age` days ago, up to a constant.
+    """Response of a two-stage Ornstein-Uhlenbeck process to a kick ``age`` days ago, up to a constant.
 
     Parameters
     ----------

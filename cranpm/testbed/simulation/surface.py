@@ -50,7 +50,7 @@ def smooth(field: np.ndarray, rows: float, cols: float) -> np.ndarray:
 
 
 def block_sum(field: np.ndarray, shape: tuple[int, int], mode: str) -> np.ndarray:
-    """Sums of the fine cells around each lattice node; `mode` pads the rim ("edge" values or "constant" zeros)."""
+    """Sums of the fine cells around each lattice node; ``mode`` pads the rim ("edge" values or "constant" zeros)."""
     half = CELLS_PER_LATTICE // 2
     pads = [
         (half, max(0, n * CELLS_PER_LATTICE - half - size))

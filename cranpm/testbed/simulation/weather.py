@@ -66,7 +66,7 @@ class Forcing:
         return Forcing(**{name: value[index] for name, value in vars(self).items()})
 
     def blend(self, start: int, share: float) -> Forcing:
-        """Between instants `start` and `start + 1`."""
+        """Between instants ``start`` and ``start + 1``."""
         return Forcing(
             **{name: torch.lerp(value[start], value[start + 1], share) for name, value in vars(self).items()}
         )

@@ -1,7 +1,7 @@
 """The simulated world: ask for days, get days.
 
 A day never depends on the day a run started on: weather noise is keyed by day and remembered over a fixed window,
-and the tracer is spun up from fixed anchor dates, `BLOCK_DAYS` apart, `SPIN_UP_DAYS` before each.
+and the tracer is spun up from fixed anchor dates, ``BLOCK_DAYS`` apart, ``SPIN_UP_DAYS`` before each.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class World:
     ) -> Iterator[tuple[int, dict[str, torch.Tensor], TracerState]]:
         """Days start ... stop - 1: number, daily fields and the tracer's state at the end of the day.
 
-        `progress` is called with the days simulated so far and in all, spin-up included.
+        ``progress`` is called with the days simulated so far and in all, spin-up included.
         """
         blocks = range(start // BLOCK_DAYS, (stop - 1) // BLOCK_DAYS + 1)
         total = stop - blocks[0] * BLOCK_DAYS + SPIN_UP_DAYS * len(blocks)

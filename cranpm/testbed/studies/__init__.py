@@ -1,0 +1,1 @@
+"""What the simulated world is like, and what can be predicted in it."""

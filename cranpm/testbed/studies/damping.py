@@ -37,7 +37,7 @@ class Damping:
         return (self._harmonics(np.array([day])) @ self._coefficients).reshape(self.shape)
 
     def forecast(self, today: np.ndarray, day: int, lead: int) -> np.ndarray:
-        """Damped persistence from the map of `day`."""
+        """Damped persistence from the map of ``day``."""
         month = (EPOCH + np.array([day])).astype("datetime64[M]").astype(int)[0] % 12 + 1
         factor = self._factors[month in (10, 11, 12, 1, 2, 3), lead]
         return self.climatology(day + lead) + factor * (today - self.climatology(day))

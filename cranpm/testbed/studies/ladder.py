@@ -64,7 +64,7 @@ def run_ladder(
     ----------
     periods : LadderPeriods, optional
     training, testing : History, optional
-        Already simulated stretches; `testing` must hold the tracer's states of
+        Already simulated stretches; ``testing`` must hold the tracer's states of
         all starts, and for 1 km the whole days from each start to three days later.
     fine : bool
         Also score at 1 km (the GHAP-like product).

@@ -32,6 +32,7 @@ class Ladder:
     meta: dict[str, Any]
 
     def to_markdown(self) -> str:
+        """The page ``testbed_ladder.md``."""
         lines = [
             "# Ladder of the simulated world (testbed, not real data)", "",
             f"World {self.meta['world_version']}, domain {self.meta['domain']}, seed {self.meta['seed']}; "

@@ -22,7 +22,7 @@ class Oracles:
         self.flat = World(world.geography, seed=world.seed, device=world.surface.device, barrier_factor=0.0)
 
     def forcings(self, day: int, lead: int) -> dict[str, Forcing]:
-        """Forcing of the day `day + lead`, as imagined on `day`."""
+        """Forcing of the day ``day + lead``, as imagined on ``day``."""
         weather = self.world.weather
         now = weather.flow.coefficients(day).mean(0, keepdim=True).expand(5, -1, -1)
         frozen, _ = weather.diagnose(day, now)

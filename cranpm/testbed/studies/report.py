@@ -53,6 +53,7 @@ class Report:
     meta: dict[str, Any]
 
     def to_markdown(self) -> str:
+        """The page ``testbed_report.md``."""
         lines = [
             "# Statistics of the simulated world (testbed, not real data)", "",
             f"World {self.meta['world_version']}, domain {self.meta['domain']}, seed {self.meta['seed']}, "

@@ -1,0 +1,1 @@
+"""The loop: losses, stages, averages, calibration, and what keeps a run healthy."""

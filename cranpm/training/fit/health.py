@@ -82,9 +82,11 @@ class Health:
         )
 
     def state_dict(self) -> dict[str, int]:
+        """Counters, for the saved state."""
         return {"in_row": self.in_row, "total": self.total}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
+        """Take counters over from a saved state."""
         self.in_row, self.total = state["in_row"], state["total"]
 
 

@@ -92,6 +92,7 @@ class PretrainState:
         return result
 
     def state_dict(self) -> dict[str, Any]:
+        """Everything that pre-training needs to go on exactly where it was."""
         parts = {name: part.state_dict() for name, part in self._parts.items()}
         counts = {"step": self.step, "errors": self.errors.tolist(), "health": self.health.state_dict()}
         return parts | counts | {"random": random_state()}

@@ -1,0 +1,1 @@
+"""Whole configurations of a run, changes to them, and the ablations of Table 3."""

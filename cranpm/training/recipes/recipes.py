@@ -153,6 +153,7 @@ class Recipe:
         return self.precision == "bf16-mixed"
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod

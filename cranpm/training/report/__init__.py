@@ -1,0 +1,1 @@
+"""What a run would cost, how it went, and the card of its checkpoint."""

@@ -63,6 +63,7 @@ class TrainingCost:
     """Inputs and targets of one process, decoded."""
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return asdict(self)
 
     def lines(self) -> list[str]:

@@ -32,4 +32,5 @@ class TrainerOptions:
 
     @property
     def processes(self) -> int:
+        """Processes of all machines together."""
         return self.devices * self.nodes

@@ -41,10 +41,12 @@ class SavedState:
 
     @property
     def step(self) -> int:
+        """Steps done."""
         return int(self.document["step"])
 
     @property
     def stage(self) -> str:
+        """Stage of the run: "global" in pre-training, then "tiles"."""
         return str(self.document["stage"])
 
     def load(self) -> dict[str, Any]:
