@@ -48,17 +48,21 @@ def test_every_direct_requirement_is_pinned_inside_its_range() -> None:
             assert pins[canonical(requirement.name)] in requirement.specifier, requirement
 
 
-def imported_modules(*folders: str, but: str = "none") -> set[str]:
-    """Modules of other projects that the files below these folders import, inside functions too."""
+def imported_names(path: Path) -> set[str]:
+    """Modules that a file imports, inside functions too."""
     found: set[str] = set()
-    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
-        if path.is_relative_to(ROOT / but):
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                found |= {name.name for name in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                found.add(str(node.module))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(str(node.module))
+    return found
+
+
+def imported_modules(*folders: str, but: str = "none") -> set[str]:
+    """Modules of other projects that the files below these folders import."""
+    paths = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    found = {name for path in paths if not path.is_relative_to(ROOT / but) for name in imported_names(path)}
     return {name for name in found if name.partition(".")[0] not in (*sys.stdlib_module_names, "cranpm")}
 
 
@@ -103,6 +107,25 @@ def test_extras_bring_the_modules_that_the_program_asks_for() -> None:
     for extra, modules in EXTRAS.items():
         library_below = {"eccodeslib"}  # of eccodes
         assert distributions(modules) == declared(OF_EXTRA[extra]) - library_below, extra
+
+
+POSIX_ONLY = {"fcntl", "resource", "pwd", "grp", "termios", "pty", "tty", "syslog"}
+
+
+def test_no_module_needs_linux_or_macos_to_be_imported() -> None:
+    """What only some systems have is imported where it is used, behind a question after the system."""
+    found = {
+        f"{path.relative_to(ROOT)}: {name.name}"
+        for folder in ("cranpm", "dashboard")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Import)
+        for name in node.names
+        if name.name in POSIX_ONLY
+    }
+    assert found == set()
+    inside = imported_names(ROOT / "cranpm" / "memory.py")
+    assert "resource" in inside, "the search would see it; memory.py asks for the system first"
 
 
 def test_developers_get_every_extra() -> None:
