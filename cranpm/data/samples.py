@@ -13,6 +13,7 @@ import torch
 
 from cranpm.domain.channels import DAY_CHANNELS, channel_index
 from cranpm.domain.grid import Domain, fine_to_coarse
+from cranpm.domain.interpolation import bilinear
 from cranpm.domain.normalise import (
     Statistics,
     normalise_coarse,
@@ -127,19 +128,6 @@ def wind_at_tokens(wind_box: np.ndarray, row_start: int, col_start: int, tile_si
     centres = np.arange(tile_size // LOCAL_PATCH) * LOCAL_PATCH + (LOCAL_PATCH - 1) / 2
     rows, cols = fine_to_coarse(row_start + centres), fine_to_coarse(col_start + centres)
     return bilinear(wind_box, rows[:, None], cols[None, :])
-
-
-def bilinear(field: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """Values of ``field`` (..., H, W) at fractional rows and columns (broadcast together); edges are held."""
-    height, width = field.shape[-2:]
-    rows, cols = np.clip(rows, 0, height - 1), np.clip(cols, 0, width - 1)
-    row0 = np.minimum(np.floor(rows).astype(int), max(height - 2, 0))
-    col0 = np.minimum(np.floor(cols).astype(int), max(width - 2, 0))
-    row1, col1 = np.minimum(row0 + 1, height - 1), np.minimum(col0 + 1, width - 1)
-    down, right = (rows - row0).astype(np.float32), (cols - col0).astype(np.float32)
-    top = field[..., row0, col0] * (1 - right) + field[..., row0, col1] * right
-    bottom = field[..., row1, col0] * (1 - right) + field[..., row1, col1] * right
-    return (top * (1 - down) + bottom * down).astype(np.float32)
 
 
 def local_fields(

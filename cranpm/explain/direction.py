@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cranpm.data.samples import LOCAL_PATCH, bilinear, wind_at_tokens
+from cranpm.data.samples import LOCAL_PATCH, wind_at_tokens
 from cranpm.domain import COARSE_CHANNELS, Domain, Tile, channel_index, fine_to_coarse
 from cranpm.domain.grid import KM_PER_DEGREE
+from cranpm.domain.interpolation import bilinear
 from cranpm.forecasting.day import ForecastDay
 from cranpm.verification.sums import PairSums
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cranpm.data.samples import bilinear
 from cranpm.domain import Domain
 from cranpm.domain.grid import CELLS_PER_NODE, KM_PER_DEGREE
+from cranpm.domain.interpolation import bilinear
 from cranpm.forecasting.day import ForecastDay
 
 CALM, STRONG = 2.0, 7.0

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from cranpm.data.samples import LOCAL_PATCH, bilinear, wind_at_tokens
+from cranpm.data.samples import LOCAL_PATCH, wind_at_tokens
 from cranpm.domain import Domain, Tile, TilePlan, plan_tiles
+from cranpm.domain.interpolation import bilinear
 from cranpm.forecasting.array_file import create_array_file
 from cranpm.forecasting.day import ForecastDay
 from cranpm.model import GlobalContext, ModelConfig, Trace, bridge_attention

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from cranpm.domain.grid import KM_PER_DEGREE
+from cranpm.domain.interpolation import bilinear
 
 from ..state import LEADS
 from .outlines import nearest_town
@@ -70,17 +71,12 @@ def kilometres(lat: float, lon: float, lats: np.ndarray, lons: np.ndarray) -> np
     return KM_PER_DEGREE * np.hypot(lats - lat, (lons - lon) * np.cos(np.deg2rad(lat)))
 
 
-def bilinear(field: np.ndarray, row: float, col: float) -> float:
+def value_between_nodes(field: np.ndarray, row: float, col: float) -> float:
     """Value of a node field at fractional indices; NaN beyond it."""
     rows, cols = field.shape
     if not (0 <= row <= rows - 1 and 0 <= col <= cols - 1):
         return float("nan")
-    i, j = min(int(row), rows - 2), min(int(col), cols - 2)
-    a, b = row - i, col - j
-    block = field[i : i + 2, j : j + 2].astype(float)
-    return float(
-        (1 - a) * ((1 - b) * block[0, 0] + b * block[0, 1]) + a * ((1 - b) * block[1, 0] + b * block[1, 1])
-    )
+    return float(bilinear(field, np.array(row), np.array(col)))
 
 
 def series_of(store: Store, dataset_name: str, place: Place, init_time: dt.date, run: Any) -> xr.Dataset:
@@ -111,7 +107,7 @@ def series_of(store: Store, dataset_name: str, place: Place, init_time: dt.date,
     at = float(box.row_of(place.lat)), float(box.col_of(place.lon))
     if init in dataset.days:
         for lead, field in zip(LEADS, dataset.cams_forecast(init)):
-            columns["cams_forecast"][days == init + lead] = bilinear(field, *at)
+            columns["cams_forecast"][days == init + lead] = value_between_nodes(field, *at)
     if run is not None:
         columns["forecast"][days == init] = today[0] if today.size else np.nan
         for lead, value in forecast_values(run, place).items():

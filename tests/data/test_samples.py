@@ -6,7 +6,6 @@ import torch
 
 from cranpm.data.samples import (
     MissingInputError,
-    bilinear,
     coarse_sample,
     local_fields,
     refuse_missing_land,
@@ -79,11 +78,6 @@ def test_token_winds_are_bilinear_at_token_centres():
     assert tokens.shape == (2, 32, 32)
     assert tokens[0, 0, 0] == pytest.approx(36.48, abs=1e-4)
     assert tokens[1, 0, 0] == pytest.approx(-3 * (960 + 7.5 + 0.5) / 25, abs=1e-3)
-
-
-def test_bilinear_holds_the_edges():
-    field = np.array([[0.0, 1.0], [2.0, 3.0]])
-    assert bilinear(field, np.array([-1.0, 0.5, 9.0]), np.array([-1.0, 0.5, 9.0])).tolist() == [0.0, 1.5, 3.0]
 
 
 def test_stored_gaps_decode_to_nan_and_zero_stays_zero():

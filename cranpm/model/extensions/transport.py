@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cranpm.domain.grid import CELLS_PER_NODE
 from cranpm.model.config import FRACTIONS
 from cranpm.model.layers.bias import EARTH_DEGREE, raw_strength
 from cranpm.model.layers.embed import fold_patches, smooth_nodes
@@ -23,9 +24,6 @@ CORRECTION_SPEED = 5.0
 
 STEP_HOURS = 6
 """Step of a back trajectory [h]."""
-
-CELLS_PER_NODE = 25
-"""Fine cells between two coarse nodes (0.25 / 0.01 degrees)."""
 
 CLIMB = 1000.0
 """Climb on the way that costs one alpha [m]."""

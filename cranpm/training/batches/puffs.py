@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from cranpm.data.samples import CoarseSample, bilinear
+from cranpm.data.samples import CoarseSample
 from cranpm.data.store.source import DaySource
 from cranpm.domain import COARSE_CHANNELS, PM_SCALE, Statistics, channel_index
 from cranpm.domain.grid import fine_to_coarse
+from cranpm.domain.interpolation import bilinear
 from cranpm.training.recipes.recipes import Recipe
 
 COMPANIONS = {"pm10": 1.35, "co": 5.5}
