@@ -59,7 +59,10 @@ def train(
     ] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Reading processes for each device.")] = 1,
     max_minutes: Annotated[
-        float | None, typer.Option(help="End properly after this long (the schedule keeps its steps).")
+        float | None,
+        typer.Option(
+            help="End the tile stage properly after this long (pretraining and schedule keep theirs)."
+        ),
     ] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between saved states.")] = 100,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 200,

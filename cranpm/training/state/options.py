@@ -24,7 +24,8 @@ class TrainerOptions:
     validation_days: int = 24
     """At most so many days of the validation split, spread over it."""
     max_minutes: float | None = None
-    """Ends the run properly (validation, average, export) after this long; the schedule does not know of it."""
+    """Ends the tile stage properly (validation, average, export) after this long; pretraining and the schedule
+    keep their steps."""
     launcher: str = "popen"
     """Of further processes: "popen" starts the command again for each (any device), "fork" clones this one (CPU)."""
     bar: bool = True
