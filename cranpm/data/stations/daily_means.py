@@ -44,9 +44,9 @@ def means_of_days(measurements: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``sampling_point, time, pm2p5, hours, reported`` (bool), ``preference`` (of several rows of a day the lowest
-        wins: 0 for a reported day, 1 for hours), ``unverified`` (values that the network has not verified) and
-        ``unverified_from`` (the first of them, NaT if there is none).
+        ``sampling_point, time, pm2p5, hours, highest, lowest, reported`` (bool), ``preference`` (of several rows of a
+        day the lowest wins: 0 for a reported day, 1 for hours), ``unverified`` (values that the network has not
+        verified) and ``unverified_from`` (the first of them, NaT if there is none).
     """
     start = measurements["start"]
     if isinstance(start.dtype, pd.DatetimeTZDtype):
@@ -65,6 +65,8 @@ def means_of_days(measurements: pd.DataFrame) -> pd.DataFrame:
     means = frame.groupby([*_KEYS, "reported"], as_index=False).agg(
         pm2p5=("pm2p5", "mean"),
         hours=("pm2p5", "size"),
+        highest=("pm2p5", "max"),
+        lowest=("pm2p5", "min"),
         unverified=("unverified", "sum"),
         unverified_from=("unverified_from", "min"),
     )
@@ -87,6 +89,10 @@ def whole_days(
     short = means.merge(best[_KEYS], on=_KEYS, how="left", indicator=True)
     short = short[short["_merge"] == "left_only"].drop_duplicates(_KEYS)
     _leave_out(account, short, TOO_FEW_HOURS)
+    # scatter about zero is not the same for a whole day: networks write -1 for "no value"
+    code = (best["highest"] == best["lowest"]) & (best["highest"] < 0) & ~best["reported"]
+    _leave_out(account, best[code], "days of one negative value, which is a code")
+    best = best[~code]
     low, high = best["pm2p5"] < LOWEST_MEAN, best["pm2p5"] > HIGHEST["day"]
     _leave_out(account, best[low], f"days with a mean below {LOWEST_MEAN:g} ug m-3")
     _leave_out(account, best[high], f"days with a mean above {HIGHEST['day']:g} ug m-3")

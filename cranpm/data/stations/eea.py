@@ -33,7 +33,16 @@ VERIFIED = 1
 """Verification: 1 verified, 2 preliminarily verified, 3 not verified; what has no flag is not verified."""
 
 _NOT_VERIFIED = 3
-_POLLUTANTS = {5: "PM10", 6001: "PM2.5", 6002: "PM1", 7: "O3", 8: "NO2", 1: "SO2", 10: "CO", 38: "NO"}
+_POLLUTANTS: dict[float, str] = {
+    5: "PM10",
+    6001: "PM2.5",
+    6002: "PM1",
+    7: "O3",
+    8: "NO2",
+    1: "SO2",
+    10: "CO",
+    38: "NO",
+}
 _LEGACY_NAME = re.compile(r"^[A-Z]{2}_(\d+)_.*timeseries", re.IGNORECASE)
 
 _LEGACY = {
@@ -150,18 +159,20 @@ def _read_table(path: Path, account: StationAccount | None) -> pd.DataFrame:
 
 def _only_pm25(rows: FileRows) -> None:
     # legacy files give the address of the vocabulary's entry, whose last part is the code, and the name beside it
-    last = rows.table["Pollutant"].astype("string").str.strip().str.rstrip("/").str.rsplit("/", n=1).str[-1]
-    code = pd.to_numeric(last.replace({"PM2.5": str(PM25_CODE)}), errors="coerce").astype("float64")
+    stated = rows.table["Pollutant"].astype("string")
+    last = {text: text.strip().rstrip("/").rsplit("/", 1)[-1] for text in stated.dropna().unique()}
+    number = stated.map({text: str(PM25_CODE) if name == "PM2.5" else name for text, name in last.items()})
+    code = pd.to_numeric(number, errors="coerce").astype("float64")
     named = _LEGACY_NAME.match(rows.name)
     if named and int(named[1]) != PM25_CODE:
         raise _another_pollutant(rows.name, f"{_pollutant(int(named[1]))} in the file's name")
-    found = sorted({_pollutant(c) for c in code.dropna().unique()}) or [str(v) for v in last.unique()[:3]]
+    found = sorted({_pollutant(c) for c in code.dropna().unique()}) or list(last.values())[:3]
     good = code == PM25_CODE
     if "AirPollutant" in rows.table.columns:
         called = rows.table["AirPollutant"].astype("string").str.strip()
         good &= called.isna() | (called == "PM2.5")
         found += [f"called {name}" for name in called.dropna().unique() if name != "PM2.5"]
-    refusal = _another_pollutant(rows.name, ", ".join(found) or "no rows")
+    refusal = _another_pollutant(rows.name, ", ".join(found) or ("none" if len(code) else "no rows"))
     if rows.table.empty:
         raise refusal
     rows.demand(good.fillna(False), "rows of another pollutant", refusal, ("Samplingpoint", "Pollutant"))
@@ -173,13 +184,13 @@ def _another_pollutant(name: str, found: str) -> NotThisProductError:
 
 
 def _pollutant(code: float) -> str:
-    return f"{code:g} ({_POLLUTANTS[int(code)]})" if int(code) in _POLLUTANTS else f"{code:g}"
+    return f"{code:g} ({_POLLUTANTS[code]})" if code in _POLLUTANTS else f"{code:g}"
 
 
 def _only_feed(rows: FileRows, up_to_date: bool | None) -> None:
     """Refuse the other feed's file: its stamps and its quality are others."""
-    flag = pd.to_numeric(rows.table["Verification"], errors="coerce").fillna(_NOT_VERIFIED).astype("int64")
-    rows.table["verification"] = flag.where(flag.isin([1, 2, 3]), _NOT_VERIFIED)
+    flag = pd.to_numeric(rows.table["Verification"], errors="coerce")
+    rows.table["verification"] = flag.where(flag.isin([1, 2, 3]), _NOT_VERIFIED).astype("int64")
     if up_to_date is None:
         rows.account.could_not_check("whether a file comes from the verified or the up-to-date feed")
     elif not up_to_date and (rows.table["verification"] == _NOT_VERIFIED).all():

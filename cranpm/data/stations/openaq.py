@@ -84,8 +84,10 @@ def _only_pm25(rows: FileRows) -> None:
     kinds = ", ".join(sorted(parameter.dropna().unique())[:5]) or "no row"
     if not (parameter == "pm25").any():
         raise NoPM25Error(f"{rows.name} holds no pm25, but {kinds}.")
+    rows.leave_out(parameter.isna(), "rows without a parameter", ("datetime", "value"))
+    parameter = parameter.dropna().reset_index(drop=True)
     # a file of a place has all that is measured there
-    rows.table = rows.table[(parameter == "pm25").fillna(False).to_numpy(bool)].reset_index(drop=True)
+    rows.table = rows.table[(parameter == "pm25").to_numpy(bool)].reset_index(drop=True)
 
 
 def _identify(rows: FileRows) -> None:

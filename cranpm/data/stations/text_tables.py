@@ -81,7 +81,7 @@ def read_text_table(path: Path, account: StationAccount | None = None) -> pd.Dat
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DataFileError(
-            f"{path.name} is no table that can be read ({error}). Download it again."
+            f"{path.name} is no table that can be read ({_one_line(error)}). Download it again."
         ) from error
 
 
@@ -134,3 +134,7 @@ def _say(path: Path, account: StationAccount | None, what: str) -> None:
         log.info("%s: %s.", path.name, what)
     else:
         account.notice(what, 1, path.name)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -199,9 +199,15 @@ def test_noise_about_zero_is_kept_and_said(tmp_path: Path) -> None:
     # (6 * -1.5 + 18 * 2) / 24
     assert daily_means(found)["pm2p5"].tolist() == [1.125]
     assert account.noticed["negative values, which scatter about zero, kept"].count == 6
-    below = daily_means(read_measurements(saved(tmp_path, hours(Value=-4.0))), account=account)
+    below = daily_means(read_measurements(saved(tmp_path, hours(Value=[-3.5, -4.5] * 12))), account=account)
     assert below.empty, "scatter does not add up to -4 in a day"
     assert account.left_out["days"]["days with a mean below -3 ug m-3"].count == 1
+
+
+def test_a_whole_day_of_minus_one_is_no_air(tmp_path: Path) -> None:
+    account = StationAccount()
+    assert daily_means(read_measurements(saved(tmp_path, hours(Value=-1.0))), account=account).empty
+    assert account.left_out["days"]["days of one negative value, which is a code"].count == 1
 
 
 def test_values_a_thousand_times_too_small_are_refused_and_very_small_ones_are_worth_a_look(
