@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import socket
 import subprocess
 import time
@@ -132,7 +131,7 @@ def test_nothing_came_from_the_checkout(installed, testbed) -> None:
 
 @contextlib.contextmanager
 def served(installed: Any, seconds: float = 120) -> Iterator[tuple[str, Path]]:
-    """Address and log of ``cranpm dashboard``; it must go when it is interrupted."""
+    """Address and log of ``cranpm dashboard``; it must go when it is asked to."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -150,8 +149,8 @@ def served(installed: Any, seconds: float = 120) -> Iterator[tuple[str, Path]]:
             assert process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}", log
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.terminate()  # not Ctrl-C's signal: a shell's background jobs, and all they start, ignore that one
+        process.wait(60)
     finally:
         process.kill()
 
