@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ _OFF_GROUND = 300.0
 """Metres between a station's stated altitude and the terrain of its cell that are worth a look."""
 
 _LONGEST_REPEAT = 5
+_WHERE = ["latitude", "longitude", "altitude"]
 _SELDOM = 1000.0
 """Daily means above this were measured in the worst smoke and smog only [ug m-3]."""
 
@@ -99,11 +100,11 @@ def _off_ground(dataset: Dataset, stations: pd.DataFrame) -> list[str]:
     except StoreError:
         return []
     fine, off = dataset.domain.fine, []
-    rows: Any = stations.itertuples()
-    for row in rows:
-        ground = elevation[fine.index_of(row.latitude, row.longitude)]
-        if np.isfinite(row.altitude) and abs(row.altitude - ground) > _OFF_GROUND:
-            off.append(f"{row.station_id} ({row.altitude:.0f} m on ground of {ground:.0f} m)")
+    ids = stations["station_id"].astype(str)
+    for name, (lat, lon, altitude) in zip(ids, stations[_WHERE].to_numpy(float), strict=True):
+        ground = elevation[fine.index_of(lat, lon)]
+        if np.isfinite(altitude) and abs(altitude - ground) > _OFF_GROUND:
+            off.append(f"{name} ({altitude:.0f} m on ground of {ground:.0f} m)")
     return off
 
 

@@ -69,7 +69,7 @@ class StationAccount:
     noticed: dict[str, Tally] = field(default_factory=dict)
     not_checked: list[str] = field(default_factory=list)
     read: dict[str, int] = field(default_factory=dict)
-    preliminary: dict[str, Any] = field(default_factory=dict)
+    preliminary: dict[str, int | str] = field(default_factory=dict)
 
     def looked_at(self, kind: Kind, count: int = 1) -> None:
         """Count what was looked at."""
@@ -143,7 +143,7 @@ def in_words(tallies: dict[str, Tally]) -> str:
     )
 
 
-def preliminary_in_words(preliminary: dict[str, Any]) -> str:
+def preliminary_in_words(preliminary: dict[str, int | str]) -> str:
     """``12 of 99 daily means, of 4 sampling points, hold values that ... from 2023-10-01 00:00 UTC on``."""
     return (
         f"{preliminary['days']} of {preliminary['of']} daily means, of {preliminary['sampling_points']} sampling "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from cranpm.data.store.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,7 @@ class StationDays:
         return np.full(len(self.station_id), np.nan, dtype=np.float32)
 
     @classmethod
-    def from_dataset(cls, dataset: Any) -> StationDays:
+    def from_dataset(cls, dataset: Dataset) -> StationDays:
         """The tables of a `cranpm.data.store.dataset.Dataset`, pivoted; about 4 kB a day and a thousand stations.
 
         Values that are negative or not finite are invalid and become NaN.
