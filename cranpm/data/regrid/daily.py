@@ -96,7 +96,7 @@ def refuse_running_sum(values: np.ndarray, day: np.datetime64, *, name: str) -> 
     Raises
     ------
     NotThisProductError
-        If no wet cell ever falls, and half of them are wet for `_LEAST_HOURS` and grow.
+        If no wet cell ever falls, and half of them are wet for ``_LEAST_HOURS`` and grow.
     """
     steps = values.reshape(len(values), -1)
     steps = steps[:, np.isfinite(steps).all(axis=0)]

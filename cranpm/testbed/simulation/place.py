@@ -1,6 +1,6 @@
 """What the simulation takes from where on Earth it is: boxes that random fields cover, fires, deserts.
 
-Inside `EUROPE_BOX` every domain shares Europe's constants, so that a region and the whole see the same days. A domain
+Inside ``EUROPE_BOX`` every domain shares Europe's constants, so that a region and the whole see the same days. A domain
 beyond it gets boxes of its own; where its deserts are no installed source tells, so it has none.
 """
 

@@ -143,7 +143,7 @@ class World:
         Yields
         ------
         DayState
-            The same for a day whatever `start` was.
+            The same for a day whatever ``start`` was.
         """
         if days < 1:
             raise ValueError(f"A world runs for at least one day, got days={days}.")
