@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ import torch
 import xarray as xr
 
 from cranpm import registry
+from cranpm.data.input_ranges import UNUSUAL, UnusualInput
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import LEAD_DAYS
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import DEFAULT_MEMORY, Progress, choose_device, run_forecast
-from cranpm.forecasting.output import forecast_dataset, write_forecast
+from cranpm.forecasting.output import forecast_dataset, unusual_attribute, write_forecast
 from cranpm.memory import keep_freed_memory, peak_memory
 from cranpm.model import CranPM, get_preset
 from cranpm.model.checkpoint import load_checkpoint
+
+_SHOWN = 6
 
 
 def forecast(
@@ -49,7 +53,8 @@ def forecast(
     Returns
     -------
     Dataset
-        As `cranpm.forecasting.output.forecast_dataset`, with attributes ``seconds``, ``device`` and tile counts.
+        As `cranpm.forecasting.output.forecast_dataset`, with attributes ``seconds``, ``device`` and tile
+        counts, and ``unusual_inputs`` (JSON) where inputs lie beyond what the network was trained on.
 
     Raises
     ------
@@ -84,6 +89,7 @@ def forecast(
             "device": result.device,
             "tiles": result.num_tiles,
             "tiles_without_land": result.skipped_tiles,
+            **unusual_attribute(day.unusual),
         },
     )
 
@@ -107,4 +113,17 @@ def forecast_to_file(out: Path, *, overwrite: bool = False, **request: Any) -> l
         f"{out}: PM2.5 on {rows} x {cols} cells, init {init}, lead {days} d{simulated}",
         f"{facts['tiles']} tiles x {len(labelled['forecast_period'])} leads in {facts['seconds']:.1f} s on "
         f"{facts['device']} ({facts['tiles_without_land']} tiles without land skipped), peak memory {peak:.1f} GB",
+        *_unusual_lines(facts.get("unusual_inputs", "[]")),
     ]
+
+
+def _unusual_lines(attribute: str) -> list[str]:
+    unusual = [UnusualInput(**entry) for entry in json.loads(attribute)]
+    if not unusual:
+        return []
+    worst = sorted(unusual, key=lambda one: -one.share)
+    more = [f"  ... and {len(worst) - _SHOWN} more channels"] if len(worst) > _SHOWN else []
+    head = (
+        f"Unusual inputs, beyond {UNUSUAL:g} standard deviations of the days that the network was trained on:"
+    )
+    return [head, *(f"  {one}" for one in worst[:_SHOWN]), *more]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cranpm.data.input_ranges import UnusualInput, check_inputs
 from cranpm.data.samples import (
     CoarseSample,
     coarse_sample,
@@ -37,6 +38,8 @@ class ForecastDay:
     elevation: torch.Tensor
     missing_land: float
     device: torch.device
+    unusual: tuple[UnusualInput, ...] = ()
+    """Inputs beyond what the network was trained on, to be told with the forecast."""
     channel_maps: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Local channels by name as normalised (H, W) maps, where they are not what the other fields say: only in a
     counterfactual (`cranpm.forecasting.interventions`), where priors and channels may differ."""
@@ -118,21 +121,27 @@ def load_day(
     ------
     MissingInputError
         If too much land or too much of a coarse channel is missing.
+    ImpossibleInputError
+        If a channel or a map holds a value that no air can have.
     """
     device = torch.device(device)
     init: Any = np.datetime64(init_time, "D")  # NumPy's stubs take the day before for a timedelta
     before = init - np.timedelta64(1, "D")
+    name, everything = f"init day {init}", (slice(None), slice(None))
+    today, yesterday = source.coarse(init), source.coarse(before)
+    pm2p5, pm2p5_before = (source.pm2p5(day, *everything) for day in (init, before))
+    unusual = check_inputs(
+        {"t": today, "t-1": yesterday}, {"t": pm2p5, "t-1": pm2p5_before}, statistics, name=name
+    )
     coarse = coarse_sample(
-        source.coarse(init),
-        source.coarse(before),
+        today,
+        yesterday,
         source.coarse_elevation,
         domain=source.domain,
         statistics=statistics,
-        name=f"init day {init}",
+        name=name,
     )
-    everything = slice(None), slice(None)
-    pm2p5, pm2p5_before = (source.pm2p5(day, *everything) for day in (init, before))
-    missing = refuse_missing_land(pm2p5, source.land, f"init day {init}")
+    missing = refuse_missing_land(pm2p5, source.land, name)
     return ForecastDay(
         init_time=init,
         domain=source.domain,
@@ -142,4 +151,5 @@ def load_day(
         elevation=torch.from_numpy(np.ascontiguousarray(source.elevation, dtype=np.float32)).to(device),
         missing_land=missing,
         device=device,
+        unusual=unusual,
     )

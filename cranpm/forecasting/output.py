@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import xarray as xr
 
 from cranpm import __version__
 from cranpm._files import replacing
+from cranpm.data.input_ranges import UnusualInput
 from cranpm.domain import Grid
 from cranpm.domain.channels import PM2P5
 
@@ -119,6 +121,11 @@ def forecast_dataset(
         },
     )
     return dataset
+
+
+def unusual_attribute(unusual: Sequence[UnusualInput]) -> dict[str, str]:
+    """Attribute that tells inputs beyond what the network was trained on: JSON, one entry a channel; {} if none is."""
+    return {"unusual_inputs": json.dumps([one.to_dict() for one in unusual])} if unusual else {}
 
 
 def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = False) -> Path:

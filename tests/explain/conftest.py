@@ -19,6 +19,12 @@ WIND = (2.0, -1.2)
 DEGREE = 111.2e3
 
 
+_TYPICAL = {"t2m": 280.0, "sp": 95e3, "t": 260.0, "q": 5e-3, "z": 2e4}
+CENTRE = np.array([_TYPICAL.get(c.variable, 20.0 if c.source == "cams" else 0.0) for c in DAY_CHANNELS])
+SCALE = np.array([1e-4 if c.variable == "q" else 1.0 for c in DAY_CHANNELS])
+"""What air has about: noise of a few units round it can be."""
+
+
 class PlainSource:
     """Flat land but for a ridge, PM2.5 in waves of 6 degrees that nobody moves."""
 
@@ -37,7 +43,7 @@ class PlainSource:
     def coarse(self, day):
         box = DOMAIN.coarse_box
         rng = np.random.default_rng(int(day.astype(int)))
-        fields = rng.normal(0, 1, (35, *box.shape))
+        fields = CENTRE[:, None, None] + SCALE[:, None, None] * rng.normal(0, 1, (35, *box.shape))
         fields[0], fields[1] = WIND
         fields[4] = abs(fields[4])
         fields[channel_index("pm2p5", DAY_CHANNELS)] = self.waves(day, box.lat, box.lon)
@@ -95,8 +101,8 @@ def source():
 @pytest.fixture(scope="session")
 def statistics():
     names = [c.name for c in DAY_CHANNELS]
-    mean = dict.fromkeys(names, 0.0) | {"pm2p5": 15.0}
-    return Statistics(mean=mean, std=dict.fromkeys(names, 2.0), period="p", source="test")
+    mean = dict(zip(names, CENTRE.tolist())) | {"pm2p5": 15.0}
+    return Statistics(mean=mean, std=dict(zip(names, (2 * SCALE).tolist())), period="p", source="test")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import torch
 
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import DAY_CHANNELS, Statistics, domain_from_corner
+from cranpm.domain.channels import Channel
 from cranpm.forecasting.day import load_day
 from cranpm.model import CranPM, tiny
 
@@ -15,6 +16,16 @@ DOMAIN = domain_from_corner(
     "corner", "Corner of the Alps", north=48.0, west=6.0, coarse_rows=56, coarse_cols=28
 )
 """1392 x 688 fine cells: 4 x 2 tiles; the 28 coarse columns are padded to 56."""
+
+
+def centre_of(channel: Channel) -> float:
+    """What air has about, so that noise of a few units round it can be."""
+    typical = {"t2m": 280.0, "sp": 95e3, "t": 260.0, "q": 5e-3, "z": 2e4}
+    return typical.get(channel.variable, 20.0 if channel.source == "cams" else 0.0)
+
+
+def scale_of(channel: Channel) -> float:
+    return 1e-4 if channel.variable == "q" else 1.0
 
 
 class MemoryDataset:
@@ -41,8 +52,10 @@ class MemoryDataset:
             pm[~land] = 65535
             self.raw[day] = pm
         self.raw["2022-01-05"][300:310, 300:320] = 65535
-        self._coarse = rng.normal(0, 3, (35, *DOMAIN.coarse_box.shape)).astype(np.float32)
-        self._coarse[4] = np.abs(self._coarse[4])
+        noise = rng.normal(0, 3, (35, *DOMAIN.coarse_box.shape))
+        noise[4] = np.abs(noise[4])
+        centre, scale = (np.array([f(c) for c in DAY_CHANNELS])[:, None, None] for f in (centre_of, scale_of))
+        self._coarse = (centre + scale * noise).astype(np.float32)
 
     def era5(self, day):
         return self._coarse[:30]
@@ -56,9 +69,11 @@ class MemoryDataset:
 
 @pytest.fixture(scope="session")
 def statistics():
-    names = [c.name for c in DAY_CHANNELS]
     return Statistics(
-        mean=dict.fromkeys(names, 0.0), std=dict.fromkeys(names, 3.0), period="p", source="test"
+        mean={c.name: centre_of(c) for c in DAY_CHANNELS},
+        std={c.name: 3.0 * scale_of(c) for c in DAY_CHANNELS},
+        period="p",
+        source="test",
     )
 
 

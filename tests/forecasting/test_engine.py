@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from cranpm.data.input_ranges import ImpossibleInputError
 from cranpm.data.samples import MissingInputError
 from cranpm.data.store.encoding import decode_pm2p5
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
+from cranpm.forecasting.api import _unusual_lines
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import ForecastCancelledError, choose_device, run_forecast
+from cranpm.forecasting.output import unusual_attribute
 
 
 def test_an_untrained_network_forecasts_persistence_bit_for_bit(untrained, day, dataset):
@@ -106,3 +111,21 @@ def test_a_day_without_enough_land_is_refused_by_name(dataset, statistics, monke
     monkeypatch.setitem(dataset.raw, "2022-01-05", raw)
     with pytest.raises(MissingInputError, match="init day 2022-01-05"):
         load_day(DatasetSource(dataset), "2022-01-05", statistics)
+
+
+def test_a_day_that_cannot_be_is_refused_and_an_unusual_one_told(dataset, statistics, monkeypatch):
+    fields = dataset._coarse.copy()
+    fields[2, 5, 5] = 0.0
+    monkeypatch.setattr(dataset, "_coarse", fields)
+    with pytest.raises(ImpossibleInputError, match="init day 2022-01-05 cannot be forecast: t2m@t holds 0 K"):
+        load_day(DatasetSource(dataset), "2022-01-05", statistics)
+    fields[2, 5, 5] = 280.0 + 3.0 * 9  # nine standard deviations
+    day = load_day(DatasetSource(dataset), "2022-01-05", statistics)
+    # the same fields serve both days; one of 57 x 29 nodes
+    assert [(one.channel, one.extreme) for one in day.unusual] == [("t2m@t", 307.0), ("t2m@t-1", 307.0)]
+    assert day.unusual[0].share == pytest.approx(1 / (57 * 29))
+    told = json.loads(unusual_attribute(day.unusual)["unusual_inputs"])
+    assert told[0]["channel"] == "t2m@t" and unusual_attribute(()) == {}
+    lines = _unusual_lines(json.dumps(told))
+    assert lines[0].startswith("Unusual inputs, beyond 8 standard deviations") and "t2m@t: 0.06%" in lines[1]
+    assert _unusual_lines("[]") == []

@@ -11,7 +11,7 @@ from cranpm.data.audit.result import THIN, AuditResult
 from cranpm.data.errors import StoreError
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
-from cranpm.data.store.schema import PLAUSIBLE
+from cranpm.data.store.schema import possible_range
 from cranpm.domain import CAMS_CHANNELS, DAY_CHANNELS, ERA5_CHANNELS
 
 _OUTLIER = 12.0
@@ -141,7 +141,7 @@ def _coarse_faults(faults: dict[str, list[str]], day: np.datetime64, coarse: np.
         if not np.isfinite(values).all():
             faults["infinite values"].append(where)
             continue
-        low, high = PLAUSIBLE.get(channel.variable, (0, 1e5))
+        low, high = possible_range(channel)
         if values.min() < low or values.max() > high:
             faults["coarse values beyond what can be"].append(
                 f"{where}: {values.min():g} to {values.max():g}"

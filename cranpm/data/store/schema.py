@@ -25,7 +25,7 @@ from cranpm.data.errors import SchemaError, check_shape
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.store.tables import OBSERVATION_COLUMNS, STATION_COLUMNS  # noqa: F401  part of the layout too
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain
-from cranpm.domain.channels import PM2P5
+from cranpm.domain.channels import PM2P5, Channel
 
 FORMAT = 1
 """Version of the layout."""
@@ -230,6 +230,21 @@ PLAUSIBLE = {
 """What the weather can be, in store units; wide enough for every real day, narrow enough for a unit mistake."""
 
 
+HIGHEST_CONCENTRATION = 1e5
+"""What no species of a day's composition exceeds at the surface [ug m-3]."""
+
+
+def possible_range(channel: Channel) -> tuple[float, float]:
+    """Lowest and highest value that a daily coarse channel can have, in store units.
+
+    Examples
+    --------
+    >>> possible_range(ERA5_CHANNELS[2])
+    (180, 340)
+    """
+    return PLAUSIBLE.get(channel.variable, (0, HIGHEST_CONCENTRATION))
+
+
 def check_coarse(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Daily coarse fields as stored, float32; NaN marks gaps.
 
@@ -242,10 +257,10 @@ def check_coarse(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.nd
     check_shape(name, values, shape)
     for index, layer in enumerate(values):
         if name == "era5":
-            label, (low, high) = ERA5_CHANNELS[index].name, PLAUSIBLE[ERA5_CHANNELS[index].variable]
+            label, (low, high) = ERA5_CHANNELS[index].name, possible_range(ERA5_CHANNELS[index])
         else:
             label = CAMS_CHANNELS[index].name if name == "cams" else f"{name} day {LEAD_DAYS[index]}"
-            low, high = 0, 1e5
+            low, high = 0, HIGHEST_CONCENTRATION
         finite = layer[~np.isnan(layer)]
         if not finite.size and name != "cams_forecast":
             raise SchemaError(f"{label}: the whole day has no value. Leave the day out.")

@@ -133,8 +133,9 @@ class Run:
         RunFailedError
             If the run is not done.
         """
+        from cranpm.data.input_ranges import UnusualInput
         from cranpm.data.store.dataset import Dataset
-        from cranpm.forecasting.output import forecast_dataset
+        from cranpm.forecasting.output import forecast_dataset, unusual_attribute
 
         status = self.status
         if status.state != "done":
@@ -149,7 +150,8 @@ class Run:
             checkpoint_name=Path(self.request.checkpoint).name,
             checkpoint_hash=self.request.checkpoint_hash,
             negative={int(lead): n for lead, n in (status.negative_cells or {}).items()},
-            attributes=_changes(self.request),
+            attributes=_changes(self.request)
+            | unusual_attribute([UnusualInput(**one) for one in status.unusual_inputs]),
         )
 
 

@@ -43,6 +43,7 @@ STALE_SECONDS = 120.0
 class RunStatus:
     """How far a run is. ``done_list`` holds the tile numbers blended so far, in order.
 
+    ``unusual_inputs`` are `cranpm.data.input_ranges.UnusualInput` as dicts, of a finished run.
     ``state`` is "gone" where the run's folder is not there (any more).
     """
 
@@ -55,6 +56,7 @@ class RunStatus:
     message: str = ""
     done_list: tuple[int, ...] = ()
     negative_cells: dict[str, int] | None = None
+    unusual_inputs: tuple[dict[str, Any], ...] = ()
     machine: str = ""
     pid: int = 0
     updated: float = 0.0
@@ -125,7 +127,11 @@ class RunFolder:
             values = json.loads((self.path / "progress.json").read_text(encoding="utf-8"))
             known = {field.name for field in fields(RunStatus)}  # a newer version may have written more
             status = RunStatus(
-                **{k: v for k, v in values.items() if k in known} | {"done_list": tuple(values["done_list"])}
+                **{k: v for k, v in values.items() if k in known}
+                | {
+                    "done_list": tuple(values["done_list"]),
+                    "unusual_inputs": tuple(values.get("unusual_inputs", ())),
+                }
             )
         except (
             OSError,

@@ -133,6 +133,7 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
             device=result.device,
             done_list=tuple(done),
             negative_cells={str(lead): count for lead, count in result.negative.items()},
+            unusual_inputs=tuple(one.to_dict() for one in day.unusual),
         )
     )
 
