@@ -1,14 +1,78 @@
-"""From a thread back to the page that asked."""
+"""Work in threads, and the way back to the page that asked: the server's own loop never waits for a file."""
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Then = Callable[[Any, BaseException | None], None]
+"""Gets the result, or the error."""
+
+_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="pages")
 
 
 def in_page(document: Any, action: Callable[[], None]) -> None:
-    """Do something under the lock of a page's document; at once where no browser is behind it."""
-    if document is None or document.session_context is None:
+    """Do something under the lock of a page's document; not at all where the page is gone.
+
+    At once where no browser is behind it.
+    """
+    context = None if document is None else document.session_context
+    if document is None:
         action()
-    else:
+    elif context is not None and not context.destroyed:
         document.add_next_tick_callback(action)
+
+
+class Latest:
+    """Answers one page's questions in a thread, one at a time; of those asked meanwhile only the last.
+
+    Parameters
+    ----------
+    document : bokeh Document or None
+        Of the page; without one, answers come at once.
+    """
+
+    def __init__(self, document: Any) -> None:
+        self._document = document
+        self._lock = threading.Lock()
+        self._busy = False
+        self._waiting: tuple[Callable[[], Any], Then] | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._busy
+
+    def ask(self, work: Callable[[], T], then: Callable[[T | None, BaseException | None], None]) -> None:
+        """Do ``work`` in a thread; ``then(result, None)`` or ``then(None, error)`` is called in the page."""
+        if self._document is None:
+            then(*_outcome(work))
+            return
+        with self._lock:
+            if self._busy:
+                self._waiting = work, then
+                return
+            self._busy = True
+        _THREADS.submit(self._answer, work, then)
+
+    def _answer(self, work: Callable[[], Any], then: Then) -> None:
+        result, error = _outcome(work)
+        in_page(self._document, lambda: then(result, error))
+        with self._lock:
+            following, self._waiting = self._waiting, None
+            self._busy = following is not None
+        if following is not None:
+            _THREADS.submit(self._answer, *following)
+
+
+def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return work(), None
+    except Exception as error:
+        return None, error

@@ -38,7 +38,6 @@ def _build() -> pmui.Page:
         if state.dataset:
             notices.append(f"There is no dataset “{state.dataset}” on this machine.")
         state.dataset = "testbed" if "testbed" in folders else next(iter(folders), "")
-    store.refresh(state.dataset)
     if not store.days(state.dataset):
         message = f"The dataset “{state.dataset}” holds no days yet; its build was probably interrupted."
         return plain_page(problem_pane("Nothing to show yet", message, COMMAND))

@@ -34,6 +34,9 @@ LAYER_HELP: dict[str, str] = {
     "error": "Forecast minus target",
 }
 
+NEEDS_RUN: tuple[str, ...] = ("forecast", "change", "error")
+"""Layers that a forecast run makes."""
+
 SCALES: dict[str, str] = {"continuous": "Continuous", "eaqi": "EAQI classes"}
 STATION_TYPES: tuple[str, ...] = ("background", "traffic", "industrial")
 LEADS: tuple[int, ...] = (1, 2, 3)
@@ -80,6 +83,16 @@ class State(param.Parameterized):
         """Day that the layer on the map belongs to."""
         return self.init_time if self.layer == "today" else self.valid_time
 
+    @property
+    def what(self) -> str:
+        """“Target of Wednesday 12 January 2022”."""
+        return f"{LAYERS[self.layer]} of {long_date(self.shown_time)}"
+
+    def copy(self) -> State:
+        """The same parameters, which no longer change with these."""
+        values = {name: value for name, value in self.param.values().items() if name != "name"}
+        return State(**values | {"station_types": list(self.station_types)})
+
     def to_query(self) -> str:
         """The query of a link to this view, without the question mark."""
         return urlencode(
@@ -114,6 +127,11 @@ class State(param.Parameterized):
             except (ValueError, TypeError):
                 notices.append(f"The link's “{name}” cannot be “{value[:40]}”; the default is used.")
         return state, notices
+
+
+def long_date(day: dt.date | None) -> str:
+    """“Wednesday 12 January 2022”."""
+    return "no day" if day is None else f"{day:%A} {day.day} {day:%B %Y}"
 
 
 def _text(value: Any) -> str:

@@ -44,6 +44,8 @@ def tile_values(pyramid: Pyramid, z: int, x: int, y: int, pixels: int = TILE_PIX
     # one cell more on each side: a pixel at the edge may be made of two
     col_start = max(int(np.floor((lon_west - grid.west) / step)) - 1, 0)
     col_stop = min(int(np.ceil((lon_east - grid.west) / step)) + 1, num_cols)
+    if col_stop - col_start == 1:  # a tile that only just misses the grid; datashader needs two columns
+        col_start, col_stop = max(col_start - 1, 0), min(col_stop + 1, num_cols)
     # up to two cells fall on a pixel: take two rows per pixel and let datashader average them
     fine = 2 * pixels if level else pixels
     rows = latitude_rows(pixel_latitudes(z, y, fine), north_edge=grid.north, step=step, rows=num_rows)

@@ -1,7 +1,8 @@
-"""The fields that pages show: announced by a key, built when the first tile is drawn, dropped when they outgrow memory.
+"""The fields that pages show: announced by a key, built once, dropped when they outgrow memory.
 
 A field is asked for by a key and known to the tile route by the key's id; only ids that a page has announced are
-served (:meth:`FieldCache.announce`), and announcing is cheap.
+served (:meth:`FieldCache.announce`), and announcing is cheap. An id names content: another version of a dataset and
+another run of the same question have other ids, so that neither this cache nor a browser's shows one for the other.
 """
 
 from __future__ import annotations
@@ -12,15 +13,23 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cranpm.data.store.dataset import Dataset
 from cranpm.domain.tiling import plan_tiles
+from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.plot.pyramid import Pyramid
 
+from ..state import NEEDS_RUN
+
+if TYPE_CHECKING:
+    from cranpm.forecasting.service.run import Run
+
 MAX_ANNOUNCED = 2000
+CACHE_MEGABYTES = 600
+"""Six fields of Europe; a visitor looks at one or two."""
 
 
 class FieldUnavailableError(LookupError):
@@ -36,10 +45,19 @@ class FieldKey:
     init_time: dt.date
     lead_time: int = 0
     run: str = ""
+    version: str = ""
+    """Of the dataset, see `Store.version`."""
 
     @property
     def id(self) -> str:
-        parts = (self.dataset, self.layer, self.init_time.isoformat(), f"T{self.lead_time}", self.run)
+        parts = (
+            self.dataset,
+            self.version,
+            self.layer,
+            self.init_time.isoformat(),
+            f"T{self.lead_time}",
+            self.run,
+        )
         return "_".join(part for part in parts if part)
 
 
@@ -47,7 +65,7 @@ class Field:
     """A field with its pyramid, and where it is still filling, its version."""
 
     def __init__(
-        self, key: FieldKey, pyramid: Pyramid, *, held_bytes: int, run: Any = None, tiles_seen: int = 0
+        self, key: FieldKey, pyramid: Pyramid, *, held_bytes: int, run: Run | None = None, tiles_seen: int = 0
     ) -> None:
         self.key = key
         self.pyramid = pyramid
@@ -58,14 +76,17 @@ class Field:
 
     def refresh(self) -> None:
         """Take in the tiles that have arrived since the last look."""
-        if self._run is None:
-            return
         with self._lock:
-            done = self._run.status.done_list
+            if self._run is None:
+                return
+            status = self._run.status
+            done = status.done_list
             new, self._tiles_seen = done[self._tiles_seen :], len(done)
             tiles = plan_tiles(self.pyramid.grid.shape).tiles if new else ()
             for index in new:
                 self.pyramid.update(tiles[index].rows, tiles[index].cols)
+            if status.finished:
+                self._run = None
 
 
 class FieldCache:
@@ -76,7 +97,7 @@ class FieldCache:
     dataset, days : callable
         Give a dataset, and its days, by name.
     cache_bytes : int, optional
-        Memory that fields may take; default ``CRANPM_FIELD_CACHE_MB``, or 1500 MB.
+        Memory that fields may take; default ``CRANPM_FIELD_CACHE_MB``, or :data:`CACHE_MEGABYTES`.
     """
 
     def __init__(
@@ -87,20 +108,20 @@ class FieldCache:
         cache_bytes: int | None = None,
     ) -> None:
         self._dataset, self._days = dataset, days
-        megabytes = int(os.environ.get("CRANPM_FIELD_CACHE_MB", "1500"))
+        megabytes = int(os.environ.get("CRANPM_FIELD_CACHE_MB", str(CACHE_MEGABYTES)))
         self.cache_bytes = cache_bytes or megabytes * 2**20
         self._lock = threading.RLock()
         self._building: dict[str, threading.Lock] = {}
-        self._announced: OrderedDict[str, tuple[FieldKey, Any]] = OrderedDict()
+        self._announced: OrderedDict[str, tuple[FieldKey, Run | None]] = OrderedDict()
         self._fields: OrderedDict[str, Field] = OrderedDict()
 
-    def announce(self, key: FieldKey, run: Any = None) -> str:
+    def announce(self, key: FieldKey, run: Run | None = None) -> str:
         """Make a field known to the tile route; returns its id.
 
         Raises
         ------
         FieldUnavailableError
-            If the field's days are not in the dataset.
+            If the field's days are not in the dataset, or its run has no map.
         """
         self._check(key, run)
         with self._lock:
@@ -117,33 +138,47 @@ class FieldCache:
         ------
         KeyError
             If nobody announced it.
+        StoreError, ArrayFileError, OSError
+            If it cannot be read.
         """
         with self._lock:
             key, run = self._announced[field_id]
-            if field_id in self._fields:
-                self._fields.move_to_end(field_id)
-                return self._fields[field_id]
+            found = self.peek(field_id)
+            if found is not None:
+                return found
             building = self._building.setdefault(field_id, threading.Lock())
-        with building:
+        try:
+            with building:
+                found = self.peek(field_id)
+                if found is None:
+                    found = self._build(key, run)
+                    self._keep(field_id, found)
+                return found
+        finally:
             with self._lock:
-                if field_id in self._fields:
-                    return self._fields[field_id]
-            field = self._build(key, run)
-            with self._lock:
-                self._fields[field_id] = field
                 self._building.pop(field_id, None)
-                while (
-                    len(self._fields) > 1 and sum(f.nbytes for f in self._fields.values()) > self.cache_bytes
-                ):
-                    self._fields.popitem(last=False)
-            return field
 
     def peek(self, field_id: str) -> Field | None:
         """A field if it is in memory."""
         with self._lock:
-            return self._fields.get(field_id)
+            found = self._fields.get(field_id)
+            if found is not None:
+                self._fields.move_to_end(field_id)
+            return found
 
-    def _check(self, key: FieldKey, run: Any) -> None:
+    @property
+    def nbytes(self) -> int:
+        """Memory that fields take now."""
+        with self._lock:
+            return sum(field.nbytes for field in self._fields.values())
+
+    def _keep(self, field_id: str, field: Field) -> None:
+        with self._lock:
+            self._fields[field_id] = field
+            while len(self._fields) > 1 and self.nbytes > self.cache_bytes:
+                self._fields.popitem(last=False)
+
+    def _check(self, key: FieldKey, run: Run | None) -> None:
         days = self._days(key.dataset)
         valid = key.init_time + dt.timedelta(days=key.lead_time)
         span = (
@@ -155,15 +190,18 @@ class FieldCache:
             raise FieldUnavailableError(f"No field for {key.init_time:%d %b %Y}. {span}")
         if key.layer in ("target", "error") and valid not in days:
             raise FieldUnavailableError(f"No target yet for {valid:%d %b %Y}. {span}")
-        if key.layer in ("forecast", "change", "error") and run is None:
+        if key.layer not in NEEDS_RUN:
+            return
+        if run is None or run.state == "gone":
             raise FieldUnavailableError("No forecast has been run for this day and checkpoint.")
-        if run is not None:
-            try:
-                run.field(key.lead_time)
-            except FileNotFoundError:
-                raise FieldUnavailableError("The forecast has not reached its first tile yet.") from None
+        if run.state == "queued":
+            raise FieldUnavailableError("The forecast has not started yet.")
+        try:
+            run.map(key.lead_time)
+        except FileNotFoundError:
+            raise FieldUnavailableError(_NO_MAP.get(run.state, "The forecast has no map.")) from None
 
-    def _build(self, key: FieldKey, run: Any) -> Field:
+    def _build(self, key: FieldKey, run: Run | None) -> Field:
         dataset = self._dataset(key.dataset)
         grid = dataset.domain.fine
         valid = key.init_time + dt.timedelta(days=key.lead_time)
@@ -174,11 +212,23 @@ class FieldCache:
         if key.layer in ("today", "target"):
             packed = raw(key.init_time if key.layer == "today" else valid)
             return Field(key, Pyramid.of_packed(packed, grid), held_bytes=packed.nbytes)
+        assert run is not None
         seen = len(run.status.done_list)  # before reading: a tile that arrives meanwhile is only read twice
-        forecast = run.field(key.lead_time)
+        forecast = run.map(key.lead_time)
+        if forecast.shape != grid.shape:
+            raise ArrayFileError(
+                f"The forecast's map has shape {forecast.shape}, the dataset's grid {grid.shape}."
+            )
         if key.layer == "forecast":
-            return Field(key, Pyramid.of_array(forecast, grid), held_bytes=0, run=run, tiles_seen=seen)
+            return Field(key, Pyramid(forecast.read, grid), held_bytes=0, run=run, tiles_seen=seen)
         packed = raw(key.init_time if key.layer == "change" else valid)
         reference = Pyramid.of_packed(packed, grid, num_levels=0)
-        difference = Pyramid(lambda r, c: forecast[r, c] - reference.read(r, c), grid)
+        difference = Pyramid(lambda r, c: forecast.read(r, c) - reference.read(r, c), grid)
         return Field(key, difference, held_bytes=packed.nbytes, run=run, tiles_seen=seen)
+
+
+_NO_MAP = {
+    "running": "The forecast has not reached its first tile yet.",
+    "failed": "The forecast stopped before it had a map.",
+    "cancelled": "The forecast was cancelled before it had a map.",
+}

@@ -10,12 +10,16 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cranpm.domain.tiling import plan_tiles
 
 from ..state import LEADS
 from .store import Store
+
+if TYPE_CHECKING:
+    from cranpm.forecasting.service.jobs import ForecastService
+    from cranpm.forecasting.service.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +27,7 @@ _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="forecasts")
 
 
 @lru_cache(maxsize=1)
-def service() -> Any:
+def service() -> ForecastService:
     """The forecast service shared by all pages of this process."""
     from cranpm.forecasting.service.jobs import get_service
 
@@ -58,18 +62,21 @@ def tiles_in_view(
 
 
 class Forecasts:
-    """Runs of one page."""
+    """Runs as one page asks for them, and watches them under its name."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, watcher: str) -> None:
+        self._store, self._watcher = store, watcher
 
-    def find(self, dataset: str, checkpoint: str, init_time: dt.date) -> Any | None:
-        """The run that answers this question, if one is running or done."""
+    def find(self, dataset: str, checkpoint: str, init_time: dt.date) -> Run | None:
+        """The run that answers this question, if one is running or done; from now on watched by the page."""
         folder = self._store.checkpoints().get(checkpoint)
         if folder is None:
             return None
         try:
-            return service().find(self._store.dataset_folders()[dataset], folder, init_time, LEADS)
+            run = service().find(self._store.dataset_folders()[dataset], folder, init_time, LEADS)
+            if run is not None:
+                run.watch(self._watcher)
+            return run
         except (OSError, ValueError, KeyError) as error:
             log.warning("Cannot look for a run of %s: %s", checkpoint, error)
             return None
@@ -81,21 +88,21 @@ class Forecasts:
         init_time: dt.date,
         *,
         first: list[int],
-        then: Callable[[Any, BaseException | None], None],
+        then: Callable[[Run | None, BaseException | None], None],
     ) -> None:
         """Start a run in a thread; ``then(run, None)`` or ``then(None, error)`` is called from that thread."""
         folder = self._store.checkpoints()[checkpoint]
         root = self._store.dataset_folders()[dataset]
-        future = _THREADS.submit(service().submit, root, folder, init_time, LEADS, first=first)
+
+        def submit() -> Run:
+            return service().submit(root, folder, init_time, LEADS, first=first, watcher=self._watcher)
+
+        future = _THREADS.submit(submit)
         future.add_done_callback(lambda done: _report(done, then))
 
-    @staticmethod
-    def attention(
-        run: Any, lead: int, lat: float, lon: float, then: Callable[[Any, BaseException | None], None]
-    ) -> None:
-        """Read what a place attended to in a thread."""
-        future = _THREADS.submit(run.attention, lead, lat, lon)
-        future.add_done_callback(lambda done: _report(done, then))
+    def leave(self, run: Run) -> None:
+        """The page watches a run no more; where nobody else does, it ends."""
+        run.leave(self._watcher)
 
 
 def _report(done: Future, then: Callable[[Any, BaseException | None], None]) -> None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from cranpm.data.errors import StoreError
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.domain.interpolation import bilinear
 
 from ..state import LEADS
 from .outlines import nearest_town
 from .store import Store
+
+if TYPE_CHECKING:
+    from cranpm.forecasting.service.run import Run
+
+log = logging.getLogger(__name__)
 
 DAYS_BEFORE, DAYS_AFTER = 14, 3
 NEAR_KILOMETRES = 15.0
@@ -79,13 +88,16 @@ def value_between_nodes(field: np.ndarray, row: float, col: float) -> float:
     return float(bilinear(field, np.array(row), np.array(col)))
 
 
-def series_of(store: Store, dataset_name: str, place: Place, init_time: dt.date, run: Any) -> xr.Dataset:
+def series_of(
+    store: Store, dataset_name: str, place: Place, init_time: dt.date, run: Run | None
+) -> xr.Dataset:
     """Daily series of a place around an init day [ug m-3].
 
     Returns
     -------
     Dataset, dim time
         ``target``, ``forecast``, ``persistence``, ``cams_forecast``, ``observed``; NaN where there is no value.
+        Attribute ``unreadable`` names what is damaged in the dataset and stays NaN for that reason.
     """
     dataset = store.dataset(dataset_name)
     init = np.datetime64(init_time, "D")
@@ -97,40 +109,57 @@ def series_of(store: Store, dataset_name: str, place: Place, init_time: dt.date,
         name: np.full(days.size, np.nan)
         for name in ("target", "forecast", "persistence", "cams_forecast", "observed")
     }
-    cell = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
+    unreadable: list[str] = []
+
+    def readable(what: str, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except StoreError as error:
+            log.warning("%s: %s", what, error)
+            unreadable.append(what)
+            return None
+
+    def here(day: np.datetime64) -> float:
+        cell = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
+        return float(dataset.pm2p5(day, *cell).values[0, 0])
+
     for day in held:
-        columns["target"][day == days] = float(dataset.pm2p5(day, *cell).values[0, 0])
+        value = readable(f"PM2.5 of {day}", partial(here, day))
+        columns["target"][day == days] = np.nan if value is None else value
     today = columns["target"][days == init]
     starts = [init, *(init + lead for lead in LEADS)]
     columns["persistence"][np.isin(days, starts)] = today[0] if today.size else np.nan
     box = dataset.domain.coarse_box
     at = float(box.row_of(place.lat)), float(box.col_of(place.lon))
     if init in dataset.days:
-        for lead, field in zip(LEADS, dataset.cams_forecast(init)):
+        fields = readable(f"CAMS forecast of {init}", lambda: dataset.cams_forecast(init))
+        for lead, field in zip(LEADS, () if fields is None else fields):
             columns["cams_forecast"][days == init + lead] = value_between_nodes(field, *at)
     if run is not None:
         columns["forecast"][days == init] = today[0] if today.size else np.nan
         for lead, value in forecast_values(run, place).items():
             columns["forecast"][days == init + lead] = value
     if place.station_id:
-        seen = dataset.observations(station_id=place.station_id)
-        when = seen["time"].to_numpy().astype("datetime64[D]")
-        for day, value in zip(when, seen["pm2p5"]):
-            columns["observed"][days == day] = value
+        seen = readable("station values", lambda: dataset.observations(station_id=place.station_id))
+        if seen is not None:
+            when = seen["time"].to_numpy().astype("datetime64[D]")
+            for day, value in zip(when, seen["pm2p5"]):
+                columns["observed"][days == day] = value
     return xr.Dataset(
         {name: ("time", values, {"units": "ug m-3"}) for name, values in columns.items()},
         coords={"time": days.astype("datetime64[ns]")},
-        attrs={"init_time": str(init)},
+        attrs={"init_time": str(init), "unreadable": unreadable},
     )
 
 
-def forecast_values(run: Any, place: Place) -> dict[int, float]:
-    """Forecast of a run at a cell by lead time, as far as it is done."""
+def forecast_values(run: Run, place: Place) -> dict[int, float]:
+    """Forecast of a run at a cell by lead time, as far as it is done; NaN where there is none."""
+    cell = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
     values = {}
     for lead in LEADS:
         try:
-            values[lead] = float(run.field(lead)[place.row, place.col])
-        except (FileNotFoundError, ValueError, KeyError):
+            values[lead] = float(run.map(lead).read(*cell)[0, 0])
+        except (FileNotFoundError, IndexError):  # not begun, or a map of another grid
             values[lead] = float("nan")
     return values
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
+import hashlib
+import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from cranpm import paths, registry
-from cranpm.data.errors import StoreError
 from cranpm.data.stations.station_day import open_station_day
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.schema import STATION_COLUMNS
@@ -23,7 +24,14 @@ from cranpm.plot.pyramid import Pyramid
 
 from .fields import FieldCache, FieldUnavailableError
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """A dataset and the state of its files when it was opened."""
+
+    dataset: Dataset
+    stamp: tuple[tuple[int, int], ...]
+    version: str
 
 
 class Store:
@@ -31,9 +39,10 @@ class Store:
 
     def __init__(self, *, cache_bytes: int | None = None) -> None:
         self._lock = threading.RLock()
-        self._datasets: dict[str, Dataset] = {}
+        self._opened: dict[str, _Opened] = {}
         self.fields = FieldCache(self.dataset, self.days, cache_bytes=cache_bytes)
-        self._ground: dict[tuple[str, str], Any] = {}
+        self._ground: dict[tuple[Any, ...], Any] = {}
+        self._building: dict[tuple[Any, ...], threading.Lock] = {}
 
     # -- datasets ------------------------------------------------------------------------------------------------
 
@@ -46,34 +55,57 @@ class Store:
         return {_slug(path.name): path for path in found}
 
     def dataset(self, name: str) -> Dataset:
-        """An opened dataset; days appended since are seen."""
+        """An opened dataset; opened anew when days were added or another one stands in its place.
+
+        Raises
+        ------
+        FieldUnavailableError
+            If there is none of that name.
+        StoreError
+            If it is damaged.
+        """
+        return self._open(name).dataset
+
+    def version(self, name: str) -> str:
+        """Eight digits that change when another dataset stands under this name; days may be added without."""
+        return self._open(name).version
+
+    def _open(self, name: str) -> _Opened:
         folder = self.dataset_folders().get(name)
         if folder is None:
             raise FieldUnavailableError(f"There is no dataset “{name}” on this machine.")
+        stamp = tuple(_stamp(folder / file) for file in ("dataset.json", "days.json"))
         with self._lock:
-            if name not in self._datasets:
-                self._datasets[name] = Dataset.open(folder)
-            return self._datasets[name]
+            known = self._opened.get(name)
+            if known is None or known.stamp != stamp:
+                dataset = Dataset.open(folder)
+                identity = json.dumps([dataset.meta.get(key) for key in ("name", "version", "hash")])
+                version = hashlib.sha256(identity.encode()).hexdigest()[:8]
+                known = self._opened[name] = _Opened(dataset=dataset, stamp=stamp, version=version)
+                for key in [key for key in self._ground if key[:2] == ("dataset", name)]:
+                    if key[2] not in (version, stamp):
+                        del self._ground[key]
+            return known
 
     def stations(self, name: str) -> pd.DataFrame:
-        """The station table; empty where the dataset has none."""
+        """The station table; empty where the dataset has none.
 
-        def read() -> pd.DataFrame:
-            try:
-                return self.dataset(name).stations()
-            except StoreError as error:
-                log.warning("No stations: %s", error)
-                return pd.DataFrame(columns=[*STATION_COLUMNS])
-
-        return self._once(("stations", name), read)
+        Raises
+        ------
+        StoreError
+            If it is damaged.
+        """
+        opened = self._open(name)
+        if not opened.dataset.has_stations:
+            return pd.DataFrame(columns=[*STATION_COLUMNS])
+        return self._once(("dataset", name, opened.stamp, "stations"), opened.dataset.stations)
 
     def observations(self, name: str, day: dt.date) -> pd.DataFrame:
         """Station values of one day; empty where the dataset has none."""
-        try:
-            return self.dataset(name).observations(np.datetime64(day, "D"))
-        except StoreError as error:
-            log.warning("No observations: %s", error)
+        dataset = self.dataset(name)
+        if not dataset.has_stations:
             return pd.DataFrame(columns=["station_id", "time", "pm2p5"])
+        return dataset.observations(np.datetime64(day, "D"))
 
     def station_files(self) -> dict[str, Path]:
         """External station days that may be opened, by name: NetCDF files in ``data/stations`` and the samples."""
@@ -114,10 +146,6 @@ class Store:
 
         return self._once(("station_file", name), read)
 
-    def refresh(self, name: str) -> None:
-        """Look again which days a dataset holds."""
-        self.dataset(name).refresh()
-
     def days(self, name: str) -> list[dt.date]:
         """Days of a dataset, sorted."""
         return [np.datetime64(day, "D").astype(dt.date) for day in self.dataset(name).days]
@@ -143,18 +171,27 @@ class Store:
                 lambda r, c: np.where(land[r, c], np.float32(1), np.float32(np.nan)), dataset.domain.fine
             )
 
-        return self._once(("land", name), build)
+        return self._once(("dataset", name, self.version(name), "land"), build)
 
     def elevation(self, name: str) -> np.ndarray:
         """Elevation of the fine grid [m]."""
         return self._once(
-            ("elevation", name), lambda: np.asarray(self.dataset(name).static["elevation"].values, np.float32)
+            ("dataset", name, self.version(name), "elevation"),
+            lambda: np.asarray(self.dataset(name).static["elevation"].values, np.float32),
         )
 
-    def _once(self, key: tuple[str, str], build: Callable[[], Any]) -> Any:
+    def _once(self, key: tuple[Any, ...], build: Callable[[], Any]) -> Any:
+        """Something that is built once and kept; while it is built, only those who want it wait."""
         with self._lock:
+            if key in self._ground:
+                return self._ground[key]
+            building = self._building.setdefault(key, threading.Lock())
+        with building:
             if key not in self._ground:
-                self._ground[key] = build()
+                built = build()
+                with self._lock:
+                    self._ground[key] = built
+                    self._building.pop(key, None)
             return self._ground[key]
 
 
@@ -162,6 +199,15 @@ def _slug(name: str) -> str:
     """A folder's name as a link may carry it, see ``state._NAME``."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "-" for c in name)
     return plain.strip("_-.")[:60] or "data"
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Tells whether a file was written again."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
 
 
 @lru_cache(maxsize=1)

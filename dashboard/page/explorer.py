@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import panel as pn
 import panel_material_ui as pmui
 
 from cranpm.domain.regions import REGIONS
-from cranpm.plot.style import ColourScale, scale_for
 
-from ..data.fields import FieldKey, FieldUnavailableError
+from ..background import Latest
+from ..data.fields import FieldUnavailableError
 from ..data.forecasts import Forecasts, tiles_in_view
+from ..data.pictures import Picture, UnreadableError, make_picture, question_of
 from ..data.store import Store
-from ..markup import Html
+from ..markup import Html, without_paths
 from ..state import LEADS, MOVED, State
 from ..theme import CARD, PAGE_SX, SIDEBAR_WIDTH, STAGE, STAGE_CSS, THEME
 from ..views.controls import DayControls, LayerControls, RegionControls, StationControls
@@ -23,31 +26,55 @@ from ..views.map import MapView
 from ..views.model import ModelControls
 from ..views.notice import Notice
 from ..views.share import Share
-from .run import NEEDS_RUN, PageRun
-from .stations import PageStations
+from .run import PageRun
+
+if TYPE_CHECKING:
+    from ..views.inspector import Inspector
+
+log = logging.getLogger(__name__)
 
 INSPECTOR_WIDTH = 430
 
 
 class Explorer:
-    """The map page of one browser tab."""
+    """The map page of one browser tab.
+
+    Parameters
+    ----------
+    state : State
+        What the link asks for; what is not there is replaced, with a notice.
+    store : Store
+    notices : list of str
+        Sentences about the link, to which this adds its own.
+    """
 
     def __init__(self, state: State, store: Store, notices: list[str]) -> None:
         self.state, self.store = state, store
         self.dataset = store.dataset(state.dataset)
         self.domain_extent = self.dataset.domain.fine.extent
+        self.shown: Picture | None = None
+        self._document = pn.state.curdoc
+        self._pictures = Latest(self._document)
+        self._asked: tuple[Any, ...] = ()
         self._settle_state(notices)
         self._build(notices)
         self.run = PageRun(
             state,
-            Forecasts(store),
+            Forecasts(store, watcher=uuid4().hex),
             self.model,
             first_tiles=self._tiles_in_view,
-            on_change=self._picture_changed,
+            on_change=self._ask_picture,
         )
         self._watch()
         self.run.question_changed()
-        self._extras_changed()
+        pn.state.onload(self.run.open)
+        if self._document is not None:
+            self._document.on_session_destroyed(lambda _context: self.close())
+
+    def close(self) -> None:
+        """The page is gone: nothing waits for it any more."""
+        self.run.close()
+        self.days.close()
 
     # -- the state, made possible --------------------------------------------------------------------------------
 
@@ -65,6 +92,9 @@ class Explorer:
             if state.checkpoint:
                 notices.append(f"There is no checkpoint “{state.checkpoint}” on this machine.")
             state.checkpoint = "demo" if "demo" in checkpoints else next(iter(checkpoints), "")
+        if state.place is not None and not self._inside(*state.place):
+            notices.append("The link's place lies outside this dataset and was ignored.")
+            state.place = None
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -79,7 +109,6 @@ class Explorer:
             on_move=self._map_moved,
             on_key=self._key_pressed,
         )
-        self.stations = PageStations(state, self.store, self.map, self.say)
         self.title = Html("", styles=CARD | {"left": "12px", "top": "12px"}, margin=0)
         self.legend = Html("", styles=CARD | {"left": "12px", "bottom": "12px"}, margin=0)
         self.days = DayControls(state, self.store.days(state.dataset))
@@ -95,7 +124,7 @@ class Explorer:
         self.share = Share(state, self._address)
         self.notice = Notice(" ".join(notices))
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
-        self.inspector: Any = None
+        self.inspector: Inspector | None = None
         self.stage = pn.Column(
             self.map.root, self.title, self.legend, self.notice.root, self.share.dialog,
             sizing_mode="stretch_both", margin=0, styles=STAGE, stylesheets=[STAGE_CSS],
@@ -134,81 +163,75 @@ class Explorer:
         watch = self.state.param.watch
         watch(lambda *_: self.run.question_changed(), ["init_time", "checkpoint"])
         watch(lambda *_: self.run.layer_changed(), ["layer"])
-        watch(lambda *_: self._picture_changed(), ["lead_time", "scale", "station_file", "stations"])
-        watch(lambda *_: self._extras_changed(), ["station_types", "place"])
+        watch(
+            lambda *_: self._ask_picture(),
+            ["lead_time", "scale", "station_file", "stations", "station_types", "place", "dark"],
+        )
         watch(lambda *_: self._region_changed(), ["region"])
         watch(lambda *_: self._link_changed(), list(State.param))
         self.page.param.watch(self._theme_changed, "dark_theme")
 
     # -- the picture ---------------------------------------------------------------------------------------------
 
-    @property
-    def scale(self) -> ColourScale:
-        return scale_for(self.state.layer, self.state.scale)
+    def _ask_picture(self) -> None:
+        """Have what the state asks for read in a thread, and shown as a whole when it is there."""
+        state, run, store = self.state.copy(), self.run.current, self.store
+        question = question_of(state, run)
+        if question == self._asked:
+            return
+        self._asked = question
 
-    def field_key(self) -> FieldKey:
-        state, run = self.state, self._needed_run()
-        return FieldKey(
-            dataset=state.dataset,
-            layer=state.layer,
-            init_time=state.init_time,
-            lead_time=0 if state.layer == "today" else int(state.lead_time),
-            run="" if run is None else run.id,
-        )
+        def then(picture: Picture | None, error: BaseException | None) -> None:
+            if picture is None:
+                picture = self._instead(state, error)
+            if picture is not None:
+                self._show(picture)
 
-    def _needed_run(self) -> Any:
-        """The run that the layer is made from; None where it needs none, or there is none yet."""
-        return self.run.current if self.state.layer in NEEDS_RUN else None
+        self._pictures.ask(lambda: make_picture(store, state, run), then)
 
-    def _picture_changed(self) -> None:
-        state, note = self.state, ""
-        run = self._needed_run()
-        try:
-            if run is not None and run.state == "queued":
-                raise FieldUnavailableError("The forecast has not started yet.")
-            field_id = self.store.fields.announce(self.field_key(), run)
-            version = "0" if run is None else str(run.version)
-            self.map.show(field_id, version, self.scale)
-        except FieldUnavailableError as error:
-            note = str(error)
+    def _instead(self, state: State, error: BaseException | None) -> Picture | None:
+        """What to show where a picture cannot be made: nothing new, or at first a title that says why."""
+        if isinstance(error, UnreadableError | FieldUnavailableError):
+            reason = without_paths(str(error))
+        else:
+            log.error("The picture could not be made", exc_info=error)
+            reason = f"{state.what} cannot be shown: an error of this program, {type(error).__name__}."
+        if self.shown is None:
+            return Picture(state=state, run=None, note=reason)
+        self.say(f"{reason} The page still shows {self.shown.state.what}.")
+        return None
+
+    def _show(self, picture: Picture) -> None:
+        before, self.shown = self.shown, picture
+        if picture.field_id:
+            self.map.show(picture.field_id, picture.version, picture.scale)
+        else:
             self.map.clear()
         self.title.object = title_html(
-            state,
-            checkpoint=state.checkpoint,
-            badge_html=badge(self.dataset.source, self.dataset.simulated),
-            note=note or self.stations.note(),
+            picture.state, badge_html=badge(self.dataset.source, self.dataset.simulated), note=picture.note
         )
-        self.legend.object = legend_html(self.scale)
-        self.stations.show(self.scale)
-        if self.inspector is not None:
-            self.inspector.update()
+        self.legend.object = legend_html(picture.scale)
+        if before is None or _station_question(before) != _station_question(picture):
+            self.map.set_stations(picture.stations, picture.scale)
+        self.map.set_place(picture.state.place)
+        if picture.place is not None:
+            self._open_inspector().show(picture)
+        self.stage.css_classes = [] if picture.place is None else ["above-drawer"]
+        self.page.contextbar_open = picture.place is not None
+        if picture.warnings and (before is None or picture.warnings != before.warnings):
+            self.say(" ".join(picture.warnings))
 
-    # -- stations, place -----------------------------------------------------------------------------------------
-
-    def _extras_changed(self) -> None:
-        self.stations.show(self.scale)
-        self._place_changed()
-
-    def _place_changed(self) -> None:
-        place = self.state.place
-        self.map.set_place(place)
-        if place is not None:
-            self._open_inspector()
-            self.inspector.update()
-        self.stage.css_classes = [] if place is None else ["above-drawer"]
-        self.page.contextbar_open = place is not None
-
-    def _open_inspector(self) -> None:
+    def _open_inspector(self) -> Inspector:
         """Build the drawer when it is first wanted: HoloViews views are most of a page's cost."""
-        if self.inspector is not None:
-            return
-        from ..views.inspector import Inspector
+        if self.inspector is None:
+            from ..views.inspector import Inspector
 
-        def close() -> None:
-            self.state.place = None
+            def close() -> None:
+                self.state.place = None
 
-        self.inspector = Inspector(self.state, self.store, run=lambda: self.run.current, close=close)
-        self.drawer[:] = [self.inspector.root]
+            self.inspector = Inspector(self.store, close=close)
+            self.drawer[:] = [self.inspector.root]
+        return self.inspector
 
     # -- moving about --------------------------------------------------------------------------------------------
 
@@ -232,9 +255,13 @@ class Explorer:
         if self.state.region != MOVED and not _shows(extent, self._region_extent(self.state.region)):
             self.state.region = MOVED
 
+    def _inside(self, lat: float, lon: float) -> bool:
+        return bool(self.dataset.domain.fine.contains(lat, lon))
+
     def _picked(self, lat: float, lon: float) -> None:
-        if bool(self.dataset.domain.fine.contains(lat, lon)):
-            self.state.place = (round(lat, 4), round(lon, 4))
+        lat, lon = round(lat, 4), round(lon, 4)
+        if self._inside(lat, lon):
+            self.state.place = (lat, lon)
 
     def _key_pressed(self, key: str) -> None:
         if key == "ArrowLeft":
@@ -251,8 +278,6 @@ class Explorer:
     def _theme_changed(self, event: Any) -> None:
         self.state.dark = bool(event.new)
         self.map.set_dark(self.state.dark)
-        if self.inspector is not None:
-            self.inspector.update()
 
     def say(self, text: str) -> None:
         """Show a notice over the map."""
@@ -270,6 +295,19 @@ class Explorer:
     def _link_changed(self) -> None:
         if pn.state.location is not None:
             pn.state.location.search = "?" + self.state.to_query()
+
+
+def _station_question(picture: Picture) -> tuple[Any, ...]:
+    """Equal for pictures with the same circles; thousands of them are not sent for every tile of a run."""
+    state = picture.state
+    return (
+        state.dataset,
+        state.shown_time,
+        tuple(state.station_types),
+        state.station_file,
+        picture.scale.name,
+        picture.stations is None,
+    )
 
 
 def _shows(view: tuple[float, ...], box: tuple[float, ...]) -> bool:

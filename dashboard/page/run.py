@@ -1,23 +1,28 @@
-"""The run behind the picture of one page: found again or started, watched while it fills in, cancelled."""
+"""The run behind the picture of one page: found again or started, watched while it fills in, left when it goes."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
 from ..background import in_page
 from ..data.forecasts import Forecasts
-from ..state import State
+from ..state import NEEDS_RUN, State
 from ..views.model import ModelControls
 
+if TYPE_CHECKING:
+    from cranpm.forecasting.service.run import Run
+
 POLL_MILLISECONDS = 350
-NEEDS_RUN = ("forecast", "change", "error")
 
 
 class PageRun:
     """Keeps ``current``, the run that answers the page's question (dataset, checkpoint, init day), or None.
+
+    The page watches that run and no other. A run that no page watches ends.
 
     Parameters
     ----------
@@ -40,34 +45,48 @@ class PageRun:
         first_tiles: Callable[[], list[int]],
         on_change: Callable[[], None],
     ) -> None:
-        self.current: Any = None
+        self.current: Run | None = None
         self._state, self._forecasts, self._controls = state, forecasts, controls
         self._first_tiles, self._on_change = first_tiles, on_change
-        self._starting = self._asked_itself = self._cancel_at_start = False
-        self._own = ""
+        self._open = self._starting = self._asked_itself = self._cancel_at_start = False
         self._poll: Any = None
         self._document = pn.state.curdoc
+        self._lock = threading.Lock()
+        self._closed = False
+        self._arriving: Run | None = None
+
+    def open(self) -> None:
+        """Somebody looks at the page: from now on it may start runs. A bare request of the document starts none."""
+        self._open = True
+        self.layer_changed()
+
+    def close(self) -> None:
+        """The page is gone."""
+        with self._lock:
+            self._closed = True
+            watched = {run for run in (self.current, self._arriving) if run is not None}
+            self.current = self._arriving = None
+        self._stop_polling()
+        for run in watched:
+            self._forecasts.leave(run)
 
     def question_changed(self) -> None:
         """Another day or checkpoint: show the run that answers it, or start one if the layer needs it."""
-        state, run = self._state, self.current
-        if run is not None and run.id == self._own and run.state in ("queued", "running"):
-            run.cancel()  # nobody waits for it any more; tiles of another day would only delay this one
-        self._own = ""
-        self.current = (
+        state = self._state
+        self._take(
             self._forecasts.find(state.dataset, state.checkpoint, state.init_time)
             if state.checkpoint
             else None
         )
         self._asked_itself = False
-        self._controls.show(self.current)
+        self._controls.show(self.current, starting=self._starting)
         self._keep_polling()
         self.layer_changed()
 
     def layer_changed(self) -> None:
         """The first layer of a question that needs a forecast starts it; never twice, so a cancelled run stays so."""
         needed = self.current is None and self._state.layer in NEEDS_RUN and self._state.checkpoint
-        if needed and not self._asked_itself:
+        if needed and self._open and not self._asked_itself:
             self._asked_itself = True
             self.ask()
         self._on_change()
@@ -81,7 +100,13 @@ class PageRun:
         self._controls.show(None, starting=True)
         asked = state.init_time, state.checkpoint
 
-        def then(run: Any, error: BaseException | None) -> None:
+        def then(run: Run | None, error: BaseException | None) -> None:
+            with self._lock:
+                closed, self._arriving = self._closed, run
+            if closed:
+                if run is not None:
+                    self._forecasts.leave(run)
+                return
             in_page(self._document, lambda: self._started(asked, run, error))
 
         self._forecasts.submit(
@@ -89,32 +114,54 @@ class PageRun:
         )
 
     def cancel(self) -> None:
-        """Stop the run; one whose worker is still starting stops as soon as it exists."""
+        """Stop waiting for the run; it ends unless another page waits for it, too."""
         self._cancel_at_start = self._starting
-        if self.current is not None:
-            self.current.cancel()
+        run = self.current
+        if run is None:
+            return
+        self._forecasts.leave(run)
+        if run.status.finished:
+            self.poll()
+        else:
+            self.current, self._asked_itself = None, True
+            self._stop_polling()
+            self._controls.show_left()
+            self._on_change()
 
     def poll(self) -> None:
         """Take in how far the run is."""
         run = self.current
-        self._controls.show(run, position=getattr(run, "position", 0) if run is not None else 0)
+        if run is not None and run.state == "gone":
+            self.question_changed()
+            return
+        self._controls.show(run, position=0 if run is None else run.position)
         self._on_change()
         self._keep_polling()
 
-    def _started(self, asked: tuple[Any, str], run: Any, error: BaseException | None) -> None:
+    def _take(self, run: Run | None) -> None:
+        """Watch this run instead of the one before; ``run`` is watched already."""
+        before, self.current = self.current, run
+        if before is not None and before is not run:
+            self._forecasts.leave(before)
+
+    def _started(self, asked: tuple[Any, str], run: Run | None, error: BaseException | None) -> None:
+        with self._lock:
+            self._arriving = None
         self._starting = False
-        if run is not None and self._cancel_at_start:
-            run.cancel()
-        self._cancel_at_start = False
+        cancelled, self._cancel_at_start = self._cancel_at_start, False
         if asked != (self._state.init_time, self._state.checkpoint):
+            if run is not None and run is not self.current:
+                self._forecasts.leave(run)
             self.question_changed()
             return
-        if error is not None:
+        if run is None:
             self._controls.failed(str(error) or type(error).__name__)
             return
-        self.current = run
-        self._own = run.id
-        self._controls.show(run)
+        self._take(run)
+        if cancelled:
+            self.cancel()
+            return
+        self._controls.show(run, position=run.position)
         self._keep_polling()
         self._on_change()
 
@@ -122,6 +169,10 @@ class PageRun:
         unfinished = self.current is not None and self.current.state in ("queued", "running")
         if unfinished and self._poll is None:
             self._poll = pn.state.add_periodic_callback(self.poll, period=POLL_MILLISECONDS)
-        elif not unfinished and self._poll is not None:
+        elif not unfinished:
+            self._stop_polling()
+
+    def _stop_polling(self) -> None:
+        if self._poll is not None:
             self._poll.stop()
             self._poll = None

@@ -10,18 +10,21 @@ import asyncio
 import json
 import logging
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from tornado.web import HTTPError, RequestHandler
 
 from cranpm.data.errors import StoreError
 from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
 from cranpm.domain.grid import OutsideGridError
+from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.plot.mercator import MAX_ZOOM, from_mercator
 from cranpm.plot.style import SCALES
-from cranpm.plot.tiles import render_tile
+from cranpm.plot.tiles import EMPTY_TILE, render_tile
 
+from ..data.fields import Field, FieldUnavailableError
 from ..data.outlines import DETAILS, KINDS, OutlinesMissingError, names_json, outline_json
 from ..data.store import get_store
 from .headers import set_security_headers
@@ -32,6 +35,9 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 # two threads: datashader and numba release the lock only in part, and the forecast needs the other cores
 _RENDERERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tiles")
+_READERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="fields")
+
+T = TypeVar("T")
 
 LAND_COLOURS: dict[str, tuple[str, str]] = {"light": ("#dadfe3", "#c4cad0"), "dark": ("#262e37", "#36404a")}
 """Plain land and its hatching."""
@@ -48,10 +54,33 @@ class _Handler(RequestHandler):
             raise HTTPError(404)
         return colours
 
+    def is_gone(self) -> bool:
+        """Whether nobody waits for the answer any more, for instance of a tile that was zoomed away."""
+        stream = getattr(self.request.connection, "stream", None)
+        return stream is None or stream.closed()
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(f"{status_code} {self._reason}")
+
+
+async def answer(threads: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
+    """The result of work in threads; what it cannot find is 404, what it cannot read is 503 and told in the log."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *args)
+    except (KeyError, FileNotFoundError, FieldUnavailableError, OutlinesMissingError):
+        raise HTTPError(404) from None
+    except (StoreError, ArrayFileError, OSError) as error:
+        log.warning("Not answered: %s", error)
+        raise HTTPError(503) from None
+
+
+async def read_field(field_id: str) -> Field:
+    """An announced field; one that must be read first waits among its like, so that tiles of others go on."""
+    fields = get_store().fields
+    found = fields.peek(field_id)
+    return found if found is not None else await answer(_READERS, fields.field, field_id)
 
 
 def _coordinates(z: str, x: str, y: str) -> tuple[int, int, int]:
@@ -70,19 +99,15 @@ class TileHandler(_Handler):
         if scale is None:
             raise HTTPError(404)
 
+        field = await read_field(field_id)
+
         def draw() -> bytes:
-            field = get_store().fields.field(field_id)
-            field.refresh()
+            if self.is_gone():
+                return EMPTY_TILE
             land = get_store().land(field.key.dataset)
             return render_tile(field.pyramid, scale, *place, land=land, land_colours=colours)
 
-        try:
-            png = await asyncio.get_running_loop().run_in_executor(_RENDERERS, draw)
-        except (KeyError, FileNotFoundError):  # never announced, or a run that was cleared away since
-            raise HTTPError(404) from None
-        except (StoreError, OSError) as error:
-            log.warning("Tile of %s: %s", field_id, error)
-            raise HTTPError(503) from None
+        png = await answer(_RENDERERS, draw)
         self.set_header("Content-Type", "image/png")
         self.set_header("Cache-Control", _FOR_EVER)
         self.finish(png)
@@ -100,7 +125,7 @@ class LandHandler(_Handler):
             land = get_store().land(dataset)
             return render_tile(None, SCALES["continuous"], *place, land=land, land_colours=colours)
 
-        png = await asyncio.get_running_loop().run_in_executor(_RENDERERS, draw)
+        png = await answer(_RENDERERS, draw)
         self.set_header("Content-Type", "image/png")
         self.set_header("Cache-Control", "public, max-age=3600")
         self.finish(png)
@@ -109,24 +134,22 @@ class LandHandler(_Handler):
 class CellHandler(_Handler):
     """``cell/{field}?x=..&y=..``: the exact value of the cell at a Mercator place, from the array."""
 
-    def get(self, field_id: str) -> None:
+    async def get(self, field_id: str) -> None:
         try:
             x, y = (float(self.get_query_argument(name)) for name in "xy")
             if not (math.isfinite(x) and math.isfinite(y)):
                 raise ValueError
-            # a cell never waits for a field to be read: its tiles come first
-            field = get_store().fields.peek(field_id)
         except ValueError:
             raise HTTPError(400) from None
-        if field is None:
-            raise HTTPError(404)
         lat, lon = (float(v) for v in from_mercator(x, y))
+        field = await read_field(field_id)
+        cell = await answer(_RENDERERS, describe_cell, field, lat, lon)
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
-        self.finish(json.dumps(describe_cell(field, lat, lon)))
+        self.finish(json.dumps(cell))
 
 
-def describe_cell(field: Any, lat: float, lon: float) -> dict[str, Any]:
+def describe_cell(field: Field, lat: float, lon: float) -> dict[str, Any]:
     """Value, place and elevation of the cell under a place; ``value`` is None where there is no data."""
     grid = field.pyramid.grid
     try:
@@ -155,12 +178,7 @@ class OutlineHandler(_Handler):
     async def get(self, kind: str, detail: str) -> None:
         if kind not in KINDS or int(detail) not in DETAILS:
             raise HTTPError(404)
-        try:
-            body = await asyncio.get_running_loop().run_in_executor(
-                _RENDERERS, outline_json, kind, int(detail)
-            )
-        except OutlinesMissingError:
-            raise HTTPError(404) from None
+        body = await answer(_READERS, outline_json, kind, int(detail))
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "public, max-age=86400")
         self.finish(body)
@@ -170,7 +188,7 @@ class NamesHandler(_Handler):
     """``names/{groups}.json``: labels of towns in Mercator metres."""
 
     async def get(self, groups: str) -> None:
-        body = await asyncio.get_running_loop().run_in_executor(_RENDERERS, names_json, int(groups))
+        body = await answer(_READERS, names_json, int(groups))
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Cache-Control", "public, max-age=86400")
         self.finish(body)

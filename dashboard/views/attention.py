@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import panel as pn
@@ -13,13 +13,17 @@ import xarray as xr
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.plot.attention import footprint_field, footprint_map, footprint_mesh, outline_path, wind_arrows
 
-from ..background import in_page
-from ..data.forecasts import Forecasts
+from ..background import Latest
 from ..data.outlines import OutlinesMissingError, outline
+from ..data.pictures import Picture
 from ..data.store import Store
 from ..markup import Html, Markup, without_paths
-from ..state import State
 from ..theme import SOFT
+
+if TYPE_CHECKING:
+    import holoviews as hv
+
+log = logging.getLogger(__name__)
 
 WIDTH = 400
 LAYERS = {"Attention": "attention", "Wind bias": "wind_bias", "Elevation bias": "elevation_bias"}
@@ -39,11 +43,13 @@ _PROVENANCE = Markup(
 class AttentionView:
     """The tab's contents."""
 
-    def __init__(self, state: State, store: Store, *, run: Callable[[], Any]) -> None:
-        self._state, self._store, self._run = state, store, run
-        self._document = pn.state.curdoc
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._questions = Latest(pn.state.curdoc)
+        self._picture: Picture | None = None
         self._asked: tuple[Any, ...] = ()
         self._footprint: dict[str, Any] | None = None
+        self._wind = np.zeros((2, 0, 0), np.float32)
         self.what = pmui.RadioButtonGroup(
             options=LAYERS,
             value="attention",
@@ -66,9 +72,10 @@ class AttentionView:
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 
-    def update(self) -> None:
-        """Ask the run where the place of the state attended, unless that is what is shown."""
-        state, run = self._state, self._run()
+    def show(self, picture: Picture) -> None:
+        """Ask the run of a picture where its place attended, unless that is what is shown."""
+        before, self._picture = self._picture, picture
+        state, run = picture.state, picture.run
         if state.place is None:
             return
         if run is None or run.state != "done":
@@ -78,54 +85,62 @@ class AttentionView:
             return
         question = (run.id, int(state.lead_time), state.place)
         if question == self._asked:
+            if before is not None and before.state.dark != state.dark:
+                self._draw()
             return
         self._asked = question
         self._say("Reading the run's tensors …")
         lat, lon = state.place
 
-        def then(footprint: Any, error: BaseException | None) -> None:
-            in_page(self._document, lambda: self._answered(question, footprint, error))
+        def read() -> tuple[dict[str, Any], np.ndarray]:
+            wind = self._store.dataset(state.dataset).era5(np.datetime64(state.init_time, "D"))[:2]
+            return run.attention(int(state.lead_time), lat, lon), wind
 
-        Forecasts.attention(run, int(state.lead_time), lat, lon, then)
+        self._questions.ask(read, lambda answer, error: self._answered(question, answer, error))
 
     def _answered(
-        self, question: tuple[Any, ...], footprint: dict[str, Any] | None, error: BaseException | None
+        self,
+        question: tuple[Any, ...],
+        answer: tuple[dict[str, Any], np.ndarray] | None,
+        error: BaseException | None,
     ) -> None:
         if question != self._asked:  # somebody has clicked elsewhere meanwhile
             return
-        if error is not None or footprint is None:
+        if answer is None:
             self._footprint = None
             self.figure.object = None
-            self._say(without_paths(str(error)))
+            log.warning("No attention", exc_info=error)
+            self._say(str(error) or type(error).__name__)
             return
-        self._footprint = footprint
+        self._footprint, self._wind = answer
+        footprint = self._footprint
         layers, heads = footprint["attention"].shape[:2]
         self.layer.options = {"mean": -1} | {str(i + 1): i for i in range(layers)}
         self.head.options = {"mean": -1} | {str(i + 1): i for i in range(heads)}
         self._draw()
 
     def _draw(self) -> None:
-        footprint = self._footprint
-        if footprint is None:
+        footprint, picture = self._footprint, self._picture
+        if footprint is None or picture is None:
             return
         what = self.what.value
         self.layer.visible = self.head.visible = what != "elevation_bias"
         if what == "elevation_bias":
-            self._draw_elevation(footprint)
+            self._draw_elevation(picture, footprint)
             return
+        dataset = self._store.dataset(picture.state.dataset)
         layer, head = int(self.layer.value), int(self.head.value)
         drawn = footprint_mesh(footprint, what, layer, head)
         place = float(footprint["token_latitude"]), float(footprint["token_longitude"])
-        extent = self._store.dataset(self._state.dataset).domain.fine.extent
         self.figure.object = footprint_map(
             drawn,
             place=place,
             outlines=self._outlines(0),
-            arrows=self._wind(footprint),
+            arrows=_arrows(self._wind, footprint),
             path=footprint.get("path"),
-            extent=extent,
+            extent=dataset.domain.fine.extent,
             width=WIDTH,
-            dark=self._state.dark,
+            dark=bool(picture.state.dark),
         )
         self._say(
             _sentence(
@@ -134,7 +149,7 @@ class AttentionView:
             provenance=True,
         )
 
-    def _draw_elevation(self, footprint: dict[str, Any]) -> None:
+    def _draw_elevation(self, picture: Picture, footprint: dict[str, Any]) -> None:
         if footprint.get("elevation_bias") is None:
             self.figure.object = None
             self._say("This network has no elevation bias.")
@@ -145,7 +160,7 @@ class AttentionView:
             place=place,
             outlines=self._outlines(1),
             width=WIDTH,
-            dark=self._state.dark,
+            dark=bool(picture.state.dark),
         )
         alpha = footprint.get("alpha")
         strength = f" Learned strength α = {alpha:.2f}." if alpha is not None else ""
@@ -154,27 +169,6 @@ class AttentionView:
             + strength,
             provenance=True,
         )
-
-    def _wind(self, footprint: dict[str, Any]) -> Any:
-        """Wind of the init day at the coarse tokens, mean over each token's nodes."""
-        dataset = self._store.dataset(self._state.dataset)
-        u10, v10 = dataset.era5(np.datetime64(self._state.init_time, "D"))[:2]
-        rows, cols = len(footprint["latitude"]), len(footprint["longitude"])
-        step = 1 if rows * cols < 200 else 2  # all 735 arrows of Europe would hide the footprint
-        parts = []
-        for component in (u10, v10):
-            full = np.full((rows * TOKEN_NODES, cols * TOKEN_NODES), np.nan)
-            block = component[: full.shape[0], : full.shape[1]]
-            full[: block.shape[0], : block.shape[1]] = block
-            means = np.nanmean(full.reshape(rows, TOKEN_NODES, cols, TOKEN_NODES), axis=(1, 3))
-            labelled = xr.DataArray(
-                means,
-                dims=("latitude", "longitude"),
-                coords={"latitude": footprint["latitude"], "longitude": footprint["longitude"]},
-            )
-            parts.append(labelled.coarsen(latitude=step, longitude=step, boundary="trim").mean())
-        # the longest arrow nearly reaches the next one's tail; a token is two degrees wide
-        return wind_arrows(*parts, longest=0.9 * step * 2 * 111_320)
 
     @staticmethod
     def _outlines(detail: int) -> Any:
@@ -185,18 +179,33 @@ class AttentionView:
 
     def _say(self, text: str, *, provenance: bool = False) -> None:
         """A sentence under the picture, and whose tensors these are."""
-        run = self._run() if provenance else None
-        whose = (
-            ""
-            if run is None
-            else _PROVENANCE.format(
-                run=run.id[:8],
-                checkpoint=self._state.checkpoint,
-                lead=self._state.lead_time,
-                caveat=CAVEAT,
+        whose: str | Markup = ""
+        if provenance and self._picture is not None and self._picture.run is not None:
+            state = self._picture.state
+            whose = _PROVENANCE.format(
+                run=self._picture.run.id, checkpoint=state.checkpoint, lead=state.lead_time, caveat=CAVEAT
             )
+        self.text.object = _TEXT.format(without_paths(text), whose)
+
+
+def _arrows(wind: np.ndarray, footprint: dict[str, Any]) -> hv.Element:
+    """Wind of the init day, (2, rows, cols) of nodes, at the coarse tokens: mean over each token's nodes."""
+    rows, cols = len(footprint["latitude"]), len(footprint["longitude"])
+    step = 1 if rows * cols < 200 else 2  # all 735 arrows of Europe would hide the footprint
+    parts = []
+    for component in wind:
+        full = np.full((rows * TOKEN_NODES, cols * TOKEN_NODES), np.nan)
+        block = component[: full.shape[0], : full.shape[1]]
+        full[: block.shape[0], : block.shape[1]] = block
+        means = np.nanmean(full.reshape(rows, TOKEN_NODES, cols, TOKEN_NODES), axis=(1, 3))
+        labelled = xr.DataArray(
+            means,
+            dims=("latitude", "longitude"),
+            coords={"latitude": footprint["latitude"], "longitude": footprint["longitude"]},
         )
-        self.text.object = _TEXT.format(text, whose)
+        parts.append(labelled.coarsen(latitude=step, longitude=step, boundary="trim").mean())
+    # the longest arrow nearly reaches the next one's tail; a token is two degrees wide
+    return wind_arrows(*parts, longest=0.9 * step * 2 * 111_320)
 
 
 def _sentence(footprint: dict[str, Any], attention: xr.DataArray | None) -> str:

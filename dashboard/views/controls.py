@@ -93,11 +93,16 @@ class DayControls:
     def playing(self) -> bool:
         return self._timer is not None
 
-    def toggle_play(self) -> None:
-        """Go through the days by itself, or stop."""
+    def close(self) -> None:
+        """The page is gone: stop playing."""
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+
+    def toggle_play(self) -> None:
+        """Go through the days by itself, or stop."""
+        if self._timer is not None:
+            self.close()
         else:
             self._timer = pn.state.add_periodic_callback(lambda: self.step(1), period=1400)
         self.play.icon = "pause" if self.playing else "play_arrow"

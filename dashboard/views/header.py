@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from ..markup import Markup
-from ..state import LAYERS, State
+from ..state import LAYERS, NEEDS_RUN, State, long_date
 from ..theme import INK, PILL, SOFT
 
 BRAND = Markup(
@@ -38,11 +36,7 @@ def badge(source: str, simulated: bool) -> Markup:
     return (_SIMULATED if simulated else _REAL).format(source)
 
 
-def long_date(day: dt.date | None) -> str:
-    return "no day" if day is None else f"{day:%A} {day.day} {day:%B %Y}"
-
-
-def title_html(state: State, *, checkpoint: str, badge_html: Markup, note: str = "") -> Markup:
+def title_html(state: State, *, badge_html: Markup, note: str = "") -> Markup:
     """The card at the map's corner: layer, valid day, init day, lead time, checkpoint."""
     lead = "" if state.layer == "today" else f" T+{state.lead_time}"
     if state.layer in ("forecast", "target"):
@@ -57,12 +51,12 @@ def title_html(state: State, *, checkpoint: str, badge_html: Markup, note: str =
         if state.init_time is None
         else f"init {state.init_time.day} {state.init_time:%b %Y}, 24-h mean, UTC day"
     )
-    made = bool(checkpoint) and state.layer in ("forecast", "change", "error")
+    made = bool(state.checkpoint) and state.layer in NEEDS_RUN
     return _TITLE.format(
         first=f"{LAYERS[state.layer]}{lead}",
         badge=badge_html,
         when=when,
         init=init,
-        model=f" · {checkpoint}" if made else "",
+        model=f" · {state.checkpoint}" if made else "",
         note=_NOTE.format(note) if note else "",
     )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import xarray as xr
@@ -14,10 +12,10 @@ import xarray as xr
 from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
 from cranpm.plot.series import SERIES_STYLE, place_series, series_colour
 
-from ..data.places import Place, describe_place, forecast_values, series_of
+from ..data.pictures import Picture, PlacePicture
+from ..data.places import Place
 from ..data.store import Store
 from ..markup import Html, Markup, join
-from ..state import LEADS, State
 from ..theme import INK, SOFT
 from .attention import AttentionView
 
@@ -90,12 +88,16 @@ def series_legend(series: xr.Dataset, *, dark: bool) -> Markup:
 
 
 class Inspector:
-    """Contents of the drawer; built when first opened, drawn again when place, day or run change."""
+    """Contents of the drawer; built when first opened.
 
-    def __init__(
-        self, state: State, store: Store, *, run: Callable[[], Any], close: Callable[[], None]
-    ) -> None:
-        self._state, self._store, self._run = state, store, run
+    Parameters
+    ----------
+    store : Store
+    close : callable
+        Called when the drawer is to be closed.
+    """
+
+    def __init__(self, store: Store, *, close: Callable[[], None]) -> None:
         self.text = Html("", sizing_mode="stretch_width", margin=(10, 0, 0, 16))
         self.close = pmui.IconButton(
             icon="close", description="Close (Escape)", size="small", margin=(6, 8, 0, 0)
@@ -103,7 +105,7 @@ class Inspector:
         self.close.on_click(lambda _event: close())
         self.series = pn.pane.HoloViews(sizing_mode="fixed", margin=(8, 10, 0, 8))
         self.legend = Html("", sizing_mode="stretch_width", margin=(0, 16, 8, 16))
-        self.attention = AttentionView(state, store, run=run)
+        self.attention = AttentionView(store)
         self.tabs = pmui.Tabs(
             ("Time series", pn.Column(self.series, self.legend, margin=0, sizing_mode="stretch_width")),
             ("Where does this place look?", self.attention.root),
@@ -116,35 +118,30 @@ class Inspector:
             pn.Row(self.text, self.close, sizing_mode="stretch_width", margin=0), self.tabs,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
-        self._drawn: tuple[Any, ...] = ()
+        self._drawn: PlacePicture | None = None
+        self._dark = False
+        self._picture: Picture | None = None
 
-    def update(self) -> None:
-        """Draw the place of the state; cheap when nothing it shows has changed."""
-        state, run = self._state, self._run()
-        if state.place is None:
+    def show(self, picture: Picture) -> None:
+        """Draw the picked place of a picture."""
+        self._picture, drawn = picture, picture.place
+        if drawn is None:
             return
-        question = (
-            state.place,
-            state.dataset,
-            state.init_time,
-            state.dark,
-            run.id if run else "",
-            run.version if run else 0,
-        )
-        if question == self._drawn:
-            return
-        self._drawn = question
-        place = describe_place(self._store, state.dataset, *state.place)
-        series = series_of(self._store, state.dataset, place, state.init_time, run)
-        today = float(series["target"].sel(time=np.datetime64(state.init_time, "ns")))
-        forecast = forecast_values(run, place) if run is not None else dict.fromkeys(LEADS, float("nan"))
-        self.text.object = place_html(place, today, forecast)
-        self.series.object = place_series(
-            series, width=WIDTH - 26, height=230, show_legend=False, dark=state.dark
-        )
-        self.legend.object = series_legend(series, dark=state.dark)
+        dark = bool(picture.state.dark)
+        if self._drawn is None or dark != self._dark or not _same(drawn, self._drawn):
+            self._drawn, self._dark = drawn, dark
+            self.text.object = place_html(drawn.place, drawn.today, drawn.forecast)
+            self.series.object = place_series(
+                drawn.series, width=WIDTH - 26, height=230, show_legend=False, dark=dark
+            )
+            self.legend.object = series_legend(drawn.series, dark=dark)
         self._draw_attention()
 
     def _draw_attention(self) -> None:
-        if self.tabs.active == 1:
-            self.attention.update()
+        if self.tabs.active == 1 and self._picture is not None:
+            self.attention.show(self._picture)
+
+
+def _same(one: PlacePicture, other: PlacePicture) -> bool:
+    """Whether two draw the same; a run under way brings new pictures that mostly do."""
+    return one.place == other.place and one.series.identical(other.series)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import panel as pn
 import panel_material_ui as pmui
@@ -13,6 +13,10 @@ from cranpm._progress import duration
 from ..markup import Html, Markup, without_paths
 from ..state import State
 from .controls import heading
+
+if TYPE_CHECKING:
+    from cranpm.forecasting.service.run import Run
+    from cranpm.forecasting.service.run_folder import RunStatus
 
 NO_CHECKPOINT = Markup(
     "No checkpoint found, so nothing can be forecast. Train one with <code>cranpm train</code>, or put a "
@@ -61,7 +65,7 @@ class ModelControls:
         self._nothing: str | Markup = "" if checkpoints else NO_CHECKPOINT
         self._say(self._nothing)
 
-    def show(self, run: Any | None, *, starting: bool = False, position: int = 0) -> None:
+    def show(self, run: Run | None, *, starting: bool = False, position: int = 0) -> None:
         """Show the state of a run, or that there is none."""
         status = run.status if run is not None else None
         busy = starting or (status is not None and status.state in ("queued", "running"))
@@ -95,6 +99,13 @@ class ModelControls:
             self.run.visible = status.state != "done"
             self._say(_ended(status))
 
+    def show_left(self) -> None:
+        """Show that the run goes on for others."""
+        self.show(None)
+        self._say(
+            "Another page still waits for this forecast, so it goes on. “Run forecast” shows it here again."
+        )
+
     def failed(self, message: str) -> None:
         """Show why a forecast could not be started."""
         self.show(None)
@@ -108,7 +119,7 @@ class ModelControls:
             self.text.object = text
 
 
-def _ended(status: Any) -> str:
+def _ended(status: RunStatus) -> str:
     if status.state == "done":
         return (
             f"T+1 to T+3 ready: {status.done_tiles} tiles in {duration(status.seconds)} on {status.device}."

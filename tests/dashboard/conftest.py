@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,12 @@ def data_folder(scene: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("data")
     scene.write_scene(folder / "testbed", days=4)
     return folder
+
+
+@pytest.fixture(scope="session")
+def fake_run(load_file: Callable[[str], ModuleType]) -> ModuleType:
+    """The module with `FakeRun`."""
+    return load_file("tests/dashboard/fake_run.py")
 
 
 @pytest.fixture

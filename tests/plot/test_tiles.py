@@ -99,6 +99,26 @@ def test_beyond_the_grid_there_is_nothing(latitudes: Pyramid):
     assert render_tile(latitudes, SCALES["continuous"], 8, *tile_of(10.0, 8.5, 8)) == EMPTY_TILE
 
 
+def test_every_tile_of_the_world_is_drawn_or_empty():
+    """Also one whose edge and the grid's share a single column: Europe's eastern edge lies on one of zoom 3."""
+    europe = Grid(
+        name="coarse-europe", rows=60, cols=70, step=1.0, north=72.0, west=-25.0, registration="cell"
+    )
+    fields = [
+        Pyramid.of_array(np.ones(grid.shape, np.float32), grid, num_levels=levels)
+        for grid, levels in ((europe, 4), (WINDOW, 6))
+    ]
+    drawn = [0, 0]
+    for z in range(7):
+        for x in range(2**z):
+            for y in range(2**z):
+                for number, field in enumerate(fields):
+                    drawn[number] += (
+                        render_tile(field, SCALES["continuous"], z, x, y, land=field) != EMPTY_TILE
+                    )
+    assert min(drawn) > 10
+
+
 def test_the_picture_carries_the_scale_and_is_clear_where_there_is_no_value():
     field = np.full(WINDOW.shape, 30.0, np.float32)
     field[:, :350] = np.nan

@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,23 +13,6 @@ from cranpm.dashboard.data.store import Store
 from cranpm.domain import get_domain, plan_tiles
 
 FIRST = dt.date(2022, 1, 10)
-
-
-class FillingRun:
-    """A run whose tiles arrive when the test says so."""
-
-    id = "0123456789abcdef"
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self.values = np.full(shape, np.nan, np.float32)
-        self.done: list[int] = []
-
-    @property
-    def status(self) -> SimpleNamespace:
-        return SimpleNamespace(done_list=tuple(self.done))
-
-    def field(self, lead: int) -> np.ndarray:
-        return self.values
 
 
 def key(layer: str, lead: int = 0, run: str = "", init: dt.date = FIRST) -> FieldKey:
@@ -55,10 +38,13 @@ def test_the_target_is_the_day_after_the_lead_time(store: Store, scene: ModuleTy
     )
 
 
-def test_change_and_error_are_differences_and_gaps_stay_gaps(store: Store, scene: ModuleType):
+def test_change_and_error_are_differences_and_gaps_stay_gaps(
+    store: Store, scene: ModuleType, fake_run: ModuleType
+):
     domain = get_domain("alps")
-    run = FillingRun(domain.fine.shape)
-    run.values[:] = 30.0
+    run = fake_run.FakeRun()
+    run.finish_tiles(9)
+    run.values[1][:] = 30.0
     today, target = scene.pm2p5_of(0, domain), scene.pm2p5_of(1, domain)
     for layer, reference in (("change", today), ("error", target)):
         field = store.fields.field(store.fields.announce(key(layer, lead=1, run=run.id), run))
@@ -90,14 +76,15 @@ def test_what_cannot_be_shown_says_why(store: Store, asked: FieldKey, message: s
         store.fields.announce(asked)
 
 
-def test_a_filling_forecast_shows_its_tiles_as_they_arrive(store: Store):
+def test_a_filling_forecast_shows_its_tiles_as_they_arrive(store: Store, fake_run: ModuleType):
     shape = get_domain("alps").fine.shape
-    run = FillingRun(shape)
+    run = fake_run.FakeRun()
+    run.become("running")
     field = store.fields.field(store.fields.announce(key("forecast", lead=1, run=run.id), run))
     assert np.isnan(field.pyramid.levels[-1]).all()
     tile = plan_tiles(shape).tiles[4]
-    run.values[tile.rows, tile.cols] = 20.0
-    run.done.append(tile.index)
+    run.values[1][tile.rows, tile.cols] = 20.0
+    run.become("running", done_list=(tile.index,))
     field.refresh()
     middle = (tile.rows.start + tile.rows.stop) // 2, (tile.cols.start + tile.cols.stop) // 2
     assert field.pyramid.levels[-1][middle[0] >> 6, middle[1] >> 6] == pytest.approx(20.0)

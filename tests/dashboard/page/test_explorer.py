@@ -8,7 +8,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import holoviews as hv
-import numpy as np
 import panel as pn
 import pytest
 from cranpm.dashboard import pages
@@ -18,70 +17,6 @@ from cranpm.dashboard.page.explorer import Explorer
 from cranpm.dashboard.state import State
 
 from cranpm.domain import get_domain, plan_tiles
-
-SHAPE = get_domain("alps").fine.shape
-
-
-class FakeRun:
-    """A run as the forecast service gives it, advanced by the test."""
-
-    id = "feedfacefeedface"
-
-    def __init__(self) -> None:
-        self.status = SimpleNamespace(
-            state="queued",
-            done_tiles=0,
-            total_tiles=9,
-            seconds=0.0,
-            seconds_left=None,
-            device="cpu",
-            message="",
-            done_list=(),
-        )
-        self.values = {lead: np.full(SHAPE, np.nan, np.float32) for lead in (1, 2, 3)}
-        self.cancelled = False
-        self.position = 0
-
-    @property
-    def state(self) -> str:
-        return self.status.state
-
-    @property
-    def version(self) -> int:
-        return len(self.status.done_list) + (1_000_000 if self.state == "done" else 0)
-
-    def field(self, lead: int) -> np.ndarray:
-        return self.values[lead]
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-    def finish_tiles(self, count: int) -> None:
-        tiles = plan_tiles(SHAPE).tiles[:count]
-        for lead, values in self.values.items():
-            for tile in tiles:
-                values[tile.rows, tile.cols] = 10.0 * lead
-        self.status.done_list = tuple(tile.index for tile in tiles)
-        self.status.done_tiles, self.status.seconds_left = count, 3.0
-        self.status.state = "running" if count < 9 else "done"
-
-    def attention(self, lead: int, lat: float, lon: float) -> dict[str, Any]:
-        rng = np.random.default_rng(0)
-        attention = rng.random((2, 4, 7, 7))
-        grid = get_domain("alps").coarse
-        return {
-            "attention": attention / attention.sum((2, 3), keepdims=True),
-            "wind_bias": rng.uniform(-1, 1, (2, 4, 7, 7)),
-            "latitude": grid.lat.reshape(7, 8).mean(1),
-            "longitude": grid.lon.reshape(7, 8).mean(1),
-            "elevation_bias": -rng.random((32, 32)),
-            "tile_latitude": np.linspace(47, 42, 32),
-            "tile_longitude": np.linspace(6, 11, 32),
-            "wind": np.array([3.0, 0.0]),
-            "token_latitude": lat,
-            "token_longitude": lon,
-            "alpha": 2.0,
-        }
 
 
 @pytest.fixture
@@ -94,21 +29,28 @@ def checkpoint(machine: Path, scene: ModuleType) -> str:
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
+def runs(monkeypatch: pytest.MonkeyPatch, fake_run: ModuleType) -> list[Any]:
     """Every run that a page starts; they start at once and do nothing by themselves."""
-    started: list[FakeRun] = []
+    started: list[Any] = []
+    asked: dict[Any, Any] = {}
 
     def submit(self: Any, dataset: str, checkpoint: str, init: Any, *, first: list[int], then: Any) -> None:
-        started.append(FakeRun())
-        then(started[-1], None)
+        run = self.find(dataset, checkpoint, init)
+        if run is None:
+            run = asked[init] = fake_run.FakeRun()
+            started.append(run)
+        run.watch(self._watcher)
+        then(run, None)
 
-    monkeypatch.setattr(Forecasts, "find", lambda *_: None)
+    def find(self: Any, dataset: str, checkpoint: str, init: Any) -> Any:
+        run = asked.get(init)
+        if run is None or run.state not in ("queued", "running", "done"):
+            return None
+        run.watch(self._watcher)
+        return run
+
+    monkeypatch.setattr(Forecasts, "find", find)
     monkeypatch.setattr(Forecasts, "submit", submit)
-    monkeypatch.setattr(
-        Forecasts,
-        "attention",
-        staticmethod(lambda run, lead, lat, lon, then: then(run.attention(lead, lat, lon), None)),
-    )
     # no server here: polling is done by hand
     monkeypatch.setattr(
         pn.state, "add_periodic_callback", lambda *_, **__: SimpleNamespace(stop=lambda: None)
@@ -124,24 +66,24 @@ def address_of(page: Explorer) -> str:
     return page.map._picture.data["url"][0]
 
 
-def test_without_a_checkpoint_the_map_says_so_and_today_still_shows(machine: Path, runs: list[FakeRun]):
+def test_without_a_checkpoint_the_map_says_so_and_today_still_shows(machine: Path, runs: list[Any]):
     page = explorer()
     assert runs == []
     assert "No checkpoint found" in page.model.text.object
     assert "No forecast has been run" in page.title.object
     page.state.layer = "today"
-    assert "testbed_today_2022-01-12_T0/0/" in address_of(page)
+    assert "_today_2022-01-12_T0/0/" in address_of(page)
     assert "No forecast" not in page.title.object
 
 
-def test_opening_starts_the_forecast_and_the_map_fills_in(checkpoint: str, runs: list[FakeRun]):
+def test_opening_starts_the_forecast_and_the_map_fills_in(checkpoint: str, runs: list[Any]):
     page = explorer()
     (run,) = runs
     assert "Waiting" in page.model.text.object
     run.finish_tiles(2)
     page.run.poll()
     assert "<b>2 of 9</b> tiles · 3 s left · cpu" in page.model.text.object
-    assert "_T1_feedfacefeedface/2/" in address_of(page)
+    assert f"_T1_{run.id}/2/" in address_of(page)
     run.finish_tiles(9)
     page.run.poll()
     assert "/1000009/" in address_of(page)
@@ -149,33 +91,30 @@ def test_opening_starts_the_forecast_and_the_map_fills_in(checkpoint: str, runs:
     assert "9 tiles" in page.model.text.object
 
 
-def test_cancel_reaches_the_run(checkpoint: str, runs: list[FakeRun]):
+def test_cancel_reaches_the_run(checkpoint: str, runs: list[Any]):
     page = explorer()
     assert page.model.cancel.visible
     page.run.cancel()
-    assert runs[0].cancelled
-    runs[0].status.state = "cancelled"
-    page.run.poll()
+    assert runs[0].state == "cancelled"
     assert "Cancelled after 0 of 9 tiles" in page.model.text.object
     assert page.model.run.visible
 
 
-def test_a_failed_run_says_why_without_folders(checkpoint: str, runs: list[FakeRun]):
+def test_a_failed_run_says_why_without_folders(checkpoint: str, runs: list[Any]):
     page = explorer()
-    runs[0].status.state = "failed"
-    runs[0].status.message = "Weights at /home/someone/secret/model.safetensors are damaged."
+    runs[0].become("failed", message="Weights at /home/someone/secret/model.safetensors are damaged.")
     page.run.poll()
     assert "are damaged" in page.model.text.object
     assert "/home" not in page.model.text.object
 
 
-def test_layer_lead_and_scale_change_the_picture_and_the_legend(checkpoint: str, runs: list[FakeRun]):
+def test_layer_lead_and_scale_change_the_picture_and_the_legend(checkpoint: str, runs: list[Any]):
     page = explorer()
     runs[0].finish_tiles(9)
     page.run.poll()
     page.state.lead_time = 2
     # 12 + 2 days is not in the dataset of four days: the forecast is there, the target is not
-    assert "_T2_feedface" in address_of(page)
+    assert f"_T2_{runs[0].id}" in address_of(page)
     page.state.layer = "target"
     assert "No target yet for 14 Jan 2022" in page.title.object
     assert address_of(page).startswith("land/testbed/")
@@ -190,14 +129,14 @@ def test_layer_lead_and_scale_change_the_picture_and_the_legend(checkpoint: str,
     assert page.map._picture.data["signed"] == [True]
 
 
-def test_every_screen_says_simulated(checkpoint: str, runs: list[FakeRun]):
+def test_every_screen_says_simulated(checkpoint: str, runs: list[Any]):
     page = explorer()
     for layer in ("forecast", "today", "target", "change", "error"):
         page.state.layer = layer
         assert "testbed (simulated)" in page.title.object
 
 
-def test_stations_follow_types_and_are_plain_text(machine: Path, runs: list[FakeRun], scene: ModuleType):
+def test_stations_follow_types_and_are_plain_text(machine: Path, runs: list[Any], scene: ModuleType):
     page = explorer(layer="today")
     everything = len(page.map.stations.data["x"])
     assert everything > 40
@@ -215,7 +154,7 @@ def test_stations_follow_types_and_are_plain_text(machine: Path, runs: list[Fake
 
 
 def test_picking_a_place_opens_its_series_and_its_attention(
-    checkpoint: str, runs: list[FakeRun], scene: ModuleType
+    checkpoint: str, runs: list[Any], scene: ModuleType
 ):
     page = explorer()
     runs[0].finish_tiles(9)
@@ -238,13 +177,13 @@ def test_picking_a_place_opens_its_series_and_its_attention(
     assert not page.page.contextbar_open
 
 
-def test_a_place_outside_the_domain_is_not_picked(machine: Path, runs: list[FakeRun]):
+def test_a_place_outside_the_domain_is_not_picked(machine: Path, runs: list[Any]):
     page = explorer(layer="today")
     page._picked(10.0, 0.0)
     assert page.state.place is None
 
 
-def test_keys_step_days_and_leads(machine: Path, runs: list[FakeRun]):
+def test_keys_step_days_and_leads(machine: Path, runs: list[Any]):
     page = explorer(layer="today")
     assert page.state.init_time == dt.date(2022, 1, 12)  # the last day with a target of T+1
     for name in ("ArrowLeft", "3", "ArrowRight", "ArrowRight", "ArrowRight", "x"):
@@ -253,7 +192,7 @@ def test_keys_step_days_and_leads(machine: Path, runs: list[FakeRun]):
     assert page.state.lead_time == 3
 
 
-def test_a_region_moves_the_map_and_a_move_lets_it_go(machine: Path, runs: list[FakeRun]):
+def test_a_region_moves_the_map_and_a_move_lets_it_go(machine: Path, runs: list[Any]):
     page = explorer(layer="today")
     page.state.region = "po_valley"
     serial = page.map._view.data["serial"][0]
@@ -263,7 +202,7 @@ def test_a_region_moves_the_map_and_a_move_lets_it_go(machine: Path, runs: list[
     assert page.map._view.data["serial"][0] == serial  # letting go does not move the map
 
 
-def test_the_link_follows_the_view(machine: Path, runs: list[FakeRun]):
+def test_the_link_follows_the_view(machine: Path, runs: list[Any]):
     page = explorer(layer="today")
     page._map_moved((7.0, 44.0, 12.0, 46.0))
     back, notices = State.from_query(
@@ -274,7 +213,7 @@ def test_the_link_follows_the_view(machine: Path, runs: list[FakeRun]):
     assert back.layer == "today"
 
 
-def test_a_day_that_is_not_there_becomes_one_that_is(machine: Path, runs: list[FakeRun]):
+def test_a_day_that_is_not_there_becomes_one_that_is(machine: Path, runs: list[Any]):
     notices: list[str] = []
     page = Explorer(State(dataset="testbed", init_time=dt.date(1999, 1, 1)), Store(), notices)
     assert page.state.init_time == dt.date(2022, 1, 12)
@@ -284,10 +223,14 @@ def test_a_day_that_is_not_there_becomes_one_that_is(machine: Path, runs: list[F
 def test_tiles_in_view_come_first_nearest_first(scene: ModuleType):
     grid = get_domain("alps").fine
     # Milan lies at row 553, col 519 of 1392 x 1392: in tile (1, 1) of the 3 x 3 plan with starts 0, 440, 880
-    tiles = tiles_in_view(SHAPE, grid, (9.0, 45.3, 9.4, 45.6))
-    assert plan_tiles(SHAPE).tiles[tiles[0]].rows.start <= 553 < plan_tiles(SHAPE).tiles[tiles[0]].rows.stop
+    tiles = tiles_in_view(grid.shape, grid, (9.0, 45.3, 9.4, 45.6))
+    assert (
+        plan_tiles(grid.shape).tiles[tiles[0]].rows.start
+        <= 553
+        < plan_tiles(grid.shape).tiles[tiles[0]].rows.stop
+    )
     assert len(tiles) < 9
-    assert tiles_in_view(SHAPE, grid, None) == []
+    assert tiles_in_view(grid.shape, grid, None) == []
 
 
 def test_anything_that_breaks_becomes_a_page_that_explains(machine: Path, monkeypatch: pytest.MonkeyPatch):

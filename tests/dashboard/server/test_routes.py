@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +21,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application
 
 from cranpm.domain import get_domain
+from cranpm.forecasting.array_file import ArrayFile, create_array_file
 from cranpm.plot.mercator import tile_of, to_mercator
 
 
@@ -106,6 +108,35 @@ def test_the_pointer_reads_the_array_not_the_picture(ask, store: Store, today: s
             assert cell["value"] is None
         else:
             assert cell["value"] == pytest.approx(float(field[row, col]), abs=0.06)
+
+
+def test_what_is_damaged_is_503_and_the_next_answer_comes(
+    ask, store: Store, fake_run: ModuleType, scene: ModuleType, tmp_path: Path
+):
+    """A map cut short while it is shown: mapped into memory, it ended the server."""
+    run = fake_run.FakeRun()
+    run.finish_tiles(9)
+    path = tmp_path / "map.npy"
+    create_array_file(path, run.values[1].shape, np.float32, 20.0)
+    run.map = lambda lead: ArrayFile(path)
+    key = FieldKey(
+        dataset="testbed", layer="forecast", init_time=dt.date(2022, 1, 10), lead_time=1, run=run.id
+    )
+    field_id = store.fields.announce(key, run)
+    x, y = tile_of(*scene.MILAN, 12)  # so near that cells are read, not means of them
+    address = f"/tiles/{field_id}/1/12/{x}/{y}.png"
+    mx, my = (float(v) for v in to_mercator(*scene.MILAN))
+    assert [a.code for a in ask(address, f"/cell/{field_id}?x={mx}&y={my}")] == [200, 200]
+    os.truncate(path, 4096)
+    codes = [a.code for a in ask(address, f"/cell/{field_id}?x={mx}&y={my}", "/names/1.json")]
+    assert codes == [503, 503, 200]
+
+
+def test_a_field_that_made_room_is_read_again_for_its_cells(ask, store: Store, today: str, scene: ModuleType):
+    x, y = (float(v) for v in to_mercator(*scene.MILAN))
+    assert store.fields.peek(today) is None
+    (answer,) = ask(f"/cell/{today}?x={x}&y={y}")
+    assert answer.code == 200
 
 
 def test_outside_the_domain_is_said(ask, store: Store, today: str):

@@ -1,0 +1,183 @@
+"""What one page shows at one time: field, stations and the picked place, made together.
+
+A picture is made from a copy of the page's state, in a thread, and only then put on the page as a whole. So the title
+never names another day than the map shows: what cannot be read raises `UnreadableError`, and the page keeps what it
+has.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from cranpm.data.errors import DataFileError, StoreError
+from cranpm.plot.style import ColourScale, scale_for
+
+from ..state import LEADS, NEEDS_RUN, State
+from .fields import FieldKey, FieldUnavailableError
+from .places import Place, describe_place, forecast_values, series_of, station_day
+from .store import Store
+
+if TYPE_CHECKING:
+    from cranpm.forecasting.service.run import Run
+
+log = logging.getLogger(__name__)
+
+_UNREADABLE = (StoreError, DataFileError, OSError)
+
+
+class UnreadableError(RuntimeError):
+    """A picture that cannot be made; the message says what is damaged, in words for the reader of the map."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacePicture:
+    """The picked place: its cell, its series [ug m-3], its values today and by lead time."""
+
+    place: Place
+    series: xr.Dataset
+    today: float
+    forecast: dict[int, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """All that is shown together.
+
+    ``field_id`` is empty where there is nothing to show; ``note`` says why, or what must be said beside what is shown.
+    ``stations`` is None where no circles belong on the map; ``warnings`` tell what is left out because it is damaged.
+    """
+
+    state: State
+    run: Run | None
+    field_id: str = ""
+    version: str = ""
+    note: str = ""
+    stations: pd.DataFrame | None = None
+    place: PlacePicture | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def scale(self) -> ColourScale:
+        return scale_for(self.state.layer, self.state.scale)
+
+
+def question_of(state: State, run: Run | None) -> tuple[Any, ...]:
+    """Equal for pictures that would be the same."""
+    return (
+        state.dataset,
+        state.layer,
+        state.scale,
+        state.init_time,
+        state.lead_time,
+        state.checkpoint,
+        state.place,
+        state.stations,
+        tuple(state.station_types),
+        state.station_file,
+        state.dark,
+        "" if run is None else run.id,
+        0 if run is None else run.version,
+        "" if run is None else run.state,
+    )
+
+
+def make_picture(store: Store, state: State, run: Run | None) -> Picture:
+    """Read all that a state shows.
+
+    Parameters
+    ----------
+    state : State
+        A copy, which does not change meanwhile.
+    run : Run or None
+        The run that answers the state's question.
+
+    Raises
+    ------
+    UnreadableError
+        If a file that the picture needs is damaged or missing.
+    """
+    warnings: list[str] = []
+    try:
+        field_id, version, note = _field(store, state, run)
+        stations, station_note = _stations(store, state, warnings)
+        place = _place(store, state, run, warnings)
+    except _UNREADABLE as error:
+        log.warning("No picture: %s", error)
+        raise UnreadableError(f"{state.what} cannot be shown: {error}") from error
+    return Picture(
+        state=state,
+        run=run,
+        field_id=field_id,
+        version=version,
+        note=note or station_note,
+        stations=stations,
+        place=place,
+        warnings=warnings,
+    )
+
+
+def _field(store: Store, state: State, run: Run | None) -> tuple[str, str, str]:
+    """Id and version of the field, read into memory; or why there is none."""
+    run = run if state.layer in NEEDS_RUN else None
+    key = FieldKey(
+        dataset=state.dataset,
+        version=store.version(state.dataset),
+        layer=state.layer,
+        init_time=state.init_time,
+        lead_time=0 if state.layer == "today" else int(state.lead_time),
+        run="" if run is None else run.id,
+    )
+    version = "0" if run is None else str(run.version)  # before reading: what comes later is another version
+    try:
+        field_id = store.fields.announce(key, run)
+    except FieldUnavailableError as error:
+        return "", "", str(error)
+    store.fields.field(field_id).refresh()
+    return field_id, version, ""
+
+
+def _stations(store: Store, state: State, warnings: list[str]) -> tuple[pd.DataFrame | None, str]:
+    """Stations on the map, and what must be said beside circles that are not of the map's day and world.
+
+    None on changes and errors, which are no concentrations.
+    """
+    if not state.stations or state.layer in ("change", "error"):
+        return None, ""
+    if not state.station_file:
+        try:
+            return station_day(store, state.dataset, state.shown_time, state.station_types), ""
+        except StoreError as error:
+            log.warning("No stations: %s", error)
+            warnings.append("The stations of this dataset cannot be read; the map is shown without them.")
+            return None, ""
+    try:
+        table, day = store.station_file(state.station_file)
+    except (*_UNREADABLE, FieldUnavailableError, ValueError) as error:
+        warnings.append(f"Stations: {error}")
+        return None, ""
+    return table, (
+        f"Circles: real stations of {day.day} {day:%B %Y}, an external file: another day and world than the map."
+    )
+
+
+def _place(store: Store, state: State, run: Run | None, warnings: list[str]) -> PlacePicture | None:
+    if state.place is None:
+        return None
+    place = describe_place(store, state.dataset, *state.place)
+    series = series_of(store, state.dataset, place, state.init_time, run)
+    if series.attrs["unreadable"]:
+        warnings.append(
+            f"Damaged in this dataset, and left out of the series: {', '.join(series.attrs['unreadable'])}."
+        )
+    return PlacePicture(
+        place=place,
+        series=series,
+        today=float(series["target"].sel(time=np.datetime64(state.init_time, "ns"))),
+        forecast=forecast_values(run, place) if run is not None else dict.fromkeys(LEADS, float("nan")),
+    )
