@@ -6,7 +6,7 @@
     title: India and its neighbours
     north: 36.0        # outer edge of the first fine row, and latitude of the first coarse node
     west: 62.0
-    coarse_rows: 112   # steps of 0.25 degrees; multiples of 56 need no padding in the network
+    coarse_rows: 112   # steps of 0.25 degrees, at least 21; multiples of 56 need no padding in the network
     coarse_cols: 168
 """
 
@@ -21,9 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cranpm import paths
 from cranpm.domain import DOMAINS, EUROPE, Domain, domain_from_corner
+from cranpm.domain.grid import CELLS_PER_NODE
+from cranpm.domain.tiling import TILE_SIZE
 
 _QUARTERS = 4
 """Coarse nodes of a degree: corners must lie on them, as ERA5's do."""
+
+LEAST_STEPS = -(-TILE_SIZE // CELLS_PER_NODE)
+"""Steps of 0.25 degrees that hold one tile of the network."""
 
 
 class DomainError(ValueError):
@@ -39,8 +44,8 @@ class DomainFile(BaseModel):
     title: Annotated[str, Field(min_length=1)]
     north: Annotated[float, Field(ge=-89, le=90)]
     west: Annotated[float, Field(ge=-180, lt=180)]
-    coarse_rows: Annotated[int, Field(ge=8)]
-    coarse_cols: Annotated[int, Field(ge=8)]
+    coarse_rows: Annotated[int, Field(ge=1)]
+    coarse_cols: Annotated[int, Field(ge=1)]
     note: str = ""
 
     @model_validator(mode="after")
@@ -48,6 +53,12 @@ class DomainFile(BaseModel):
         for key in ("north", "west"):
             if round(getattr(self, key) * _QUARTERS, 9) % 1:
                 raise ValueError(f"{key} must be a multiple of 0.25 degrees, where ERA5's nodes lie")
+        for key in ("coarse_rows", "coarse_cols"):
+            if getattr(self, key) < LEAST_STEPS:
+                raise ValueError(
+                    f"{key} is {getattr(self, key)}, too few to be forecast: one tile of the network has {TILE_SIZE} "
+                    f"cells, {LEAST_STEPS} steps of 0.25 degrees; make the domain larger"
+                )
         if self.north - self.coarse_rows / _QUARTERS < -90:
             raise ValueError("the domain reaches beyond the South Pole")
         if self.west + self.coarse_cols / _QUARTERS > 180:

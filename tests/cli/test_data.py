@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import mini_dataset as mini
 import pytest
 from typer.testing import CliRunner
 
 from cranpm.cli.app import app
+from cranpm.data.domains import find_domain
 from cranpm.data.mock_providers.server import MockProviders
 from cranpm.data.store.dataset import Dataset
 
@@ -25,10 +25,10 @@ def run(*words: Any) -> tuple[int, str]:
 def test_from_nothing_to_a_checked_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRANPM_DATA", str(tmp_path / "data"))
     domain = tmp_path / "domain.json"
-    corner = {"north": 47.0, "west": 7.0, "coarse_rows": 16, "coarse_cols": 24}
+    corner = {"north": 47.0, "west": 7.0, "coarse_rows": 21, "coarse_cols": 24}  # one tile and a little
     domain.write_text(json.dumps({"name": "mini", "title": "Mini Alps", **corner}))
     period = ("--start", FIRST, "--end", LAST, "--domain", domain)
-    with MockProviders(mini.DOMAIN, FIRST, LAST, queue=0) as server:
+    with MockProviders(find_domain(domain), FIRST, LAST, queue=0) as server:
         code, said = run("fetch", "era5", *period, "--dry-run")
         assert code == 0 and "3 missing, cost" in said and "licence CC-BY-4.0" in said
         assert not any(path.endswith("/execution") for _, path, _ in server.log), "a dry run asks for nothing"
