@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -43,6 +46,28 @@ class Clock:
         self.done += parts
         if self._progress is not None:
             self._progress(self.done, self.total, self.seconds_left)
+
+
+@contextmanager
+def reporting(progress: bool | Progress, what: str, *, unit: str) -> Iterator[Progress]:
+    """What an argument ``progress`` asks for: True a bar, False nothing, a function that function."""
+    if callable(progress):
+        yield progress
+        return
+    if not progress:
+        yield lambda done, total, seconds_left: None
+        return
+    from tqdm import tqdm
+
+    # a notebook paints what comes by stderr like an error
+    stream = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    with tqdm(desc=what, unit=unit, file=stream) as bar:
+
+        def show(done: int, total: int, seconds_left: float, /) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def duration(seconds: float) -> str:

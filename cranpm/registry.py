@@ -17,11 +17,15 @@ class NotFoundError(LookupError):
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One dataset or checkpoint folder and its JSON description."""
+    """One dataset or checkpoint folder and its JSON description.
+
+    ``damaged`` says that the description cannot be read; ``meta`` is empty then.
+    """
 
     name: str
-    path: Path
-    meta: dict[str, Any] = field(default_factory=dict)
+    path: Path = field(repr=False)
+    meta: dict[str, Any] = field(default_factory=dict, repr=False)
+    damaged: bool = False
 
     @property
     def simulated(self) -> bool:
@@ -29,71 +33,138 @@ class Entry:
         return bool(self.meta.get("simulated", False))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """What makes a folder one of a kind, and what to do when there is none."""
+
+    name: str
+    files: tuple[str, ...]
+    """All must be there; the first is the description."""
+    default: str
+    mend: str
+
+
+_DATASET = _Kind(
+    name="dataset",
+    files=("dataset.json",),
+    default="testbed",
+    mend="Build the simulated testbed with 'cranpm testbed build --days 16 --start 2022-01-03'.",
+)
+_CHECKPOINT = _Kind(
+    name="checkpoint",
+    files=("config.json", "model.safetensors"),
+    default="demo",
+    mend="Train one with 'cranpm train', or put its folder under ./checkpoints.",
+)
+
+
 def list_datasets(root: Path | None = None) -> list[Entry]:
-    """Datasets below the data folder, by name; each is a folder with a ``dataset.json``."""
-    return _entries([root or paths.data_dir()], "dataset.json")
+    """Datasets of this machine: those in the data folder, or the data folder itself if it is one.
+
+    Parameters
+    ----------
+    root : path, optional
+        Instead of the data folder (``CRANPM_DATA``, by default ``data``).
+
+    Returns
+    -------
+    list of Entry
+        By name; each has ``path``, ``simulated`` and what its ``dataset.json`` says as ``meta``.
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> [entry.name for entry in cranpm.list_datasets()]
+    ['testbed']
+    """
+    return _entries(_DATASET, [root or paths.data_dir()])
 
 
 def list_checkpoints(roots: Iterable[Path] | None = None) -> list[Entry]:
-    """Checkpoints below the checkpoint folders, the user's own first: folders with ``config.json`` and weights."""
-    return _entries(roots or paths.checkpoint_roots(), "config.json", "model.safetensors")
+    """Checkpoints of this machine, the user's own first; nothing is opened but their ``config.json``.
+
+    Parameters
+    ----------
+    roots : iterable of path, optional
+        Instead of the checkpoint folder (``CRANPM_CHECKPOINTS``, by default ``checkpoints``) and those that ship
+        with the package. Of two with one name the first counts.
+
+    Returns
+    -------
+    list of Entry
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> "demo" in [entry.name for entry in cranpm.list_checkpoints()]
+    True
+    """
+    return _entries(_CHECKPOINT, roots or paths.checkpoint_roots())
 
 
 def find_dataset(name: str | Path | None = None) -> Entry:
-    """A dataset by name or path; without a name the testbed, else the only one there is.
+    """A dataset by name or folder; without a name the testbed, else the only one there is.
 
     Raises
     ------
     NotFoundError
-        If there is none of that name.
+        If there is none of that name, or its description is damaged.
     """
-    mend = "Build the simulated testbed with 'cranpm testbed build --days 16 --start 2022-01-03'."
-    return _find("dataset", name, list_datasets(), "dataset.json", "testbed", mend)
+    return _find(_DATASET, name, list_datasets())
 
 
 def find_checkpoint(name: str | Path | None = None) -> Entry:
-    """A checkpoint by name or path; without a name the demo.
+    """A checkpoint by name or folder; without a name the demo, else the only one there is.
 
     Raises
     ------
     NotFoundError
-        If there is none of that name.
+        If there is none of that name, or its description is damaged.
     """
-    mend = "Train one with 'cranpm train', or put its folder under ./checkpoints."
-    return _find("checkpoint", name, list_checkpoints(), "config.json", "demo", mend)
+    return _find(_CHECKPOINT, name, list_checkpoints())
 
 
-def _entries(roots: Iterable[Path], marker: str, *others: str) -> list[Entry]:
+def _entries(kind: _Kind, roots: Iterable[Path]) -> list[Entry]:
     found: dict[str, Entry] = {}
     for root in roots:
-        for path in sorted(root.glob(f"*/{marker}")):
-            entry = _read(path)
-            if entry is not None and all(path.with_name(name).is_file() for name in others):
-                found.setdefault(entry.name, entry)
+        candidates = [root] if _is_one(kind, root) else sorted(root.iterdir()) if root.is_dir() else []
+        for folder in candidates:
+            if not folder.name.startswith(".") and _is_one(kind, folder):
+                found.setdefault(folder.name, _read(kind, folder))
     return list(found.values())
 
 
-def _read(path: Path) -> Entry | None:
+def _is_one(kind: _Kind, folder: Path) -> bool:
+    return all((folder / file).is_file() for file in kind.files)
+
+
+def _read(kind: _Kind, folder: Path) -> Entry:
+    name = folder.name or folder.resolve().name  # of "." too
     try:
-        meta = json.loads(path.read_text())
+        meta = json.loads((folder / kind.files[0]).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return Entry(name=path.parent.name, path=path.parent, meta=meta) if isinstance(meta, dict) else None
+        meta = None
+    if not isinstance(meta, dict):
+        return Entry(name=name, path=folder, damaged=True)
+    return Entry(name=name, path=folder, meta=meta)
 
 
-def _find(
-    kind: str, name: str | Path | None, known: list[Entry], marker: str, default: str, mend: str
-) -> Entry:
-    if name is not None and (Path(name) / marker).is_file():
-        entry = _read(Path(name) / marker)
-        if entry is None:
-            raise NotFoundError(f"{Path(name).name}/{marker} is not readable JSON; the {kind} is damaged.")
-        return entry
-    wanted = str(name) if name is not None else default
+def _find(kind: _Kind, name: str | Path | None, known: list[Entry]) -> Entry:
+    if name is not None and (Path(name) / kind.files[0]).is_file():
+        return _whole(kind, _read(kind, Path(name)))
+    wanted = str(name) if name is not None else kind.default
     for entry in known:
         if entry.name == wanted:
-            return entry
+            return _whole(kind, entry)
     if name is None and len(known) == 1:
-        return known[0]
+        return _whole(kind, known[0])
     have = ", ".join(entry.name for entry in known) or "none"
-    raise NotFoundError(f"No {kind} called {wanted!r} (found: {have}). {mend}")
+    raise NotFoundError(f"No {kind.name} called {wanted!r} (found: {have}). {kind.mend}")
+
+
+def _whole(kind: _Kind, entry: Entry) -> Entry:
+    if entry.damaged:
+        raise NotFoundError(
+            f"{entry.name}/{kind.files[0]} is not readable JSON; the {kind.name} is damaged. {kind.mend}"
+        )
+    return entry

@@ -71,6 +71,24 @@ def drawn(draw_network) -> CranPM:
 
 
 @pytest.fixture(scope="session")
+def small_machine(
+    scene: ModuleType, drawn: CranPM, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Environment of a machine with a small dataset called "testbed" and a checkpoint called "demo"."""
+    folder = tmp_path_factory.mktemp("machine")
+    scene.write_scene(folder / "data" / "testbed", days=4)
+    scene.write_checkpoint(folder / "checkpoints" / "demo", drawn)
+    return {
+        "CRANPM_DATA": str(folder / "data"),
+        "CRANPM_CHECKPOINTS": str(folder / "checkpoints"),
+        "CRANPM_RUNS": str(folder / "runs"),
+        "CRANPM_ABLATION_STEPS": "8",
+        "CRANPM_ABLATION_SEEDS": "1",
+        "CRANPM_ABLATION_VARIANTS": "R2",
+    }
+
+
+@pytest.fixture(scope="session")
 def geography_cache(pytestconfig: pytest.Config) -> Path:
     """Where the computed geography is kept between runs: CRANPM_HOME if set, pytest's own cache otherwise."""
     if os.environ.get("CRANPM_HOME"):

@@ -13,22 +13,6 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-@pytest.fixture(scope="session")
-def small_machine(scene, drawn, tmp_path_factory):
-    """Environment of a machine with a small dataset called "testbed" and a checkpoint called "demo"."""
-    folder = tmp_path_factory.mktemp("machine")
-    scene.write_scene(folder / "data" / "testbed", days=4)
-    scene.write_checkpoint(folder / "checkpoints" / "demo", drawn)
-    return {
-        "CRANPM_DATA": str(folder / "data"),
-        "CRANPM_CHECKPOINTS": str(folder / "checkpoints"),
-        "CRANPM_RUNS": str(folder / "runs"),
-        "CRANPM_ABLATION_STEPS": "8",
-        "CRANPM_ABLATION_SEEDS": "1",
-        "CRANPM_ABLATION_VARIANTS": "R2",
-    }
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_short_and_holds_no_outputs(path):
     notebook = nbformat.read(path, as_version=4)

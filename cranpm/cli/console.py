@@ -88,14 +88,3 @@ def stages(title: str, *, unit: str, as_json_to: TextIO | None = None) -> Iterat
         return
     with bar(title, unit=unit) as progress:
         yield progress.stage
-
-
-def finite(value: Any) -> Any:
-    """Plain values with NaN as null, which JSON knows."""
-    if isinstance(value, dict):
-        return {key: finite(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [finite(entry) for entry in value]
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    return value

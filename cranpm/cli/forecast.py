@@ -34,12 +34,12 @@ def forecast(
             init_time=init,
             leads=lead,
             checkpoint=checkpoint,
-            dataset=data,
+            data=data,
             preset=preset,
             device=device,
             memory_budget=int(memory * 2**30),
             overwrite=overwrite,
-            on_progress=lambda p: progress(p.done_tiles, p.total_tiles, p.seconds_left),
+            progress=progress,
         )
     for line in summary:
         console.print(line, highlight=False)

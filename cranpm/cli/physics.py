@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from cranpm._files import write_atomically
-from cranpm.cli.console import console, finite, plain_errors, stages
+from cranpm._json import finite
+from cranpm.cli.console import console, plain_errors, stages
 from cranpm.cli.options import Checkpoint, Data, Device, Leads
 
 
@@ -42,7 +43,6 @@ def physics(
     One tile costs about 0.15 s on an idle core (preset small): 12 days x 8 tiles x 38 interventions take ten minutes.
     """
     with plain_errors():
-        from cranpm import registry
         from cranpm.explain.interventions import CATALOGUE, select
         from cranpm.explain.physics import PhysicsPlan, run_physics
         from cranpm.explain.report import markdown
@@ -56,7 +56,7 @@ def physics(
             places=places, patches=patches, seed=seed, interventions=select(only) if only else CATALOGUE,
         )  # fmt: skip
         chosen = choose_device(device)
-        loaded = load_checkpoint(registry.find_checkpoint(checkpoint).path, device=chosen)
+        loaded = load_checkpoint(checkpoint, device=chosen)
         source, barriers = _open(data, world)
 
         def keep(results: dict[str, Any]) -> None:
@@ -86,11 +86,9 @@ def _open(data: str | None, world: Path | None) -> tuple[Any, Any]:
 
         geography = load_geography(EUROPE)
         return WorldSource(geography, world), near_barriers(geography)
-    from cranpm import registry
-    from cranpm.data.store.dataset import Dataset
-    from cranpm.data.store.source import DatasetSource
+    from cranpm.data.datasets import open_source
 
-    source = DatasetSource(Dataset.open(registry.find_dataset(data).path))
+    source = open_source(data)
     known = DOMAINS.get(source.domain.name) == source.domain
     return source, near_barriers(load_geography(source.domain)) if known else None
 

@@ -133,6 +133,23 @@ def find_domain(name: str | Path) -> Domain:
     )
 
 
+def list_domains() -> list[Domain]:
+    """The grids that have a name: Europe, small ones of the testbed, and those that ship as files.
+
+    Returns
+    -------
+    list of Domain
+        With ``name``, ``title``, the ``fine`` grid (0.01 degrees) and the ``coarse`` one (0.25 degrees).
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> {domain.name: domain.fine.shape for domain in cranpm.list_domains()}["europe"]
+    (4192, 6992)
+    """
+    return [*DOMAINS.values(), *(read_domain(path) for path in example_domains().values())]
+
+
 def option_of(domain: Domain) -> str:
     """The command line's option that means this domain, for advice; nothing for the default, Europe.
 

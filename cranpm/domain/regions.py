@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cranpm.domain.grid import Domain
+
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
@@ -39,3 +41,33 @@ REGIONS: dict[str, Region] = {
 
 HOTSPOT_REGIONS: tuple[str, ...] = ("po_valley", "silesia", "rhine_ruhr")
 """Boxes from which half of the training tiles are drawn (Table S3)."""
+
+
+def list_regions(domain: Domain | None = None) -> list[Region]:
+    """Named boxes; of a domain those that lie inside it.
+
+    Parameters
+    ----------
+    domain : Domain, optional
+        Such as ``data.domain``.
+
+    Returns
+    -------
+    list of Region
+        With ``name``, ``title`` and edges in degrees.
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> [region.name for region in cranpm.list_regions()][:3]
+    ['po_valley', 'paris', 'silesia']
+    >>> [region.title for region in cranpm.list_regions(cranpm.open_dataset().domain)]
+    ['Po Valley']
+    """
+    return [region for region in REGIONS.values() if domain is None or _inside(region, domain)]
+
+
+def _inside(region: Region, domain: Domain) -> bool:
+    grid = domain.fine
+    corners = (region.south, region.west), (region.north, region.east)
+    return all(bool(grid.contains(lat, lon)) for lat, lon in corners)

@@ -13,11 +13,13 @@ import torch
 
 from cranpm._progress import Clock, Progress
 from cranpm.baselines.cams import EuropeanEnsemble, europe_rows, global_rows
-from cranpm.baselines.damped import fit_damped
+from cranpm.baselines.climatology import SEASONS, NoTrainingDaysError, season_of
+from cranpm.baselines.damped import DampedPersistence, fit_damped
 from cranpm.baselines.persistence import persistence
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DaySource
-from cranpm.domain import LEAD_DAYS, REGIONS, Region
+from cranpm.domain import LEAD_DAYS, Region
+from cranpm.domain.regions import list_regions
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import run_forecast
 from cranpm.model.checkpoint import Checkpoint
@@ -78,6 +80,7 @@ def baselines_of(
     *,
     damped_on: Sequence[np.datetime64] = (),
     ensemble: EuropeanEnsemble | None = None,
+    fitted: Callable[[], None] | None = None,
 ) -> tuple[dict[str, Method], list[str]]:
     """Persistence and what else the data allow, and a line on each baseline that they do not.
 
@@ -85,9 +88,11 @@ def baselines_of(
     ----------
     dataset : Dataset
     damped_on : sequence of datetime64
-        Training days to fit damped persistence on; none leaves it out.
+        Training days to fit damped persistence on, such as `training_runs` gives; none leaves it out.
     ensemble : EuropeanEnsemble, optional
         Fetched runs of the CAMS European ensemble.
+    fitted : callable, optional
+        Called after each training day that was read.
     """
 
     @functools.lru_cache(maxsize=2)
@@ -96,11 +101,11 @@ def baselines_of(
 
     methods: dict[str, Method] = {PERSISTENCE: lambda init: dict.fromkeys(leads, persistence(today(init)))}
     left_out: list[str] = []
-    if len(damped_on):
-        damped = fit_damped(today, damped_on, leads=tuple(leads))
+    try:
+        damped = _fit(today, damped_on, init_days, leads, fitted)
         methods[DAMPED] = lambda init: {n: damped.forecast(today(init), init, n) for n in leads}
-    else:
-        left_out.append(f"{DAMPED}: no training days were given to fit it on")
+    except NoTrainingDaysError as error:
+        left_out.append(f"{DAMPED}: {error}")
     missing = [day for day in init_days if not np.isfinite(dataset.cams_forecast(day)).any()]
     if missing:
         left_out.append(
@@ -115,6 +120,50 @@ def baselines_of(
         else:
             methods |= europe_rows(ensemble, source.domain.fine, today)
     return methods, left_out
+
+
+def training_runs(days: Sequence[np.datetime64], number: int, leads: Sequence[int]) -> list[np.datetime64]:
+    """About so many training days, in short runs spread evenly: damping is fitted on pairs that lie ``leads`` apart.
+
+    Examples
+    --------
+    >>> year = np.arange("2019-01-01", "2020-01-01", dtype="datetime64[D]")
+    >>> [str(day) for day in training_runs(year, 6, leads=(1, 2))]
+    ['2019-01-01', '2019-01-02', '2019-01-03', '2019-12-29', '2019-12-30', '2019-12-31']
+    """
+    run = max(leads) + 1
+    if number <= 0 or len(days) <= number:
+        return list(days) if number > 0 else []
+    first = np.linspace(0, len(days) - run, max(1, number // run)).round().astype(int)
+    return [days[i] for i in sorted({start + offset for start in first for offset in range(run)})]
+
+
+def _fit(
+    today: Callable[[np.datetime64], np.ndarray],
+    damped_on: Sequence[np.datetime64],
+    init_days: Sequence[np.datetime64],
+    leads: Sequence[int],
+    fitted: Callable[[], None] | None,
+) -> DampedPersistence:
+    if not len(damped_on):
+        raise NoTrainingDaysError("no training days were given to fit it on")
+
+    told: set[np.datetime64] = set()
+
+    def read(day: np.datetime64) -> np.ndarray:
+        field = today(day)
+        if fitted is not None and day not in told:  # the first one is read twice
+            fitted()
+        told.add(day)
+        return field
+
+    damped = fit_damped(read, damped_on, leads=tuple(leads))
+    for init in init_days:
+        for day in (init, *(init + lead * ONE_DAY for lead in leads)):
+            season = season_of(day)
+            if not damped.climatology.days[season]:
+                raise NoTrainingDaysError(f"the training days hold none in {SEASONS[season]}, as {day} is")
+    return damped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +212,7 @@ def assess(
     held = set(source.days.tolist())
     missing = np.full(source.domain.fine.shape, np.nan, np.float32)
     windows = {ALL_LAND: EVERYWHERE} | {
-        region.title: window for region in REGIONS.values() if (window := _window(source, region)) is not None
+        region.title: _window(source, region) for region in list_regions(source.domain)
     }
     cards = {where: Scorecard() for where in windows}
     pairs = (
@@ -191,12 +240,9 @@ def _only(maps: Maps, leads: Sequence[int]) -> Maps:
     return {lead: maps[lead] for lead in leads}
 
 
-def _window(source: DaySource, region: Region) -> tuple[slice, slice] | None:
+def _window(source: DaySource, region: Region) -> tuple[slice, slice]:
     """Cells of a region that lies inside the domain."""
     grid = source.domain.fine
-    corners = (region.south, region.west), (region.north, region.east)
-    if not all(bool(grid.contains(lat, lon)) for lat, lon in corners):
-        return None
     top, left = grid.index_of(region.north, region.west)
     bottom, right = grid.index_of(region.south, region.east)
     return slice(top, bottom + 1), slice(left, right + 1)

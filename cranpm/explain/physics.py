@@ -96,7 +96,7 @@ def run_physics(
     results: dict[str, Any] = {
         "what": "change of forecasts and of RMSE under interventions; reference: the GHAP-like product",
         "source": source.name,
-        "simulated": "simulated" in source.name,
+        "simulated": source.simulated,
         "checkpoint": {
             "name": checkpoint.folder.name,
             "hash": checkpoint.hash,

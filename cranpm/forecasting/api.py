@@ -1,86 +1,117 @@
-"""The work behind ``cranpm forecast`` and the notebooks: find inputs, run the engine here, label the maps."""
+"""The work behind `cranpm.forecast` and ``cranpm forecast``: find inputs, run the engine here, label the maps."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import xarray as xr
 
-from cranpm import registry
+from cranpm._progress import Progress, reporting
+from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.input_ranges import UNUSUAL, UnusualInput
-from cranpm.data.store.dataset import Dataset
-from cranpm.data.store.source import DatasetSource
+from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS
+from cranpm.domain.days import Day, as_day
 from cranpm.forecasting.day import load_day
-from cranpm.forecasting.engine import DEFAULT_MEMORY, Progress, choose_device, run_forecast
-from cranpm.forecasting.output import forecast_dataset, unusual_attribute, write_forecast
+from cranpm.forecasting.engine import DEFAULT_MEMORY, check_leads, choose_device, run_forecast
+from cranpm.forecasting.output import check_target, forecast_dataset, unusual_attribute, write_forecast
 from cranpm.memory import keep_freed_memory, peak_memory
 from cranpm.model import CranPM, get_preset
-from cranpm.model.checkpoint import load_checkpoint
+from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 
 _SHOWN = 6
 
 
 def forecast(
-    init_time: Any,
-    leads: Sequence[int] = LEAD_DAYS,
+    init_time: Day,
+    leads: int | Sequence[int] = LEAD_DAYS,
     *,
-    checkpoint: str | Path = "demo",
-    dataset: str | Path | None = None,
+    checkpoint: str | Path | Checkpoint = "demo",
+    data: DataLike | DaySource = None,
     preset: str | None = None,
     device: str = "auto",
     memory_budget: int = DEFAULT_MEMORY,
-    on_progress: Callable[[Progress], None] | None = None,
+    progress: bool | Progress = False,
 ) -> xr.Dataset:
-    """Forecast PM2.5 maps of one init day in this process.
+    """Forecast daily-mean PM2.5 maps at 0.01 degrees from the weather and composition of one day and the day before.
 
     Parameters
     ----------
     init_time : datetime64 or str
-        Day t (UTC).
-    leads : sequence of int
-        Lead times [days].
-    checkpoint, dataset : str or path
-        Names known to `cranpm.registry`, or folders.
+        Day t, YYYY-MM-DD (UTC). The data must hold it and the day before.
+    leads : int or sequence of int
+        Lead times [days], of 1, 2 and 3; they share most of the work.
+    checkpoint : str, path or Checkpoint
+        A name that `cranpm.list_checkpoints` knows, a folder, or a loaded one.
+    data : str, path or Dataset, optional
+        As `cranpm.open_dataset` takes it, or any `cranpm.data.DaySource`; by default the testbed.
     preset : str, optional
         An untrained network of this preset with random weights instead, to measure cost; the output says so.
+    device : str
+        "cpu", "cuda", or "auto": CUDA where there is one.
+    memory_budget : int
+        Bytes that tiles of one batch may take besides the maps.
+    progress : bool or callable
+        True for a bar; a function is called with tiles done, tiles in all and seconds left.
 
     Returns
     -------
     Dataset
-        As `cranpm.forecasting.output.forecast_dataset`, with attributes ``seconds``, ``device`` and tile
-        counts, and ``unusual_inputs`` (JSON) where inputs lie beyond what the network was trained on.
+        ``pm2p5 (lead, latitude, longitude)`` [ug m-3], NaN where today's map has no value; ``lead`` [days],
+        ``forecast_period`` [hours], ``time`` (valid day) and ``forecast_reference_time`` as CF has them. Attributes
+        name the checkpoint, its hash and the source ("testbed (simulated)" for the simulated Europe), and tell as
+        ``unusual_inputs`` (JSON) where inputs lie beyond what the network was trained on.
 
     Raises
     ------
-    ValueError, LookupError, OSError
-        For bad input, before anything is computed.
+    NotFoundError
+        For a checkpoint or dataset that is not there.
+    ValueError, RuntimeError
+        For a day, lead time or device that is not there, and for inputs with too many gaps; before anything is
+        computed.
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> maps = cranpm.forecast("2022-01-11", leads=[1, 2], checkpoint="demo")
+    >>> maps.pm2p5.dims
+    ('lead', 'latitude', 'longitude')
+    >>> tomorrow = maps.pm2p5.sel(lead=1)
+    >>> str(tomorrow.time.values)[:10], tomorrow.units, tomorrow.source
+    ('2022-01-12', 'ug m-3', 'testbed (simulated)')
     """
     try:
-        init = np.datetime64(init_time, "D")
+        init = as_day(init_time)
     except ValueError:
         raise ValueError(f"Init day must be YYYY-MM-DD, got {init_time!r}.") from None
+    chosen_leads = check_leads(leads)
     chosen = choose_device(device)
-    data = Dataset.open(registry.find_dataset(dataset).path)
-    loaded = load_checkpoint(registry.find_checkpoint(checkpoint).path, device=chosen)
+    source = open_source(data)
+    loaded = load_checkpoint(checkpoint, device=chosen)
     network, name, content = loaded.network, loaded.folder.name, loaded.hash
     if preset is not None:
         torch.manual_seed(0)
         network = CranPM(get_preset(preset)).to(chosen).eval()
         name, content = f"{preset}, random weights", "none"
-    day = load_day(DatasetSource(data), init, loaded.require_statistics(), chosen)
-    result = run_forecast(network, day, leads, memory_budget=memory_budget, on_progress=on_progress)
+    day = load_day(source, init, loaded.require_statistics(), chosen)
+    with reporting(progress, f"Forecast from {init}", unit="tiles") as report:
+        result = run_forecast(
+            network,
+            day,
+            chosen_leads,
+            memory_budget=memory_budget,
+            on_progress=lambda p: report(p.done_tiles, p.total_tiles, p.seconds_left),
+        )
     return forecast_dataset(
         result.fields,
         init_time=init,
-        grid=data.domain.fine,
-        source=data.source,
-        simulated=data.simulated,
+        grid=source.domain.fine,
+        source=source.name,
+        simulated=source.simulated,
         checkpoint_name=name,
         checkpoint_hash=content,
         negative=result.negative,
@@ -96,22 +127,19 @@ def forecast(
 
 def forecast_to_file(out: Path, *, overwrite: bool = False, **request: Any) -> list[str]:
     """`forecast`, written to ``out``; returns lines for the person who asked."""
-    if out.exists() and not overwrite:
-        raise FileExistsError(f"{out} exists; nothing was overwritten. Remove it or pass --overwrite.")
-    if out.suffix not in (".zarr", ".nc"):
-        raise ValueError(f"Forecasts are written as .zarr or .nc, got {out.name!r}.")
+    check_target(out, overwrite=overwrite)
     keep_freed_memory()
     labelled = forecast(**request)
     write_forecast(labelled, out, overwrite=overwrite)
     facts = labelled.attrs
     rows, cols = labelled["pm2p5"].shape[1:]
     init = labelled["forecast_reference_time"].values.astype("datetime64[D]")
-    days = ", ".join(str(hours // 24) for hours in labelled["forecast_period"].values.tolist())
+    days = ", ".join(map(str, labelled["lead"].values.tolist()))
     simulated = " (simulated)" if facts["simulated"] else ""
     peak = peak_memory() / 2**30
     return [
         f"{out}: PM2.5 on {rows} x {cols} cells, init {init}, lead {days} d{simulated}",
-        f"{facts['tiles']} tiles x {len(labelled['forecast_period'])} leads in {facts['seconds']:.1f} s on "
+        f"{facts['tiles']} tiles x {labelled.sizes['lead']} leads in {facts['seconds']:.1f} s on "
         f"{facts['device']} ({facts['tiles_without_land']} tiles without land skipped), peak memory {peak:.1f} GB",
         *_unusual_lines(facts.get("unusual_inputs", "[]")),
     ]

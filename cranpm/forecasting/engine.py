@@ -61,6 +61,26 @@ def choose_device(device: str = "auto") -> torch.device:
     return torch.device(device)
 
 
+def check_leads(leads: int | Sequence[int]) -> tuple[int, ...]:
+    """Lead times [days], ascending, each once.
+
+    Examples
+    --------
+    >>> check_leads([3, 1]), check_leads(2)
+    ((1, 3), (2,))
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one that the network does not know.
+    """
+    asked = [leads] if isinstance(leads, int | np.integer) else list(leads)
+    if not asked or not set(asked) <= set(LEAD_DAYS):
+        known = ", ".join(map(str, LEAD_DAYS))
+        raise ValueError(f"Lead times must be among {known} days, got {asked}.")
+    return tuple(sorted({int(lead) for lead in asked}))
+
+
 def bytes_per_tile(config: ModelConfig, tile_size: int = 512) -> int:
     """Rough peak of activations of one more tile in a batch [bytes]: attention logits and widest decoder maps."""
     tokens = (tile_size // 16) ** 2
@@ -126,9 +146,7 @@ def run_forecast(
     ValueError
         For a lead time the network does not know or a tile outside the plan.
     """
-    unknown = set(leads) - set(LEAD_DAYS)
-    if unknown or not leads:
-        raise ValueError(f"Lead times must be among {LEAD_DAYS} days, got {list(leads)}.")
+    leads = check_leads(leads)
     plan = plan or plan_tiles(day.domain.fine.shape)
     chosen = _choose_tiles(plan, day, tiles, first)
     maps = {lead: ResidualMap(day.pm2p5, plan, None if out is None else out[lead]) for lead in leads}

@@ -1,8 +1,13 @@
-"""Forecasts as CF-conventions datasets, in memory and on disk (Zarr v3 or NetCDF-4)."""
+"""Forecasts as CF-conventions datasets, in memory and on disk (Zarr v3 or NetCDF-4): one layout in both.
+
+``pm2p5 (lead, latitude, longitude)``: ``lead`` counts days, so that ``maps.pm2p5.sel(lead=1)`` is tomorrow;
+``forecast_period`` [hours], ``time`` (the valid day) and ``forecast_reference_time`` stand beside it as CF names them.
+"""
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +22,15 @@ from cranpm.data.input_ranges import UnusualInput
 from cranpm.domain import Grid
 from cranpm.domain.channels import PM2P5
 
+SUFFIXES = (".zarr", ".nc")
+
 STORED_STEP = 0.01
 """Files keep PM2.5 as uint16 hundredths: the rounding (0.005 ug m-3) is far below the input's own 0.1."""
 
 STORED_FILL = 65535
+
+LEAD_ATTRS = {"long_name": "lead time", "units": "day"}
+"""In the singular: of "days" older versions of xarray make timedeltas when they open a file, and lead=1 is not found."""
 
 
 def forecast_dataset(
@@ -49,8 +59,8 @@ def forecast_dataset(
     Returns
     -------
     Dataset
-        ``pm2p5 (forecast_period, latitude, longitude)`` with CF coordinates ``forecast_reference_time``,
-        ``forecast_period`` (hours to the start of the valid day), ``time`` and its bounds.
+        ``pm2p5 (lead, latitude, longitude)`` [ug m-3] with coordinates ``lead`` [days], ``forecast_period`` (hours
+        to the start of the valid day), ``time`` with its bounds, and ``forecast_reference_time``.
     """
     leads = sorted(fields)
     init = init_time.astype("datetime64[D]").astype("datetime64[ns]")
@@ -58,13 +68,14 @@ def forecast_dataset(
     valid = np.array([init + lead * day for lead in leads])
     pm2p5 = xr.DataArray(
         np.stack([fields[lead] for lead in leads]) if len(leads) > 1 else fields[leads[0]][None],
-        dims=("forecast_period", "latitude", "longitude"),
+        dims=("lead", "latitude", "longitude"),
         attrs={
             "units": PM2P5.units,
             "long_name": "forecast PM2.5, daily mean",
             "standard_name": PM2P5.standard_name,
             "cell_methods": "time: mean",
             "grid_mapping": "crs",
+            "source": source,
             "negative_cells_clipped": [int((negative or {}).get(lead, 0)) for lead in leads],
         },
     )
@@ -79,13 +90,18 @@ def forecast_dataset(
                     "inverse_flattening": 298.257223563,
                 },
             ),
-            "time_bounds": (("forecast_period", "bounds"), np.stack([valid, valid + day], axis=1)),
+            "time_bounds": (("lead", "bounds"), np.stack([valid, valid + day], axis=1)),
         },
         coords={
+            "lead": ("lead", np.array(leads, dtype=np.int32), LEAD_ATTRS),
             "forecast_period": (
-                "forecast_period",
+                "lead",
                 np.array([24 * lead for lead in leads], dtype=np.int32),
-                {"standard_name": "forecast_period", "long_name": "lead time", "units": "hours"},
+                {
+                    "standard_name": "forecast_period",
+                    "long_name": "time since the init day",
+                    "units": "hours",
+                },
             ),
             "forecast_reference_time": (
                 (),
@@ -93,7 +109,7 @@ def forecast_dataset(
                 {"standard_name": "forecast_reference_time", "long_name": "init day"},
             ),
             "time": (
-                "forecast_period",
+                "lead",
                 valid,
                 {"standard_name": "time", "long_name": "valid day", "bounds": "time_bounds"},
             ),
@@ -128,8 +144,30 @@ def unusual_attribute(unusual: Sequence[UnusualInput]) -> dict[str, str]:
     return {"unusual_inputs": json.dumps([one.to_dict() for one in unusual])} if unusual else {}
 
 
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot or shall not be written, before anything is computed for it."""
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"Forecasts are written as .zarr or .nc, got {path.name!r}.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; nothing was overwritten. Remove it or pass --overwrite.")
+
+
 def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = False) -> Path:
     """Write a forecast as ``.zarr`` or ``.nc``; a reader sees the old file or the new one, never half of one.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `cranpm.forecast` gives it.
+    path : path
+        Ending in ``.zarr`` or ``.nc``.
+    overwrite : bool
+        Replace what is there.
+
+    Returns
+    -------
+    Path
+        The file or store.
 
     Raises
     ------
@@ -137,12 +175,16 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
         If the file is there and ``overwrite`` is false, or what is there is a folder that holds no forecast.
     ValueError
         For another suffix, or values beyond what uint16 hundredths can hold.
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> maps = cranpm.forecast("2022-01-11", leads=1)
+    >>> cranpm.write_forecast(maps, "tomorrow.zarr", overwrite=True).name
+    'tomorrow.zarr'
     """
     path = Path(path)
-    if path.suffix not in (".zarr", ".nc"):
-        raise ValueError(f"Forecasts are written as .zarr or .nc, got {path.name!r}.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; nothing was overwritten. Remove it or pass --overwrite.")
+    check_target(path, overwrite=overwrite)
     largest = float(dataset["pm2p5"].max())
     if largest >= STORED_FILL * STORED_STEP:
         raise ValueError(f"PM2.5 of {largest:.0f} ug m-3 does not fit the file encoding (< 655 ug m-3).")
@@ -158,13 +200,15 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     encoding |= {"time": dict(epoch), "time_bounds": dict(epoch), "forecast_reference_time": dict(epoch)}
     for name in ("latitude", "longitude"):
         encoding[name] = {"_FillValue": None}
-    with replacing(path, is_ours=_is_forecast) as draft:
+    with replacing(path, is_ours=_is_forecast) as partial:
         if path.suffix == ".zarr":
             encoding["pm2p5"]["chunks"] = (1, 512, 512)
-            dataset.to_zarr(draft, encoding=encoding, mode="w", zarr_format=3, consolidated=False)
+            with warnings.catch_warnings():  # readers look for it, though format 3 does not name it
+                warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+                dataset.to_zarr(partial, encoding=encoding, mode="w", zarr_format=3, consolidated=True)
         else:
             encoding["pm2p5"] |= {"chunksizes": (1, 512, 512), "zlib": True, "complevel": 1, "shuffle": True}
-            dataset.to_netcdf(draft, encoding=encoding, engine="h5netcdf")
+            dataset.to_netcdf(partial, encoding=encoding, engine="h5netcdf")
     return path
 
 
@@ -173,3 +217,62 @@ def _is_forecast(store: Path) -> bool:
         return "checkpoint_sha256" in json.loads((store / "zarr.json").read_text())["attributes"]
     except (OSError, ValueError, KeyError):
         return False
+
+
+def open_forecast(path: Path | str) -> xr.Dataset:
+    """Open a forecast that `cranpm.forecast` made and `write_forecast` or ``cranpm forecast`` wrote; read lazily.
+
+    Parameters
+    ----------
+    path : path or str
+        A ``.zarr`` store or a ``.nc`` file; of a store also an address that fsspec reads.
+
+    Returns
+    -------
+    Dataset
+        In the layout of `forecast_dataset`. Files of version 0.1.0, whose maps lie along ``forecast_period``, are
+        given the coordinate ``lead``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        For another suffix, or a file that is no forecast of this program.
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> maps = cranpm.forecast("2022-01-11", leads=[1, 2])
+    >>> path = cranpm.write_forecast(maps, "tomorrow.nc", overwrite=True)
+    >>> cranpm.open_forecast(path).lead.values.tolist()
+    [1, 2]
+    """
+    address = str(path)
+    suffix = Path(address).suffix
+    if suffix not in SUFFIXES:
+        raise ValueError(f"Forecasts are .zarr or .nc, got {Path(address).name!r}.")
+    if "://" not in address and not Path(address).exists():
+        raise FileNotFoundError(
+            f"There is no forecast {address}. Write one with 'cranpm forecast' or write_forecast."
+        )
+    # named, because xarray would try every reader there is, ecCodes among them
+    if suffix == ".zarr":
+        dataset = xr.open_zarr(address, consolidated=False, chunks=None, decode_timedelta=False)
+    else:
+        dataset = xr.open_dataset(address, engine="h5netcdf", decode_timedelta=False)
+    if "lead" not in dataset.coords and "forecast_period" in dataset.dims:
+        dataset = _with_lead(dataset)
+    if "pm2p5" not in dataset or dataset["pm2p5"].dims != ("lead", "latitude", "longitude"):
+        raise ValueError(
+            f"{address} is no forecast of this program: expected pm2p5 (lead, latitude, longitude), got "
+            f"{', '.join(f'{name} {array.dims}' for name, array in dataset.data_vars.items()) or 'no variable'}."
+        )
+    return dataset
+
+
+def _with_lead(dataset: xr.Dataset) -> xr.Dataset:
+    """Version 0.1.0 kept lead times as the dimension ``forecast_period`` [hours]."""
+    days = (dataset["forecast_period"].values // 24).astype(np.int32)
+    labelled = dataset.assign_coords(lead=("forecast_period", days, LEAD_ATTRS))
+    return labelled.swap_dims(forecast_period="lead")

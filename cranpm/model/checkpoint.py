@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as dump_safetensors
 
+from cranpm import registry
 from cranpm._files import ForeignFilesError, replacing
 
 from .config import ModelConfig
@@ -131,9 +132,40 @@ def replace_card(folder: str | Path, card: str) -> CheckpointInfo:
     return _write_folder(checked, kept | {CARD: card.encode()})
 
 
-def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
-    """Open, verify and build; raises ``CheckpointError`` with what is wrong and what to do."""
-    info = read_info(folder)
+def load_checkpoint(
+    checkpoint: str | Path | Checkpoint = "demo", device: str | torch.device | None = None
+) -> Checkpoint:
+    """Open a checkpoint: verify it, build its network and fill in the weights.
+
+    Parameters
+    ----------
+    checkpoint : str, path or Checkpoint
+        A name that `cranpm.list_checkpoints` knows, or a folder; a loaded one is given back.
+    device : str or torch.device, optional
+        Where the network shall be; by default the CPU, and where it is for a loaded one.
+
+    Returns
+    -------
+    Checkpoint
+        ``network`` in evaluation mode, ``config``, ``statistics`` of the training days, ``title``, ``card``, ``hash``.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none of that name; the message lists those that are there.
+    CheckpointError
+        If the folder is none, or was changed after saving.
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> demo = cranpm.load_checkpoint("demo")
+    >>> demo.network.training, len(demo.hash)
+    (False, 64)
+    """
+    if isinstance(checkpoint, Checkpoint):
+        return checkpoint if device is None else replace(checkpoint, network=checkpoint.network.to(device))
+    info = read_info(_folder_of(checkpoint))
     document = _read_document(info.folder)
     weights = info.folder / WEIGHTS
     refuse_pickle(weights)
@@ -160,7 +192,13 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     network = CranPM(info.config)  # again, with memory: buffers are computed, weights are then copied in
     network.load_state_dict(tensors)
     network.eval().requires_grad_(False)
-    return Checkpoint(**info.__dict__, network=network.to(device))
+    return Checkpoint(**info.__dict__, network=network.to(device or "cpu"))
+
+
+def _folder_of(checkpoint: str | Path) -> Path:
+    if isinstance(checkpoint, Path) or (Path(checkpoint) / CONFIG).is_file():
+        return Path(checkpoint)
+    return registry.find_checkpoint(checkpoint).path
 
 
 def read_info(folder: str | Path) -> CheckpointInfo:

@@ -1,7 +1,54 @@
-"""Arrays in, HoloViews elements out; nothing here opens a file."""
+"""Pictures: labelled array in, HoloViews element out; nothing is read but outlines. Imported when first used."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cranpm import extras
+from cranpm._lazy import lazy_names
 
 extras.require("dashboard", "Drawing with cranpm.plot")
+
+__all__ = [
+    "COLOUR_BAR",
+    "field_map",
+    "field_maps",
+    "footprint_map",
+    "footprint_mesh",
+    "intervals",
+    "learning_curve",
+    "paired_curves",
+    "plot_map",
+    "plot_scores",
+    "reading_orders",
+    "region_map",
+    "sector_arrows",
+]
+
+if TYPE_CHECKING:
+    from cranpm.plot.attention import footprint_map, footprint_mesh
+    from cranpm.plot.curves import intervals, learning_curve, paired_curves
+    from cranpm.plot.frames import COLOUR_BAR
+    from cranpm.plot.region import region_map
+    from cranpm.plot.scores import plot_scores
+    from cranpm.plot.steps import field_map, field_maps, reading_orders, sector_arrows
+    from cranpm.plot.whole import plot_map
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "COLOUR_BAR": "cranpm.plot.frames",
+            "field_map": "cranpm.plot.steps",
+            "field_maps": "cranpm.plot.steps",
+            "footprint_map": "cranpm.plot.attention",
+            "footprint_mesh": "cranpm.plot.attention",
+            "intervals": "cranpm.plot.curves",
+            "learning_curve": "cranpm.plot.curves",
+            "paired_curves": "cranpm.plot.curves",
+            "plot_map": "cranpm.plot.whole",
+            "plot_scores": "cranpm.plot.scores",
+            "reading_orders": "cranpm.plot.steps",
+            "region_map": "cranpm.plot.region",
+            "sector_arrows": "cranpm.plot.steps",
+        },
+    )

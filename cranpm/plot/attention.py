@@ -29,6 +29,7 @@ _NO_AXES = {"xaxis": None, "yaxis": None, "toolbar": None, "show_frame": False}
 _BAR_OPTIONS: dict[str, object] = {
     "height": 9,
     "padding": 4,
+    "title_standoff": 6,
     "major_label_text_font_size": "8pt",
     "title_text_font_size": "9pt",
 }

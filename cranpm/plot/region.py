@@ -1,4 +1,4 @@
-"""Static maps on a proper projection, for notebooks and figures."""
+"""A region on a proper projection, with coast and borders."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ import xarray as xr
 from cranpm.domain.regions import Region
 
 from .backend import load_bokeh
+from .frames import as_map, frame_size, reduced
 from .style import INK, ColourScale, scale_for
+from .whole import colour_options, value_dimension
 
 load_bokeh()
-
-MAX_CELLS = 400
-"""A side of the drawn field; more than a figure of this size can show only costs time."""
 
 
 def use_offline_outlines() -> bool:
@@ -39,7 +38,7 @@ def region_map(
     *,
     scale: ColourScale | None = None,
     projection: ccrs.Projection | None = None,
-    width: int = 560,
+    width: int = 600,
     title: str = "",
 ) -> hv.Overlay:
     """A region of a field with coast and borders, on Lambert's equal-area projection of Europe.
@@ -47,15 +46,15 @@ def region_map(
     Parameters
     ----------
     field : DataArray, dims (latitude, longitude)
-        PM2.5 [ug m-3], NaN where there is no value; latitude in either order.
+        PM2.5 [ug m-3], NaN where there is no value; evenly spaced, latitude in either order.
     region : Region
-        Box to draw.
+        Box to draw; the frame holds all of it.
     scale : ColourScale, optional
         Colours; the continuous scale of the dashboard by default.
     projection : cartopy projection, optional
         ETRS89-LAEA (EPSG:3035) by default.
     width : int
-        Pixels.
+        Of the map inside its frame [pixels].
     title : str
         Above the map; say there when the data are simulated.
 
@@ -63,54 +62,73 @@ def region_map(
     -------
     hv.Overlay
         A GeoViews figure with units at its colour bar.
+
+    Raises
+    ------
+    ValueError
+        If the field does not reach the region.
     """
+    field = as_map(field, "region_map")
     scale = scale or scale_for("today", "continuous")
-    field = field.transpose("latitude", "longitude").sortby("latitude", ascending=False)
-    box = field.sel(latitude=slice(region.north, region.south), longitude=slice(region.west, region.east))
-    if box.size == 0:
-        raise ValueError(f"Region {region.title!r} has no cell in this field.")
-    step = max(1, int(np.ceil(max(box.shape) / MAX_CELLS)))
-    if step > 1:
-        box = box.coarsen(latitude=step, longitude=step, boundary="trim").mean()  # skips NaN, keeps all-NaN
     projection = projection or ccrs.LambertAzimuthalEqualArea(central_longitude=10.0, central_latitude=52.0)
-    offline = use_offline_outlines()
-    value = hv.Dimension("pm2p5", label=scale.title, unit=scale.units)
-    mesh = gv.QuadMesh(
-        (box["longitude"].to_numpy(), box["latitude"].to_numpy(), box.to_numpy()),
-        ["longitude", "latitude"],
-        value,
-    )
-    parts = [
-        gv.project(mesh, projection=projection).opts(
-            cmap=scale.even_colours, clim=(scale.low, scale.high), colorbar=True, tools=["hover"]
-        )
-    ]
-    if offline:
-        ink = {"line_color": INK, "line_width": 0.8}
+    west, south, east, north = _limits(region, projection)
+    size = frame_size((north - south) / (east - west), width)
+    x = west + (np.arange(size["frame_width"]) + 0.5) * (east - west) / size["frame_width"]
+    y = south + (np.arange(size["frame_height"]) + 0.5) * (north - south) / size["frame_height"]
+    values = _on_pixels(field, region, x, y, projection)
+    image = gv.Image((x, y, values), ["x", "y"], value_dimension(scale), crs=projection)
+    parts = [image.opts(projection=projection, tools=["hover"], **colour_options(scale))]
+    if use_offline_outlines():
+        ink = {"line_color": INK, "line_width": 0.8, "projection": projection}
         parts += [gf.coastline.opts(scale="10m", **ink), gf.borders.opts(scale="10m", alpha=0.6, **ink)]
-    aspect = _aspect(region, projection)
     return hv.Overlay(parts).opts(
         hv.opts.Overlay(
-            width=width,
-            height=int(width / aspect) + 40,
+            **size,
             title=title,
             projection=projection,
-            **_limits(region, projection),
+            xlim=(west, east),
+            ylim=(south, north),
+            xaxis=None,
+            yaxis=None,
         )
     )
 
 
-def _corners(region: Region, projection: ccrs.Projection) -> np.ndarray:
-    lon = np.array([region.west, region.east, region.west, region.east, (region.west + region.east) / 2])
-    lat = np.array([region.south, region.south, region.north, region.north, region.north])
-    return projection.transform_points(ccrs.PlateCarree(), lon, lat)[:, :2]
+def _on_pixels(
+    field: xr.DataArray, region: Region, x: np.ndarray, y: np.ndarray, projection: ccrs.Projection
+) -> np.ndarray:
+    """The field at each pixel of the projected picture, (y, x): the cell there, or the mean of those under it."""
+    there = ccrs.PlateCarree().transform_points(projection, *np.meshgrid(x, y))
+    longitude, latitude = there[..., 0], there[..., 1]
+    cut = {}
+    for name, places in (("latitude", latitude), ("longitude", longitude)):
+        axis = field[name].to_numpy()
+        margin = abs(axis[1] - axis[0])  # the cell under a pixel may have its centre beyond it
+        cut[name] = slice(places.min() - margin, places.max() + margin)
+    box = field.sel(cut)
+    if min(box.shape) < 2 or not region.contains(*np.meshgrid(box["latitude"], box["longitude"])).any():
+        raise ValueError(f"Region {region.title!r} has no cell in this field.")
+    box = reduced(box, len(x))
+    index, inside = [], np.ones(longitude.shape, bool)
+    for name, places in (("latitude", latitude), ("longitude", longitude)):
+        axis = box[name].to_numpy()
+        nearest = np.floor((places - axis[0]) / (axis[1] - axis[0]) + 0.5).astype(int)
+        inside &= (nearest >= 0) & (nearest < len(axis))
+        index.append(np.clip(nearest, 0, len(axis) - 1))
+    return np.where(inside, box.to_numpy()[index[0], index[1]], np.nan).astype(np.float32)
 
 
-def _limits(region: Region, projection: ccrs.Projection) -> dict[str, tuple[float, float]]:
-    x, y = _corners(region, projection).T
-    return {"xlim": (float(x.min()), float(x.max())), "ylim": (float(y.min()), float(y.max()))}
-
-
-def _aspect(region: Region, projection: ccrs.Projection) -> float:
-    x, y = _corners(region, projection).T
-    return float(np.ptp(x) / np.ptp(y))
+def _limits(region: Region, projection: ccrs.Projection) -> tuple[float, float, float, float]:
+    """West, south, east, north of what the box covers on the projection, whose edges are curves there."""
+    along = np.linspace(0, 1, 50)
+    lon = region.west + (region.east - region.west) * along
+    lat = region.south + (region.north - region.south) * along
+    edge = [
+        (np.full(50, region.west), lat),
+        (np.full(50, region.east), lat),
+        (lon, np.full(50, region.south)),
+        (lon, np.full(50, region.north)),
+    ]
+    points = np.concatenate([projection.transform_points(ccrs.PlateCarree(), *line)[:, :2] for line in edge])
+    (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
+    return float(west), float(south), float(east), float(north)

@@ -1,22 +1,21 @@
-"""Small pictures of what goes on inside: one input channel, the reading order of a group, the sectors of a day."""
+"""Small pictures of what goes on inside: one field, the reading order of a group, the sectors of a day."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import holoviews as hv
 import numpy as np
 import xarray as xr
 
 from .backend import load_bokeh
-from .style import INK, LINE
+from .frames import COLOUR_BAR, as_map, aspect_of, frame_size, reduced
+from .style import INK
 
 load_bokeh()
 
 LEVEL_COLOURS = "viridis"
 SIGNED_COLOURS = "RdBu_r"
-FAINT = "#b8c0c8"
 
 BAR_WIDTH = 100
 """Room beside a map for its colour bar [pixels]."""
@@ -36,7 +35,7 @@ def field_map(
     Parameters
     ----------
     field : DataArray, dims (latitude, longitude)
-        Evenly spaced, either order of latitude; thinned where it has more cells than the picture has pixels.
+        Evenly spaced, either order of latitude; averaged over blocks where it has more cells than the picture pixels.
     label, unit : str
         By default the field's name and its ``units``.
     width : int
@@ -44,24 +43,19 @@ def field_map(
     limits : tuple of float, optional
         Lowest and highest colour; by default the 1st and 99th percentile, symmetric where the field has both signs.
     """
-    field = field.transpose("latitude", "longitude").sortby("latitude").astype(np.float32)
-    step = max(1, field.sizes["longitude"] // width)
-    field = field.isel(latitude=slice(None, None, step), longitude=slice(None, None, step))
+    frame = width - BAR_WIDTH
+    attrs, name = field.attrs, field.name
+    field = reduced(as_map(field, "field_map"), frame)
     values = field.to_numpy()
     low, high = limits or _limits(values)
     signed = low < 0 < high and np.isclose(-low, high)
     lat, lon = field["latitude"].to_numpy(), field["longitude"].to_numpy()
-    value = hv.Dimension(
-        "value", label=label or str(field.name or "value"), unit=unit or field.attrs.get("units")
-    )
-    stretch = 1 / np.cos(np.deg2rad(lat.mean()))
-    frame = width - BAR_WIDTH
+    value = hv.Dimension("value", label=label or str(name or "value"), unit=unit or attrs.get("units"))
     return hv.Image((lon, lat, values), ["longitude", "latitude"], value).opts(
-        frame_width=frame,
-        frame_height=int(frame * np.clip(stretch * np.ptp(lat) / np.ptp(lon), 0.5, 2.0)),
+        **frame_size(aspect_of(lat, lon), frame),
+        **COLOUR_BAR,
         cmap=SIGNED_COLOURS if signed else LEVEL_COLOURS,
         clim=(low, high),
-        colorbar=True,
         title=title or value.label,
         xaxis="bare",
         yaxis="bare",
@@ -168,92 +162,3 @@ def sector_arrows(
     return hv.VectorField(
         (longitude, latitude, angle, np.ones(len(angle))), ["longitude", "latitude"], ["angle", "length"]
     ).opts(color=INK, magnitude="length", pivot="mid", line_width=2)
-
-
-def learning_curve(steps: np.ndarray, ratio: np.ndarray, *, title: str = "", width: int = 560) -> hv.Overlay:
-    """RMSE relative to persistence while training goes on; below 1 the network knows more than today's map.
-
-    Parameters
-    ----------
-    steps : ndarray, shape (n,)
-    ratio : ndarray, shape (n,)
-        RMSE over that of persistence on the same cells.
-    """
-    curve = hv.Curve((steps, ratio), "step", hv.Dimension("ratio", label="RMSE / RMSE of persistence"))
-    return (curve.opts(color=LINE, line_width=2) * hv.HLine(1.0).opts(color=INK, line_dash="dashed")).opts(
-        hv.opts.Overlay(width=width, height=300, title=title, show_grid=True)
-    )
-
-
-def paired_curves(
-    curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, reference: str = "full", columns: int = 4
-) -> hv.Layout:
-    """Validation curves of variants, one small picture each, over those of the reference in grey.
-
-    Parameters
-    ----------
-    curves : mapping of str to sequences of curves
-        Points (step, skill over persistence) of each seed.
-    reference : str
-        The variant that others are compared with. Curves far below all of its own enter the picture from below.
-    """
-    skill, known = hv.Dimension("skill", label="skill [%]"), curves[reference]
-    low = min((value for curve in known for _step, value in curve), default=0.0)
-    high = max((value for each in curves.values() for curve in each for _step, value in curve), default=0.0)
-    low, high = min(low, 0.0), max(high, 0.01)
-    room = 0.15 * (high - low)
-    pictures = [
-        hv.Overlay(
-            [
-                *(_skill_curve(curve, skill).opts(color=FAINT, line_width=2) for curve in known),
-                *(_skill_curve(curve, skill).opts(color=LINE, line_width=2) for curve in each),
-            ]
-        ).opts(
-            width=230, height=200, title=name, ylim=(100 * (low - room), 100 * (high + room)), show_grid=True
-        )
-        for name, each in curves.items()
-        if name != reference
-    ]
-    return hv.Layout(pictures).cols(columns)
-
-
-def _skill_curve(curve: Sequence[tuple[int, float]], skill: hv.Dimension) -> hv.Curve:
-    return hv.Curve([(step + 1, 100 * value) for step, value in curve], "step", skill)
-
-
-def intervals(
-    table: Any,
-    name: str,
-    value: str,
-    *,
-    low: str = "low",
-    high: str = "high",
-    label: str = "",
-    title: str = "",
-    width: int = 620,
-) -> hv.Overlay:
-    """Values with their intervals, one line each; the dashed line is "no difference".
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``name``, ``value``, ``low`` and ``high``.
-    """
-    rows = table.iloc[::-1]
-    places = np.arange(len(rows))
-    bars = hv.Segments((rows[low], places, rows[high], places), ["low", "y", "high", "y1"])
-    points = hv.Points((rows[value], places), ["low", "y"])
-    return (
-        bars.opts(color=LINE, line_width=3)
-        * points.opts(color=LINE, size=9)
-        * hv.VLine(0.0).opts(color=INK, line_dash="dashed", line_width=1)
-    ).opts(
-        hv.opts.Overlay(
-            width=width,
-            height=80 + 30 * len(rows),
-            yticks=list(zip(places.tolist(), rows[name])),
-            ylabel="",
-            xlabel=label or value,
-            title=title,
-        )
-    )

@@ -1,60 +1,138 @@
-"""A whole map in a notebook: Datashader reduces millions of cells to the pixels of the figure."""
+"""A map of PM2.5, whole or of one region: `cranpm.plot_map`."""
 
 from __future__ import annotations
 
-import datashader as ds
+from typing import Any
+
 import holoviews as hv
 import numpy as np
 import xarray as xr
 
+from cranpm.domain.regions import REGIONS, Region
+
 from .backend import load_bokeh
-from .style import ColourScale, scale_for
+from .frames import COLOUR_BAR, as_map, aspect_of, frame_size, reduced
+from .style import SCALES, ColourScale
 
 load_bokeh()
 
+PM2P5_UNITS = ("ug m-3", "µg/m³", "ug/m3")
 
-def whole_map(
+
+def plot_map(
     field: xr.DataArray,
     *,
-    layer: str = "forecast",
-    scale: ColourScale | None = None,
-    width: int = 720,
-    title: str = "",
-) -> hv.Image:
-    """A field on plain latitude and longitude, each pixel the mean of the cells under it.
+    region: str | Region | None = None,
+    scale: str | ColourScale | None = None,
+    width: int = 600,
+    title: str | None = None,
+) -> hv.Element:
+    """Draw a map of PM2.5, or of a change or error of it.
+
+    Millions of cells are averaged over blocks to about the pixels of the figure; a gap stays a gap.
 
     Parameters
     ----------
     field : DataArray, dims (latitude, longitude)
-        [ug m-3]; NaN stays empty; latitude in either order.
-    layer : str
-        Decides the colours: "forecast" (continuous) or "change" (diverging).
+        PM2.5 [ug m-3], NaN where there is no value; latitude in either order. Such as ``maps.pm2p5.sel(lead=1)``.
+    region : str or Region, optional
+        A box such as "po_valley" (see `cranpm.list_regions`), drawn on an equal-area projection with coast and
+        borders; by default all of the field, on plain degrees.
+    scale : str or ColourScale, optional
+        "continuous", "eaqi" (classes of the European index) or "change" (diverging); by default "change" where the
+        field has negative values, which PM2.5 itself never has.
     width : int
-        Pixels; the height follows from the extent, stretched as at the middle latitude.
-    title : str
-        Say there when the data are simulated.
+        Of the map inside its frame [pixels]; the height follows, true in aspect at the middle latitude.
+    title : str, optional
+        By default what the field says of itself: its long name, its day and its source.
+
+    Returns
+    -------
+    hv.Image, or hv.Overlay for a region
+        With the unit at the colour bar.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For something that is not one map of PM2.5, saying what to select.
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> today = cranpm.open_dataset().pm2p5("2022-01-11")
+    >>> picture = cranpm.plot_map(today)
+    >>> picture.vdims[0].pprint_label
+    'PM2.5, 24-h mean (µg/m³)'
     """
-    scale = scale or scale_for(layer, "continuous")
-    field = field.transpose("latitude", "longitude").sortby("latitude").astype(np.float32)
-    lat, lon = field["latitude"].to_numpy(), field["longitude"].to_numpy()
-    stretch = 1 / np.cos(np.deg2rad(lat.mean()))
-    height = int(width * stretch * np.ptp(lat) / np.ptp(lon))
-    canvas = ds.Canvas(
-        plot_width=width, plot_height=height, x_range=(lon[0], lon[-1]), y_range=(lat[0], lat[-1])
-    )
-    picture = canvas.raster(field, downsample_method="mean", interpolate="nearest")
-    value = hv.Dimension("pm2p5", label=scale.title, unit=scale.units)
+    field = as_map(field, "plot_map")
+    units = field.attrs.get("units")
+    if units is not None and units not in PM2P5_UNITS:
+        raise ValueError(
+            f"plot_map draws PM2.5 in ug m-3, got a field in {units!r}; cranpm.plot.field_map draws any field."
+        )
+    colours = _scale(scale, field)
+    title = _title(field) if title is None else title
+    if region is not None:
+        from .region import region_map  # with a projection library, which takes seconds to import
+
+        return region_map(field, _region(region), scale=colours, width=width, title=title)
+    drawn = reduced(field, width)
+    latitude, longitude = (drawn[name].to_numpy() for name in ("latitude", "longitude"))
     image = hv.Image(
-        (picture["longitude"].to_numpy(), picture["latitude"].to_numpy(), picture.to_numpy()),
+        (longitude, latitude, drawn.to_numpy()),
         [hv.Dimension("longitude", unit="°E"), hv.Dimension("latitude", unit="°N")],
-        value,
+        value_dimension(colours),
     )
     return image.opts(
-        width=width,
-        height=height + 60,
-        cmap=scale.even_colours,
-        clim=(scale.low, scale.high),
-        colorbar=True,
+        **frame_size(aspect_of(latitude, longitude), width),
+        **colour_options(colours),
         tools=["hover"],
         title=title,
     )
+
+
+def value_dimension(scale: ColourScale) -> hv.Dimension:
+    """The values of a map, with the label and unit of its colour bar."""
+    return hv.Dimension("pm2p5", label=scale.title, unit=scale.units)
+
+
+def colour_options(scale: ColourScale) -> dict[str, Any]:
+    """Colours, limits and colour bar of a map; classes keep their unequal bounds."""
+    options: dict[str, Any] = {"clim": (scale.low, scale.high), **COLOUR_BAR}
+    if scale.kind != "classes":
+        return options | {"cmap": scale.even_colours}
+    # a whole number belongs to the class that begins half below it, since concentrations are rounded
+    lower = [max(0.0, tick - 0.5) for tick in scale.ticks]
+    top = lower[-1] + (lower[-1] - lower[-2])
+    ticks = [(low, f"{tick:.0f}") for low, tick in zip(lower, scale.ticks, strict=True)]
+    return options | {
+        "clim": (0.0, top),
+        "cmap": list(scale.colours),
+        "color_levels": [*lower, top],
+        "cticks": ticks,
+    }
+
+
+def _scale(scale: str | ColourScale | None, field: xr.DataArray) -> ColourScale:
+    if isinstance(scale, ColourScale):
+        return scale
+    if scale is None:
+        scale = "change" if bool((field < 0).any()) else "continuous"
+    if scale not in SCALES:
+        raise ValueError(f"Scales are {', '.join(SCALES)}; got {scale!r}.")
+    return SCALES[scale]
+
+
+def _region(region: str | Region) -> Region:
+    if isinstance(region, Region):
+        return region
+    if region not in REGIONS:
+        raise ValueError(f"No region {region!r}; known: {', '.join(REGIONS)}.")
+    return REGIONS[region]
+
+
+def _title(field: xr.DataArray) -> str:
+    """What is drawn, of which day, and where it comes from: a simulated map says so."""
+    day = np.datetime_as_string(field["time"].values, "D") if "time" in field.coords else ""
+    parts = [field.attrs.get("long_name", ""), day, field.attrs.get("source", "")]
+    return ", ".join(part for part in parts if part)

@@ -65,7 +65,7 @@ class WorldSource:
         self._scaler = downscaler(geography)
         self._folder = Path(folder)
         _convert_old_days(self._folder)
-        self.name = SOURCE
+        self.name, self.simulated = SOURCE, True
         self.domain = geography.domain
         self.days = np.array(
             sorted(path.stem for path in self._folder.glob(day_file(Path(), "????-??-??").name)),

@@ -21,6 +21,9 @@ LEAST_DAYS = 10
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 
+ALL_STATIONS = "all stations"
+"""The group that holds every station."""
+
 
 class StationPairs:
     """Collects forecasts at stations, by the cell that holds each, with what was observed on the valid day.
@@ -108,7 +111,7 @@ def station_scores(
 def _groups(pairs: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
     """Named selections of pairs; empty ones are left out."""
     latitude, longitude = pairs["latitude"].to_numpy(float), pairs["longitude"].to_numpy(float)
-    groups = [("all stations", np.ones(len(pairs), bool))]
+    groups = [(ALL_STATIONS, np.ones(len(pairs), bool))]
     groups += [(region.title, region.contains(latitude, longitude)) for region in REGIONS.values()]
     for column in ("station_type", "area"):
         groups += [

@@ -48,11 +48,7 @@ class Store:
 
     def dataset_folders(self) -> dict[str, Path]:
         """Folders that hold a dataset, by name."""
-        root = paths.data_dir()
-        if (root / "dataset.json").is_file():
-            return {_slug(root.name): root}
-        found = sorted(path.parent for path in root.glob("*/dataset.json"))
-        return {_slug(path.name): path for path in found}
+        return {_slug(entry.name): entry.path for entry in registry.list_datasets()}
 
     def dataset(self, name: str) -> Dataset:
         """An opened dataset; opened anew when days were added or another one stands in its place.

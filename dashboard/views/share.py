@@ -13,34 +13,23 @@ from .controls import heading_html
 
 def python_snippet(state: State) -> str:
     """Python that makes the array on the map, and its value at the picked place."""
-    at = (
-        f'\nprint(float(pm2p5.sel(latitude={state.place[0]}, longitude={state.place[1]}, method="nearest")))'
-        if state.place
-        else ""
-    )
-    today = f'Dataset.open(find_dataset("{state.dataset}").path).pm2p5("{state.init_time}")'
-    if state.layer == "today":
-        return f"{_IMPORT_DATA}\n\npm2p5 = {today}{at}"
-    if state.layer == "target":
-        return f"{_IMPORT_DATA}\n\npm2p5 = {today.replace(str(state.init_time), str(state.valid_time))}{at}"
-    lines = [
-        _IMPORT_FORECAST,
-        "",
-        f'run = forecast("{state.init_time}", leads=[{state.lead_time}], checkpoint="{state.checkpoint}", '
-        f'dataset="{state.dataset}")',
-        'pm2p5 = run["pm2p5"].isel(forecast_period=0)',
-    ]
+    lines = ["import cranpm", "", f'data = cranpm.open_dataset("{state.dataset}")']
+    if state.layer in ("today", "target"):
+        day = state.init_time if state.layer == "today" else state.valid_time
+        lines.append(f'pm2p5 = data.pm2p5("{day}")')
+    else:
+        lines += [
+            f'maps = cranpm.forecast("{state.init_time}", leads=[{state.lead_time}], '
+            f'checkpoint="{state.checkpoint}", data=data)',
+            f"pm2p5 = maps.pm2p5.sel(lead={state.lead_time})",
+        ]
     if state.layer in ("change", "error"):
         day = state.init_time if state.layer == "change" else state.valid_time
-        lines[0] = f"{_IMPORT_DATA}\n{_IMPORT_FORECAST}"
-        lines.append(
-            f'pm2p5 = pm2p5 - Dataset.open(find_dataset("{state.dataset}").path).pm2p5("{day}").drop_vars("time")'
-        )
-    return "\n".join(lines) + at
-
-
-_IMPORT_DATA = "from cranpm.registry import find_dataset\nfrom cranpm.data.store.dataset import Dataset"
-_IMPORT_FORECAST = "from cranpm.forecasting.api import forecast"
+        lines.append(f'pm2p5 = pm2p5 - data.pm2p5("{day}")')
+    if state.place:
+        lat, lon = state.place
+        lines.append(f'print(float(pm2p5.sel(latitude={lat}, longitude={lon}, method="nearest")))')
+    return "\n".join(lines)
 
 
 def command_snippet(state: State) -> str:

@@ -84,7 +84,7 @@ def test_the_page_says_what_was_compared_and_that_it_is_simulated(results):
     ("arguments", "message"),
     [
         (("--start", "2023-01-01"), "No init day with the day before it"),
-        (("--against", "luck"), "--against must be one of persistence"),
+        (("--against", "luck"), "against must be one of persistence"),
         (("--lead", "1", "9"), "lead times must be among 1 2 3 days, got 1 9"),
         (("--out", "scores.csv"), "Scores are written as .json"),
     ],

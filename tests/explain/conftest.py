@@ -28,7 +28,7 @@ SCALE = np.array([1e-4 if c.variable == "q" else 1.0 for c in DAY_CHANNELS])
 class PlainSource:
     """Flat land but for a ridge, PM2.5 in waves of 6 degrees that nobody moves."""
 
-    name = "test (simulated)"
+    name, simulated = "test (simulated)", True
     domain = DOMAIN
     days = DAYS
     land = np.ones(DOMAIN.fine.shape, dtype=bool)

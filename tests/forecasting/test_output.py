@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from cranpm.domain import Grid
-from cranpm.forecasting.output import forecast_dataset, write_forecast
+from cranpm.forecasting.output import forecast_dataset, open_forecast, write_forecast
 
 GRID = Grid(name="g", rows=600, cols=520, step=0.01, north=50.0, west=5.0, registration="cell")
 
@@ -30,7 +30,8 @@ def forecast():
 @pytest.mark.parametrize("suffix", [".zarr", ".nc"])
 def test_files_read_back_with_time_axes_gaps_and_provenance(forecast, tmp_path, suffix):
     path = write_forecast(forecast, tmp_path / f"f{suffix}")
-    back = xr.open_dataset(path, engine="zarr" if suffix == ".zarr" else "h5netcdf", decode_timedelta=False)
+    back = open_forecast(path)
+    assert back["lead"].values.tolist() == [1, 2]
     assert back["forecast_period"].attrs["standard_name"] == "forecast_period"
     assert back["forecast_period"].values.tolist() == [24, 48]
     assert back["forecast_reference_time"].values == np.datetime64("2022-01-05")
@@ -43,6 +44,42 @@ def test_files_read_back_with_time_axes_gaps_and_provenance(forecast, tmp_path, 
     assert np.nanmax(np.abs(back["pm2p5"].values - forecast["pm2p5"].values)) <= 0.00501
     assert np.array_equal(np.isnan(back["pm2p5"].values), np.isnan(forecast["pm2p5"].values))
     assert np.array_equal(back["latitude"].values, GRID.lat)
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+def test_a_reader_without_this_package_selects_a_lead_in_days_too(forecast, tmp_path, suffix, recwarn):
+    path = write_forecast(forecast, tmp_path / f"f{suffix}")
+    back = xr.open_dataset(path, engine="zarr" if suffix == ".zarr" else "h5netcdf")
+    assert str(back["pm2p5"].sel(lead=2)["time"].values)[:10] == "2022-01-07"  # init 5 January
+    assert back["lead"].attrs["units"] == "day"
+    assert back["forecast_period"].dims == ("lead",)
+    assert not [str(w.message) for w in recwarn if "onsolidated" in str(w.message)]
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+def test_a_file_of_the_version_before_is_given_its_lead(forecast, tmp_path, suffix):
+    """0.1.0 kept lead times as the dimension forecast_period [hours]."""
+    old = forecast.swap_dims(lead="forecast_period").drop_vars("lead")
+    assert old["pm2p5"].dims == ("forecast_period", "latitude", "longitude")
+    path = tmp_path / f"old{suffix}"
+    if suffix == ".nc":
+        old.to_netcdf(path, engine="h5netcdf")
+    else:
+        old.to_zarr(path, zarr_format=3, consolidated=False)
+    back = open_forecast(path)
+    assert back["lead"].values.tolist() == [1, 2]
+    assert back["forecast_period"].values.tolist() == [24, 48]
+    np.testing.assert_array_equal(back["pm2p5"].sel(lead=2), forecast["pm2p5"].sel(lead=2))
+
+
+def test_what_is_no_forecast_is_refused(forecast, tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no forecast"):
+        open_forecast(tmp_path / "absent.nc")
+    with pytest.raises(ValueError, match=r"Forecasts are \.zarr or \.nc, got 'f\.tif'"):
+        open_forecast(tmp_path / "f.tif")
+    forecast[["pm2p5"]].isel(lead=0, drop=True).to_netcdf(tmp_path / "map.nc", engine="h5netcdf")
+    with pytest.raises(ValueError, match=r"no forecast of this program: expected pm2p5 \(lead, latitude"):
+        open_forecast(tmp_path / "map.nc")
 
 
 def test_nothing_is_overwritten_unless_asked(forecast, tmp_path):

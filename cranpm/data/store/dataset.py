@@ -56,7 +56,11 @@ class Dataset:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._files, self._path = fsspec.core.url_to_fs(root)
+        try:
+            self._files, self._path = fsspec.core.url_to_fs(root)
+        except (ValueError, ImportError) as error:  # no such protocol, or its package is not installed
+            msg = f"{root} cannot be reached: {error}. Expected a folder, or an address that fsspec reads."
+            raise StoreError(msg) from error
         self._is_local = "://" not in root
         self.meta: dict[str, Any] = self._read_json("dataset.json")
         if self.meta.get("format") != FORMAT:

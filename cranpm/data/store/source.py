@@ -19,6 +19,8 @@ class DaySource(Protocol):
     """Days of inputs and targets; training, forecasting and scoring do not ask what is behind them."""
 
     name: str
+    """Where values come from, to be shown wherever they are."""
+    simulated: bool
     domain: Domain
     days: np.ndarray
     """Days held, datetime64[D], sorted."""
@@ -43,6 +45,7 @@ class DatasetSource:
         self._dataset = dataset
         static = dataset.static
         self.name = dataset.source
+        self.simulated = dataset.simulated
         self.domain: Domain = dataset.domain
         self.days = np.asarray(dataset.days, dtype="datetime64[D]")
         self.land = np.asarray(static["land"]).astype(bool)

@@ -1,0 +1,139 @@
+"""The work behind `cranpm.score` and ``cranpm score``: a checkpoint on a dataset, beside baselines."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from cranpm._progress import Clock, Progress, reporting
+from cranpm.baselines.cams import EuropeanEnsemble
+from cranpm.data.datasets import DataLike, open_dataset
+from cranpm.data.store.source import DatasetSource, init_times
+from cranpm.domain import LEAD_DAYS, Splits
+from cranpm.domain.days import Day, as_day
+from cranpm.domain.resampling import subsample_evenly
+from cranpm.evaluation.assess import (
+    PERSISTENCE,
+    assess,
+    baselines_of,
+    checkpoint_forecaster,
+    score_days,
+    training_runs,
+)
+from cranpm.evaluation.scores import Scores
+from cranpm.forecasting.engine import check_leads, choose_device
+from cranpm.model.checkpoint import Checkpoint, load_checkpoint
+
+DAMPED_DAYS = 60
+"""Training days that damped persistence is fitted on; of each, 7 MB are kept for Europe."""
+
+
+def score(
+    checkpoint: str | Path | Checkpoint = "demo",
+    data: DataLike = None,
+    *,
+    days: int = 48,
+    leads: int | Sequence[int] = LEAD_DAYS,
+    start: Day | None = None,
+    end: Day | None = None,
+    against: str = PERSISTENCE,
+    damped: int = DAMPED_DAYS,
+    cams_europe: str | Path | None = None,
+    device: str = "auto",
+    progress: bool | Progress = False,
+) -> Scores:
+    """Score forecasts against the fine product (land, regions) and against stations, beside baselines.
+
+    All methods are scored on the same cells and pairs. Intervals are 95 % from blocks of init days drawn anew.
+
+    Parameters
+    ----------
+    checkpoint : str, path or Checkpoint
+        A name that `cranpm.list_checkpoints` knows, a folder, or a loaded one.
+    data : str, path or Dataset, optional
+        As `cranpm.open_dataset` takes it; by default the testbed.
+    days : int
+        At most so many init days, spread evenly over those that the data hold with the day before.
+    leads : int or sequence of int
+        Lead times [days].
+    start, end : str or datetime64, optional
+        First and last init day; by default all that are held.
+    against : str
+        The method that skill is told against.
+    damped : int
+        At most so many training days (2017 to 2020) to fit damped persistence on, as far as the data hold them; 0
+        leaves it out.
+    cams_europe : path, optional
+        Folder of downloads with runs of the CAMS European ensemble.
+    device : str
+        "cpu", "cuda", or "auto".
+    progress : bool or callable
+        True for a bar; a function is called with days done, days in all and seconds left.
+
+    Returns
+    -------
+    Scores
+        ``table()`` for the whole, ``groups()`` for regions and kinds of stations, ``left_out`` for baselines that the
+        data do not allow, ``write(path)`` for a report.
+
+    Raises
+    ------
+    LookupError
+        For a checkpoint or dataset that is not there, or where no init day lies between the dates.
+    ValueError
+        For lead times or a baseline that are not there.
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> scores = cranpm.score("demo", days=2, leads=1)
+    >>> scores.left_out
+    ['damped persistence: no training days were given to fit it on']
+    >>> table = scores.table()
+    >>> table.loc[("product", "1 km", 1, "persistence"), "skill"]
+    np.float64(0.0)
+    """
+    wanted, chosen = check_leads(leads), choose_device(device)
+    dataset = open_dataset(data)
+    loaded = load_checkpoint(checkpoint, device=chosen)
+    source = DatasetSource(dataset)
+    first, last = (None if day is None else as_day(day) for day in (start, end))
+    init_days = subsample_evenly(score_days(source, first, last), days)
+    training = init_times(source, "train", Splits(), wanted)
+    damped_on = training_runs(training, damped, wanted)
+    ensemble = (
+        None if cams_europe is None else EuropeanEnsemble.from_downloads(Path(cams_europe), source.domain)
+    )
+    name = loaded.folder.resolve().name
+    with reporting(progress, f"Score {name}", unit="days") as report:
+        clock = Clock(len(damped_on) + len(init_days), report)
+        methods, left_out = baselines_of(
+            dataset, source, init_days, wanted, damped_on=damped_on, ensemble=ensemble, fitted=clock.tick
+        )
+        if against not in methods:
+            raise ValueError(f"against must be one of {', '.join(methods)}; got {against!r}.")
+        methods[f"CRAN-PM {name}"] = checkpoint_forecaster(loaded, source, wanted, chosen)
+        tables = dataset.has_stations
+        found = assess(
+            source,
+            methods,
+            init_days,
+            wanted,
+            stations=dataset.stations() if tables else None,
+            observations=dataset.observations() if tables else None,
+            progress=lambda done, total, seconds_left: clock.tick(),
+        )
+    about = {
+        "dataset": dataset.name,
+        "source": dataset.source,
+        "simulated": dataset.simulated,
+        "checkpoint": {"name": name, "hash": loaded.hash, "title": loaded.title},
+        "against": against,
+        "init_days": [str(day) for day in init_days],
+        "days_of_training_years": len(set(training) & set(init_days)),
+        "left_out": left_out,
+        "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
+    }
+    return Scores(assessment=found, about=about)

@@ -1,0 +1,85 @@
+"""Which training days damped persistence is fitted on, and when it is left out."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cranpm.domain import domain_from_corner
+from cranpm.evaluation.assess import DAMPED, baselines_of, training_runs
+
+DOMAIN = domain_from_corner("t", "T", north=48.0, west=6.0, coarse_rows=8, coarse_cols=8)
+SHAPE = DOMAIN.fine.shape
+WINTER = np.arange("2019-01-01", "2019-01-21", dtype="datetime64[D]")
+
+
+def days_of(start, stop):
+    return list(np.arange(start, stop, dtype="datetime64[D]"))
+
+
+class Source:
+    domain = DOMAIN
+
+    def pm2p5(self, day, rows, cols):
+        """Level of the day by chance, the same everywhere."""
+        level = np.random.default_rng(int(day.astype(int))).uniform(5, 25)
+        return np.full(SHAPE, level, np.float32)[rows, cols]
+
+
+NO_CAMS = SimpleNamespace(cams_forecast=lambda day: np.array([np.nan]))
+
+
+def test_few_of_many_days_still_hold_pairs_of_every_lead():
+    """Sixty days spread singly over four years lie 24 days apart, and nothing could be fitted."""
+    days = days_of("2017-01-01", "2021-01-01")
+    chosen = training_runs(days, 60, leads=(1, 2, 3))
+    assert len(chosen) == 60
+    assert chosen == sorted(set(chosen))
+    held = set(chosen)
+    for lead in (1, 2, 3):
+        pairs = [day for day in chosen if day + np.timedelta64(lead, "D") in held]
+        assert len(pairs) == (4 - lead) * 15  # fifteen runs of four days
+    assert {int(str(day)[:4]) for day in chosen} == {2017, 2018, 2019, 2020}
+
+
+def test_where_there_are_few_days_all_are_taken():
+    assert training_runs(WINTER, 60, leads=(1,)) == list(WINTER)
+    assert training_runs(WINTER, 0, leads=(1,)) == []
+
+
+def test_damped_persistence_is_fitted_and_each_day_is_told():
+    told = []
+    methods, left_out = baselines_of(
+        NO_CAMS,
+        Source(),
+        days_of("2022-01-05", "2022-01-07"),
+        (1,),
+        damped_on=WINTER,
+        fitted=lambda: told.append(1),
+    )
+    assert DAMPED in methods and not [line for line in left_out if line.startswith(DAMPED)]
+    assert len(told) == len(WINTER)
+    (field,) = methods[DAMPED](np.datetime64("2022-01-05")).values()
+    # levels are independent from day to day: the forecast lies nearer the mean than today does
+    mean = np.mean([Source().pm2p5(day, 0, 0) for day in WINTER])
+    today = Source().pm2p5(np.datetime64("2022-01-05"), 0, 0)
+    assert abs(field.mean() - mean) < abs(today - mean)
+
+
+@pytest.mark.parametrize(
+    ("init_day", "damped_on", "reason"),
+    [
+        ("2022-07-05", WINTER, "the training days hold none in JJA, as 2022-07-05 is"),
+        ("2022-02-28", WINTER, "the training days hold none in MAM, as 2022-03-01 is"),  # its valid day
+        ("2022-01-05", WINTER[::7], "No two training days lie 1 days apart"),
+        ("2022-01-05", [], "no training days were given to fit it on"),
+    ],
+)
+def test_where_it_cannot_be_fitted_it_is_left_out_with_the_reason(init_day, damped_on, reason):
+    methods, left_out = baselines_of(
+        NO_CAMS, Source(), [np.datetime64(init_day, "D")], (1,), damped_on=damped_on
+    )
+    assert DAMPED not in methods
+    assert any(line.startswith(f"{DAMPED}: ") and reason in line for line in left_out)
