@@ -26,7 +26,7 @@ from cranpm.data.build_day import DatasetRecipe
 from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.server import MockProviders
-from cranpm.data.prepare import prepare
+from cranpm.data.prepare import prepare_dataset
 from cranpm.domain import DOMAINS, Domain
 
 FIRST = np.datetime64("2022-01-02")
@@ -70,7 +70,7 @@ def measure(domain: Domain, days: int, workers: list[int], work: Path) -> dict:
     _fetch(domain, days, raw)
     recipe, last = DatasetRecipe(raw=raw, domain=domain), FIRST + days
     load, began = f"{psutil.getloadavg()[0]:.1f}", time.perf_counter()
-    prepare(recipe, str(FIRST), str(FIRST), base, workers=0)
+    prepare_dataset(recipe, str(FIRST), str(FIRST), base, workers=0)
     first_day = time.perf_counter() - began
     rows = []
     for number in workers:
@@ -104,7 +104,7 @@ def _timed(recipe: DatasetRecipe, start: str, end: str, out: Path, workers: int,
     arrived: list[float] = []
     with _PeakMemory() as memory:
         began = time.perf_counter()
-        prepare(
+        prepare_dataset(
             recipe,
             start,
             end,

@@ -197,8 +197,7 @@ def prepare(
     with plain_errors(), bar("Prepare", unit="days") as progress:
         from cranpm.data.domains import find_domain
         from cranpm.data.download.receipts import raw_dir
-        from cranpm.data.prepare import DatasetRecipe
-        from cranpm.data.prepare import prepare as prepare_days
+        from cranpm.data.prepare import DatasetRecipe, prepare_dataset
 
         recipe = DatasetRecipe(
             raw=raw or raw_dir(),
@@ -207,7 +206,7 @@ def prepare(
             elevation=elevation,
             composition=cams,
         )
-        summary = prepare_days(
+        summary = prepare_dataset(
             recipe,
             start,
             end,
@@ -234,12 +233,12 @@ def check(
     """Audit a dataset: units, ranges, gaps, empty fields, checksums, stations. Exit code 1 if it fails."""
     with plain_errors():
         from cranpm import registry
-        from cranpm.data.audit.audit import audit
+        from cranpm.data.audit.audit import audit_dataset
         from cranpm.data.audit.report import write_report
 
         entry = registry.find_dataset(dataset)
         with bar("Check", unit="days") as progress:
-            result = audit(entry.path, quick=quick, progress=progress)
+            result = audit_dataset(entry.path, quick=quick, progress=progress)
         written = write_report(result, report or entry.path / "check")
     colours = {"error": "red", "warning": "yellow", "ok": "green"}
     table = Table("", "what", "found", title=f"{result.name}: {result.source}")

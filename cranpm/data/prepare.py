@@ -37,7 +37,7 @@ VERSION = "1"
 """Called with days done, days to do, and seconds left."""
 
 
-def prepare(
+def prepare_dataset(
     recipe: DatasetRecipe,
     start: str,
     end: str,

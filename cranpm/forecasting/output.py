@@ -30,7 +30,7 @@ STORED_STEP = 0.01
 STORED_FILL = 65535
 
 LEAD_ATTRS = {"long_name": "lead time", "units": "day"}
-"""In the singular: of "days" older versions of xarray make timedeltas when they open a file, and lead=1 is not found."""
+"""In the singular: older versions of xarray turn "days" into timedeltas when they open a file, and lead=1 is lost."""
 
 
 def forecast_dataset(

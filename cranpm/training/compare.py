@@ -82,7 +82,7 @@ def _rmse(squared: np.ndarray, axis: int | tuple[int, ...] | None = None) -> np.
     return np.sqrt(squared.mean(axis=axis))
 
 
-def compare(
+def compare_ablations(
     recipe: Recipe,
     data: TrainingData,
     names: Sequence[str],

@@ -18,7 +18,7 @@ from cranpm.data.errors import DataFileError, MissingSourceError, OutsideDomainE
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.files import plane
 from cranpm.data.mock_providers.server import MockProviders
-from cranpm.data.prepare import prepare, training_days
+from cranpm.data.prepare import prepare_dataset, training_days
 from cranpm.data.regrid.density import air_density, to_concentration
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource, init_times
@@ -48,7 +48,7 @@ def made(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("prepared") / "set"
     recipe = DatasetRecipe(raw=raw, domain=mini.DOMAIN)
     seen: list[tuple[int, int, float | None]] = []
-    said = prepare(recipe, FIRST, LAST, out, workers=0, progress=lambda *step: seen.append(step))
+    said = prepare_dataset(recipe, FIRST, LAST, out, workers=0, progress=lambda *step: seen.append(step))
     assert said[0].startswith("4 days prepared, 0 were there")
     assert [step[:2] for step in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     return out
@@ -166,7 +166,7 @@ def test_preparing_again_does_nothing_and_more_days_are_added(raw: Path, made: P
     out = Path(shutil.copytree(made, tmp_path / "set"))
     before = {p: p.stat().st_mtime_ns for p in (out / "pm2p5.zarr").rglob("*") if p.is_file()}
     recipe = DatasetRecipe(raw=raw, domain=mini.DOMAIN)
-    said = prepare(recipe, FIRST, LAST, out, workers=0)
+    said = prepare_dataset(recipe, FIRST, LAST, out, workers=0)
     assert said[0].startswith("0 days prepared, 4 were there")
     assert before == {p: p.stat().st_mtime_ns for p in before}, "not a byte of the maps was written"
 
@@ -198,7 +198,7 @@ def test_what_is_missing_is_named_with_the_command_and_nothing_is_written(raw: P
     recipe = DatasetRecipe(raw=copy, domain=mini.DOMAIN)
     match = r"levels. for 2 days, 2021-01-01 to 2021-01-02: cranpm data fetch era5-pressure-levels --start 2021-01-01"
     with pytest.raises(MissingSourceError, match=match):
-        prepare(recipe, FIRST, LAST, tmp_path / "set", workers=0)
+        prepare_dataset(recipe, FIRST, LAST, tmp_path / "set", workers=0)
     assert not (tmp_path / "set").exists()
     with pytest.raises(ValueError, match="Unknown source 'era6'"):
         DatasetRecipe(raw=raw, domain=mini.DOMAIN, composition="era6")
@@ -213,14 +213,14 @@ def test_what_belongs_to_the_days_is_written_whatever_one_part_of_it_meets(raw: 
     with pytest.raises(
         UnfinishedError, match=r"All 4 days are in .* stations: .* run the same command again"
     ):
-        prepare(recipe, FIRST, LAST, out, workers=0)
+        prepare_dataset(recipe, FIRST, LAST, out, workers=0)
     half = Dataset.open(out)
     assert half.days.size == 4 and half.statistics is not None
     receipts = json.loads((out / "provenance.json").read_text())
     assert "ghap-pm25-d1k/GHAP_PM2.5_D1K_202012_V1.zip" in receipts
     table.write_bytes(right)
     (out / "provenance.json").unlink()  # as after a kill between the last day and the end
-    said = prepare(recipe, FIRST, LAST, out, workers=0)
+    said = prepare_dataset(recipe, FIRST, LAST, out, workers=0)
     assert said[0].startswith("0 days prepared, 4 were there")
     assert len(Dataset.open(out).stations()) == 3
     assert json.loads((out / "provenance.json").read_text()).items() >= receipts.items()
@@ -234,7 +234,7 @@ def test_a_day_that_fails_leaves_the_days_before_it_complete(raw: Path, tmp_path
     content[middle] = bytes(len(content[middle]))  # its list of members is whole: only reading a map tells
     january.write_bytes(content)
     with pytest.raises(DataFileError, match="GHAP_PM2.5_D1K_202101"):
-        prepare(DatasetRecipe(raw=copy, domain=mini.DOMAIN), FIRST, LAST, out, workers=0)
+        prepare_dataset(DatasetRecipe(raw=copy, domain=mini.DOMAIN), FIRST, LAST, out, workers=0)
     dataset = Dataset.open(out)
     assert [str(day) for day in dataset.days] == ["2020-12-30", "2020-12-31"]
     assert dataset.statistics is not None and dataset.observations()["time"].nunique() == 2
@@ -248,14 +248,14 @@ def test_statistics_that_are_not_there_are_missed_before_anything_is_made(
     (other / "statistics.json").unlink()
     recipe = DatasetRecipe(raw=raw, domain=mini.DOMAIN)
     with pytest.raises(ValueError, match="has no statistics to take over"):
-        prepare(recipe, FIRST, LAST, tmp_path / "set", workers=0, statistics_of=other)
+        prepare_dataset(recipe, FIRST, LAST, tmp_path / "set", workers=0, statistics_of=other)
     assert not (tmp_path / "set").exists()
 
 
 def test_another_recipe_does_not_continue_a_dataset(raw: Path, made: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(made, tmp_path / "set"))
     with pytest.raises(ValueError, match="prepared from other sources"):
-        prepare(
+        prepare_dataset(
             DatasetRecipe(raw=raw, domain=mini.DOMAIN, composition="cams-eac4"), FIRST, LAST, out, workers=0
         )
 
@@ -263,7 +263,7 @@ def test_another_recipe_does_not_continue_a_dataset(raw: Path, made: Path, tmp_p
 @pytest.mark.slow
 def test_dask_workers_give_the_same_bytes(raw: Path, made: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
-    prepare(DatasetRecipe(raw=raw, domain=mini.DOMAIN), FIRST, "2020-12-31", out, workers=1)
+    prepare_dataset(DatasetRecipe(raw=raw, domain=mini.DOMAIN), FIRST, "2020-12-31", out, workers=1)
     for day in Dataset.open(out).days:
         for name in ("pm2p5_raw", "era5", "cams", "cams_forecast"):
             np.testing.assert_array_equal(

@@ -16,7 +16,7 @@ from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.cams import LEVEL
 from cranpm.data.mock_providers.files import plane
 from cranpm.data.mock_providers.server import MockProviders
-from cranpm.data.prepare import _label, prepare
+from cranpm.data.prepare import _label, prepare_dataset
 from cranpm.data.store.dataset import Dataset
 from cranpm.domain import CAMS_CHANNELS, Domain, domain_from_corner
 
@@ -44,7 +44,7 @@ def test_a_region_in_india_needs_openaq_and_no_european_agency() -> None:
 def test_a_region_in_india_is_prepared_like_europe(tmp_path: Path) -> None:
     first, last, raw = "2022-03-17", "2022-03-18", tmp_path / "raw"
     fetched(DELHI, ["needed"], raw, first, last, zone="Asia/Kolkata")
-    said = prepare(DatasetRecipe(raw=raw, domain=DELHI), first, last, tmp_path / "delhi", workers=0)
+    said = prepare_dataset(DatasetRecipe(raw=raw, domain=DELHI), first, last, tmp_path / "delhi", workers=0)
     # two of the mock provider's three places lie in the region, 28 to 30 N
     assert said[0].startswith("2 days prepared") and said[1] == "2 stations with 4 daily means."
     dataset = Dataset.open(tmp_path / "delhi")
@@ -66,7 +66,7 @@ def test_a_live_day_comes_from_the_analysis_and_up_to_date_stations_with_the_rea
     first, last, raw = "2024-06-10", "2024-06-11", tmp_path / "raw"
     fetched(mini.DOMAIN, ["live", "cams-eac4"], raw, first, last)
     recipe = DatasetRecipe(raw=raw, domain=mini.DOMAIN, target=LIVE_TARGET, composition="cams-eac4")
-    said = prepare(recipe, first, last, tmp_path / "live", workers=0)
+    said = prepare_dataset(recipe, first, last, tmp_path / "live", workers=0)
     assert said[0].startswith("2 days prepared") and "stations with" in said[1]
     dataset = Dataset.open(tmp_path / "live")
     assert json.loads((tmp_path / "live" / "dataset.json").read_text())["shift"] == SHIFT

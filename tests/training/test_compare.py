@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cranpm.training.batches.source import TrainingData
-from cranpm.training.compare import Comparison, compare
+from cranpm.training.compare import Comparison, compare_ablations
 from cranpm.training.state.options import TrainerOptions
 
 
@@ -26,7 +26,9 @@ def short(quick):
 
 def test_variants_meet_the_same_tiles_and_a_finished_run_is_not_trained_again(data, short, tmp_path, capsys):
     options = TrainerOptions(workers=0, validate_every=3, validation_days=2)
-    first = compare(short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, options=options)
+    first = compare_ablations(
+        short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, options=options
+    )
     assert list(first.squared) == ["full", "R2"]
     assert first.squared["R2"].shape == (2, 2)
     assert not np.array_equal(first.squared["full"][0], first.squared["full"][1])  # seeds differ
@@ -34,14 +36,16 @@ def test_variants_meet_the_same_tiles_and_a_finished_run_is_not_trained_again(da
     assert "4/4" in shown
     assert "Training:" not in shown  # one bar for all, not one for each run
     data.source.opened.clear()
-    again = compare(short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, options=options)
+    again = compare_ablations(
+        short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, options=options
+    )
     np.testing.assert_array_equal(again.squared["R2"], first.squared["R2"])
     assert all(day >= np.datetime64("2021-01-01") for day in data.source.opened)
 
 
 def test_an_unknown_variant_is_refused_before_anything_is_trained(data, short, tmp_path):
     with pytest.raises(ValueError, match="R99"):
-        compare(short, data, ["R99"], tmp_path)
+        compare_ablations(short, data, ["R99"], tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -19,7 +19,7 @@ from cranpm.domain import ERA5_CHANNELS
 from cranpm.domain.splits import Splits
 
 
-def audit(
+def audit_dataset(
     root: str | Path,
     *,
     quick: bool = False,

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cranpm.cli.app import app
-from cranpm.data.audit.audit import audit
+from cranpm.data.audit.audit import audit_dataset
 from cranpm.data.audit.report import write_report
 from cranpm.data.store.dataset import DatasetWriter
 
@@ -48,12 +48,12 @@ def copy(sound: Path, tmp_path: Path) -> Path:
 
 
 def levels(root: Path) -> dict[str, str]:
-    return {finding.what: finding.level for finding in audit(root).findings}
+    return {finding.what: finding.level for finding in audit_dataset(root).findings}
 
 
 def test_a_sound_dataset_passes_and_its_report_can_be_read(sound: Path, tmp_path: Path) -> None:
     seen: list[int] = []
-    result = audit(sound, progress=lambda done, *_: seen.append(done))
+    result = audit_dataset(sound, progress=lambda done, *_: seen.append(done))
     assert result.passed, [f for f in result.findings if f.level == "error"]
     assert seen == [1, 2, 3]
     page = write_report(result, tmp_path / "report").read_text()
