@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__",
+    "data_dir",
     "forecast",
     "list_checkpoints",
     "list_datasets",
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from cranpm.forecasting.api import forecast
     from cranpm.forecasting.output import open_forecast, write_forecast
     from cranpm.model.checkpoint import load_checkpoint
+    from cranpm.paths import data_dir
     from cranpm.plot.scores import plot_scores
     from cranpm.plot.whole import plot_map
     from cranpm.registry import list_checkpoints, list_datasets
@@ -50,6 +52,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "data_dir": "cranpm.paths",
             "forecast": "cranpm.forecasting.api",
             "list_checkpoints": "cranpm.registry",
             "list_datasets": "cranpm.registry",

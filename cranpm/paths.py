@@ -32,7 +32,18 @@ def cache_dir() -> Path:
 
 
 def data_dir() -> Path:
-    """Datasets, one folder each (``CRANPM_DATA``, default ``data`` in `project_dir`)."""
+    """Folder of datasets, one folder each (``CRANPM_DATA``, by default ``data`` in the checkout or the working folder).
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> (cranpm.data_dir() / "testbed" / "dataset.json").is_file()
+    True
+    """
     return _folder("CRANPM_DATA", project_dir() / "data")
 
 

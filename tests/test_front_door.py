@@ -82,8 +82,8 @@ def test_people_and_tools_see_the_same_names(path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("forcast", r"cranpm has no 'forcast'\. Did you mean 'forecast'\? It has: forecast"),
-        ("quux", r"cranpm has no 'quux'\. It has: forecast, list_"),
+        ("forcast", r"cranpm has no 'forcast'\. Did you mean 'forecast'\? It has: data_dir, forecast"),
+        ("quux", r"cranpm has no 'quux'\. It has: data_dir, forecast, list_"),
     ],
 )
 def test_an_unknown_name_is_told_what_there_is(name, message):

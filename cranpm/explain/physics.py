@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
 
+from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.store.source import DaySource
 from cranpm.domain import plan_tiles
 from cranpm.explain import faithfulness, puff
@@ -17,7 +19,7 @@ from cranpm.explain.interventions import CATALOGUE, Intervention
 from cranpm.explain.tiles import block_days, choose_days, choose_mountain_tiles, choose_tiles
 from cranpm.model import CranPM
 from cranpm.model.branches import ElevationBlock
-from cranpm.model.checkpoint import Checkpoint
+from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 from cranpm.model.extensions.height import HeightDamping
 from cranpm.model.extensions.transport import Transport
 from cranpm.model.layers.bridge import BridgeLayer
@@ -53,8 +55,8 @@ class PhysicsPlan:
 
 
 def run_physics(
-    checkpoint: Checkpoint,
-    source: DaySource,
+    checkpoint: str | Path | Checkpoint,
+    data: DataLike | DaySource,
     plan: PhysicsPlan,
     *,
     barriers: np.ndarray | None = None,
@@ -67,6 +69,10 @@ def run_physics(
 
     Parameters
     ----------
+    checkpoint : str, path or Checkpoint
+        As `cranpm.load_checkpoint` takes it.
+    data : str, path, Dataset or DaySource
+        As `cranpm.open_dataset` takes it, or a source of days.
     barriers : ndarray of bool, shape (H, W), optional
         Cells near barriers higher than 700 m; without it terrain is scored on all land only.
     days : sequence of datetime64, optional
@@ -81,6 +87,7 @@ def run_physics(
         were measured on.
     """
     say = report or (lambda stage, done, total, left: None)
+    checkpoint, source = load_checkpoint(checkpoint), open_source(data)
     network, statistics = checkpoint.network, checkpoint.require_statistics()
     chosen, split = choose_days(source, plan.days, plan.leads) if days is None else (list(days), "given")
     tiling = plan_tiles(source.domain.fine.shape, plan.tile_size)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.store.source import DaySource
 from cranpm.domain import COARSE_CHANNELS, Statistics, channel_index
 from cranpm.domain.grid import KM_PER_DEGREE
@@ -202,7 +203,7 @@ def _mosaic(tiles: Sequence[Any], at: Callable[[Any], np.ndarray]) -> np.ndarray
 def run_puffs(
     network: CranPM,
     statistics: Statistics,
-    source: DaySource,
+    data: DataLike | DaySource,
     days: Sequence[np.datetime64],
     *,
     places: int,
@@ -212,10 +213,15 @@ def run_puffs(
     tile_size: int = 512,
     margin: float = 4.0,
     device: str = "cpu",
+    keep: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[PuffResponse]:
-    """Puffs at ``places`` places of each day, under the true wind and under reversed ones."""
+    """Puffs at ``places`` places of each day, under the true wind and under reversed ones (``winds``, of `WINDS`).
+
+    ``data`` is what `cranpm.open_dataset` takes, or a source of days; the rest as in `puff_responses`.
+    """
     found: list[PuffResponse] = []
+    source = open_source(data)
     for number, init in enumerate(days, start=1):
         day = load_day(source, init, statistics, device)
         for lat, lon in choose_places(day, source.land, places, seed, margin=margin):
@@ -230,6 +236,7 @@ def run_puffs(
                     under=under,
                     steps=WINDS[under],
                     tile_size=tile_size,
+                    keep=keep,
                 )
         if progress is not None:
             progress(number, len(days))

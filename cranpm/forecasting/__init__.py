@@ -1,0 +1,37 @@
+"""From a day's inputs to maps: the engine, its output, what the bridge attended to. Imported when first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cranpm._lazy import lazy_names
+
+__all__ = [
+    "AttentionRecorder",
+    "forecast",
+    "load_day",
+    "open_forecast",
+    "read_attention",
+    "run_forecast",
+    "write_forecast",
+]
+
+if TYPE_CHECKING:
+    from cranpm.forecasting.api import forecast
+    from cranpm.forecasting.attention import AttentionRecorder, read_attention
+    from cranpm.forecasting.day import load_day
+    from cranpm.forecasting.engine import run_forecast
+    from cranpm.forecasting.output import open_forecast, write_forecast
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "AttentionRecorder": "cranpm.forecasting.attention",
+            "forecast": "cranpm.forecasting.api",
+            "load_day": "cranpm.forecasting.day",
+            "open_forecast": "cranpm.forecasting.output",
+            "read_attention": "cranpm.forecasting.attention",
+            "run_forecast": "cranpm.forecasting.engine",
+            "write_forecast": "cranpm.forecasting.output",
+        },
+    )

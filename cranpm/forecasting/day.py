@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 
+from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.input_ranges import UnusualInput, check_inputs
 from cranpm.data.samples import (
     CoarseSample,
@@ -19,6 +19,7 @@ from cranpm.data.samples import (
 )
 from cranpm.data.store.source import DaySource
 from cranpm.domain import LOCAL_CHANNELS, Domain, Statistics, Tile, channel_index, plan_tiles
+from cranpm.domain.days import Day, as_day
 from cranpm.model import GlobalInputs, LocalInputs
 
 
@@ -104,14 +105,17 @@ class ForecastDay:
 
 
 def load_day(
-    source: DaySource, init_time: Any, statistics: Statistics, device: torch.device | str = "cpu"
+    data: DataLike | DaySource,
+    init_time: Day,
+    statistics: Statistics,
+    device: torch.device | str = "cpu",
 ) -> ForecastDay:
     """Read one init day.
 
     Parameters
     ----------
-    source : DaySource
-        Must hold the init day and the day before.
+    data : str, path, Dataset or DaySource
+        As `cranpm.open_dataset` takes it, or a source of days; must hold the init day and the day before.
     init_time : datetime64 or str
         Day t (UTC).
     statistics : Statistics
@@ -124,8 +128,8 @@ def load_day(
     ImpossibleInputError
         If a channel or a map holds a value that no air can have.
     """
-    device = torch.device(device)
-    init: Any = np.datetime64(init_time, "D")  # NumPy's stubs take the day before for a timedelta
+    device, source = torch.device(device), open_source(data)
+    init = as_day(init_time)
     before = init - np.timedelta64(1, "D")
     name, everything = f"init day {init}", (slice(None), slice(None))
     today, yesterday = source.coarse(init), source.coarse(before)

@@ -13,6 +13,7 @@ In every attention tensor the last two axes are (query i, key j).
 
 from .config import ModelConfig
 from .inputs import GlobalContext, GlobalInputs, LocalInputs, ModelInputError
+from .layers.bias import elevation_bias
 from .layers.bridge import bridge_attention
 from .layers.trace import Trace
 from .network import CranPM, add_residual, set_plain_attention
@@ -32,6 +33,7 @@ __all__ = [
     "bridge_attention",
     "count_flops",
     "describe_parameters",
+    "elevation_bias",
     "get_preset",
     "paper",
     "parameter_groups",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,46 @@ def whole_windows(known: np.ndarray, size: int = 256) -> list[tuple[slice, slice
     starts = [range(0, n - size + 1, size) for n in known.shape]
     windows = [(slice(r, r + size), slice(c, c + size)) for r in starts[0] for c in starts[1]]
     return [window for window in windows if known[window].all()]
+
+
+def mean_spectra(
+    fields: Mapping[str, Any], *, size: int = 128, spacing: float = 1.0
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Spectra of several maps of one grid, each the mean over the windows in which none of them has a gap.
+
+    Parameters
+    ----------
+    fields : mapping of str to array_like, shape (rows, cols)
+        NaN is missing.
+    size, spacing
+        Cells along a window's side, and as in `power_spectrum`.
+
+    Returns
+    -------
+    wavelength : ndarray
+    power : dict of str to ndarray
+
+    Raises
+    ------
+    ValueError
+        If there is no such window.
+
+    Examples
+    --------
+    A field of twice the amplitude has four times the power at every wavelength.
+
+    >>> noise = np.random.default_rng(0).normal(size=(64, 64))
+    >>> wavelength, power = mean_spectra({"noise": noise, "twice": 2 * noise}, size=32)
+    >>> bool(np.allclose(power["twice"], 4 * power["noise"])), float(wavelength[0])
+    (True, 32.0)
+    """
+    values = {name: np.asarray(field, dtype=float) for name, field in fields.items()}
+    windows = whole_windows(np.logical_and.reduce([np.isfinite(field) for field in values.values()]), size)
+    if not windows:
+        raise ValueError(f"No square of {size} cells is without gaps in all maps; take a smaller one.")
+    made = {name: [power_spectrum(field[w], spacing) for w in windows] for name, field in values.items()}
+    wavelength = next(iter(made.values()))[0][0]
+    return wavelength, {name: np.mean([power for _, power in each], axis=0) for name, each in made.items()}
 
 
 def edge_roughness(field: Any, edges: Sequence[int], axis: int) -> tuple[float, float]:

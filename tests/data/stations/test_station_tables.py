@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from eea_rows import days, fetched, hours, received, station_table_fetched
 
-from cranpm.data.audit.audit import audit
+from cranpm.data.audit.audit import audit_dataset
 from cranpm.data.audit.station_files import check_station_files
 from cranpm.data.errors import DataFileError
 from cranpm.data.station_tables import station_values, write_observations
@@ -79,7 +79,7 @@ def test_odd_rows_and_odd_files_of_any_point_stop_nothing_and_are_told(
     }
     assert "broken.parquet" in said[1] or "broken.parquet" in said[2]
     assert told["read"]["files"] == 6 and told["network"] == "EEA" and told["daily_means"] == 4
-    findings = {finding.what: finding for finding in audit(writer.root).findings}
+    findings = {finding.what: finding for finding in audit_dataset(writer.root).findings}
     assert findings["station rows left out"].level == "warning"
     assert "985" in findings["station rows left out"].found
     assert findings["station files left out"].found.startswith("3 of 6: ")
