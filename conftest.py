@@ -1,4 +1,4 @@
-"""Fixtures that several suites share."""
+"""Fixtures that several suites and the examples in docstrings share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from filelock import FileLock
 if TYPE_CHECKING:
     from cranpm.model import CranPM
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +86,17 @@ def small_machine(
         "CRANPM_ABLATION_SEEDS": "1",
         "CRANPM_ABLATION_VARIANTS": "R2",
     }
+
+
+@pytest.fixture(autouse=True)
+def _examples_find_a_machine(request: pytest.FixtureRequest) -> None:
+    """Examples in docstrings open the testbed and the demo of `small_machine`, and write into an empty folder."""
+    if not isinstance(request.node, pytest.DoctestItem):
+        return
+    monkeypatch = request.getfixturevalue("monkeypatch")
+    for name, value in request.getfixturevalue("small_machine").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(request.getfixturevalue("tmp_path"))
 
 
 @pytest.fixture(scope="session")
