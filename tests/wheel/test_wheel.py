@@ -114,8 +114,8 @@ def test_the_dashboard_asks_for_its_extra_and_is_then_served_and_stopped(install
         page = _get(f"{address}/dashboard")
         assert "<title>CRAN-PM Explorer</title>" in page
         assert len(json.loads(_get(f"{address}/outline/coast/0.json"))["xs"]) > 50
-    said = log.read_text()
-    assert "could not be built" not in said and "Traceback" not in said, said
+        said = log.read_text()  # while it serves: a worker that is stopped as it starts complains
+        assert "could not be built" not in said and "Traceback" not in said, said
 
 
 def test_nothing_came_from_the_checkout(installed, testbed) -> None:
