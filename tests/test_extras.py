@@ -64,13 +64,14 @@ def test_reading_grib_without_its_library(without, tmp_path: Path) -> None:
 
 
 def test_reading_geotiff_without_its_library(without, tmp_path: Path) -> None:
-    from cranpm.data.readers import elevation
+    from cranpm.data.readers.elevation import read_elevation
+    from cranpm.domain import get_domain
 
     without("rioxarray")
-    with pytest.raises(
-        extras.MissingExtraError, match=r"Reading a\.tif needs rioxarray.*\[data\].*or use ETOPO"
-    ):
-        elevation._geotiff(tmp_path / "a.tif")
+    (tmp_path / "a.tif").write_bytes(b"II*\x00" + bytes(4))
+    expected = r"Reading a\.tif needs rioxarray.*\[data\].*or use ETOPO"
+    with pytest.raises(extras.MissingExtraError, match=expected):
+        read_elevation([tmp_path / "a.tif"], get_domain("alps").fine)
 
 
 def test_fetching_without_the_stores_client_ends_with_a_line(without, tmp_path: Path) -> None:
