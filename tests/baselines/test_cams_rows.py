@@ -84,7 +84,7 @@ def test_an_analysis_another_run_and_half_a_run_are_no_forecast(tmp_path: Path) 
         NotThisProductError, match="is an analysis.*has seen the days that a forecast has to foretell"
     ):
         read_ensemble_run(written(tmp_path, kind="analysis"), DAY)
-    with pytest.raises(TimeAxisError, match="has run 2025-06-01 .*expected.* run 2025-06-02"):
+    with pytest.raises(TimeAxisError, match="is of run 2025-06-01 .*expected.* run 2025-06-02"):
         read_ensemble_run(written(tmp_path), DAY + 1)
     with pytest.raises(MissingHoursError, match="2025-06-04"):
         read_ensemble_run(written(tmp_path, last_step=69), DAY)

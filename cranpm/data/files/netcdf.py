@@ -141,7 +141,5 @@ def _check_length(path: Path) -> None:
             warnings.simplefilter("ignore")
             scipy.io.netcdf_file(path, mmap=True).close()
     except (TypeError, ValueError, OSError, IndexError) as error:
-        msg = (
-            f"{path.name} is shorter than the values that it declares ({error}): cut off. Download it again."
-        )
+        msg = f"{path.name} is shorter than the values that it declares: cut off. Download it again."
         raise DataFileError(msg) from error

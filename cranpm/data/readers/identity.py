@@ -153,7 +153,7 @@ _KINDS = {"run": TimeAxisError, "day": TimeAxisError, "spacing": WrongGridError}
 
 def _refusal(name: str, statement: Statement, product: Product, asked: Allowed) -> str:
     known = MEANINGS.get((statement.aspect, statement.value))
-    what = f"is {known}" if known else f"has {statement.aspect} {statement.value}"
+    what = f"is {known}" if known else f"is of {statement.aspect} {statement.value}"
     if statement.aspect == "quantity":
         what = (
             f"holds {statement.value} as {statement.variable}"
@@ -203,7 +203,7 @@ MEANINGS: Mapping[tuple[str, str], str] = {
     ("period", "daily"): "of daily values",
     ("period", "monthly"): "of monthly means",
     ("period", "annual"): "of annual means",
-    **{("statistic", s): f"the {w} over a time" for s, w in {
+    **{("statistic", s): f"a {w}" for s, w in {
         "mean": "mean", "max": "maximum", "maximum": "maximum", "min": "minimum", "minimum": "minimum",
         "sum": "sum", "std": "standard deviation", "standard_deviation": "standard deviation", "med": "median",
         "mid": "mid-range", "variance": "variance"}.items()},
@@ -220,6 +220,7 @@ MEANINGS: Mapping[tuple[str, str], str] = {
     ("spacing", "0.4"): "on a grid of 0.4 degrees, as the global forecasts are",
     ("spacing", "0.75"): "on a grid of 0.75 degrees, as the reanalysis EAC4 is",
     ("version", "eac4"): "the reanalysis EAC4",
+    ("positive", "down"): "a depth, positive downwards",
     ("surface", "bed"): "the bedrock below the ice",
     ("surface", "geoid"): "the height of the geoid",
     ("surface", "_sid"): "a list of sources",

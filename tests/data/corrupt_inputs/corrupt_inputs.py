@@ -52,6 +52,7 @@ class _Listener(logging.Handler):
 def verdict_of(entry: Entry, folder: Path) -> Verdict:
     """Let a damaged thing through its door and see what happens."""
     from cranpm.data.errors import DataFileError, SchemaError, StoreError
+    from cranpm.data.input_ranges import ImpossibleInputError
 
     logger, listener = logging.getLogger("cranpm.data"), _Listener()
     level = logger.level
@@ -59,7 +60,7 @@ def verdict_of(entry: Entry, folder: Path) -> Verdict:
     logger.setLevel(logging.INFO)
     try:
         got, expected = entry.compare(folder)
-    except (DataFileError, SchemaError, StoreError) as error:
+    except (DataFileError, SchemaError, StoreError, ImpossibleInputError) as error:
         return Verdict(entry=entry, outcome="refused", kind=type(error).__name__, said=str(error))
     finally:
         logger.removeHandler(listener)
@@ -76,12 +77,14 @@ def all_entries() -> list[Entry]:
     """Every entry."""
     import corrupt_fields
     import corrupt_places
+    import corrupt_siblings
     import corrupt_station_files
     import corrupt_stores
 
     return [
         *corrupt_fields.ENTRIES,
         *corrupt_places.ENTRIES,
+        *corrupt_siblings.ENTRIES,
         *corrupt_station_files.ENTRIES,
         *corrupt_stores.ENTRIES,
     ]

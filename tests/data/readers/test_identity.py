@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from siblings import (
+    COMPOSITION_SIBLINGS,
+    DAY,
+    ERA5_SIBLINGS,
+    EUROPEAN_SIBLINGS,
+    FINE,
+    eac4,
+    european,
+    forecasts,
+    ground,
+    of_the_store,
+    running_sum,
+    satellite,
+    written,
+)
 
 from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError, WrongGridError
 from cranpm.data.live import live_map
@@ -22,41 +36,7 @@ from cranpm.data.readers.elevation import read_elevation
 from cranpm.data.readers.era5 import daily_coarse, open_era5, open_era5_members
 from cranpm.data.readers.ghap import read_ghap_day
 from cranpm.data.readers.products import EAC4, EUROPE_ANALYSIS, GLOBAL_FORECASTS
-from cranpm.domain import EUROPE, Grid, domain_from_corner
-
-DAY = np.datetime64("2022-01-10")
-UNITS = {"t2m": "K", "u10": "m s**-1", "tp": "m", "t": "K", "pm2p5": "kg m**-3", "no2": "kg kg**-1"}
-TYPICAL = {"t2m": 280.0, "u10": 3.0, "tp": 1e-4, "t": 270.0, "pm2p5": 1e-8, "no2": 1e-8}
-
-
-def of_the_store(
-    name: str = "t2m", *, step: float = 0.25, every: int = 1, days: int = 1, kind: str = "an", **more: Any
-) -> xr.Dataset:
-    """A file of the Copernicus stores' new layout that says everything a real one does."""
-    times = pd.date_range(str(DAY), periods=24 // every * days + (name == "tp"), freq=f"{every}h")
-    lat, lon = 48 - step * np.arange(6), 8 + step * np.arange(8)
-    noise = 1 + 0.01 * np.random.default_rng(1).random((times.size, 6, 8))
-    if name == "tp":
-        noise = np.random.default_rng(1).random(noise.shape)
-    attrs = {"units": UNITS[name], **grib_attrs(name, name == "t", kind=kind), **more.pop("attrs", {})}
-    coords: dict[str, Any] = {
-        "valid_time": times, "latitude": lat, "longitude": lon, "number": 0,
-        "expver": ("valid_time", np.full(times.size, "0001")),
-    } | more.pop("coords", {})  # fmt: skip
-    attrs = {key: value for key, value in attrs.items() if value is not None}
-    stream, accum = more.pop("stream", "oper"), "accum" if name == "tp" else "instant"
-    history = f'cfgrib with {{"filter_by_keys": {{"stream": ["{stream}"], "stepType": ["{accum}"]}}}}'
-    dims = ("valid_time", "latitude", "longitude")
-    values = (TYPICAL[name] * noise).astype("float32")
-    if name == "t":
-        values, dims = values[:, None], ("valid_time", "pressure_level", *dims[1:])
-        coords["pressure_level"] = [850.0]
-    return xr.Dataset({name: (dims, values, attrs)}, coords, {"history": history, **more.pop("globals", {})})
-
-
-def written(folder: Path, dataset: xr.Dataset, name: str = "download.nc") -> Path:
-    dataset.to_netcdf(folder / name, engine="h5netcdf")
-    return folder / name
+from cranpm.domain import EUROPE, domain_from_corner
 
 
 def test_a_file_that_says_everything_leaves_nothing_open(tmp_path: Path) -> None:
@@ -73,67 +53,6 @@ def test_what_a_file_does_not_say_is_said(tmp_path: Path, caplog: pytest.LogCapt
         opened = open_era5(written(tmp_path, bare))
     assert opened.attrs["not_stated"] == "stream, type, step type, level type, version"
     assert "it says nothing of its stream, type, step type, level type, version" in caplog.text
-
-
-ERA5_SIBLINGS: dict[str, tuple[Callable[[], xr.Dataset], str]] = {
-    "the mean of the ensemble": (
-        lambda: of_the_store(kind="em", stream="enda"),
-        "of the ensemble of data assim",
-    ),
-    "its spread, told by the variable": (lambda: of_the_store(kind="es"), "is the spread of an ensemble"),
-    "one member": (lambda: of_the_store(coords={"number": 3}), "is member 3 of an ensemble"),
-    "one of ten members": (lambda: of_the_store(attrs={"GRIB_totalNumber": 10}), "an ensemble of 10 members"),
-    "monthly means": (lambda: of_the_store(stream="moda"), "is a monthly mean"),
-    "monthly means by hour": (lambda: of_the_store(stream="mnth"), "is a monthly mean by hour of the day"),
-    "an average over the month": (
-        lambda: of_the_store(attrs={"GRIB_stepType": "avgua"}),
-        "average over a month",
-    ),
-    "a forecast": (lambda: of_the_store(kind="fc"), "is a forecast"),
-    "an hourly maximum": (lambda: of_the_store(attrs={"GRIB_stepType": "max"}), "the maximum of a step"),
-    "another parameter": (lambda: of_the_store(attrs={"GRIB_paramId": 168}), "holds d2m as t2m"),
-    "another short name": (lambda: of_the_store(attrs={"GRIB_shortName": "2d"}), "holds d2m as t2m"),
-    "another long name": (lambda: of_the_store(attrs={"long_name": "Skin temperature"}), "holds skt as t2m"),
-    "a standard deviation": (
-        lambda: of_the_store(attrs={"long_name": "Standard deviation of 2 metre temperature"}),
-        "holds a standard deviation as t2m",
-    ),
-    "wind at 100 m": (
-        lambda: of_the_store("u10", attrs={"GRIB_paramId": None, "long_name": "100 metre U wind component"}),
-        "holds u100 as u10",
-    ),
-    "a daily mean in cell methods": (
-        lambda: of_the_store(attrs={"cell_methods": "time: mean"}),
-        "is the mean over a time",
-    ),
-    "a daily mean by CDO": (
-        lambda: of_the_store(globals={"history": "Mon: cdo daymean in.nc out.nc"}),
-        "is the mean over a time|of daily values",
-    ),
-    "another experiment": (
-        lambda: of_the_store(coords={"expver": ("valid_time", np.full(24, "0051"))}),
-        "has version 51",
-    ),
-    "temperature on model levels": (
-        lambda: of_the_store("t").rename(pressure_level="model_level"),
-        "got t on model_level levels",
-    ),
-    "levels of pressure that say hybrid": (
-        lambda: of_the_store("t", attrs={"GRIB_typeOfLevel": "hybrid"}),
-        "is on model levels",
-    ),
-    "precipitation as a rate": (
-        lambda: of_the_store("tp", attrs={"GRIB_stepType": "avg"}),
-        "average over a step",
-    ),
-    "ERA5-Land by its grid": (lambda: of_the_store(step=0.1), "is on a grid of 0.1 degrees"),
-    "CAMS by its class": (lambda: of_the_store(attrs={"GRIB_class": "mc"}), "is of CAMS"),
-    "ERA5-Land by its class": (lambda: of_the_store(attrs={"GRIB_class": "l5"}), "is ERA5-Land"),
-    "an unknown dimension": (
-        lambda: xr.concat([of_the_store(), of_the_store()], dim="scenario"),
-        r"got a dimension scenario \(2\)",
-    ),
-}
 
 
 @pytest.mark.parametrize("sibling", ERA5_SIBLINGS)
@@ -171,17 +90,6 @@ def test_a_name_that_its_provider_gave_counts_alone_and_within_an_archive(
 def test_names_of_ones_own_say_nothing(tmp_path: Path) -> None:
     for name in ("monthly_backup_daily.nc", "era5_land_mask_region.nc", "ensemble.nc"):
         open_era5(written(tmp_path, of_the_store(), name))
-
-
-def running_sum(hours: int = 25, *, fall: bool = False) -> xr.Dataset:
-    """Rain of 0.1 mm an hour in every cell, summed up since 00 UTC; with ``fall`` one cell is of single hours."""
-    dataset = of_the_store("tp", attrs={})
-    sums = (1e-4 * np.r_[24, np.arange(1, 25)])[:hours, None, None] * np.ones((1, 6, 8))
-    if fall:
-        sums[:, 2, 2] = 1e-4 * (1 + np.arange(hours) % 3)
-    return dataset.isel(valid_time=slice(hours)).assign(
-        tp=(dataset["tp"].dims, sums.astype("float32"), dataset["tp"].attrs)
-    )
 
 
 def test_a_sum_since_midnight_is_refused_and_steady_rain_is_not(tmp_path: Path) -> None:
@@ -327,34 +235,6 @@ def test_final_and_preliminary_values_side_by_side(tmp_path: Path) -> None:
 # ---- composition ----
 
 
-def forecasts(
-    lead: tuple[int, ...] = (0, 3, 6, 9), runs: tuple[int, ...] = (0, 12), **more: Any
-) -> xr.Dataset:
-    """The global forecasts, runs and steps apart."""
-    starts = np.array([DAY.astype("datetime64[h]") + hour for hour in runs], dtype="datetime64[ns]")
-    steps = np.array(lead, float)
-    lat, lon = 48 - 0.4 * np.arange(6), 8 + 0.4 * np.arange(8)
-    dims = ("forecast_period", "forecast_reference_time", "latitude", "longitude")
-    values = 1e-8 * (1 + np.random.default_rng(1).random((steps.size, starts.size, 6, 8))).astype("float32")
-    attrs = {"units": "kg m**-3", **grib_attrs("pm2p5", False, kind="fc"), **more}
-    coords = {
-        "forecast_period": ("forecast_period", steps, {"units": "hours"}),
-        "forecast_reference_time": starts, "latitude": lat, "longitude": lon,
-        "valid_time": (dims[:2], starts[None] + (steps[:, None] * 3600).astype("timedelta64[s]")),
-    }  # fmt: skip
-    return xr.Dataset({"pm2p5": (dims, values, attrs)}, coords)
-
-
-def eac4(**more: Any) -> xr.Dataset:
-    return of_the_store("pm2p5", step=0.75, every=3, **more)
-
-
-def gas(level: float, axis: str = "model_level", **more: Any) -> xr.Dataset:
-    attrs = {"GRIB_typeOfLevel": "hybrid", "units": "kg m**-3"}
-    dataset = of_the_store("no2", step=0.75, every=3, attrs=attrs, **more)
-    return dataset.expand_dims({axis: [level]}).transpose("valid_time", axis, ...)
-
-
 def test_the_composition_products_are_told_apart(tmp_path: Path) -> None:
     near, reanalysis = written(tmp_path, forecasts(), "near.nc"), written(tmp_path, eac4(), "eac4.nc")
     assert open_cams(near).attrs["product"] == GLOBAL_FORECASTS.title
@@ -365,29 +245,6 @@ def test_the_composition_products_are_told_apart(tmp_path: Path) -> None:
         open_cams(near, product=EAC4)
     with pytest.raises(DataFileError, match=r"near\.nc .*expected the hourly analysis of the CAMS European"):
         open_cams(near, product=EUROPE_ANALYSIS)
-
-
-COMPOSITION_SIBLINGS: dict[str, tuple[Callable[[], xr.Dataset], str]] = {
-    "PM10 called PM2.5": (lambda: forecasts(GRIB_paramId=210074), "holds pm10 as pm2p5"),
-    "PM1 by its long name": (
-        lambda: forecasts(GRIB_paramId=0, long_name="Particulate matter d <= 1 um"),
-        "holds pm1 as pm2p5",
-    ),
-    "a column called PM2.5": (
-        lambda: forecasts(GRIB_paramId=0, long_name="Total column PM2.5"),
-        "holds a total column as pm2p5",
-    ),
-    "monthly means of the reanalysis": (lambda: eac4(stream="moda"), "is a monthly mean"),
-    "the reanalysis by hour of the month": (lambda: eac4(stream="mnth"), "is a monthly mean by hour"),
-    "members of an ensemble": (lambda: eac4(coords={"number": 2}), "is member 2 of an ensemble"),
-    "a gas on a level of pressure": (
-        lambda: gas(1000.0, "pressure_level"),
-        "is on levels of pressure|on model lev",
-    ),
-    "a gas one level higher": (lambda: gas(59.0), "holds level 59, not the surface; expected model level 60"),
-    "a gas on the level of the other system": (lambda: gas(137.0), "expected model level 60"),
-    "a daily maximum": (lambda: eac4(attrs={"cell_methods": "time: maximum"}), "is the maximum over a time"),
-}
 
 
 @pytest.mark.parametrize("sibling", COMPOSITION_SIBLINGS)
@@ -432,47 +289,12 @@ def test_steps_of_another_day_and_runs_that_overlap_are_refused(tmp_path: Path) 
         open_cams_run(written(tmp_path, forecasts(GRIB_dataType="es"), "spread.nc"), DAY)
 
 
-def european(kind: str = "ANALYSIS", model: str = "ENSEMBLE", level: float = 0.0, **more: Any) -> xr.Dataset:
-    """The European product as it describes itself."""
-    hours = 24 if kind == "ANALYSIS" else 96
-    lat, lon = 72.05 - 0.1 * np.arange(430), -25.05 + 0.1 * np.arange(710)
-    values = np.broadcast_to(np.float32(12.0), (hours // 6, 1, lat.size, lon.size)).copy()
-    values += np.random.default_rng(1).random((1, 1, lat.size, 1)).astype("float32")
-    attrs = {"units": "µg/m3", "species": "PM2.5 Aerosol", "value": "hourly values", **more.pop("attrs", {})}
-    coords = {
-        "time": ("time", np.arange(0, hours, 6.0), {"units": "hours", "long_name": f"{kind} time from 20220110"}),
-        "level": ("level", [level], {"units": "m"}), "latitude": lat, "longitude": lon % 360,
-    }  # fmt: skip
-    span = "20220110+[0H_90H]" if kind == "FORECAST" else "20220110-20220110+[0H_23H]"
-    texts = {
-        "title": f"PM25 Air Pollutant {kind} at the Surface", "source": f"Data from {model} model",
-        "history": f"Model {model} {kind}", kind: f"Europe, {span}",
-    } | more.pop("globals", {})  # fmt: skip
-    name = more.pop("name", "pm2p5_conc")
-    return xr.Dataset({name: (("time", "level", "latitude", "longitude"), values, attrs)}, coords, texts)
-
-
 def test_the_european_ensemble_is_read_as_what_it_is(tmp_path: Path) -> None:
     domain = domain_from_corner("m", "M", north=47.0, west=7.0, coarse_rows=8, coarse_cols=8)
     tenths, _ = live_map([written(tmp_path, european(), "analysis.nc")], DAY, domain)
     assert set(np.unique(tenths)) <= set(range(120, 131))
     run = read_ensemble_run(written(tmp_path, european("FORECAST"), "forecast.nc"), DAY)
     assert run.values.shape[0] == 4
-
-
-EUROPEAN_SIBLINGS: dict[str, tuple[Callable[[], xr.Dataset], str]] = {
-    "a forecast": (lambda: european("FORECAST"), "is a forecast"),
-    "a single model": (lambda: european(model="CHIMERE"), "has model CHIMERE"),
-    "another level": (lambda: european(level=50.0), "holds level 50 m, not the surface; expected level 0 m"),
-    "PM10 called PM2.5": (lambda: european(attrs={"species": "PM10 Aerosol"}), "holds pm10 as pm2p5"),
-    "PM10": (lambda: european(name="pm10_conc"), "no surface concentration of pm2p5, but pm10"),
-    "a reanalysis": (
-        lambda: european(globals={"title": "validated reanalysis", "history": "", "ANALYSIS": ""}),
-        "is a validated reanalysis",
-    ),
-    "daily means": (lambda: european(attrs={"value": "daily mean values"}), "is of daily values"),
-    "one member": (lambda: european().assign_coords(number=4), "is member 4 of an ensemble"),
-}
 
 
 @pytest.mark.parametrize("sibling", EUROPEAN_SIBLINGS)
@@ -487,7 +309,7 @@ def test_siblings_of_the_european_analysis_do_not_make_a_live_map(sibling: str, 
     [
         ("cams.eaq.vra.ENSa.pm2p5.l0.2022-01.nc", "is a validated reanalysis"),
         ("cams.eaq.ira.ENSa.pm2p5.l0.2022-01.nc", "is an interim reanalysis"),
-        ("CHIMERE_ANALYSIS.nc", "has model CHIMERE"),
+        ("CHIMERE_ANALYSIS.nc", "is of model CHIMERE"),
         ("ENS_FORECAST.nc", "is a forecast"),
     ],
 )
@@ -500,14 +322,6 @@ def test_names_of_the_european_product_count(name: str, match: str, tmp_path: Pa
 
 # ---- the satellite product and terrain ----
 
-FINE = Grid(name="small", rows=20, cols=20, step=0.01, north=48.02, west=9.98, registration="cell")
-
-
-def satellite(**coords: Any) -> xr.Dataset:
-    raw = np.random.default_rng(1).integers(50, 300, FINE.shape).astype("uint16")
-    attrs = {"scale_factor": 0.1, "_FillValue": np.uint16(65535), "units": "ug/m3"}
-    return xr.Dataset({"PM2.5": (("lat", "lon"), raw, attrs)}, {"lat": FINE.lat, "lon": FINE.lon, **coords})
-
 
 @pytest.mark.parametrize(
     ("name", "error", "match"),
@@ -517,8 +331,8 @@ def satellite(**coords: Any) -> xr.Dataset:
         ("GHAP_PM10_D1K_20220110_V1.nc", NotThisProductError, "holds pm10"),
         ("GHAP_O3_D1K_20220110_V1.nc", NotThisProductError, "holds o3"),
         ("CHAP_PM2.5_D1K_20220110_V4.nc", NotThisProductError, "is CHAP, the product of China"),
-        ("GHAP_PM2.5_D10K_20220110_V1.nc", WrongGridError, "has spacing 10K"),
-        ("GHAP_PM2.5_D1K_20220111_V1.nc", TimeAxisError, "has day 2022-01-11.*expected.*day 2022-01-10"),
+        ("GHAP_PM2.5_D10K_20220110_V1.nc", WrongGridError, "is of spacing 10K"),
+        ("GHAP_PM2.5_D1K_20220111_V1.nc", TimeAxisError, "is of day 2022-01-11.*expected.*day 2022-01-10"),
     ],
 )
 def test_siblings_of_the_satellite_product_are_refused(
@@ -529,7 +343,7 @@ def test_siblings_of_the_satellite_product_are_refused(
         read_ghap_day(path, DAY, FINE)
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.write(path, name)
-    with pytest.raises(DataFileError, match=match.split(".*")[0].replace("has day 2022-01-11", "20220111")):
+    with pytest.raises(DataFileError, match=match.split(".*")[0].replace("is of day 2022-01-11", "20220111")):
         read_ghap_day(tmp_path / "archive.zip", DAY, FINE)
 
 
@@ -551,14 +365,8 @@ def test_a_time_of_its_own_must_be_the_day(tmp_path: Path, caplog: pytest.LogCap
     with caplog.at_level(logging.INFO, "cranpm.data"):
         assert read_ghap_day(right, DAY, FINE).shape == FINE.shape
     assert "says nothing of its archive, quantity, period." in caplog.text, "its day it says"
-    with pytest.raises(TimeAxisError, match="has day 2022-01-10 .*expected.* day 2022-01-11"):
+    with pytest.raises(TimeAxisError, match="is of day 2022-01-10 .*expected.* day 2022-01-11"):
         read_ghap_day(right, DAY + 1, FINE)
-
-
-def ground(attrs: dict[str, Any], name: str = "z") -> xr.Dataset:
-    lat, lon = np.arange(48.5, 47.5, -0.01), np.arange(9.5, 10.5, 0.01)
-    field = 100.0 + 300 * (lat[:, None] - 47.5) + 0 * lon
-    return xr.Dataset({name: (("lat", "lon"), field, {"units": "m", **attrs})}, {"lat": lat, "lon": lon})
 
 
 @pytest.mark.parametrize(
@@ -566,12 +374,12 @@ def ground(attrs: dict[str, Any], name: str = "z") -> xr.Dataset:
     [
         ({}, "ETOPO_2022_v1_30s_N90W180_bed.nc", "is the bedrock below the ice"),
         ({}, "ETOPO_2022_v1_30s_N90W180_geoid.nc", "is the height of the geoid"),
-        ({}, "GMTED2010_max_7p5arcsec.nc4", "is the maximum over"),
-        ({}, "GMTED2010_std_7p5arcsec.nc4", "is the standard deviation over"),
+        ({}, "GMTED2010_max_7p5arcsec.nc4", "is a maximum"),
+        ({}, "GMTED2010_std_7p5arcsec.nc4", "is a standard deviation"),
         ({"long_name": "standard deviation of orography"}, "x.nc", "holds a standard deviation"),
         ({"standard_name": "height_above_reference_ellipsoid"}, "x.nc", "holds a height above the ellipsoid"),
         ({"standard_name": "sea_floor_depth_below_geoid"}, "x.nc", "holds a depth of the sea"),
-        ({"positive": "down"}, "x.nc", "has positive down"),
+        ({"positive": "down"}, "x.nc", "is a depth, positive downwards"),
     ],
 )
 def test_siblings_of_terrain_are_refused(
@@ -606,7 +414,7 @@ def test_cases_of_the_european_product(real_data: Path) -> None:
     def case(name: str) -> Path:
         return real_data / "cases" / f"cams_eu_{name}.nc"
 
-    with pytest.raises(TimeAxisError, match="has run 2020-06-09 to 2020-06-12"):
+    with pytest.raises(TimeAxisError, match="is of run 2020-06-09 to 2020-06-12"):
         read_ensemble_run(case("four_runs_lead0"), np.datetime64("2020-06-09"))
     with pytest.raises(NotThisProductError, match="is a forecast"):
         live_map([case("forecast_lead72")], np.datetime64("2020-06-12"), EUROPE)
