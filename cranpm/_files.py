@@ -284,8 +284,8 @@ def check_output(
                 f"{path} exists; nothing was overwritten. Remove it, choose another name, or pass --overwrite."
             )
         if is_ours is not None and not is_ours(path):
-            raise FileExistsError(
-                f"{path} exists and was not made by this program; it is left alone, also with --overwrite. "
+            raise ForeignFilesError(
+                f"{path} holds something else than what would be written; it is left alone, also with --overwrite. "
                 "Choose another name, or remove it yourself."
             )
     folder = path if path.is_dir() else path.parent

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import bar, console, plain_errors
-from cranpm.cli.options import Checkpoint, Data, Device, Leads, Preset
+from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite, Preset
 
 
 def forecast(
@@ -23,7 +23,7 @@ def forecast(
     ] = None,
     device: Device = "auto",
     memory: Annotated[float, typer.Option(help="GB that batched tiles may take.")] = 2.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Forecast PM2.5 maps and write them as CF-conventions Zarr or NetCDF."""
     from cranpm.forecasting.api import forecast_to_file

@@ -129,6 +129,7 @@ DomainOrFile = Annotated[
 NamedDomain = Annotated[
     str, typer.Option("--domain", help="europe, alps or central-europe.", autocompletion=domain_names)
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run wrote there.")]
 Device = Annotated[
     str, typer.Option(help="auto, cpu or cuda.", autocompletion=lambda: ["auto", "cpu", "cuda"])
 ]

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import console, plain_errors, stages
-from cranpm.cli.options import Checkpoint, Data, Device, Leads
+from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite
 
 
 def score(
@@ -38,6 +38,7 @@ def score(
     out: Annotated[
         Path | None, typer.Option(help="FILE.json; FILE.md and FILE.png are written beside.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score forecasts against the fine product (land, regions) and against stations, with 95 % intervals."""
     with plain_errors():
@@ -45,7 +46,7 @@ def score(
         from cranpm.evaluation.scoring import score as score_checkpoint
 
         if out is not None:
-            check_target(out)
+            check_target(out, overwrite=overwrite)
         with stages("Score", unit="days", as_json_to=sys.stderr if as_json else None) as report:
             scores = score_checkpoint(
                 checkpoint,

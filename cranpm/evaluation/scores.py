@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cranpm._files import write_atomically
+from cranpm._files import check_output, write_atomically
 from cranpm._json import finite
 from cranpm.evaluation.assess import ALL_LAND, Assessment
 from cranpm.verification.report import draw_scores, score_page
@@ -104,8 +104,19 @@ class Scores:
         return self.assessment.rows(self.about["against"])
 
 
-def check_target(path: Path | str) -> Path:
-    """Refuse another suffix before anything is computed."""
-    if Path(path).suffix != ".json":
-        raise ValueError(f"Scores are written as .json (with .md and .png beside), got {Path(path).name!r}.")
-    return Path(path)
+def check_target(path: Path | str, *, overwrite: bool = True) -> Path:
+    """Refuse another suffix, and a place that cannot or shall not be written, before anything is computed.
+
+    Parameters
+    ----------
+    path : path
+        ``FILE.json``; what is written beside it is checked as well.
+    overwrite : bool
+        Whether files that are there may be replaced.
+    """
+    path = Path(path)
+    if path.suffix != ".json":
+        raise ValueError(f"Results are written as .json (with .md and .png beside), got {path.name!r}.")
+    for suffix in (".json", ".md", ".png"):
+        check_output(path.with_suffix(suffix), overwrite=overwrite)
+    return path

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from cranpm import __version__
-from cranpm._files import replacing
+from cranpm._files import check_output, replacing, write_atomically
 from cranpm.data.input_ranges import UnusualInput
 from cranpm.domain import Grid
 from cranpm.domain.channels import PM2P5
@@ -26,6 +26,9 @@ SUFFIXES = (".zarr", ".nc")
 
 STORED_STEP = 0.01
 """Files keep PM2.5 as uint16 hundredths: the rounding (0.005 ug m-3) is far below the input's own 0.1."""
+
+COARSE_STEP = 0.1
+"""Steps of maps that hold 655.345 ug m-3 or more, such as near fires; they reach 6553.4."""
 
 STORED_FILL = 65535
 
@@ -144,12 +147,17 @@ def unusual_attribute(unusual: Sequence[UnusualInput]) -> dict[str, str]:
     return {"unusual_inputs": json.dumps([one.to_dict() for one in unusual])} if unusual else {}
 
 
-def check_target(path: Path, *, overwrite: bool) -> None:
-    """Refuse a file that cannot or shall not be written, before anything is computed for it."""
+def check_target(path: Path, *, overwrite: bool, size: float = 0) -> None:
+    """Refuse a file that cannot or shall not be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    size : float
+        Bytes that it will take at most.
+    """
     if path.suffix not in SUFFIXES:
         raise ValueError(f"Forecasts are written as .zarr or .nc, got {path.name!r}.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; nothing was overwritten. Remove it or pass --overwrite.")
+    check_output(path, size=size, overwrite=overwrite, is_ours=_is_forecast if path.is_dir() else None)
 
 
 def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = False) -> Path:
@@ -174,7 +182,9 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     FileExistsError
         If the file is there and ``overwrite`` is false, or what is there is a folder that holds no forecast.
     ValueError
-        For another suffix, or values beyond what uint16 hundredths can hold.
+        For another suffix.
+    OSError
+        If it cannot be written there, or the disk is too full.
 
     Examples
     --------
@@ -184,18 +194,8 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     'tomorrow.zarr'
     """
     path = Path(path)
-    check_target(path, overwrite=overwrite)
-    largest = float(dataset["pm2p5"].max())
-    if largest >= STORED_FILL * STORED_STEP:
-        raise ValueError(f"PM2.5 of {largest:.0f} ug m-3 does not fit the file encoding (< 655 ug m-3).")
-    encoding: dict[str, Any] = {
-        "pm2p5": {
-            "dtype": "uint16",
-            "scale_factor": STORED_STEP,
-            "add_offset": 0.0,
-            "_FillValue": STORED_FILL,
-        }
-    }
+    check_target(path, overwrite=overwrite, size=2.0 * dataset["pm2p5"].size)
+    encoding: dict[str, Any] = {"pm2p5": _pm2p5_encoding(float(dataset["pm2p5"].max()))}
     epoch = {"units": "days since 1970-01-01", "dtype": "int32"}
     encoding |= {"time": dict(epoch), "time_bounds": dict(epoch), "forecast_reference_time": dict(epoch)}
     for name in ("latitude", "longitude"):
@@ -208,8 +208,18 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
                 dataset.to_zarr(partial, encoding=encoding, mode="w", zarr_format=3, consolidated=True)
         else:
             encoding["pm2p5"] |= {"chunksizes": (1, 512, 512), "zlib": True, "complevel": 1, "shuffle": True}
-            dataset.to_netcdf(partial, encoding=encoding, engine="h5netcdf")
+            # in memory first: HDF5 crashes the process when the disk is full as it closes a file
+            content = dataset.to_netcdf(None, encoding=encoding, engine="h5netcdf")
+            write_atomically(partial, bytes(content))
     return path
+
+
+def _pm2p5_encoding(largest: float) -> dict[str, Any]:
+    """Hundredths as far as uint16 reaches; tenths, the input's own steps, for maps beyond; floats beyond those."""
+    for step in (STORED_STEP, COARSE_STEP):
+        if not largest >= (STORED_FILL - 0.5) * step:  # a map without any value has no largest
+            return {"dtype": "uint16", "scale_factor": step, "add_offset": 0.0, "_FillValue": STORED_FILL}
+    return {"dtype": "float32", "_FillValue": np.float32(np.nan)}
 
 
 def _is_forecast(store: Path) -> bool:

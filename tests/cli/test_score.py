@@ -86,9 +86,26 @@ def test_the_page_says_what_was_compared_and_that_it_is_simulated(results):
         (("--start", "2023-01-01"), "No init day with the day before it"),
         (("--against", "luck"), "against must be one of persistence"),
         (("--lead", "1", "9"), "lead times must be among 1 2 3 days, got 1 9"),
-        (("--out", "scores.csv"), "Scores are written as .json"),
+        (("--out", "scores.csv"), "Results are written as .json"),
     ],
 )
 def test_what_cannot_be_scored_is_said(machine, arguments, message):
     result = score("--data", machine / "data", "--checkpoint", machine / "untrained", *arguments)
     assert result.exit_code == 2 and message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_an_earlier_result_is_not_overwritten_unasked_and_before_the_work(machine, tmp_path):
+    (tmp_path / "scores.md").write_text("somebody's notes")
+    where = (
+        "--data",
+        machine / "data",
+        "--checkpoint",
+        machine / "untrained",
+        "--out",
+        tmp_path / "scores.json",
+    )
+    for command in (["score"], ["physics"]):
+        result = CliRunner().invoke(app, [*command, *map(str, where)])
+        said = " ".join(result.output.split())
+        assert result.exit_code == 2 and "nothing was overwritten" in said and "--overwrite" in said
+    assert (tmp_path / "scores.md").read_text() == "somebody's notes" and len(list(tmp_path.iterdir())) == 1

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -101,10 +103,26 @@ def test_a_folder_that_holds_no_forecast_is_not_overwritten_even_if_asked(foreca
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
-def test_other_formats_and_values_that_do_not_fit_are_refused(forecast, tmp_path):
+def test_other_formats_are_refused(forecast, tmp_path):
     with pytest.raises(ValueError, match=r"\.zarr or \.nc"):
         write_forecast(forecast, tmp_path / "f.tif")
-    forecast["pm2p5"][0, 50, 50] = 700
-    with pytest.raises(ValueError, match="does not fit"):
-        write_forecast(forecast, tmp_path / "f.nc")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+@pytest.mark.parametrize(("largest", "step"), [(655.33, 0.01), (655.36, 0.1), (6553.4, 0.1), (7000.0, 0.0)])
+def test_every_map_can_be_written_however_high_its_values(forecast, tmp_path, suffix, largest, step):
+    """uint16 with 65535 for gaps reaches 655.34 in hundredths and 6553.4 in tenths; floats beyond."""
+    forecast["pm2p5"].values[0, 100, 100] = largest
+    back = open_forecast(write_forecast(forecast, tmp_path / f"f{suffix}"))
+    assert float(back["pm2p5"][0, 100, 100]) == pytest.approx(largest, abs=step / 2 + 1e-3)
+    assert np.nanmax(np.abs(back["pm2p5"].values - forecast["pm2p5"].values)) <= step / 2 + 1e-3
+    assert np.array_equal(np.isnan(back["pm2p5"].values), np.isnan(forecast["pm2p5"].values))
+
+
+def test_a_full_disk_is_told_before_and_leaves_nothing(forecast, tmp_path, monkeypatch):
+    monkeypatch.setattr("cranpm._files.shutil.disk_usage", lambda folder: SimpleNamespace(free=1e6))
+    for suffix in (".zarr", ".nc"):
+        with pytest.raises(OSError, match="needs up to .* Make room"):
+            write_forecast(forecast, tmp_path / f"f{suffix}")
     assert not list(tmp_path.iterdir())
