@@ -11,8 +11,8 @@ import panel_material_ui as pmui
 from .data.store import get_store
 from .page.explorer import Explorer
 from .state import State
-from .theme import PAGE_SX, THEME
 from .views.first_run import COMMAND, first_run_pane, shared_build
+from .views.frame import page_frame
 from .views.problem import problem_pane
 
 log = logging.getLogger(__name__)
@@ -46,9 +46,7 @@ def _build() -> pmui.Page:
 
 def plain_page(*content: Any) -> pmui.Page:
     """A page without controls."""
-    return pmui.Page(
-        title="", main=list(content), theme_config=THEME, sx=PAGE_SX, theme_toggle=False, busy_indicator=None
-    )
+    return page_frame(main=list(content), theme_toggle=False)
 
 
 def open_map() -> None:

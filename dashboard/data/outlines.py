@@ -57,7 +57,6 @@ def _clip_runs(points: np.ndarray) -> list[np.ndarray]:
     return [points[start:stop] for start, stop in zip(edges[::2], edges[1::2]) if stop - start > 1]
 
 
-@lru_cache(maxsize=16)
 def outline(kind: str, detail: int) -> dict[str, list[list[float]]]:
     """Lines of one kind at one level of detail.
 

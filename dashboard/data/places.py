@@ -55,7 +55,7 @@ def describe_place(store: Store, dataset_name: str, lat: float, lon: float) -> P
         lon=lon,
         row=row,
         col=col,
-        elevation=float(store.elevation(dataset_name)[row, col]),
+        elevation=store.elevation(dataset_name, row, col),
         town=nearest_town(lat, lon),
         land=bool(np.isfinite(store.land(dataset_name).value(row, col))),
     )

@@ -24,6 +24,9 @@ from cranpm.plot.pyramid import Pyramid
 
 from .fields import FieldCache, FieldUnavailableError
 
+_UNKNOWN = np.iinfo(np.int16).min
+"""An elevation that is missing, among whole metres."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Opened:
@@ -161,20 +164,27 @@ class Store:
         """Land as a pyramid: 1 on land, NaN on the sea; kept as one byte a cell."""
 
         def build() -> Pyramid:
-            dataset = self.dataset(name)
-            land = np.asarray(dataset.static["land"].values) > 0
+            land = self._static(name, "land") > 0
             return Pyramid(
-                lambda r, c: np.where(land[r, c], np.float32(1), np.float32(np.nan)), dataset.domain.fine
+                lambda r, c: np.where(land[r, c], np.float32(1), np.float32(np.nan)),
+                self.dataset(name).domain.fine,
             )
 
         return self._once(("dataset", name, self.version(name), "land"), build)
 
-    def elevation(self, name: str) -> np.ndarray:
-        """Elevation of the fine grid [m]."""
-        return self._once(
-            ("dataset", name, self.version(name), "elevation"),
-            lambda: np.asarray(self.dataset(name).static["elevation"].values, np.float32),
-        )
+    def elevation(self, name: str, row: int, col: int) -> float:
+        """Elevation of a fine cell [m], to the metre; NaN where it is unknown."""
+
+        def build() -> np.ndarray:
+            metres = self._static(name, "elevation")
+            return np.where(np.isfinite(metres), np.round(metres), _UNKNOWN).astype(np.int16)
+
+        metres = int(self._once(("dataset", name, self.version(name), "elevation"), build)[row, col])
+        return float("nan") if metres == _UNKNOWN else float(metres)
+
+    def _static(self, name: str, field: str) -> np.ndarray:
+        """A static field, not kept: a dataset of its own reads it, for xarray keeps what was read through one."""
+        return Dataset.open(self.dataset(name).root).static[field].to_numpy()
 
     def _once(self, key: tuple[Any, ...], build: Callable[[], Any]) -> Any:
         """Something that is built once and kept; while it is built, only those who want it wait."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import panel as pn
-import panel_material_ui as pmui
 
 from cranpm.domain.regions import REGIONS
 
@@ -18,8 +17,9 @@ from ..data.pictures import Picture, UnreadableError, make_picture, question_of
 from ..data.store import Store
 from ..markup import Html, without_paths
 from ..state import LEADS, MOVED, State
-from ..theme import CARD, PAGE_SX, SIDEBAR_WIDTH, STAGE, STAGE_CSS, THEME
+from ..theme import CARD, SIDEBAR_WIDTH, STAGE, STAGE_CSS
 from ..views.controls import DayControls, LayerControls, RegionControls, StationControls
+from ..views.frame import page_frame
 from ..views.header import BRAND, badge, title_html
 from ..views.legend import legend_html
 from ..views.map import MapView
@@ -129,8 +129,7 @@ class Explorer:
             self.map.root, self.title, self.legend, self.notice.root, self.share.dialog,
             sizing_mode="stretch_both", margin=0, styles=STAGE, stylesheets=[STAGE_CSS],
         )  # fmt: skip
-        self.page = pmui.Page(
-            title="",
+        self.page = page_frame(
             header=[
                 pn.Row(
                     Html(BRAND, margin=(8, 8), sizing_mode="stretch_width"),
@@ -154,9 +153,6 @@ class Explorer:
             contextbar_variant="persistent",
             contextbar_width=INSPECTOR_WIDTH,
             dark_theme=state.dark,
-            theme_config=THEME,
-            sx=PAGE_SX,
-            busy_indicator=None,
         )
 
     def _watch(self) -> None:

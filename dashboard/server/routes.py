@@ -157,7 +157,7 @@ def describe_cell(field: Field, lat: float, lon: float) -> dict[str, Any]:
     except OutsideGridError:
         return {"inside": False, "lat": round(lat, 3), "lon": round(lon, 3)}
     value = field.pyramid.value(row, col)
-    elevation = float(get_store().elevation(field.key.dataset)[row, col])
+    elevation = get_store().elevation(field.key.dataset, row, col)
     number = int(eaqi_class(value)) if field.key.layer in ("today", "target", "forecast") else 0
     return {
         "inside": True,

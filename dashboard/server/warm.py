@@ -27,7 +27,7 @@ def _warm() -> None:
         store = get_store()
         for name in list(store.dataset_folders())[:1]:
             store.land(name)
-            store.elevation(name)
+            store.elevation(name, 0, 0)
         from ..views import inspector
 
         checkpoints = store.checkpoints()

@@ -100,6 +100,13 @@ def test_old_fields_make_room_and_come_back(machine: Path):
     assert small.fields.field(ids[0]).pyramid.value(800, 700) == fields[0].pyramid.value(800, 700)
 
 
+def test_elevation_is_told_to_the_metre(store: Store):
+    # the scene: 300 m at 40 N and 80 m more for every degree north; half a metre of rounding
+    row, col = get_domain("alps").fine.index_of(46.5, 9.2)
+    expected = 300 + 80 * (float(get_domain("alps").fine.lat[row]) - 40)
+    assert store.elevation("testbed", row, col) == pytest.approx(expected, abs=0.51)
+
+
 def test_checkpoints_are_folders_with_config_and_weights(machine: Path):
     root = machine / "checkpoints"
     for name, files in {
