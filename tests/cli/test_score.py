@@ -95,17 +95,11 @@ def test_what_cannot_be_scored_is_said(machine, arguments, message):
 
 
 def test_an_earlier_result_is_not_overwritten_unasked_and_before_the_work(machine, tmp_path):
-    (tmp_path / "scores.md").write_text("somebody's notes")
-    where = (
-        "--data",
-        machine / "data",
-        "--checkpoint",
-        machine / "untrained",
-        "--out",
-        tmp_path / "scores.json",
-    )
+    out = tmp_path / "scores.json"
+    out.with_suffix(".md").write_text("somebody's notes")
+    where = ("--data", machine / "data", "--checkpoint", machine / "untrained", "--out", out)
     for command in (["score"], ["physics"]):
         result = CliRunner().invoke(app, [*command, *map(str, where)])
         said = " ".join(result.output.split())
         assert result.exit_code == 2 and "nothing was overwritten" in said and "--overwrite" in said
-    assert (tmp_path / "scores.md").read_text() == "somebody's notes" and len(list(tmp_path.iterdir())) == 1
+    assert out.with_suffix(".md").read_text() == "somebody's notes" and len(list(tmp_path.iterdir())) == 1
