@@ -56,6 +56,7 @@ class UnusualInput:
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
         return asdict(self)
 
 

@@ -64,15 +64,15 @@ def choose_device(device: str = "auto") -> torch.device:
 def check_leads(leads: int | Sequence[int]) -> tuple[int, ...]:
     """Lead times [days], ascending, each once.
 
-    Examples
-    --------
-    >>> check_leads([3, 1]), check_leads(2)
-    ((1, 3), (2,))
-
     Raises
     ------
     ValueError
         If there is none, or one that the network does not know.
+
+    Examples
+    --------
+    >>> check_leads([3, 1]), check_leads(2)
+    ((1, 3), (2,))
     """
     asked = [leads] if isinstance(leads, int | np.integer) else list(leads)
     if not asked or not set(asked) <= set(LEAD_DAYS):

@@ -68,8 +68,10 @@ def mean_spectra(
     ----------
     fields : mapping of str to array_like, shape (rows, cols)
         NaN is missing.
-    size, spacing
-        Cells along a window's side, and as in `power_spectrum`.
+    size : int
+        Cells along a window's side.
+    spacing : float
+        As in `power_spectrum`.
 
     Returns
     -------

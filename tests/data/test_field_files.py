@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cranpm.data.audit.audit import audit
+from cranpm.data.audit.audit import audit_dataset
 from cranpm.data.build_day import DatasetRecipe
 from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.download.receipts import receipt_path
 from cranpm.data.errors import DataFileError, NotThisProductError
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.server import MockProviders
-from cranpm.data.prepare import prepare
+from cranpm.data.prepare import prepare_dataset
 from cranpm.data.store.dataset import Dataset
 
 FIRST, LAST = "2021-01-01", "2021-01-02"
@@ -37,7 +37,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepared(raw: Path, out: Path) -> list[str]:
-    return prepare(DatasetRecipe(raw=raw, domain=mini.DOMAIN), FIRST, LAST, out, workers=0)
+    return prepare_dataset(DatasetRecipe(raw=raw, domain=mini.DOMAIN), FIRST, LAST, out, workers=0)
 
 
 def rewritten(raw: Path, folder: Path, pattern: str, change: Callable[[xr.Dataset], xr.Dataset]) -> Path:
@@ -67,14 +67,14 @@ def test_preliminary_weather_is_told_after_preparing_in_provenance_and_by_the_ch
     entries = {k: v for k, v in json.loads((out / "provenance.json").read_text()).items() if "/" in k}
     marked = {k: v["preliminary"] for k, v in entries.items() if "preliminary" in v}
     assert list(marked.values()) == [{"from": "2021-01-02 12:00"}] and "surface" in next(iter(marked))
-    found = {f.what: f for f in audit(out).findings}
+    found = {f.what: f for f in audit_dataset(out).findings}
     assert found["preliminary weather"].level == "warning"
     assert "from 2021-01-02 12:00 UTC on" in found["preliminary weather"].found
 
 
 def test_final_weather_is_told_as_such(raw: Path, tmp_path: Path) -> None:
     assert not [line for line in prepared(raw, tmp_path / "set") if line.startswith("Preliminary: ERA5T")]
-    found = {f.what: f for f in audit(tmp_path / "set").findings}
+    found = {f.what: f for f in audit_dataset(tmp_path / "set").findings}
     weather = found["preliminary weather"]
     assert (weather.level, weather.found) == ("ok", "none is marked so")
 
@@ -91,7 +91,7 @@ def test_what_a_file_does_not_state_is_kept(raw: Path, tmp_path: Path) -> None:
     entries = json.loads((tmp_path / "set" / "provenance.json").read_text())
     left = {k: v["not_stated"] for k, v in entries.items() if v.get("not_stated")}
     assert [v for k, v in left.items() if "surface" in k] == [["stream", "type", "step type", "level type"]]
-    found = {f.what: f.found for f in audit(tmp_path / "set").findings}
+    found = {f.what: f.found for f in audit_dataset(tmp_path / "set").findings}
     assert (
         "stream, type, step type, level type (1 of era5-single-levels)"
         in found["what gridded files do not tell"]
@@ -129,9 +129,9 @@ def test_four_threads_of_one_worker_make_the_days_of_one_process(raw: Path, tmp_
 
     recipe = DatasetRecipe(raw=raw, domain=mini.DOMAIN)
     alone, together = tmp_path / "alone", tmp_path / "together"
-    prepare(recipe, FIRST, LAST, alone, workers=0)
+    prepare_dataset(recipe, FIRST, LAST, alone, workers=0)
     with LocalCluster(n_workers=1, threads_per_worker=4, dashboard_address=None) as cluster:
-        prepare(recipe, FIRST, LAST, together, scheduler=cluster.scheduler_address)
+        prepare_dataset(recipe, FIRST, LAST, together, scheduler=cluster.scheduler_address)
     for day in Dataset.open(alone).days:
         for name in ("pm2p5_raw", "era5", "cams", "cams_forecast"):
             held, made = (getattr(Dataset.open(root), name)(day) for root in (alone, together))
