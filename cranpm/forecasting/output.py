@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from cranpm import __version__
-from cranpm._files import check_output, replacing, write_atomically
+from cranpm._files import check_output, replacing
 from cranpm.data.input_ranges import UnusualInput
 from cranpm.domain import Grid
 from cranpm.domain.channels import PM2P5
@@ -210,7 +210,7 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
             encoding["pm2p5"] |= {"chunksizes": (1, 512, 512), "zlib": True, "complevel": 1, "shuffle": True}
             # in memory first: HDF5 crashes the process when the disk is full as it closes a file
             content = dataset.to_netcdf(None, encoding=encoding, engine="h5netcdf")
-            write_atomically(partial, bytes(content))
+            partial.write_bytes(content)
     return path
 
 
