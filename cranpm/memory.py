@@ -9,7 +9,8 @@ from pathlib import Path
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # parameters of mallopt(3), glibc's malloc.h
 _LARGEST_KEPT = 32 << 20
-"""The largest threshold glibc accepts. Whole maps are larger and go back: kept, they would leave holes of odd sizes."""
+"""The largest threshold glibc accepts. Whole maps are larger and go back (unless what is kept
+has a hole for one): kept, they would leave holes of odd sizes."""
 
 
 def peak_memory() -> int:
