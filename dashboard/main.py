@@ -1,3 +1,5 @@
+"""What ``panel serve dashboard`` runs for every visitor: the page that the address asks for."""
+
 from cranpm.dashboard.pages import build
 
 build().servable(title="CRAN-PM Explorer")

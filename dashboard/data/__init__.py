@@ -1,0 +1,1 @@
+"""What pages show, without a widget: opened datasets, fields in memory, forecasts, outlines, places."""

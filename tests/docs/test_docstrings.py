@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -72,6 +74,29 @@ def offered_names() -> Iterator[str]:
 
 def faults(name: str, codes: set[str]) -> list[str]:
     return [f"{name}: {code} {text}" for code, text in validate(name)["errors"] if code in codes]
+
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted([*ROOT.glob("cranpm/**/*.py"), *ROOT.glob("dashboard/**/*.py")])
+
+
+def says_what_it_is(source: str) -> bool:
+    """Whether a module begins with a sentence about itself, which ends as a sentence does."""
+    text = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0].strip()
+    return bool(text) and text.endswith((".", "?", ":"))
+
+
+def test_every_module_says_what_it_is() -> None:
+    """Private modules and those of the page, which have no page of their own in the reference, as well."""
+    assert len(SOURCES) > 200
+    silent = [path.relative_to(ROOT).as_posix() for path in SOURCES if not says_what_it_is(path.read_text())]
+    assert not silent
+
+
+@pytest.mark.parametrize("source", ["", "import os\n", '""""""\n', '"""stuff"""\n', "# A comment is none.\n"])
+def test_a_module_that_does_not_is_found(source: str) -> None:
+    assert not says_what_it_is(source)
+    assert says_what_it_is('"""What stands here."""\n' + source)
 
 
 @pytest.mark.filterwarnings("ignore:Unknown section:UserWarning")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import pydoc
 import re
 import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 import pytest
 import typer
 
@@ -18,6 +20,7 @@ from cranpm.cli.app import app
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/[!_]*/*.md")])
 PAGES = [path for path in PAGES if path.parent.name != "generated"]
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"(?:^|[|;&]\s*|\bdo\s+|[A-Z_]+=\S+\s+)(cranpm\s+[^#|;&\n]+)")
 
@@ -68,6 +71,35 @@ def test_python_of_a_page_compiles_and_its_names_are_offered(path: Path) -> None
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cranpm"):
                 module = importlib.import_module(str(node.module))
                 assert not [alias.name for alias in node.names if not hasattr(module, alias.name)]
+
+
+NAME = re.compile(r"(?<![\w/.:-])cranpm(?:\.[A-Za-z_]\w*)+")
+
+
+def unknown_names(text: str) -> set[str]:
+    """Dotted names of the package in a text, prose and code alike, that lead nowhere."""
+    return {name for name in NAME.findall(text) if pydoc.locate(name) is None}
+
+
+def text_of(path: Path) -> str:
+    """What a page says; of a notebook its cells."""
+    if path.suffix != ".ipynb":
+        return path.read_text(encoding="utf-8")
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+
+
+def test_a_name_that_leads_nowhere_is_found() -> None:
+    text = "`cranpm.open_dataset` and cranpm.plot.whole.plot_map, but `cranpm.forecasts`; data/cranpm.nc is a file."
+    assert unknown_names(text) == {"cranpm.forecasts"}
+    assert unknown_names("{py:mod}`cranpm.data.store.scheme`") == {"cranpm.data.store.scheme"}
+
+
+SPEAKS_OF_NOW = [path for path in (*PAGES, *NOTEBOOKS) if path.name != "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize("path", SPEAKS_OF_NOW, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_names_of_the_package_exist(path: Path) -> None:
+    assert not unknown_names(text_of(path))
 
 
 def test_links_that_lead_outside_are_whole() -> None:
