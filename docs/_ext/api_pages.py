@@ -78,14 +78,17 @@ def forget_old_pages(app: Sphinx, config: Config) -> None:
 def find_by_its_last_parts(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.Element
 ) -> nodes.reference | None:
-    """A reference such as ``Dataset.open`` or ``fields``: the one object of the project whose path ends so."""
+    """A reference such as ``Dataset.open`` or ``fields``: the one object of the project whose path ends so.
+
+    Or one that names a room in place of the module, as the import does: ``cranpm.data.DaySource``.
+    """
     if node.get("refdomain") != "py":
         return None
     objects = env.get_domain("py").objects  # type: ignore[attr-defined]
     ends = _by_last_parts(env, objects)
     wanted = node["reftarget"]
     module = node.get("py:module") or ""
-    found = ends.get(wanted, [])
+    found = ends.get(wanted, []) or [name for name in _where_explained(wanted) if name in objects]
     near = [name for name in found if name.startswith(module.rsplit(".", 1)[0] + ".")]
     for names in (found, near):
         places = {(objects[name].docname, objects[name].node_id) for name in names}
@@ -93,6 +96,15 @@ def find_by_its_last_parts(
             docname, anchor = places.pop()
             return make_refnode(app.builder, node["refdoc"], docname, anchor, contnode, names[0])
     return None
+
+
+def _where_explained(path: str) -> list[str]:
+    """Home of a name that a room offers, such as ``cranpm.data.DaySource``, and its page of the front door."""
+    room, _, name = path.rpartition(".")
+    offers = room.startswith("cranpm") and hasattr(pydoc.locate(room), "__path__")
+    home = dict(offered_names(room) if offers else ()).get(name, path)
+    doors = [f"cranpm.{door}" for door, place in offered_names("cranpm") if place == home]
+    return [*doors, home][:1]
 
 
 def _by_last_parts(env: BuildEnvironment, objects: dict[str, Any]) -> dict[str, list[str]]:
