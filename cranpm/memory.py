@@ -1,9 +1,10 @@
-"""Memory of this process: the most it has held; what it has freed is kept."""
+"""Memory of this machine, and of this process: the most it has held; what it has freed is kept."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,23 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # parameters of mallopt
 _LARGEST_KEPT = 32 << 20
 """The largest threshold glibc accepts. Whole maps are larger and go back (unless what is kept
 has a hole for one): kept, they would leave holes of odd sizes."""
+
+
+def physical_memory() -> int:
+    """Memory that this machine has [bytes], in use or not.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        On Windows without psutil; elsewhere the system tells by itself (a machine that only trains may lack it).
+    """
+    try:
+        import psutil
+    except ModuleNotFoundError:
+        if not hasattr(os, "sysconf"):
+            raise
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(psutil.virtual_memory().total)
 
 
 def peak_memory() -> int:

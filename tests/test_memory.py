@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from cranpm.memory import physical_memory
 
 MEASURE = """
 import torch
@@ -40,6 +44,26 @@ def test_the_peak_is_told_in_bytes_and_does_not_fall():
     grown, later = map(int, done.stdout.split())
     assert 300e6 <= grown < 340e6  # the array, and at most the slice that filled it
     assert abs(later) < 5e6  # the kernel counts pages in batches
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads what Linux tells")
+def test_the_machines_memory_is_what_the_system_tells():
+    told = Path("/proc/meminfo").read_text().partition("MemTotal:")[2].split()  # such as 16384000 kB
+    assert physical_memory() == 1024 * int(told[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="not on Windows")
+def test_a_machine_without_psutil_knows_its_memory_too(monkeypatch):
+    known = physical_memory()
+    monkeypatch.setitem(sys.modules, "psutil", None)  # its import fails
+    assert physical_memory() == pytest.approx(known, rel=1e-3)
+
+
+def test_without_psutil_and_without_sysconf_the_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    with pytest.raises(ModuleNotFoundError, match="psutil"):
+        physical_memory()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")

@@ -14,6 +14,7 @@ import torch
 
 from cranpm._progress import duration
 from cranpm.domain import Domain
+from cranpm.memory import physical_memory
 from cranpm.model import CranPM, count_flops, describe_parameters
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.report.step_timing import StepTiming, benchmark_step, made_up_days, made_up_tiles
@@ -205,6 +206,4 @@ def _device_name(device: torch.device) -> str:
 def _memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    import os
-
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return physical_memory()
