@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import platform
 import re
@@ -20,6 +21,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SPARE_BYTES = 64 * 2**20
 """Room that stays free on a disk."""
@@ -69,6 +74,18 @@ def write_atomically(
         raise
     if sync:
         _sync_folder(path.parent)
+
+
+def figure_bytes(figure: Figure, kind: str = "png") -> bytes:
+    """A Matplotlib figure as the content of a file, ``png`` or ``svg``."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=110)
+    return buffer.getvalue()
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Put a picture in place as `write_atomically` does, in the format that its name ends with."""
+    write_atomically(path, figure_bytes(figure, path.suffix.removeprefix(".")))
 
 
 @contextlib.contextmanager

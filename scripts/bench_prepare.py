@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from cranpm._files import check_output, write_atomically
 from cranpm.data.build_day import DatasetRecipe
 from cranpm.data.download.fetch import NEEDED, choose_sources, fetch, make_plan
 from cranpm.data.manifest import load_manifest
@@ -46,6 +47,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where files go, and stay; default: a temporary folder")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     arguments = parser.parse_args()
+    if arguments.json:
+        check_output(arguments.json, overwrite=True)
     with tempfile.TemporaryDirectory(prefix="cranpm-bench-") as temporary:
         figures = measure(
             DOMAINS[arguments.domain], arguments.days, arguments.workers, arguments.work or Path(temporary)
@@ -61,7 +64,7 @@ def main() -> None:
             f"{row['peak_gb']:16.2f} | {row['mb_per_day']:.1f}"
         )
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+        write_atomically(arguments.json, json.dumps(figures, indent=1) + "\n")
 
 
 def measure(domain: Domain, days: int, workers: list[int], work: Path) -> dict:

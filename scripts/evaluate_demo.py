@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from cranpm import paths
+from cranpm._files import check_output, write_atomically
 from cranpm.baselines.damped import fit_damped
 from cranpm.baselines.persistence import blurred_persistence, persistence
 from cranpm.domain import EUROPE, LEAD_DAYS
@@ -59,6 +60,9 @@ def main() -> None:
     parser.add_argument("--prepare", action="store_true", help="only simulate days and fit the baseline")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
+    scores = arguments.out / "demo_skill.json"
+    for file in (scores, scores.with_suffix(".md")):
+        check_output(file, overwrite=True)
     geography = load_geography(EUROPE)
     days = world_folder(arguments.work)
     init_days = QUICK_DAYS if arguments.quick else days_of_each_month(2022)[:: arguments.every]
@@ -71,7 +75,6 @@ def main() -> None:
     checkpoint = load_checkpoint(arguments.checkpoint)
     card = _score(arguments, days, init_days, few)
     rows = card.table("damped persistence")
-    arguments.out.mkdir(parents=True, exist_ok=True)
     facts = {
         "what": "testbed (simulated): pooled over land cells; reference: GHAP-like product of the testbed",
         "world": WORLD_VERSION,
@@ -81,9 +84,9 @@ def main() -> None:
         "init_days": [str(day) for day in init_days],
         "rows": rows,
     }
-    (arguments.out / "demo_skill.json").write_text(json.dumps(facts, indent=1) + "\n")
+    write_atomically(scores, json.dumps(facts, indent=1) + "\n")
     table = _markdown(rows, init_days)
-    (arguments.out / "demo_skill.md").write_text(table)
+    write_atomically(scores.with_suffix(".md"), table)
     _write_card(arguments.checkpoint, checkpoint, table)
     print(table)
 
@@ -163,7 +166,7 @@ def _fit_damped(source: WorldSource, path: Path) -> None:
     chosen = [day for index, day in enumerate(train) if index % 20 < 4]
     print(f"fitting damped persistence on {len(chosen)} training days", flush=True)
     damped = fit_damped(lambda day: source.pm2p5(day, *EVERYWHERE), chosen)
-    path.write_bytes(pickle.dumps(damped))
+    write_atomically(path, pickle.dumps(damped))
 
 
 def _usual(damped, day: np.datetime64) -> np.ndarray:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from cranpm import paths
+from cranpm._files import check_output, write_atomically
 from cranpm.domain import EUROPE
 from cranpm.explain.places import choose_places, gaussian, wind_over
 from cranpm.explain.puff import AMOUNT, RADIUS, cosine_between, displacement, puff_responses
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="as for cranpm physics")
     parser.add_argument("--out", type=Path, default=Path("docs/results/puff_ceiling.json"))
     given = parser.parse_args()
+    check_output(given.out, overwrite=True)
     keep_freed_memory()
     geography = load_geography(EUROPE)
     source = WorldSource(geography, world_folder(given.work))
@@ -86,7 +88,7 @@ def main() -> None:
         "rows": summarise(puffs),
         "puffs": puffs,
     }
-    given.out.write_text(json.dumps(result, indent=1) + "\n")
+    write_atomically(given.out, json.dumps(result, indent=1) + "\n")
     for row in result["rows"]:
         print(json.dumps(row))
 

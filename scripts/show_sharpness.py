@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cranpm import paths
+from cranpm._files import check_output, write_atomically, write_figure
 from cranpm.domain import EUROPE, LEAD_DAYS, TilePlan, plan_tiles
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.forecasting.day import load_day
@@ -41,6 +42,8 @@ def main() -> None:
     parser.add_argument("--days", nargs="+", default=["2022-01-12", "2022-04-12", "2022-07-12", "2022-10-12"])
     parser.add_argument("--out", type=Path, default=Path("docs/results/sharpness.json"))
     given = parser.parse_args()
+    for file in (given.out, given.out.with_suffix(".png")):
+        check_output(file, overwrite=True)
     keep_freed_memory()
     source = WorldSource(load_geography(EUROPE), world_folder(given.work))
     checkpoint = load_checkpoint(given.checkpoint)
@@ -82,7 +85,7 @@ def main() -> None:
         },
     }
     result["forecast_over_target"] = {f"T+{lead}": band_ratios(result, lead) for lead in LEAD_DAYS}
-    given.out.write_text(json.dumps(result, indent=1) + "\n")
+    write_atomically(given.out, json.dumps(result, indent=1) + "\n")
     draw(result, given.out.with_suffix(".png"))
     print(json.dumps({k: result[k] for k in ("roughness_at_edges_over_elsewhere", "forecast_over_target")}))
 
@@ -121,7 +124,7 @@ def draw(result: dict, path: Path) -> None:
     figure.suptitle(
         f"Sharpness of the demo on the simulated testbed (land windows of {SIDE_KM:.0f} km)", fontsize=10
     )
-    figure.savefig(path, dpi=110)
+    write_figure(path, figure)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from cranpm._files import (
     remove_partial_files,
     replacing,
     write_atomically,
+    write_figure,
 )
 
 
@@ -341,3 +342,25 @@ def test_a_disk_too_full_is_told_with_both_figures(tmp_path: Path, monkeypatch: 
     with pytest.raises(OSError, match=r"needs up to 1.45 GB and .* has 1.50 GB free") as caught:
         check_output(tmp_path / "a.nc", size=1.45e9)  # 64 MiB stay free
     assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize(("name", "begins"), [("curve.png", b"\x89PNG"), ("curve.svg", b"<?xml")])
+def test_a_picture_is_written_whole_in_the_format_of_its_name(
+    tmp_path: Path, name: str, begins: bytes
+) -> None:
+    from matplotlib.figure import Figure
+
+    write_figure(tmp_path / name, Figure(figsize=(1, 1)))
+    assert (tmp_path / name).read_bytes().startswith(begins)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    picture, figure = tmp_path / "skill.png", Figure(figsize=(1, 1))
+    picture.write_bytes(b"old")
+    figure.text(0.5, 0.5, r"$\no_such_symbol$")
+    with pytest.raises(ValueError, match="no_such_symbol"):
+        write_figure(picture, figure)
+    assert picture.read_bytes() == b"old"

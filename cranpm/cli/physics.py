@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cranpm._files import write_atomically
+from cranpm._files import write_atomically, write_figure
 from cranpm._json import finite
 from cranpm.cli.console import console, plain_errors, stages
 from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite
@@ -119,7 +119,7 @@ def _write(out: Path, results: dict[str, Any], page: str) -> None:
 
     write_atomically(out, json.dumps(results, indent=1) + "\n")
     picture = out.with_suffix(".png")
-    interval_figure(results, results["leads"][0]).savefig(picture, dpi=110)
+    write_figure(picture, interval_figure(results, results["leads"][0]))
     write_atomically(
         out.with_suffix(".md"), page + f"\n![Change of RMSE under every intervention]({picture.name})\n"
     )

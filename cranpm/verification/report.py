@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from cranpm._files import write_figure
+
 Row = dict[str, Any]
 
 
@@ -101,7 +103,7 @@ def draw_scores(results: dict[str, Any], path: Path) -> None:
         figure.axes[0].legend(frameon=False, fontsize=7)
     note = " (simulated)" if results["simulated"] else ""
     figure.suptitle(f"{results['dataset']}{note}, {len(results['init_days'])} init days", fontsize=10)
-    figure.savefig(path, dpi=110)
+    write_figure(path, figure)
 
 
 def _chosen(rows: Iterable[Row], reference: str, where: str, grid: str) -> list[Row]:

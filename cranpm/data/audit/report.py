@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cranpm._files import write_atomically
+from cranpm._files import figure_bytes, write_atomically
 from cranpm.data.audit.result import AuditResult
 
 if TYPE_CHECKING:
@@ -95,6 +94,4 @@ def _pictures(result: AuditResult) -> list[tuple[str, str]]:
 
 
 def _png(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return base64.b64encode(figure_bytes(figure)).decode()

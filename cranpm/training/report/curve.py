@@ -6,6 +6,8 @@ import csv
 import math
 from pathlib import Path
 
+from cranpm._files import write_figure
+
 Curve = list[tuple[int, float]]
 """(step, value)."""
 
@@ -59,7 +61,7 @@ def draw_learning_curve(folder: Path, target: Path) -> bool:
     skill.axhline(0, color="0.6", lw=0.8)
     skill.set_ylabel("validation: RMSE below\npersistence [%], 95 %")
     skill.set_xlabel("step")
-    figure.savefig(target)
+    write_figure(target, figure)
     return True
 
 
