@@ -190,7 +190,7 @@ def _markdown(rows: list[dict], days: list[np.datetime64]) -> str:
         for method in dict.fromkeys(row["method"] for row in rows):
             cells = []
             for lead in LEAD_DAYS:
-                (row,) = (r for r in rows if (r["method"], r["grid"], r["lead_days"]) == (method, grid, lead))
+                (row,) = (r for r in rows if (r["method"], r["grid"], r["lead"]) == (method, grid, lead))
                 low, high = 100 * row["skill_low"], 100 * row["skill_high"]
                 cells.append(f"{row['rmse']:.2f} | {100 * row['skill']:+.1f} % [{low:+.1f}, {high:+.1f}]")
             lines.append(f"| {method} | {grid} | " + " | ".join(cells) + " |")

@@ -134,7 +134,7 @@ def print_physics(results: dict[str, Any]) -> None:
     battery = Table("intervention", "form", "region", "lead", "RMSE [%]", "forecast, RMS", "largest")
     for r in results["rows"]:
         battery.add_row(
-            r["intervention"], r["form"], r["region"], f"T+{r['lead_days']}",
+            r["intervention"], r["form"], r["region"], f"T+{r['lead']}",
             interval_text(r["rmse_change_pct"], r["ci_low"], r["ci_high"]),
             f"{r['forecast_change_rms']:.3g}", f"{r['forecast_change_max']:.3g}",
         )  # fmt: skip
@@ -146,6 +146,4 @@ def print_physics(results: dict[str, Any]) -> None:
     console.print(goals)
     for row in results["direction"]:
         score = interval_text(row["score"], row["ci_low"], row["ci_high"], "+.3f")
-        console.print(
-            f"{row['intervention']}, {row['form']}, T+{row['lead_days']}: change lies downwind {score}"
-        )
+        console.print(f"{row['intervention']}, {row['form']}, T+{row['lead']}: change lies downwind {score}")

@@ -18,7 +18,7 @@ class Splits:
     validation: tuple[str, str] = ("2021-01-01", "2021-12-31")
     test: tuple[str, str] = ("2022-01-01", "2022-12-31")
 
-    def split_of(self, init_time: np.datetime64, lead_days: int) -> str | None:
+    def split_of(self, init_time: np.datetime64, lead: int) -> str | None:
         """The split that holds the day before init, the init day and the valid day; None if they straddle two.
 
         Examples
@@ -29,7 +29,7 @@ class Splits:
         True
         """
         init = init_time.astype("datetime64[D]")
-        first, last = init - np.timedelta64(1, "D"), init + np.timedelta64(lead_days, "D")
+        first, last = init - np.timedelta64(1, "D"), init + np.timedelta64(lead, "D")
         for name in ("train", "validation", "test"):
             start, stop = (np.datetime64(day, "D") for day in getattr(self, name))
             if start <= first and last <= stop:

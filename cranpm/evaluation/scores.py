@@ -47,13 +47,12 @@ class Scores:
     @property
     def pairs(self) -> pd.DataFrame | None:
         """Forecasts and observations at stations, one row a station, day and lead; None without stations."""
-        pairs = self.assessment.pairs
-        return None if pairs is None else pairs.rename(columns={"lead_days": "lead"})
+        return self.assessment.pairs
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """All scores, one row a reference, group, grid, lead and method."""
-        return pd.DataFrame(self._rows).rename(columns={"lead_days": "lead"})
+        return pd.DataFrame(self._rows)
 
     def table(self) -> pd.DataFrame:
         """Scores on all land and at all stations.

@@ -84,7 +84,7 @@ class Battery:
                         "intervention": intervention.name,
                         "form": intervention.form,
                         "region": region,
-                        "lead_days": lead,
+                        "lead": lead,
                         "rmse_change_pct": interval.estimate,
                         "ci_low": interval.low,
                         "ci_high": interval.high,
@@ -109,7 +109,7 @@ class Battery:
                         {
                             "intervention": intervention.name,
                             "form": intervention.form,
-                            "lead_days": lead,
+                            "lead": lead,
                             "score": found.estimate,
                             "ci_low": found.low,
                             "ci_high": found.high,

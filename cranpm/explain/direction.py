@@ -32,7 +32,7 @@ def token_means(values: np.ndarray, patch: int = LOCAL_PATCH) -> np.ndarray:
 
 
 def upwind_and_downwind(
-    field: np.ndarray, domain: Domain, tile: Tile, wind_box: np.ndarray, lead_days: float
+    field: np.ndarray, domain: Domain, tile: Tile, wind_box: np.ndarray, lead: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a coarse field holds one way of the wind upwind, and downwind, of each token of a tile.
 
@@ -41,7 +41,7 @@ def upwind_and_downwind(
     field : ndarray, shape (Hc, Wc)
     wind_box : ndarray, shape (2, Hc + 1, Wc + 1)
         Wind towards east and north [m s-1].
-    lead_days : float
+    lead : float
         The way is wind times lead, at most 500 km.
 
     Returns
@@ -54,7 +54,7 @@ def upwind_and_downwind(
     cols = np.asarray(fine_to_coarse(tile.cols.start + centres))[None, :]
     wind = wind_at_tokens(wind_box, tile.rows.start, tile.cols.start, size)
     shrink = np.cos(np.deg2rad(domain.coarse.lat[0] - 0.25 * rows))
-    north, east = wind[1] * lead_days * DAY / METRES_PER_NODE, wind[0] * lead_days * DAY / METRES_PER_NODE
+    north, east = wind[1] * lead * DAY / METRES_PER_NODE, wind[0] * lead * DAY / METRES_PER_NODE
     far = np.maximum(np.hypot(north, east) / FARTHEST, 1.0)
     north, east = north / far, east / far / shrink
     upwind = bilinear(field, rows + north, cols - east)  # rows grow southward
@@ -68,9 +68,9 @@ class DirectionProbe:
         self.domain, self.wind_box = day.domain, wind_box
         self.field = day.coarse.fields[channel_index("pm2p5@t", COARSE_CHANNELS)].numpy()
 
-    def of(self, tile: Tile, change: np.ndarray, lead_days: int) -> tuple[PairSums, PairSums]:
+    def of(self, tile: Tile, change: np.ndarray, lead: int) -> tuple[PairSums, PairSums]:
         """Sums for one tile's change of the forecast (S, S) [ug m-3]."""
-        upwind, downwind = upwind_and_downwind(self.field, self.domain, tile, self.wind_box, lead_days)
+        upwind, downwind = upwind_and_downwind(self.field, self.domain, tile, self.wind_box, lead)
         means = token_means(change)
         return PairSums.of(means, upwind), PairSums.of(means, downwind)
 

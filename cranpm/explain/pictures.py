@@ -22,7 +22,7 @@ def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
     """Change of RMSE under every intervention as points with intervals (a matplotlib figure)."""
     from matplotlib.figure import Figure
 
-    rows = [r for r in results["rows"] if r["lead_days"] == lead and r["rmse_change_pct"] is not None][::-1]
+    rows = [r for r in results["rows"] if r["lead"] == lead and r["rmse_change_pct"] is not None][::-1]
     figure = Figure(figsize=(8.0, 1.2 + 0.2 * max(len(rows), 3)), layout="constrained")
     axes = figure.subplots()
     for height, row in enumerate(rows):
@@ -67,7 +67,7 @@ def puff_figure(responses: Sequence[Any]) -> Any:
             r.response[::step, ::step], extent=extent, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto"
         )
         shrink = np.cos(np.deg2rad(r.lat))
-        way = r.wind * 86.4 * r.lead_days / KM_PER_DEGREE  # degrees
+        way = r.wind * 86.4 * r.lead / KM_PER_DEGREE  # degrees
         tip = (r.lon + way[0] / shrink, r.lat + way[1])
         axes.annotate("", tip, (r.lon, r.lat), arrowprops={"arrowstyle": "->", "lw": 2})
         # an arrow whose tip lies beyond the picture would not be drawn at all
@@ -75,6 +75,6 @@ def puff_figure(responses: Sequence[Any]) -> Any:
         axes.set_ylim(min(extent[2], tip[1] - 0.5), max(extent[3], tip[1] + 0.5))
         moved = r.moved / KM_PER_DEGREE
         axes.plot([r.lon, r.lon + moved[0] / shrink], [r.lat, r.lat + moved[1]], "k:", lw=2)
-        axes.set_title(f"{r.init_time} T+{r.lead_days}, {r.under}: cosine {r.cosine:.2f}", fontsize=9)
+        axes.set_title(f"{r.init_time} T+{r.lead}, {r.under}: cosine {r.cosine:.2f}", fontsize=9)
         figure.colorbar(picture, ax=axes, label="response [ug m-3]", shrink=0.8)
     return figure

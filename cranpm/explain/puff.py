@@ -105,14 +105,14 @@ def _core(values: np.ndarray) -> np.ndarray:
 class PuffResponse:
     """The answer to one puff.
 
-    ``response`` (rows, cols) [ug m-3] on ``latitude`` and ``longitude``; ``moved`` towards east and north [km];
-    ``wind`` at the place on day t, towards east and north [m s-1].
+    ``lead`` [days]; ``response`` (rows, cols) [ug m-3] on ``latitude`` and ``longitude``; ``moved`` towards east and
+    north [km]; ``wind`` at the place on day t, towards east and north [m s-1].
     """
 
     init_time: np.datetime64
     lat: float
     lon: float
-    lead_days: int
+    lead: int
     under: str
     wind: np.ndarray
     moved: np.ndarray
@@ -129,7 +129,7 @@ class PuffResponse:
     @property
     def path(self) -> float:
         """Wind times lead [km]."""
-        return float(np.linalg.norm(self.wind)) * 86.4 * self.lead_days
+        return float(np.linalg.norm(self.wind)) * 86.4 * self.lead
 
     @property
     def along(self) -> float:
@@ -182,7 +182,7 @@ def puff_responses(
         moved = displacement(response, bump, latitude, longitude)
         found.append(
             PuffResponse(
-                init_time=day.init_time, lat=lat, lon=lon, lead_days=lead, under=under,
+                init_time=day.init_time, lat=lat, lon=lon, lead=lead, under=under,
                 wind=wind_over(day, lat, lon, puff.get("radius", RADIUS)), moved=moved, peak=float(np.nanmax(response)),
                 response=response if keep else None,
                 latitude=latitude if keep else None, longitude=longitude if keep else None,
@@ -247,15 +247,15 @@ def summarise(responses: Sequence[PuffResponse]) -> list[dict[str, Any]]:
     """Mean cosine and displacement over wind x lead with intervals, one row a wind and lead."""
     rows = []
     for under in dict.fromkeys(r.under for r in responses):
-        for lead in sorted({r.lead_days for r in responses}):
-            group = [r for r in responses if (r.under, r.lead_days) == (under, lead)]
+        for lead in sorted({r.lead for r in responses}):
+            group = [r for r in responses if (r.under, r.lead) == (under, lead)]
             days = [r.init_time for r in group]
             cosine = bootstrap_by_day(np.mean, np.array([r.cosine for r in group]), days=days)
             along, path = np.array([r.along for r in group]), np.array([r.path for r in group])
             ratio = bootstrap_by_day(lambda a, b: a.mean() / b.mean(), along, path, days=days)
             rows.append(
                 {
-                    "wind": under, "lead_days": lead, "puffs": len(group), "days": len(set(days)),
+                    "wind": under, "lead": lead, "puffs": len(group), "days": len(set(days)),
                     "cosine": cosine.estimate, "cosine_low": cosine.low, "cosine_high": cosine.high,
                     "ratio": ratio.estimate, "ratio_low": ratio.low, "ratio_high": ratio.high,
                     "mean_displacement_km": float(np.nanmean(along)), "mean_path_km": float(path.mean()),

@@ -30,9 +30,7 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
         ),
         _goal(_row(rows, "CAMS zero", "channels", "land"), "CAMS zero: >= +2 %", 2.0),
     ]
-    puff = next(
-        (r for r in results.get("puff", []) if r["wind"] == "as it was" and r["lead_days"] == 1), None
-    )
+    puff = next((r for r in results.get("puff", []) if r["wind"] == "as it was" and r["lead"] == 1), None)
     figures = {k: None if puff is None else puff[k] for k in ("cosine", "cosine_low", "cosine_high")}
     found.append(
         {
@@ -54,9 +52,7 @@ def _puff_met(puff: dict[str, Any] | None) -> bool | None:
 
 def _row(rows: Sequence[dict[str, Any]], name: str, form: str, region: str) -> dict[str, Any] | None:
     wanted = (name, form, region, 1)
-    return next(
-        (r for r in rows if (r["intervention"], r["form"], r["region"], r["lead_days"]) == wanted), None
-    )
+    return next((r for r in rows if (r["intervention"], r["form"], r["region"], r["lead"]) == wanted), None)
 
 
 def _goal(row: dict[str, Any] | None, text: str, least: float | None) -> dict[str, Any]:
@@ -126,7 +122,7 @@ def _battery_table(rows: Sequence[dict[str, Any]], lead: int) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for r in rows:
-        if r["lead_days"] == lead:
+        if r["lead"] == lead:
             change = interval_text(r["rmse_change_pct"], r["ci_low"], r["ci_high"])
             lines.append(
                 f"| {r['intervention']} | {r['form']} | {r['region']} | {r['rmse']:.3f} | {change} | "
@@ -143,7 +139,7 @@ def _direction_table(rows: Sequence[dict[str, Any]]) -> list[str]:
         "| intervention | form | lead | score |",
         "|---|---|---|---|",
         *(
-            f"| {r['intervention']} | {r['form']} | T+{r['lead_days']} | "
+            f"| {r['intervention']} | {r['form']} | T+{r['lead']} | "
             f"{interval_text(r['score'], r['ci_low'], r['ci_high'], '+.3f')} |"
             for r in rows
         ),
@@ -159,7 +155,7 @@ def _puff_table(rows: Sequence[dict[str, Any]]) -> list[str]:
         "| wind | lead | puffs | cosine | displacement / (wind x lead) | mean displacement along the wind [km] |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {r['wind']} | T+{r['lead_days']} | {r['puffs']} | "
+            f"| {r['wind']} | T+{r['lead']} | {r['puffs']} | "
             f"{interval_text(r['cosine'], r['cosine_low'], r['cosine_high'])} | "
             f"{interval_text(r['ratio'], r['ratio_low'], r['ratio_high'])} | {r['mean_displacement_km']:.0f} of "
             f"{r['mean_path_km']:.0f} |"

@@ -57,7 +57,7 @@ class ForecastDay:
             valid=coarse.valid[None].to(self.device),
         )
 
-    def local_inputs(self, tiles: list[Tile], lead_days: int = 1) -> LocalInputs:
+    def local_inputs(self, tiles: list[Tile], lead: int = 1) -> LocalInputs:
         """Inputs of the local branch for a batch of tiles."""
         fine, size = self.domain.fine, tiles[0].rows.stop - tiles[0].rows.start
         elevation = torch.stack([self.elevation[t.rows, t.cols] for t in tiles])
@@ -87,7 +87,7 @@ class ForecastDay:
             wind=torch.from_numpy(wind).to(self.device),
             latitude=latitude,
             longitude=longitude,
-            lead=torch.full((len(tiles),), lead_days, dtype=torch.long, device=self.device),
+            lead=torch.full((len(tiles),), lead, dtype=torch.long, device=self.device),
         )
 
     def hilliest_tile(self) -> Tile:

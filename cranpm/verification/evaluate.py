@@ -90,7 +90,7 @@ class Scorecard:
             rows.append(
                 {
                     "method": method,
-                    "lead_days": lead,
+                    "lead": lead,
                     "grid": grid,
                     "pairs": int(pooled.count),
                     "days": len(self.days),

@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 def score_page(results: dict[str, Any]) -> str:
     """Markdown: maps, stations, and both by group."""
-    rows, leads = results["rows"], sorted({row["lead_days"] for row in results["rows"]})
+    rows, leads = results["rows"], sorted({row["lead"] for row in results["rows"]})
     days = results["init_days"]
     lines = [
         f"# Scores on {results['dataset']}",
@@ -57,7 +57,7 @@ def score_page(results: dict[str, Any]) -> str:
             if row["reference"] == reference
             and row["where"] != whole
             and row["grid"] == "1 km"
-            and row["lead_days"] == leads[0]
+            and row["lead"] == leads[0]
         ]
         if groups:
             lines += ["", f"## {title}, T+{leads[0]}: RMSE", "", *_groups(groups)]
@@ -83,7 +83,7 @@ def draw_scores(results: dict[str, Any], path: Path) -> None:
         methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != results["against"]]
         for number, method in enumerate(methods):
             mine = [row for row in rows if row["method"] == method]
-            places = [row["lead_days"] + 0.08 * (number - (len(methods) - 1) / 2) for row in mine]
+            places = [row["lead"] + 0.08 * (number - (len(methods) - 1) / 2) for row in mine]
             values = [100 * row["skill"] for row in mine]
             spread = [
                 [
@@ -94,7 +94,7 @@ def draw_scores(results: dict[str, Any], path: Path) -> None:
             ]
             axes.errorbar(places, values, yerr=spread, fmt="o", ms=5, capsize=3, label=method)
         axes.axhline(0, color="0.5", lw=0.8)
-        axes.set_xticks(sorted({row["lead_days"] for row in rows}))
+        axes.set_xticks(sorted({row["lead"] for row in rows}))
         axes.set_xlabel("lead time [days]")
         axes.set_title(title, fontsize=10)
         axes.grid(axis="y", alpha=0.3)
@@ -113,7 +113,7 @@ def _chosen(rows: Iterable[Row], reference: str, where: str, grid: str) -> list[
 def _table(rows: list[Row], leads: list[int]) -> list[str]:
     lines = ["| method | lead | N | RMSE | MAE | bias | r | skill |", "|---|---|---|---|---|---|---|---|"]
     for lead in leads:
-        for row in (r for r in rows if r["lead_days"] == lead):
+        for row in (r for r in rows if r["lead"] == lead):
             lines.append(
                 f"| {row['method']} | T+{lead} | {row['pairs']:,} | {_number(row['rmse'])} | {_number(row['mae'])} | "
                 f"{_number(row['bias'], sign=True)} | {_number(row['correlation'])} | {_skill(row)} |"
@@ -132,9 +132,7 @@ def _events(rows: list[Row]) -> list[str]:
             " / ".join(_number(row[f"{name}_{t}"]) for name in ("pod", "far", "csi")) for t in thresholds
         ]
         lines.append(
-            f"| {row['method']} | T+{row['lead_days']} | "
-            + " | ".join(cells)
-            + f" | {_number(row['mqi_90'])} |"
+            f"| {row['method']} | T+{row['lead']} | " + " | ".join(cells) + f" | {_number(row['mqi_90'])} |"
         )
     return lines
 

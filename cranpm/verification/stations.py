@@ -59,7 +59,7 @@ class StationPairs:
             part = pd.DataFrame(values).assign(
                 station_id=self.stations["station_id"],
                 init_time=init.astype("datetime64[s]"),
-                lead_days=lead,
+                lead=lead,
                 observed=self._observed.loc[valid].to_numpy(),
             )
             # on the same pairs for every method, so that none gains by leaving out what is hard
@@ -68,7 +68,7 @@ class StationPairs:
     def table(self) -> pd.DataFrame:
         """One row a station, init day and lead time: a column for each method, and ``observed`` [ug m-3]."""
         if not self._parts:
-            return pd.DataFrame(columns=["station_id", "init_time", "lead_days", "observed"])
+            return pd.DataFrame(columns=["station_id", "init_time", "lead", "observed"])
         return pd.concat(self._parts, ignore_index=True)
 
 
@@ -99,10 +99,10 @@ def station_scores(
     joined = pairs.merge(stations, on="station_id", how="left")
     rows = []
     for name, chosen in _groups(joined):
-        for lead in sorted(joined["lead_days"][chosen].unique().tolist()):
-            group = joined[chosen & (joined["lead_days"] == lead)]
+        for lead in sorted(joined["lead"][chosen].unique().tolist()):
+            group = joined[chosen & (joined["lead"] == lead)]
             rows += [
-                {"where": name, "method": method, "lead_days": lead, **_scores(group, method, against)}
+                {"where": name, "method": method, "lead": lead, **_scores(group, method, against)}
                 for method in methods
             ]
     return rows
@@ -122,7 +122,7 @@ def _groups(pairs: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
         (f"terrain complexity < {COMPLEX_TERRAIN:g} m", complexity < COMPLEX_TERRAIN),
         (f"terrain complexity >= {COMPLEX_TERRAIN:g} m", complexity >= COMPLEX_TERRAIN),
     ]
-    valid = pd.to_datetime(pairs["init_time"]) + pd.to_timedelta(pairs["lead_days"].astype(int), unit="D")
+    valid = pd.to_datetime(pairs["init_time"]) + pd.to_timedelta(pairs["lead"].astype(int), unit="D")
     season = (valid.dt.month.to_numpy() % 12) // 3
     groups += [(title, season == number) for number, title in enumerate(SEASONS)]
     return [(name, chosen) for name, chosen in groups if chosen.any()]

@@ -50,7 +50,7 @@ def test_maps_are_scored_against_the_product(results, scene):
         ]
     )
     error = error[np.isfinite(error)]
-    held = row(scores, reference="product", where="all land", grid="1 km", method="persistence", lead_days=1)
+    held = row(scores, reference="product", where="all land", grid="1 km", method="persistence", lead=1)
     assert held["pairs"] == len(error)
     assert held["bias"] == pytest.approx(error.mean(), abs=0.02)  # the store keeps tenths
     assert held["rmse"] == pytest.approx(np.sqrt((error**2).mean()), abs=0.02)
@@ -58,11 +58,11 @@ def test_maps_are_scored_against_the_product(results, scene):
 
 def test_stations_are_scored_too_and_an_untrained_network_is_persistence(results, scene):
     scores, _, _ = results
-    ours = row(scores, reference="stations", where="all stations", method="CRAN-PM untrained", lead_days=1)
-    held = row(scores, reference="stations", where="all stations", method="persistence", lead_days=1)
+    ours = row(scores, reference="stations", where="all stations", method="CRAN-PM untrained", lead=1)
+    held = row(scores, reference="stations", where="all stations", method="persistence", lead=1)
     assert held["bias"] < -2  # yesterday's air is cleaner, and stations see a tenth more
     assert ours["rmse"] == held["rmse"] and ours["skill"] == 0
-    assert row(scores, reference="stations", where="traffic", method="persistence", lead_days=1)["pairs"] > 0
+    assert row(scores, reference="stations", where="traffic", method="persistence", lead=1)["pairs"] > 0
     assert {r["method"] for r in scores["rows"]} >= {"CAMS global forecast (simulated)"}
 
 

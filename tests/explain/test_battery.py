@@ -26,7 +26,7 @@ def battery(drawn, statistics, source):
 
 @pytest.fixture(scope="module")
 def rows(battery):
-    return {(r["intervention"], r["form"], r["region"], r["lead_days"]): r for r in battery.rows()}
+    return {(r["intervention"], r["form"], r["region"], r["lead"]): r for r in battery.rows()}
 
 
 def test_doing_nothing_changes_nothing(rows):

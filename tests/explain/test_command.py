@@ -32,7 +32,7 @@ def test_the_command_gives_rows_with_intervals_as_json_and_writes_a_page(machine
     keys = {
         "intervention",
         "form",
-        "lead_days",
+        "lead",
         "rmse_change_pct",
         "ci_low",
         "ci_high",
@@ -62,7 +62,7 @@ def test_what_cannot_be_done_is_said_in_a_line(machine, arguments, message):
 
 def row(name, form, region, value, low, high):
     return {
-        "intervention": name, "form": form, "region": region, "lead_days": 1, "rmse": 2.0, "rmse_change_pct": value,
+        "intervention": name, "form": form, "region": region, "lead": 1, "rmse": 2.0, "rmse_change_pct": value,
         "ci_low": low, "ci_high": high, "forecast_change_rms": 0.1, "forecast_change_max": 1.0,
     }  # fmt: skip
 
@@ -75,7 +75,7 @@ def test_goals_are_met_or_missed_by_their_own_rule():
             row("terrain zero", "priors", "near barriers > 700 m", 0.5, -0.1, 0.9),
         ],
         "puff": [
-            {"wind": "as it was", "lead_days": 1, "cosine": 0.8, "cosine_low": 0.4, "cosine_high": 0.9},
+            {"wind": "as it was", "lead": 1, "cosine": 0.8, "cosine_low": 0.4, "cosine_high": 0.9},
         ],
     }
     met = {v["goal"]: v["met"] for v in verdicts(results)}
