@@ -123,6 +123,7 @@ STAGE: dict[str, str] = {
 
 INK = "color:var(--mui-palette-text-primary)"
 SOFT = "color:var(--mui-palette-text-secondary)"
+ACCENT = "color:var(--mui-palette-secondary-main)"
 PILL = "background:#ffd166;color:#3a2a00;border-radius:99px;font-weight:600"
 
 HEADING = (

@@ -14,7 +14,7 @@ import numpy as np
 
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.store.schema import possible_range
-from cranpm.domain.channels import DAY_CHANNELS
+from cranpm.domain.channels import COARSE_CHANNELS, DAY_CHANNELS
 from cranpm.domain.normalise import (
     PM_OFFSET,
     PM_SCALE,
@@ -26,6 +26,9 @@ from cranpm.domain.normalise import (
 
 UNUSUAL = 8.0
 """Standard deviations from the training period's mean (network units for maps) beyond which a value is unusual."""
+
+INPUTS = len(COARSE_CHANNELS) + 2
+"""Fields that a forecast reads and that are checked here: coarse channels of two days, and the maps of both."""
 
 _SHOWN = 4
 

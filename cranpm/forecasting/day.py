@@ -28,7 +28,8 @@ class ForecastDay:
     """Inputs of one init day; maps are (H, W) tensors on ``device``.
 
     ``pm2p5`` and ``pm2p5_before`` are days t and t-1 [ug m-3] with NaN where there is no value;
-    ``missing_land`` is the share of land without a value on day t.
+    ``missing_land`` is the share of land without a value on day t, ``missing_coarse`` that of the coarse fields'
+    nodes, over all channels of both days.
     """
 
     init_time: np.datetime64
@@ -38,6 +39,7 @@ class ForecastDay:
     pm2p5_before: torch.Tensor
     elevation: torch.Tensor
     missing_land: float
+    missing_coarse: float
     device: torch.device
     unusual: tuple[UnusualInput, ...] = ()
     """Inputs beyond what the network was trained on, to be told with the forecast."""
@@ -154,6 +156,7 @@ def load_day(
         pm2p5_before=torch.from_numpy(pm2p5_before).to(device),
         elevation=torch.from_numpy(np.ascontiguousarray(source.elevation, dtype=np.float32)).to(device),
         missing_land=missing,
+        missing_coarse=float(np.mean([np.isnan(fields).mean() for fields in (today, yesterday)])),
         device=device,
         unusual=unusual,
     )

@@ -21,6 +21,7 @@ from ..theme import CARD, SIDEBAR_WIDTH, STAGE, STAGE_CSS
 from ..views.controls import DayControls, LayerControls, RegionControls, StationControls
 from ..views.frame import page_frame
 from ..views.header import BRAND, badge, title_html
+from ..views.inputs import InputStrip
 from ..views.legend import legend_html
 from ..views.map import MapView
 from ..views.model import ModelControls
@@ -119,6 +120,7 @@ class Explorer:
             on_run=lambda: self.run.ask(),
             on_cancel=lambda: self.run.cancel(),
         )
+        self.inputs = InputStrip(self.dataset.source, str(self.dataset.meta.get("hash", "")))
         self.regions = RegionControls(state)
         self.station_controls = StationControls(state, list(self.store.station_files()))
         self.share = Share(state, self._address)
@@ -142,6 +144,7 @@ class Explorer:
                 self.days.root,
                 self.layers.root,
                 self.model.root,
+                self.inputs.root,
                 self.regions.root,
                 self.station_controls.root,
             ],
@@ -207,6 +210,7 @@ class Explorer:
             picture.state, badge_html=badge(self.dataset.source, self.dataset.simulated), note=picture.note
         )
         self.legend.object = legend_html(picture.scale)
+        self.inputs.show(picture.run)
         if before is None or _station_question(before) != _station_question(picture):
             self.map.set_stations(picture.stations, picture.scale)
         self.map.set_place(picture.state.place)

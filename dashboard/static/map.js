@@ -342,7 +342,7 @@ picture.connect(picture.properties.data.change, show_picture)
 show_picture()
 
 // -- keys: those of the page, unless a control has the focus; those of the map, once it has ------------------------
-const CONTROLS = "a,button,input,select,textarea,[contenteditable=true],[role=button],[role=option],[role=tab]," +
+const CONTROLS = "a,button,input,select,summary,textarea,[contenteditable=true],[role=button],[role=option],[role=tab]," +
   "[role=slider],[role=listbox],[role=menu],[role=radiogroup],[role=dialog]"
 const PAGE_KEYS = new Set(["ArrowLeft", "ArrowRight", "1", "2", "3", " ", "Escape"])
 const centre = () => [(fig.x_range.start + fig.x_range.end) / 2, (fig.y_range.start + fig.y_range.end) / 2]

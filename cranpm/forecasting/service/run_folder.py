@@ -43,7 +43,9 @@ STALE_SECONDS = 120.0
 class RunStatus:
     """How far a run is. ``done_list`` holds the tile numbers blended so far, in order.
 
-    ``unusual_inputs`` are `cranpm.data.input_ranges.UnusualInput` as dicts, of a finished run.
+    ``unusual_inputs`` are `cranpm.data.input_ranges.UnusualInput` as dicts; ``missing_land`` and ``missing_coarse`` are
+    shares without a value, see `cranpm.forecasting.day.ForecastDay`. All three are known once the inputs are read; the
+    shares are None before.
     ``state`` is "gone" where the run's folder is not there (any more).
     """
 
@@ -57,6 +59,8 @@ class RunStatus:
     done_list: tuple[int, ...] = ()
     negative_cells: dict[str, int] | None = None
     unusual_inputs: tuple[dict[str, Any], ...] = ()
+    missing_land: float | None = None
+    missing_coarse: float | None = None
     machine: str = ""
     pid: int = 0
     updated: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -53,15 +54,7 @@ def forecast_into_folder(path: str, request_values: dict[str, Any]) -> str:
             _forecast(folder, request)
         except ForecastCancelledError as stop:
             previous = folder.written_status()
-            folder.write_status(
-                RunStatus(
-                    state="cancelled",
-                    message=str(stop),
-                    done_tiles=previous.done_tiles,
-                    total_tiles=previous.total_tiles,
-                    done_list=previous.done_list,
-                )
-            )
+            folder.write_status(replace(previous, state="cancelled", message=str(stop), seconds_left=None))
             return "cancelled"
         except Exception as error:  # the viewer must learn of every failure, whatever it is
             folder.remove_arrays()
@@ -88,6 +81,13 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     day = load_day(DatasetSource(dataset), request.init_time, statistics, device)
     _stop_if_cancelled(folder)
     day = intervene(day, request.interventions, statistics)
+    read = RunStatus(
+        state="running",
+        device=str(device),
+        unusual_inputs=tuple(one.to_dict() for one in day.unusual),
+        missing_land=day.missing_land,
+        missing_coarse=day.missing_coarse,
+    )
     plan = plan_tiles(day.domain.fine.shape)
     maps = {lead: folder.create_map(lead, plan.shape) for lead in request.leads}
     recorder = AttentionRecorder(folder.path, plan, day)
@@ -96,13 +96,12 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     def report(progress: Progress) -> None:
         done.extend(tile.index for tile in progress.tiles)
         folder.write_status(
-            RunStatus(
-                state="running",
+            replace(
+                read,
                 done_tiles=progress.done_tiles,
                 total_tiles=progress.total_tiles,
                 seconds=progress.seconds,
                 seconds_left=progress.seconds_left,
-                device=str(device),
                 done_list=tuple(done),
             )
         )
@@ -124,7 +123,8 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     for values in maps.values():
         values.flush()
     folder.write_status(
-        RunStatus(
+        replace(
+            read,
             state="done",
             done_tiles=result.num_tiles,
             total_tiles=result.num_tiles,
@@ -133,7 +133,6 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
             device=result.device,
             done_list=tuple(done),
             negative_cells={str(lead): count for lead, count in result.negative.items()},
-            unusual_inputs=tuple(one.to_dict() for one in day.unusual),
         )
     )
 

@@ -82,6 +82,12 @@ def test_a_run_happens_in_another_process_and_can_be_looked_into(service, folder
     assert (status.state, status.message) == ("done", "")
     assert status.pid != os.getpid()
     assert status.done_tiles == status.total_tiles == len(status.done_list) > 0
+    # 10 x 20 of the 1392 x 628 - 492 x 540 cells of land have no value, and no node of the coarse fields lacks one
+    assert status.missing_land == pytest.approx(200 / 608_496)
+    assert status.missing_coarse == 0
+    # q of 1e-3 for a network of 5e-3 +- 3e-4, z of 1e4 for 2e4 +- 3: five levels of each on two days
+    unusual = [one["channel"].partition("_")[0] for one in status.unusual_inputs]
+    assert (unusual.count("q"), unusual.count("z"), len(unusual)) == (10, 10, 20)
     field = run.field(1)
     assert field.shape == (1392, 688) and np.isfinite(field).any()
     assert not np.array_equal(field, run.field(2), equal_nan=True)
