@@ -21,6 +21,7 @@ from .inputs import (
     pad_global,
 )
 from .layers.attention import init_weights
+from .layers.bridge import TokenPlaces
 from .layers.decoder import Decoder
 from .layers.embed import place_on_axis, token_centres
 from .layers.fusion import build_fusion
@@ -273,9 +274,9 @@ class CranPM(nn.Module):
         place = self._place(inputs, context)
         tokens, patches = self.local_branch(inputs.fields, inputs.elevation, inputs.lead, trace, place)
         if self.bridge is not None:
-            latitude, longitude = token_centres(inputs.latitude, inputs.longitude, self.config.local_patch)
-            days = context.of_tiles(day_index, len(tokens))
-            tokens = self.bridge(tokens, days, latitude, longitude, inputs.wind.flatten(2), trace)
+            centres = token_centres(inputs.latitude, inputs.longitude, self.config.local_patch)
+            places = TokenPlaces(*centres, inputs.wind.flatten(2))
+            tokens = self.bridge(tokens, context.of_tiles(day_index, len(tokens)), places, trace)
         return tokens, patches.expand_as(tokens)
 
     def _place(self, inputs: LocalInputs, context: GlobalContext) -> tuple[Tensor, Tensor] | None:

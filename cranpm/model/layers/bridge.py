@@ -36,6 +36,21 @@ def bridge_attention(queries: Tensor, keys: Tensor, bias: Tensor | None = None) 
     return attention_weights(queries, keys, bias)
 
 
+class TokenPlaces(NamedTuple):
+    """Where the local tokens of each tile lie, and the wind there."""
+
+    latitude: Tensor
+    """(B, Nl) of their centres [degrees]."""
+    longitude: Tensor
+    """(B, Nl) [degrees]."""
+    wind: Tensor
+    """(B, 2, Nl) towards east and north [m s-1]."""
+
+    def middle(self) -> TokenPlaces:
+        """The middle of each tile and its mean wind, as one token."""
+        return TokenPlaces(*(part.mean(-1, keepdim=True) for part in self))
+
+
 class BridgeGeometry(NamedTuple):
     """Where keys lie of queries, shared by the layers of the bridge."""
 
@@ -156,13 +171,7 @@ class Bridge(nn.Module):
         return context, tuple(keys for keys, _ in pairs), tuple(values for _, values in pairs)
 
     def forward(
-        self,
-        tokens: Tensor,
-        context: GlobalContext,
-        latitude: Tensor,
-        longitude: Tensor,
-        wind: Tensor,
-        trace: Trace | None = None,
+        self, tokens: Tensor, context: GlobalContext, places: TokenPlaces, trace: Trace | None = None
     ) -> Tensor:
         """Let tiles read the continent.
 
@@ -171,12 +180,12 @@ class Bridge(nn.Module):
         tokens : Tensor, shape (B, Nl, Dl)
         context : GlobalContext
             Of each tile (batch B), or one day for all (batch 1).
-        latitude, longitude : Tensor, shape (B, Nl)
-            Centres of the local tokens [degrees].
-        wind : Tensor, shape (B, 2, Nl)
-            Wind towards east and north at the local tokens [m s-1].
+        places : TokenPlaces
+            Of the local tokens.
+        trace : Trace, optional
+            Where to record what was attended to.
         """
-        geometry = self.geometry(context, latitude, longitude, wind)
+        geometry = self.geometry(context, places)
         if trace is not None and geometry.gamma is not None:
             trace.record("wind_gamma", geometry.gamma)
         if trace is not None and geometry.squared_distance is not None:
@@ -185,14 +194,11 @@ class Bridge(nn.Module):
             tokens = layer(tokens, context.keys[index], context.values[index], geometry, trace, index)
         return tokens
 
-    def geometry(
-        self, context: GlobalContext, latitude: Tensor, longitude: Tensor, wind: Tensor
-    ) -> BridgeGeometry:
+    def geometry(self, context: GlobalContext, places: TokenPlaces) -> BridgeGeometry:
         """How far upwind, and how far away, each coarse token lies of each local one (or of the tile's middle)."""
         keys = (context.latitude, context.longitude)
-        squared = squared_distance(latitude, longitude, *keys) if self.reach else None
+        squared = squared_distance(places.latitude, places.longitude, *keys) if self.reach else None
         if not self.wind_bias:
             return BridgeGeometry(None, squared, context.valid)
-        if self.wind_at == "tile":
-            latitude, longitude, wind = (x.mean(-1, keepdim=True) for x in (latitude, longitude, wind))
-        return BridgeGeometry(wind_direction_cosine(latitude, longitude, wind, *keys), squared, context.valid)
+        origin = places.middle() if self.wind_at == "tile" else places
+        return BridgeGeometry(wind_direction_cosine(*origin, *keys), squared, context.valid)

@@ -17,7 +17,7 @@ from cranpm.model.config import ModelConfig
 from cranpm.model.inputs import GlobalContext
 
 from .attention import FeedForward, SelfAttention
-from .bridge import Bridge, BridgeGeometry, BridgeLayer
+from .bridge import Bridge, BridgeGeometry, BridgeLayer, TokenPlaces
 from .trace import Trace
 
 
@@ -52,8 +52,8 @@ class SumLayer(nn.Module):
         super().__init__()
         self.projection = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor, context: GlobalContext, latitude: Tensor, longitude: Tensor) -> Tensor:
-        return tokens + self.projection(sample_context(context, latitude, longitude))
+    def forward(self, tokens: Tensor, context: GlobalContext, places: TokenPlaces) -> Tensor:
+        return tokens + self.projection(sample_context(context, places.latitude, places.longitude))
 
 
 class FilmLayer(nn.Module):
@@ -64,8 +64,10 @@ class FilmLayer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.modulation = nn.Linear(width, 2 * width)
 
-    def forward(self, tokens: Tensor, context: GlobalContext, latitude: Tensor, longitude: Tensor) -> Tensor:
-        scale, shift = self.modulation(sample_context(context, latitude, longitude)).chunk(2, -1)
+    def forward(self, tokens: Tensor, context: GlobalContext, places: TokenPlaces) -> Tensor:
+        scale, shift = self.modulation(sample_context(context, places.latitude, places.longitude)).chunk(
+            2, -1
+        )
         return tokens + self.norm(tokens) * scale + shift
 
 
@@ -78,7 +80,7 @@ class ConcatLayer(nn.Module):
         self.norm_context = nn.LayerNorm(width)
         self.attention = SelfAttention(width, heads)
 
-    def forward(self, tokens: Tensor, context: GlobalContext, latitude: Tensor, longitude: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, context: GlobalContext, places: TokenPlaces) -> Tensor:
         coarse = self.norm_context(context.tokens).expand(len(tokens), -1, -1)
         both = torch.cat([self.norm_tokens(tokens), coarse], dim=1)
         return tokens + self.attention(both, key_mask(context, tokens.shape[1]))[:, : tokens.shape[1]]
@@ -114,17 +116,11 @@ class SampledFusion(nn.Module):
         return self.project(tokens), (), ()
 
     def forward(
-        self,
-        tokens: Tensor,
-        context: GlobalContext,
-        latitude: Tensor,
-        longitude: Tensor,
-        wind: Tensor,
-        trace: Trace | None = None,
+        self, tokens: Tensor, context: GlobalContext, places: TokenPlaces, trace: Trace | None = None
     ) -> Tensor:
         """Let tiles read the continent; arguments as in `Bridge.forward`, of which wind and trace are not used."""
         for layer, norm, feed_forward in zip(self.layers, self.norms, self.feed_forwards, strict=True):
-            tokens = layer(tokens, context, latitude, longitude)
+            tokens = layer(tokens, context, places)
             tokens = tokens + feed_forward(norm(tokens))
         return tokens
 
@@ -146,22 +142,16 @@ class CoarseQueries(nn.Module):
         return self.bridge.project(tokens), (), ()
 
     def forward(
-        self,
-        tokens: Tensor,
-        context: GlobalContext,
-        latitude: Tensor,
-        longitude: Tensor,
-        wind: Tensor,
-        trace: Trace | None = None,
+        self, tokens: Tensor, context: GlobalContext, places: TokenPlaces, trace: Trace | None = None
     ) -> Tensor:
         """Let the continent read the tile and the tile the continent; arguments as in `Bridge.forward`."""
-        geometry = self.bridge.geometry(context, latitude, longitude, wind)
+        geometry = self.bridge.geometry(context, places)
         coarse = context.tokens.expand(len(tokens), -1, -1)
         for index, module in enumerate(self.upward):
             upward = cast(BridgeLayer, module)
             coarse = upward(coarse, *upward.keys_values(tokens), turned(geometry))
             if self.samplers is not None:
-                tokens = self.samplers[index](tokens, replace(context, tokens=coarse), latitude, longitude)
+                tokens = self.samplers[index](tokens, replace(context, tokens=coarse), places)
             else:
                 back = cast(BridgeLayer, self.bridge.layers[index])
                 tokens = back(tokens, *back.keys_values(coarse), geometry, trace, index)
