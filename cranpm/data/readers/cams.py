@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -265,16 +264,16 @@ def daily_coarse(
     *,
     channels: Iterable[str] | None = None,
     days: np.ndarray | None = None,
-    min_share: float = 0.9,
-    incomplete: Literal["raise", "nan"] = "raise",
 ) -> xr.DataArray:
     """Daily CAMS channels on the coarse grid, interpolated bilinearly from the product's own grid.
+
+    A day that lacks steps is refused.
 
     Parameters
     ----------
     datasets : Dataset or sequence of Dataset
         From :func:`open_cams`.
-    grid, channels, days, min_share, incomplete : optional
+    grid, channels, days : optional
         As for :func:`cranpm.data.readers.era5.daily_coarse`.
 
     Returns
@@ -307,8 +306,6 @@ def daily_coarse(
         ranges=_RANGES,
         floors=_FLOORS,
         days=days,
-        min_share=min_share,
-        incomplete=incomplete,
         interpolate=True,
         source="CAMS",
     ).rename("cams")

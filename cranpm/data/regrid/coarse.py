@@ -49,8 +49,8 @@ def daily_channels(
     ranges: Mapping[str, tuple[float, float]],
     floors: Mapping[str, float] | None = None,
     days: np.ndarray | None,
-    min_share: float,
-    incomplete: Literal["raise", "nan"],
+    min_share: float = 0.9,
+    incomplete: Literal["raise", "nan"] = "raise",
     interpolate: bool,
     source: str,
 ) -> xr.DataArray:
