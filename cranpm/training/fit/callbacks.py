@@ -105,19 +105,14 @@ class StateSaver(Checkpoint):
         self._before_step = random_state()
 
     def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: STEP_OUTPUT,
-        batch: TrainingBatch,
-        batch_idx: int,
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any, **__: Any
     ) -> None:
         step, self._before_step = trainer.global_step, None
         asked, late = self._agree(trainer)
         due = step % self._every == 0 or step % self._validate_every == 0
         if asked or late or due or step >= trainer.max_steps:
             self._save(trainer)
-            asked, _ = self._agree(trainer)  # somebody may have asked while it was written
+            asked = self._agree(trainer)[0]  # somebody may have asked while it was written
         as_training(pl_module).updating = False
         if asked:
             raise TrainingStopped("As asked.")
