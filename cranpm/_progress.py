@@ -15,6 +15,12 @@ class Progress(Protocol):
     def __call__(self, done: int, total: int, seconds_left: float, /) -> None: ...
 
 
+class StageProgress(Protocol):
+    """As `Progress`, of a task in stages: the stage in words comes first; None where the time left is not known."""
+
+    def __call__(self, stage: str, done: int, total: int, seconds_left: float | None, /) -> None: ...
+
+
 class Clock:
     """Tells how long the rest of a task will take, at the pace since the clock was made.
 
@@ -39,7 +45,11 @@ class Clock:
     @property
     def seconds_left(self) -> float:
         """Of the parts that are not done [s]; infinite before the first one is."""
-        return self.seconds / self.done * (self.total - self.done) if self.done else float("inf")
+        return self.seconds_for(self.total - self.done)
+
+    def seconds_for(self, parts: int) -> float:
+        """What so many parts will take [s]; infinite before one is done."""
+        return self.seconds / self.done * parts if self.done else float("inf")
 
     def tick(self, parts: int = 1) -> None:
         """So many parts more are done."""

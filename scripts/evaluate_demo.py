@@ -22,6 +22,7 @@ import torch
 
 from cranpm import paths
 from cranpm._files import check_output, write_atomically
+from cranpm._progress import duration
 from cranpm.baselines.damped import fit_damped
 from cranpm.baselines.persistence import blurred_persistence, persistence
 from cranpm.domain import EUROPE, LEAD_DAYS
@@ -67,7 +68,7 @@ def main() -> None:
     days = world_folder(arguments.work)
     init_days = QUICK_DAYS if arguments.quick else days_of_each_month(2022)[:: arguments.every]
     few = arguments.quick or arguments.few_baselines
-    simulate_days(geography, days, _test_periods(init_days), progress=_report("simulated days"))
+    simulate_days(geography, days, _test_periods(init_days), progress=_report)
     source = WorldSource(geography, days)
     _fit_damped(source, days / DAMPED)
     if arguments.prepare:
@@ -202,12 +203,9 @@ def _write_card(folder: Path, checkpoint, table: str) -> None:
     replace_card(folder, facts + table.replace("# Skill", "## Skill", 1))
 
 
-def _report(what: str):
-    def report(done: int, total: int) -> None:
-        if done % 5 == 0 or done == total:
-            print(f"{what}: {done} of {total}", flush=True)
-
-    return report
+def _report(done: int, total: int, seconds_left: float) -> None:
+    if done % 5 == 0 or done == total:
+        print(f"simulated days: {done} of {total}, {duration(seconds_left)} left", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from cranpm import paths
+from cranpm._progress import duration
 from cranpm.domain import EUROPE
 from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
@@ -84,9 +85,9 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _report(done: int, total: int) -> None:
+def _report(done: int, total: int, seconds_left: float) -> None:
     if done % 20 == 0 or done == total:
-        _say(f"simulated {done} of {total} days")
+        _say(f"simulated {done} of {total} days, {duration(seconds_left)} left")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,18 @@ def test_the_rest_takes_as_long_a_part_as_what_is_done(monkeypatch: pytest.Monke
     assert clock.seconds == 12.0
 
 
+def test_other_work_at_the_same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    clock = Clock(10)
+    assert clock.seconds_for(3) == float("inf")
+    now[0] += 8
+    clock.tick(4)  # 2 s a part
+    assert clock.seconds_for(3) == 6.0
+    clock.total += 2  # more has come up
+    assert clock.seconds_left == 2.0 * 8
+
+
 def test_nobody_has_to_listen() -> None:
     clock = Clock(1)
     clock.tick()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -12,11 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cranpm._progress import duration
+from cranpm._progress import StageProgress, duration
 from cranpm.extras import MissingExtraError
-
-StageProgress = Callable[[str, int, int, float | None], None]
-"""Stage, done, total, seconds left (None where it is not known)."""
 
 MENDABLE = (ValueError, LookupError, OSError, RuntimeError, MissingExtraError)
 

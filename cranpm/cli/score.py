@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -59,7 +60,7 @@ def score(
                 damped=damped,
                 cams_europe=cams_europe,
                 device=device,
-                progress=lambda done, total, left: report("forecasting and scoring", done, total, left),
+                progress=partial(report, "forecasting and scoring"),
             )
         if out is not None:
             scores.write(out)

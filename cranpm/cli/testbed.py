@@ -60,7 +60,7 @@ def report(
             seed=DEFAULT_SEED,
             start=start,
             days=days,
-            progress=lambda done, total: progress(done, total, None),
+            progress=progress,
         )
         result.write(out / "testbed_report.md")
     console.print(f"Wrote {out / 'testbed_report.md'}")

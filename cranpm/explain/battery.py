@@ -24,8 +24,6 @@ from cranpm.model import CranPM
 from cranpm.verification.bootstrap import Interval, block_bootstrap
 from cranpm.verification.sums import PairSums
 
-"""Done, total, seconds left."""
-
 BASE = "none"
 LAND, NEAR_BARRIERS = "land", "near barriers > 700 m"
 WIND_TURNS = ("wind flip", "wind rotate 90")

@@ -8,13 +8,14 @@ much of a picture of attention may be believed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from cranpm._progress import Clock, Progress
 from cranpm.data.store.source import DaySource
 from cranpm.domain import Statistics, Tile
 from cranpm.explain.direction import token_means
@@ -176,7 +177,7 @@ def run_faithfulness(
     far: int = 6,
     seed: int = 0,
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[PlaceFaith]:
     """Hide patches from places of every tile and day.
 
@@ -190,18 +191,17 @@ def run_faithfulness(
         Patches tried one by one for the rank correlation, shared by the places of a tile.
     """
     found: list[PlaceFaith] = []
-    generator = np.random.default_rng(seed)
-    for number, init in enumerate(days):
+    generator, clock = np.random.default_rng(seed), Clock(len(days) * len(tiles), progress)
+    for init in days:
         day = load_day(source, init, statistics, device)
         context = network.encode_global(day.global_inputs())
-        for position, tile in enumerate(tiles):
+        for tile in tiles:
             faith = TileFaith(network, day, tile, context)
             alone = faith.tried_alone(near, far, generator)
             effects = np.stack([faith.change([patch]) for patch in alone])  # (patches, tokens)
             for token in faith.places(places):
                 found.append(_ask(faith, token, alone, effects[:, token], hidden, generator))
-            if progress is not None:
-                progress(number * len(tiles) + position + 1, len(days) * len(tiles))
+            clock.tick()
     return found
 
 

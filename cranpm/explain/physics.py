@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
 
+from cranpm._progress import StageProgress
 from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.store.source import DaySource
 from cranpm.domain import plan_tiles
@@ -23,9 +25,6 @@ from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 from cranpm.model.extensions.height import HeightDamping
 from cranpm.model.extensions.transport import Transport
 from cranpm.model.layers.bridge import BridgeLayer
-
-Report = Callable[[str, int, int, float | None], None]
-"""Stage, done, total, seconds left (None where it is not known)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +61,7 @@ def run_physics(
     barriers: np.ndarray | None = None,
     days: Sequence[np.datetime64] | None = None,
     device: str = "cpu",
-    report: Report | None = None,
+    report: StageProgress | None = None,
     keep: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Run what the plan asks for.
@@ -77,6 +76,8 @@ def run_physics(
         Cells near barriers higher than 700 m; without it terrain is scored on all land only.
     days : sequence of datetime64, optional
         Init days, instead of those that `choose_days` picks.
+    report : callable, optional
+        Told the stage in words, its parts done and in all, and the seconds that its rest will take.
     keep : callable, optional
         Given the results so far after each part, so that a long run that is stopped leaves something.
 
@@ -86,7 +87,7 @@ def run_physics(
         Plain values for JSON: ``rows`` (battery), ``direction``, ``puff``, ``faithfulness``, ``priors``, and what they
         were measured on.
     """
-    say = report or (lambda stage, done, total, left: None)
+    report = report or (lambda stage, done, total, left: None)
     checkpoint, source = load_checkpoint(checkpoint), open_source(data)
     network, statistics = checkpoint.network, checkpoint.require_statistics()
     chosen, split = choose_days(source, plan.days, plan.leads) if days is None else (list(days), "given")
@@ -98,7 +99,7 @@ def run_physics(
     battery = run_battery(
         network, statistics, source, chosen, tiles,
         leads=plan.leads, interventions=plan.interventions, mountain_tiles=mountains, barriers=barriers,
-        device=device, progress=lambda done, total, left: say("interventions", done, total, left),
+        device=device, progress=partial(report, "interventions"),
     )  # fmt: skip
     results: dict[str, Any] = {
         "what": "change of forecasts and of RMSE under interventions; reference: the GHAP-like product",
@@ -125,7 +126,7 @@ def run_physics(
         found = puff.run_puffs(
             network, statistics, source, chosen,
             places=plan.puffs, leads=plan.leads, seed=plan.seed, tile_size=plan.tile_size, device=device,
-            progress=lambda done, total: say("puffs, days", done, total, None),
+            progress=partial(report, "puffs, days"),
         )  # fmt: skip
         results["puff"] = puff.summarise(found) if found else []
         if keep is not None:
@@ -135,7 +136,7 @@ def run_physics(
         asked = faithfulness.run_faithfulness(
             network, statistics, source, chosen[:: max(1, len(chosen) // 6)], tiles[:: max(1, len(tiles) // 2)][:2],
             places=plan.places, near=plan.patches - far, far=far, seed=plan.seed, device=device,
-            progress=lambda done, total: say("attention, tiles", done, total, None),
+            progress=partial(report, "attention, tiles"),
         )  # fmt: skip
         results["faithfulness"] = faithfulness.summarise(asked) if asked else None
     return results

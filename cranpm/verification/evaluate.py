@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cranpm._progress import Clock, Progress
 from cranpm.verification.bootstrap import Interval, skill_interval
 from cranpm.verification.sums import PairSums
 
@@ -122,14 +123,13 @@ def evaluate(
     targets: Callable[[np.datetime64], Maps],
     land: np.ndarray,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Scorecard:
     """Score methods on init days; each method and ``targets`` turn an init day into maps by lead time."""
-    card = Scorecard()
-    for done, init in enumerate(init_times, start=1):
+    card, clock = Scorecard(), Clock(len(init_times), progress)
+    for init in init_times:
         card.add_day(init, {name: method(init) for name, method in methods.items()}, targets(init), land)
-        if progress is not None:
-            progress(done, len(init_times))
+        clock.tick()
     return card
 
 

@@ -42,7 +42,7 @@ class QuickWorld:
             )
             coarse = np.full(shape, level, np.float32)
             if progress:
-                progress(index + 1, days)
+                progress(index + 1, days, float(days - index - 1))
             yield DayState(
                 day=day,
                 seed=self.seed,

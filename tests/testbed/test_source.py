@@ -87,7 +87,7 @@ def test_days_of_an_earlier_version_are_converted_and_not_simulated_again(
 
     (tmp_path / "later").rename(tmp_path / f"{START + 1}.npz")
 
-    def again(done: int, total: int) -> None:
+    def again(done: int, total: int, seconds_left: float) -> None:
         pytest.fail("the day was there")
 
     simulate_days(geography_alps, tmp_path, [(str(START), 2)], seed=SEED, progress=again)
@@ -95,6 +95,19 @@ def test_days_of_an_earlier_version_are_converted_and_not_simulated_again(
     assert torch.equal(
         load_file(day_file(tmp_path, START + 1))["fields"], load_file(day_file(folder, START + 1))["fields"]
     )
+
+
+def test_only_the_day_that_lacks_is_made_and_counted(
+    folder: Path, geography_alps: Geography, tmp_path: Path
+) -> None:
+    kept = tmp_path / day_file(folder, START + 1).name
+    kept.write_bytes(day_file(folder, START + 1).read_bytes())
+    before, told = kept.stat().st_mtime_ns, []
+    periods = [(str(START), 2)]
+    simulate_days(geography_alps, tmp_path, periods, seed=SEED, progress=lambda *p: told.append(p[:2]))
+    assert told == [(1, 1)]
+    assert kept.stat().st_mtime_ns == before
+    assert day_file(tmp_path, START).read_bytes() == day_file(folder, START).read_bytes()
 
 
 def test_a_folder_without_days_holds_none(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ _MOMENT = 1e9
 BUSY = (408, 429, 500, 502, 503, 504)
 _BROKEN = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError)
 
-Progress = Callable[[int, int | None], None]
+BytesProgress = Callable[[int, int | None], None]
 """Called with bytes there and bytes in all (None: the server does not say)."""
 
 
@@ -73,7 +73,7 @@ def download(
     hash: str | None = None,
     size: int | None = None,
     accept: Callable[[Path], Any] | None = None,
-    progress: Progress | None = None,
+    progress: BytesProgress | None = None,
     tries: int = 8,
     first_wait: float | None = None,
     timeout: float = 60.0,
@@ -134,7 +134,7 @@ def _transfer(
     part: Path,
     session: requests.Session,
     size: int | None,
-    progress: Progress | None,
+    progress: BytesProgress | None,
     *,
     tries: int,
     first_wait: float,
@@ -167,7 +167,7 @@ def _one_response(
     part: Path,
     session: requests.Session,
     size: int | None,
-    progress: Progress | None,
+    progress: BytesProgress | None,
     timeout: float,
 ) -> tuple[bool, int | None, str, float | None]:
     """(finished, announced size, what went wrong, seconds the server asks to wait)."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cranpm._progress import Clock
 from cranpm.data.download.receipts import RawFile, Receipt
 
 
@@ -26,13 +26,13 @@ class ProgressTracker:
     """Turns bytes into progress with the time left."""
 
     def __init__(self, call: Callable[[FetchProgress], None] | None, files: int, total: int) -> None:
-        self._call, self._files, self._total = call, files, total
-        self._done, self._before, self._moved, self._since = 0, 0, 0, time.monotonic()
+        self._call, self._files, self._moved = call, Clock(files), Clock(total)
+        self._before = 0
         self._file = self._state = ""
 
     def more(self, files: int) -> None:
         """Count further files that are to come."""
-        self._files += files
+        self._files.total += files
 
     def begin(self, file: RawFile) -> None:
         """Start on a file."""
@@ -46,33 +46,32 @@ class ProgressTracker:
 
     def bytes(self, done: int, total: int | None) -> None:
         """Say how much of the file is here."""
-        self._moved += max(done - self._last, 0) if self._last >= 0 else 0
+        self._moved.tick(max(done - self._last, 0) if self._last >= 0 else 0)
         self._last = done
         self._state = "downloading"
         self._send(done, total)
 
     def finish(self, receipt: Receipt) -> None:
         """Count a file as complete."""
-        self._done += 1
-        self._before += receipt.bytes
+        self._files.tick()
         self._state = "complete"
         self._send(receipt.bytes, receipt.bytes)
+        self._before += receipt.bytes
 
     def _send(self, done: int, total: int | None) -> None:
         if self._call is None:
             return
-        elapsed = time.monotonic() - self._since
         left = None
-        if self._total and self._moved:
-            left = max(self._total - self._before - done, 0) * elapsed / self._moved
-        elif self._done:
-            left = (self._files - self._done) * elapsed / self._done
+        if self._moved.total and self._moved.done:  # what was there before moved in no time
+            left = self._moved.seconds_for(max(self._moved.total - self._before - done, 0))
+        elif self._files.done:
+            left = self._files.seconds_left
         self._call(
             FetchProgress(
                 file=self._file,
                 state=self._state,
-                files_done=self._done,
-                files=self._files,
+                files_done=self._files.done,
+                files=self._files.total,
                 bytes_done=done,
                 bytes_total=total,
                 seconds_left=left,

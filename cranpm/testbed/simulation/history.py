@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from cranpm._progress import Progress
 from cranpm.domain import channel_index
 from cranpm.testbed.simulation.chemistry import TracerState
 from cranpm.testbed.simulation.noise import EPOCH, day_number
@@ -54,7 +55,7 @@ def simulate(
     *,
     keep_states: Collection[int] = (),
     keep_days: Collection[int] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> History:
     """Run a world and keep its coarse fields (0.2 MB per field and day for Europe)."""
     first = day_number(start)

@@ -7,13 +7,14 @@ weather blows it away, and the difference to the plain run is kept. A network th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from cranpm._files import replacing
+from cranpm._progress import Clock, Progress
 from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.simulation.chemistry import TracerState
 from cranpm.testbed.simulation.noise import EPOCH, day_generator, day_number
@@ -49,7 +50,7 @@ def simulate_puffs(
     every: int = 1,
     seed: int = DEFAULT_SEED,
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write responses of every so-many-th day of periods of (first day, number of days); those there are are kept.
 
@@ -58,17 +59,18 @@ def simulate_puffs(
     """
     world = World(geography, seed=seed, device=device)
     (Path(folder) / FOLDER).mkdir(parents=True, exist_ok=True)
-    total, done = sum(days for _, days in periods), 0
-    for start, days in periods:
-        first = day_number(start)
-        candidates = (day for day in range(first, first + days) if day % every == 0 and _in_one_run(day))
-        wanted = {day for day in candidates if not puff_path(folder, _date(day)).exists()}
-        if wanted:
-            for _ in _responses(world, folder, wanted):
-                done += 1
-                if progress:
-                    progress(min(done, total), total)
-        done = min(total, done + days)
+    wanted = [
+        {
+            day
+            for day in range(day_number(start), day_number(start) + days)
+            if day % every == 0 and _in_one_run(day) and not puff_path(folder, _date(day)).exists()
+        }
+        for start, days in periods
+    ]
+    clock = Clock(sum(map(len, wanted)), progress)
+    for days_of_period in filter(None, wanted):
+        for _ in _responses(world, folder, days_of_period):
+            clock.tick()
 
 
 def _in_one_run(day: int) -> bool:
@@ -77,7 +79,7 @@ def _in_one_run(day: int) -> bool:
 
 
 def _responses(world: World, folder: Path | str, wanted: set[int]) -> Iterator[int]:
-    """Run through the days; puffs of up to four days are on their way at a time."""
+    """Run through the days, yield each whose response is written; puffs of up to four are on their way."""
     puffed: dict[int, TracerState] = {}
     found: dict[int, list[np.ndarray]] = {}
     first, last = min(wanted), max(wanted)
@@ -91,10 +93,10 @@ def _responses(world: World, folder: Path | str, wanted: set[int]) -> Iterator[i
                 if len(found[start]) == LEADS + 1:
                     _save(puff_path(folder, _date(start)), np.stack(found.pop(start)))
                     del puffed[start]
+                    yield start
         if day + 1 in wanted:
             puffed[day + 1] = _with_puffs(world, state, day + 1)
             found[day + 1] = []
-        yield day
 
 
 def _with_puffs(world: World, state: TracerState, day: int) -> TracerState:

@@ -6,12 +6,13 @@ and the tracer is spun up from fixed anchor dates, ``BLOCK_DAYS`` apart, ``SPIN_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from cranpm._progress import Clock, Progress
 from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.simulation.chemistry import ChemistryConfig, Tracer, TracerDay, TracerState
 from cranpm.testbed.simulation.noise import EPOCH, day_number
@@ -90,15 +91,15 @@ class World:
         return day // BLOCK_DAYS * BLOCK_DAYS - SPIN_UP_DAYS
 
     def tracer_days(
-        self, start: int, stop: int, progress: Callable[[int, int], None] | None = None
+        self, start: int, stop: int, progress: Progress | None = None
     ) -> Iterator[tuple[int, dict[str, torch.Tensor], TracerState]]:
         """Days start ... stop - 1: number, daily fields and the tracer's state at the end of the day.
 
-        ``progress`` is called with the days simulated so far and in all, spin-up included.
+        ``progress`` is told of the days simulated so far and in all, spin-up included.
         """
         blocks = range(start // BLOCK_DAYS, (stop - 1) // BLOCK_DAYS + 1)
         total = stop - blocks[0] * BLOCK_DAYS + SPIN_UP_DAYS * len(blocks)
-        done, day = 0, start
+        clock, day = Clock(total, progress), start
         while day < stop:
             block_end = (day // BLOCK_DAYS + 1) * BLOCK_DAYS
             first = self.spin_up_start(day)
@@ -106,9 +107,7 @@ class World:
             for current in range(first, min(block_end, stop)):
                 forcing = self.weather.forcing(current)
                 means, state = self.tracer.day(current, state, forcing)
-                done += 1
-                if progress:
-                    progress(done, total)
+                clock.tick()
                 if current >= day:
                     yield current, self._fields(means, forcing), state
             day = block_end
@@ -127,7 +126,7 @@ class World:
 
     @torch.inference_mode()
     def run(
-        self, start: np.datetime64 | str, days: int, progress: Callable[[int, int], None] | None = None
+        self, start: np.datetime64 | str, days: int, progress: Progress | None = None
     ) -> Iterator[DayState]:
         """Days in order.
 
@@ -138,7 +137,7 @@ class World:
         days : int
             Number of days.
         progress : callable, optional
-            Called with (simulated days, all days to simulate), spin-up and look-ahead included.
+            Told of days simulated and to simulate, spin-up and look-ahead included.
 
         Yields
         ------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cranpm._files import write_atomically
+from cranpm._progress import Progress
 from cranpm.domain import REGIONS, Grid
 from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.simulation.history import History, simulate
@@ -80,7 +80,7 @@ def world_report(
     history: History | None = None,
     real_data: Path | None = None,
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Statistics of a stretch of the world.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cranpm._files import write_atomically
+from cranpm._progress import Progress
 from cranpm.data.store.source import DaySource, init_times, source_statistics
 from cranpm.domain import Statistics
 from cranpm.training.recipes.recipes import Recipe
@@ -88,7 +89,7 @@ def open_world(
     simulate: Periods | None = None,
     puffs: Periods = (),
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainingData:
     """Days of the simulated world; those that are missing are simulated.
 
