@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import bar, console, plain_errors
-from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite, Preset
+from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite, Precision, Preset
 
 
 def forecast(
@@ -22,6 +22,7 @@ def forecast(
         typer.Option(help="Untrained network of this preset with random weights, to measure cost only."),
     ] = None,
     device: Device = "auto",
+    precision: Precision = "auto",
     memory: Annotated[float, typer.Option(help="GB that batched tiles may take.")] = 2.0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -37,6 +38,7 @@ def forecast(
             data=data,
             preset=preset,
             device=device,
+            precision=precision,
             memory_budget=int(memory * 2**30),
             overwrite=overwrite,
             progress=progress,

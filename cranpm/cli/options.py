@@ -133,4 +133,8 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an ea
 Device = Annotated[
     str, typer.Option(help="auto, cpu or cuda.", autocompletion=lambda: ["auto", "cpu", "cuda"])
 ]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    typer.Option(help="Of matrix products; auto: bfloat16 where the device multiplies it natively."),
+]
 Preset = Literal["paper", "small", "tiny"]

@@ -67,7 +67,8 @@ def checkpoint_forecaster(
     statistics = checkpoint.require_statistics()
 
     def forecast(init: np.datetime64) -> Maps:
-        return run_forecast(checkpoint.network, load_day(source, init, statistics, device), leads).fields
+        day = load_day(source, init, statistics, device)
+        return run_forecast(checkpoint.network, day, leads, precision="auto").fields
 
     return forecast
 

@@ -7,6 +7,9 @@ import torch
 
 from cranpm.domain import PM_SCALE, Tile, TilePlan
 
+_BAND = 128
+"""Rows that are finished at a time: what lies between the sums and the result then stays in a CPU's cache."""
+
 
 class ResidualMap:
     """Weighted sum of residual tiles over a map.
@@ -54,11 +57,11 @@ class ResidualMap:
 
     def finish(self) -> tuple[np.ndarray, int]:
         """The whole map, clipped at zero, and how many cells were below zero."""
-        values = self.forecast(slice(None), slice(None))
-        negative = int((values < 0).sum())
-        values.clamp_(min=0)
-        result = values.cpu().numpy()
-        if self.out is not None:
-            self.out[...] = result
-            result = self.out
+        result = np.empty(self.plan.shape, dtype=np.float32) if self.out is None else self.out
+        negative = 0
+        for start in range(0, len(result), _BAND):
+            rows = slice(start, start + _BAND)
+            values = self.forecast(rows, slice(None))
+            negative += int((values < 0).sum())
+            result[rows] = values.clamp_(min=0).cpu().numpy()
         return result, negative

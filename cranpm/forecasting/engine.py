@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from cranpm.domain import LEAD_DAYS, Tile, TilePlan, plan_tiles
 from cranpm.forecasting.attention import GLOBAL_TENSORS, AttentionRecorder
 from cranpm.forecasting.blend import ResidualMap
 from cranpm.forecasting.day import ForecastDay
+from cranpm.forecasting.precision import choose_precision
 from cranpm.model import CranPM, GlobalContext, ModelConfig, Trace
 
 DEFAULT_MEMORY = 2 << 30
@@ -21,6 +23,10 @@ DEFAULT_MEMORY = 2 << 30
 
 class ForecastCancelledError(RuntimeError):
     """The caller asked to stop; tiles blended so far are in the output maps."""
+
+
+class NonFiniteForecastError(RuntimeError):
+    """The network gave a value that is not finite for inputs that are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +45,7 @@ class ForecastMaps:
     """Result of a run: forecast maps and how they came about.
 
     ``fields[lead]`` is (H, W) float32 [ug m-3], NaN where there is no support; ``negative[lead]`` counts the
-    cells that were clipped to zero.
+    cells that were clipped to zero; ``precision`` is what matrix products ran in.
     """
 
     fields: dict[int, np.ndarray]
@@ -48,6 +54,7 @@ class ForecastMaps:
     skipped_tiles: int = 0
     seconds: float = 0.0
     device: str = "cpu"
+    precision: str = "float32"
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -104,7 +111,7 @@ def run_forecast(
     first: Sequence[int] = (),
     out: dict[int, np.ndarray] | None = None,
     memory_budget: int = DEFAULT_MEMORY,
-    autocast: bool | None = None,
+    precision: str = "float32",
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     recorder: AttentionRecorder | None = None,
@@ -130,8 +137,10 @@ def run_forecast(
         first and hold the blended forecast of all finished tiles after every batch.
     memory_budget : int
         Bytes that batched tiles may take; decides the batch size.
-    autocast : bool, optional
-        bfloat16 autocast; default on CUDA only.
+    precision : str
+        What matrix products and convolutions run in: "float32", "bfloat16", or "auto" (bfloat16 where the device
+        multiplies it natively). If bfloat16 gives a value that is not finite the run begins again in float32, with a
+        warning.
     on_progress : callable, optional
         Called with `Progress` after each batch.
     cancelled : callable, optional
@@ -143,47 +152,76 @@ def run_forecast(
     ------
     ForecastCancelledError
         If ``cancelled`` returned true.
+    NonFiniteForecastError
+        If the network gives values that are not finite in float32.
     ValueError
-        For a lead time the network does not know or a tile outside the plan.
+        For a lead time the network does not know, a tile outside the plan, or an unknown precision.
+    torch.OutOfMemoryError
+        If the device cannot hold a single tile; batches are halved before.
     """
     leads = check_leads(leads)
     plan = plan or plan_tiles(day.domain.fine.shape)
     chosen = _choose_tiles(plan, day, tiles, first)
-    maps = {lead: ResidualMap(day.pm2p5, plan, None if out is None else out[lead]) for lead in leads}
+    dtype = choose_precision(precision, day.device)
     progressive = out is not None or on_progress is not None
-    use_autocast = day.device.type == "cuda" if autocast is None else autocast
-    batch = max(
-        1, min(_batch_limit(day.device), memory_budget // bytes_per_tile(network.config, plan.tile_size))
-    )
-    clock = Clock(len(chosen))
-    with torch.autocast(day.device.type, dtype=torch.bfloat16, enabled=use_autocast):
-        context = _encode(network, day, recorder)
-        for group in _batches(chosen, batch):
-            if cancelled is not None and cancelled():
-                raise ForecastCancelledError(f"Cancelled after {clock.done} of {len(chosen)} tiles.")
-            _run_batch(network, day, context, group, maps, progressive, recorder)
-            clock.tick(len(group))
-            if on_progress is not None:
-                on_progress(
-                    Progress(
-                        done_tiles=clock.done,
-                        total_tiles=clock.total,
-                        seconds=clock.seconds,
-                        seconds_left=clock.seconds_left,
-                        tiles=tuple(group),
+
+    def run(dtype: torch.dtype) -> ForecastMaps:
+        maps = {lead: ResidualMap(day.pm2p5, plan, None if out is None else out[lead]) for lead in leads}
+        clock = Clock(len(chosen))
+        batch = memory_budget // bytes_per_tile(network.config, plan.tile_size)
+        batch = max(1, min(_batch_limit(day.device), batch))
+        finite = torch.ones((), dtype=torch.bool, device=day.device)
+        with torch.autocast(day.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+            context = _encode(network, day, recorder)
+            while clock.done < len(chosen):
+                if cancelled is not None and cancelled():
+                    raise ForecastCancelledError(f"Cancelled after {clock.done} of {len(chosen)} tiles.")
+                group = chosen[clock.done : clock.done + batch]
+                try:
+                    passes = _passes(network, day, context, group, leads, recorder)
+                except torch.OutOfMemoryError:
+                    batch = _halve(len(group), day.device)
+                    continue
+                for done in passes:
+                    finite &= done.deltas.isfinite().all()
+                    done.blend(maps, refresh=progressive)
+                    if recorder is not None and done.trace is not None:
+                        recorder.record(done.leads, group, done.trace)
+                # a GPU that runs ahead is asked once, at the end
+                if progressive or day.device.type == "cpu":
+                    _refuse_non_finite(finite, group)
+                clock.tick(len(group))
+                if on_progress is not None:
+                    on_progress(
+                        Progress(
+                            done_tiles=clock.done,
+                            total_tiles=clock.total,
+                            seconds=clock.seconds,
+                            seconds_left=clock.seconds_left,
+                            tiles=tuple(group),
+                        )
                     )
-                )
-    fields, negative = {}, {}
-    for lead in leads:
-        fields[lead], negative[lead] = maps[lead].finish()
-    return ForecastMaps(
-        fields=fields,
-        negative=negative,
-        num_tiles=len(chosen),
-        skipped_tiles=plan.num_tiles - len(chosen),
-        seconds=clock.seconds,
-        device=str(day.device),
-    )
+        _refuse_non_finite(finite, chosen)
+        fields, negative = {}, {}
+        for lead in leads:
+            fields[lead], negative[lead] = maps[lead].finish()
+        return ForecastMaps(
+            fields=fields,
+            negative=negative,
+            num_tiles=len(chosen),
+            skipped_tiles=plan.num_tiles - len(chosen),
+            seconds=clock.seconds,
+            device=str(day.device),
+            precision=str(dtype).removeprefix("torch."),
+        )
+
+    try:
+        return run(dtype)
+    except NonFiniteForecastError as error:
+        if dtype is torch.float32:
+            raise
+        warnings.warn(f"{error} In bfloat16; the forecast begins again in float32.", stacklevel=2)
+        return run(torch.float32)
 
 
 def _encode(network: CranPM, day: ForecastDay, recorder: AttentionRecorder | None) -> GlobalContext:
@@ -195,29 +233,70 @@ def _encode(network: CranPM, day: ForecastDay, recorder: AttentionRecorder | Non
     return context
 
 
-def _run_batch(
+@dataclass(frozen=True)
+class _Pass:
+    """Residuals (B, S, S) of one forward pass: a batch of tiles at one lead time, or one tile at several."""
+
+    leads: tuple[int, ...]
+    tiles: list[Tile]
+    deltas: torch.Tensor
+    trace: Trace | None
+
+    def blend(self, maps: dict[int, ResidualMap], *, refresh: bool) -> None:
+        """Add every residual to the map of its lead time."""
+        lead_of_map = [lead for lead in self.leads for _ in self.tiles]
+        for lead, tile, values in zip(lead_of_map, self.tiles * len(self.leads), self.deltas, strict=True):
+            maps[lead].add(tile, values)
+            if refresh:
+                maps[lead].refresh(tile)
+
+
+def _passes(
     network: CranPM,
     day: ForecastDay,
     context: GlobalContext,
     group: list[Tile],
-    maps: dict[int, ResidualMap],
-    progressive: bool,
+    leads: tuple[int, ...],
     recorder: AttentionRecorder | None,
-) -> None:
+) -> list[_Pass]:
     inputs = day.local_inputs(group)
     # of a single tile all leads in one pass: it shares the biases, a seventh of the time on a CPU
-    passes = [tuple(maps)] if len(group) == 1 else [(lead,) for lead in maps]
-    for leads in passes:
+    passes = []
+    for together in [leads] if len(group) == 1 else [(lead,) for lead in leads]:
         trace = None if recorder is None else recorder.new_trace()
-        lead_of_map = [lead for lead in leads for _ in group]
+        lead_of_map = [lead for lead in together for _ in group]
         at_leads = replace(inputs, lead=torch.tensor(lead_of_map, device=day.device))
-        deltas = network.forecast_delta(at_leads, context, trace=trace)
-        for lead, tile, values in zip(lead_of_map, group * len(leads), deltas.float(), strict=True):
-            maps[lead].add(tile, values)
-            if progressive:
-                maps[lead].refresh(tile)
-        if recorder is not None and trace is not None:
-            recorder.record(leads, group, trace)
+        deltas = network.forecast_delta(at_leads, context, trace=trace).float()
+        passes.append(_Pass(together, group, deltas, trace))
+    return passes
+
+
+def _halve(size: int, device: torch.device) -> int:
+    """The next smaller batch, told; to be called while an out-of-memory error is handled.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        The one that is handled, if there is no smaller batch.
+    """
+    if size == 1:
+        raise
+    warnings.warn(
+        f"{size} tiles at once do not fit into the memory of {device}; going on with {size // 2}. "
+        "A smaller memory budget avoids the attempt.",
+        stacklevel=3,
+    )
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return size // 2
+
+
+def _refuse_non_finite(finite: torch.Tensor, tiles: Sequence[Tile]) -> None:
+    if not finite:
+        numbers = ", ".join(str(tile.index) for tile in tiles[:6]) + (", ..." if len(tiles) > 6 else "")
+        raise NonFiniteForecastError(
+            f"The network gave values that are not finite for finite inputs (among tile(s) {numbers})."
+        )
 
 
 def _choose_tiles(
@@ -235,8 +314,3 @@ def _choose_tiles(
 def _batch_limit(device: torch.device) -> int:
     # on a CPU larger batches leave the cache and gain nothing; a GPU wants to be full
     return 32 if device.type == "cuda" else 1
-
-
-def _batches(tiles: list[Tile], size: int) -> Iterator[list[Tile]]:
-    for start in range(0, len(tiles), size):
-        yield tiles[start : start + size]

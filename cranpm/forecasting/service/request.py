@@ -35,6 +35,7 @@ class RunRequest:
     tiles: tuple[int, ...] | None = None
     first: tuple[int, ...] = ()
     device: str = "auto"
+    precision: str = "auto"
 
     @property
     def id(self) -> str:
@@ -75,6 +76,7 @@ def make_request(
     tiles: Sequence[int] | None = None,
     interventions: Sequence[tuple[str, float]] = (),
     device: str = "auto",
+    precision: str = "auto",
 ) -> RunRequest:
     """A request for a dataset and a checkpoint that lie here.
 
@@ -96,6 +98,7 @@ def make_request(
         tiles=None if tiles is None else tuple(int(i) for i in tiles),
         interventions=tuple((str(name), float(value)) for name, value in interventions),
         device=device,
+        precision=precision,
     )
 
 

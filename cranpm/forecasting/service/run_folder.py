@@ -55,6 +55,7 @@ class RunStatus:
     seconds: float = 0.0
     seconds_left: float | None = None
     device: str = ""
+    precision: str = ""
     message: str = ""
     done_list: tuple[int, ...] = ()
     negative_cells: dict[str, int] | None = None

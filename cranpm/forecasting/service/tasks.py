@@ -116,6 +116,7 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
             first=request.first,
             out={**maps},
             on_progress=report,
+            precision=request.precision,
             cancelled=folder.cancel_asked,
             recorder=recorder,
         )
@@ -131,6 +132,7 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
             seconds=result.seconds,
             seconds_left=0.0,
             device=result.device,
+            precision=result.precision,
             done_list=tuple(done),
             negative_cells={str(lead): count for lead, count in result.negative.items()},
         )
