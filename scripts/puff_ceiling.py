@@ -22,7 +22,7 @@ from cranpm import paths
 from cranpm._files import check_output, write_atomically
 from cranpm.domain import EUROPE
 from cranpm.explain.places import choose_places, gaussian, wind_over
-from cranpm.explain.puff import AMOUNT, RADIUS, cosine_between, displacement, puff_responses
+from cranpm.explain.puff import AMOUNT, RADIUS, Puff, cosine_between, displacement, puff_responses
 from cranpm.explain.tiles import choose_days, neighbourhood
 from cranpm.forecasting.day import load_day
 from cranpm.memory import keep_freed_memory
@@ -64,7 +64,7 @@ def main() -> None:
         ways = follow(world, day_number(init), places, source.land)
         for (lat, lon), way in zip(places, ways, strict=True):
             (answer,) = puff_responses(
-                checkpoint.network, day, checkpoint.statistics, lat, lon, leads=(LEAD,)
+                checkpoint.network, day, checkpoint.statistics, Puff(lat=lat, lon=lon), leads=(LEAD,)
             )
             wind = wind_over(day, lat, lon, RADIUS)
             puffs.append(

@@ -116,51 +116,55 @@ class Battery:
         return rows
 
 
+@dataclass(frozen=True, kw_only=True)
+class BatteryPlan:
+    """What a battery does on each day, and where it is scored."""
+
+    tiles: Sequence[Tile]
+    """Scored as "land"; see `cranpm.explain.tiles.choose_tiles`."""
+    mountain_tiles: Sequence[Tile] = ()
+    """Further tiles on which only regional interventions (terrain) are run; scored near barriers alone."""
+    barriers: np.ndarray | None = None
+    """Cells near barriers higher than 700 m, (H, W) bool."""
+    leads: tuple[int, ...] = (1,)
+    """Lead times [days]."""
+    interventions: tuple[Intervention, ...] = CATALOGUE
+
+    @property
+    def further_tiles(self) -> list[Tile]:
+        """Mountain tiles that are not among the others."""
+        return [tile for tile in self.mountain_tiles if tile not in self.tiles]
+
+    @property
+    def steps(self) -> int:
+        """Forecasts of a tile that a day takes."""
+        regional = sum(i.regional for i in self.interventions)
+        return len(self.tiles) * (1 + len(self.interventions)) + len(self.further_tiles) * (1 + regional)
+
+
 def run_battery(
     network: CranPM,
     statistics: Statistics,
     source: DaySource,
     days: Sequence[np.datetime64],
-    tiles: Sequence[Tile],
+    plan: BatteryPlan,
     *,
-    leads: Sequence[int] = (1,),
-    interventions: Sequence[Intervention] = CATALOGUE,
-    mountain_tiles: Sequence[Tile] = (),
-    barriers: np.ndarray | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Battery:
-    """Run every intervention on the same days and tiles.
-
-    Parameters
-    ----------
-    tiles : sequence of Tile
-        Scored as "land"; see `cranpm.explain.tiles.choose_tiles`.
-    mountain_tiles : sequence of Tile
-        Further tiles on which only regional interventions (terrain) are run; scored near barriers alone.
-    barriers : ndarray of bool, shape (H, W), optional
-        Cells near barriers higher than 700 m.
-    """
-    battery = Battery(leads=tuple(leads), interventions=tuple(interventions))
-    extra = [tile for tile in mountain_tiles if tile not in tiles]
-    battery.tiles = {"land": [t.index for t in tiles], "mountains": [t.index for t in extra]}
-    clock = Clock(_cost(interventions, tiles, extra) * len(days), progress)
+    """Run every intervention on the same days and tiles."""
+    battery = Battery(leads=plan.leads, interventions=plan.interventions)
+    tiles, further = list(plan.tiles), plan.further_tiles
+    battery.tiles = {"land": [t.index for t in tiles], "mountains": [t.index for t in further]}
+    masks = {LAND: source.land}
+    if plan.barriers is not None:
+        masks[NEAR_BARRIERS] = plan.barriers & source.land
+    clock = Clock(plan.steps * len(days), progress)
     for init in days:
         day = load_day(source, init, statistics, device)
         battery.days.append(day.init_time)
-        masks = (
-            {LAND: source.land}
-            if barriers is None
-            else {LAND: source.land, NEAR_BARRIERS: barriers & source.land}
-        )
-        one = _OneDay(battery, network, statistics, day, source, masks, clock)
-        one.run(list(tiles), extra)
+        _OneDay(battery, network, statistics, day, source, masks, clock).run(tiles, further)
     return battery
-
-
-def _cost(interventions: Sequence[Intervention], tiles: Sequence[Tile], extra: Sequence[Tile]) -> int:
-    regional = sum(i.regional for i in interventions)
-    return len(tiles) * (1 + len(interventions)) + len(extra) * (1 + regional)
 
 
 class _OneDay:

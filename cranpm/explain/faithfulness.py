@@ -30,6 +30,22 @@ HIDDEN = 4
 
 
 @dataclass(frozen=True, kw_only=True)
+class FaithfulnessPlan:
+    """What is hidden of every tile and day."""
+
+    places: int = 2
+    """Places of a tile."""
+    hidden: int = HIDDEN
+    """k, patches hidden together."""
+    near: int = 12
+    """Nearest patches of a tile that are hidden one by one for the rank correlation."""
+    far: int = 6
+    """Further ones for it, drawn from the rest."""
+    seed: int = 0
+    """Of what is drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlaceFaith:
     """What hiding did at one place, as absolute change of its token's mean forecast [ug m-3].
 
@@ -170,37 +186,23 @@ def run_faithfulness(
     source: DaySource,
     days: Sequence[np.datetime64],
     tiles: Sequence[Tile],
+    plan: FaithfulnessPlan,
     *,
-    places: int = 2,
-    hidden: int = HIDDEN,
-    near: int = 12,
-    far: int = 6,
-    seed: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> list[PlaceFaith]:
-    """Hide patches from places of every tile and day.
-
-    Parameters
-    ----------
-    places : int
-        Places of a tile.
-    hidden : int
-        k, patches hidden together.
-    near, far : int
-        Patches tried one by one for the rank correlation, shared by the places of a tile.
-    """
+    """Hide patches from places of every tile and day."""
     found: list[PlaceFaith] = []
-    generator, clock = np.random.default_rng(seed), Clock(len(days) * len(tiles), progress)
+    generator, clock = np.random.default_rng(plan.seed), Clock(len(days) * len(tiles), progress)
     for init in days:
         day = load_day(source, init, statistics, device)
         context = network.encode_global(day.global_inputs())
         for tile in tiles:
             faith = TileFaith(network, day, tile, context)
-            alone = faith.tried_alone(near, far, generator)
+            alone = faith.tried_alone(plan.near, plan.far, generator)
             effects = np.stack([faith.change([patch]) for patch in alone])  # (patches, tokens)
-            for token in faith.places(places):
-                found.append(_ask(faith, token, alone, effects[:, token], hidden, generator))
+            for token in faith.places(plan.places):
+                found.append(_ask(faith, token, alone, effects[:, token], plan.hidden, generator))
             clock.tick()
     return found
 

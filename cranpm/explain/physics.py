@@ -16,7 +16,7 @@ from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.store.source import DaySource
 from cranpm.domain import plan_tiles
 from cranpm.explain import faithfulness, puff
-from cranpm.explain.battery import run_battery
+from cranpm.explain.battery import BatteryPlan, run_battery
 from cranpm.explain.interventions import CATALOGUE, Intervention
 from cranpm.explain.tiles import block_days, choose_days, choose_mountain_tiles, choose_tiles
 from cranpm.model import CranPM
@@ -96,11 +96,12 @@ def run_physics(
     mountains = (
         [] if barriers is None else choose_mountain_tiles(tiling, barriers, plan.mountain_tiles, plan.seed)
     )
-    battery = run_battery(
-        network, statistics, source, chosen, tiles,
-        leads=plan.leads, interventions=plan.interventions, mountain_tiles=mountains, barriers=barriers,
-        device=device, progress=partial(report, "interventions"),
+    asked = BatteryPlan(
+        tiles=tiles, mountain_tiles=mountains, barriers=barriers, leads=plan.leads, interventions=plan.interventions
     )  # fmt: skip
+    battery = run_battery(
+        network, statistics, source, chosen, asked, device=device, progress=partial(report, "interventions")
+    )
     results: dict[str, Any] = {
         "what": "change of forecasts and of RMSE under interventions; reference: the GHAP-like product",
         "source": source.name,
@@ -123,22 +124,23 @@ def run_physics(
     if keep is not None:
         keep(results)
     if plan.puffs:
+        puffs = puff.PuffPlan(places=plan.puffs, leads=plan.leads, seed=plan.seed, tile_size=plan.tile_size)
         found = puff.run_puffs(
-            network, statistics, source, chosen,
-            places=plan.puffs, leads=plan.leads, seed=plan.seed, tile_size=plan.tile_size, device=device,
-            progress=partial(report, "puffs, days"),
-        )  # fmt: skip
+            network, statistics, source, chosen, puffs, device=device, progress=partial(report, "puffs, days")
+        )
         results["puff"] = puff.summarise(found) if found else []
         if keep is not None:
             keep(results)
     far = plan.patches // 3
     if plan.places and network.config.fusion == "cross":
-        asked = faithfulness.run_faithfulness(
+        hiding = faithfulness.FaithfulnessPlan(
+            places=plan.places, near=plan.patches - far, far=far, seed=plan.seed
+        )
+        hidden = faithfulness.run_faithfulness(
             network, statistics, source, chosen[:: max(1, len(chosen) // 6)], tiles[:: max(1, len(tiles) // 2)][:2],
-            places=plan.places, near=plan.patches - far, far=far, seed=plan.seed, device=device,
-            progress=partial(report, "attention, tiles"),
+            hiding, device=device, progress=partial(report, "attention, tiles"),
         )  # fmt: skip
-        results["faithfulness"] = faithfulness.summarise(asked) if asked else None
+        results["faithfulness"] = faithfulness.summarise(hidden) if hidden else None
     return results
 
 

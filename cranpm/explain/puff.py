@@ -19,7 +19,7 @@ from cranpm.data.store.source import DaySource
 from cranpm.domain import COARSE_CHANNELS, Statistics, channel_index
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.explain.places import choose_places, gaussian, wind_over
-from cranpm.explain.tiles import Steps, forecasts_if, neighbourhood
+from cranpm.explain.tiles import forecasts_if, neighbourhood
 from cranpm.forecasting.day import ForecastDay, load_day
 from cranpm.model import CranPM
 from cranpm.verification.bootstrap import bootstrap_by_day
@@ -38,26 +38,52 @@ WINDS: dict[str, tuple[tuple[str, float], ...]] = {
 """Winds under which the response is looked at; displacements are always measured against the true wind."""
 
 
-def add_puff(
-    day: ForecastDay,
-    lat: float,
-    lon: float,
-    statistics: Statistics,
-    *,
-    amount: float = AMOUNT,
-    radius: float = RADIUS,
-) -> ForecastDay:
+@dataclass(frozen=True, kw_only=True)
+class Puff:
+    """PM2.5 added round a place [degrees]: its peak [ug m-3] and its standard deviation [km]."""
+
+    lat: float
+    lon: float
+    amount: float = AMOUNT
+    radius: float = RADIUS
+
+    def share(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+        """Its share of the peak on a grid, (rows, cols)."""
+        return gaussian(latitude, longitude, self.lat, self.lon, self.radius)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PuffPlan:
+    """Which puffs are inserted on each day, and under what."""
+
+    places: int
+    """Places a day."""
+    leads: tuple[int, ...] = (1,)
+    """Lead times [days]."""
+    winds: tuple[str, ...] = tuple(WINDS)
+    """Names of `WINDS`."""
+    margin: float = 4.0
+    """Distance of the places from the rim of the domain [degrees]."""
+    tile_size: int = 512
+    """Cells along the side of a tile."""
+    seed: int = 0
+    """Of the places."""
+    keep: bool = False
+    """Whether responses are kept as maps."""
+
+
+def add_puff(day: ForecastDay, puff: Puff, statistics: Statistics) -> ForecastDay:
     """The day with PM2.5 added round a place, in the fine and the coarse inputs of day t; ``day`` is not changed."""
     fine, coarse = day.domain.fine, day.domain.coarse
     # 5 standard deviations away nothing is left: a window instead of 29 million exponentials
-    near = 5 * radius / KM_PER_DEGREE
-    rows = _near(fine.lat, lat, near)
-    cols = _near(fine.lon, lon, near / np.cos(np.deg2rad(lat)))
-    bump = torch.from_numpy(gaussian(fine.lat[rows], fine.lon[cols], lat, lon, radius)).to(day.device)
+    near = 5 * puff.radius / KM_PER_DEGREE
+    rows = _near(fine.lat, puff.lat, near)
+    cols = _near(fine.lon, puff.lon, near / np.cos(np.deg2rad(puff.lat)))
+    bump = torch.from_numpy(puff.share(fine.lat[rows], fine.lon[cols])).to(day.device)
     pm2p5 = day.pm2p5.clone()
-    pm2p5[rows, cols] += amount * bump
+    pm2p5[rows, cols] += puff.amount * bump
     fields = day.coarse.fields.clone()
-    added = amount / statistics.std["pm2p5"] * gaussian(coarse.lat, coarse.lon, lat, lon, radius)
+    added = puff.amount / statistics.std["pm2p5"] * puff.share(coarse.lat, coarse.lon)
     fields[channel_index("pm2p5@t", COARSE_CHANNELS)] += torch.from_numpy(added.astype(np.float32))
     return replace(day, pm2p5=pm2p5, coarse=replace(day.coarse, fields=fields))
 
@@ -148,43 +174,48 @@ def puff_responses(
     network: CranPM,
     day: ForecastDay,
     statistics: Statistics,
-    lat: float,
-    lon: float,
+    puff: Puff,
     *,
     leads: Sequence[int],
     under: str = AS_IT_WAS,
-    steps: Steps = (),
     tile_size: int = 512,
     keep: bool = False,
-    **puff: float,
 ) -> list[PuffResponse]:
     """Insert a puff and see where it comes out, over 3 x 3 tiles round the place, one response a lead.
 
     Parameters
     ----------
-    steps : iterable of (name, value)
-        Interventions under which both forecasts are made.
+    under : str
+        The wind under which both forecasts are made, of `WINDS`.
     keep : bool
         Also return the response as a map.
+
+    Raises
+    ------
+    ValueError
+        If there is no such wind.
     """
+    if under not in WINDS:
+        raise ValueError(f"Puffs are looked at under {', '.join(map(repr, WINDS))}; got {under!r}.")
     domain = day.domain
-    tiles = neighbourhood(domain, lat, lon, tile_size)
-    with_puff = add_puff(day, lat, lon, statistics, **puff)
+    tiles = neighbourhood(domain, puff.lat, puff.lon, tile_size)
+    with_puff = add_puff(day, puff, statistics)
     maps = []
     for inputs in (day, with_puff):
-        with forecasts_if(network, inputs, statistics, steps, leads=leads) as at:
+        with forecasts_if(network, inputs, statistics, WINDS[under], leads=leads) as at:
             maps.append(_mosaic(tiles, at))
     rows = slice(tiles[0].rows.start, tiles[-1].rows.stop)
     cols = slice(tiles[0].cols.start, tiles[-1].cols.stop)
     latitude, longitude = domain.fine.lat[rows], domain.fine.lon[cols]
-    bump = gaussian(latitude, longitude, lat, lon, puff.get("radius", RADIUS))
+    bump = puff.share(latitude, longitude)
+    wind = wind_over(day, puff.lat, puff.lon, puff.radius)
     found = []
     for lead, response in zip(leads, maps[1] - maps[0], strict=True):
         moved = displacement(response, bump, latitude, longitude)
         found.append(
             PuffResponse(
-                init_time=day.init_time, lat=lat, lon=lon, lead=lead, under=under,
-                wind=wind_over(day, lat, lon, puff.get("radius", RADIUS)), moved=moved, peak=float(np.nanmax(response)),
+                init_time=day.init_time, lat=puff.lat, lon=puff.lon, lead=lead, under=under,
+                wind=wind, moved=moved, peak=float(np.nanmax(response)),
                 response=response if keep else None,
                 latitude=latitude if keep else None, longitude=longitude if keep else None,
             )
@@ -206,39 +237,25 @@ def run_puffs(
     statistics: Statistics,
     data: DataLike | DaySource,
     days: Sequence[np.datetime64],
+    plan: PuffPlan,
     *,
-    places: int,
-    leads: Sequence[int] = (1,),
-    winds: Sequence[str] = tuple(WINDS),
-    seed: int = 0,
-    tile_size: int = 512,
-    margin: float = 4.0,
     device: str = "cpu",
-    keep: bool = False,
     progress: Progress | None = None,
 ) -> list[PuffResponse]:
-    """Puffs at ``places`` places of each day, under the true wind and under reversed ones (``winds``, of `WINDS`).
+    """Puffs at some places of each day, under the true wind and under reversed ones.
 
-    ``data`` is what `cranpm.open_dataset` takes, or a source of days; the rest as in `puff_responses`.
+    ``data`` is what `cranpm.open_dataset` takes, or a source of days.
     """
     found: list[PuffResponse] = []
     source, clock = open_source(data), Clock(len(days), progress)
     for init in days:
         day = load_day(source, init, statistics, device)
-        for lat, lon in choose_places(day, source.land, places, seed, margin=margin):
-            for under in winds:
+        for lat, lon in choose_places(day, source.land, plan.places, plan.seed, margin=plan.margin):
+            for under in plan.winds:
                 found += puff_responses(
-                    network,
-                    day,
-                    statistics,
-                    lat,
-                    lon,
-                    leads=leads,
-                    under=under,
-                    steps=WINDS[under],
-                    tile_size=tile_size,
-                    keep=keep,
-                )
+                    network, day, statistics, Puff(lat=lat, lon=lon),
+                    leads=plan.leads, under=under, tile_size=plan.tile_size, keep=plan.keep,
+                )  # fmt: skip
         clock.tick()
     return found
 

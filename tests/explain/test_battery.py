@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cranpm.domain import plan_tiles
-from cranpm.explain.battery import LAND, NEAR_BARRIERS, run_battery
+from cranpm.explain.battery import LAND, NEAR_BARRIERS, BatteryPlan, run_battery
 from cranpm.explain.interventions import CATALOGUE, Intervention, select
 from cranpm.explain.tiles import block_days, choose_days, choose_mountain_tiles, choose_tiles, neighbourhood
 
@@ -18,10 +18,10 @@ def battery(drawn, statistics, source):
     """Three days in a row, two tiles, a few interventions and one that does nothing."""
     chosen = (NOTHING, *select(["wind flip", "terrain zero", "CAMS zero", "all priors off"]))
     mask = source.elevation > 0
-    return run_battery(
-        drawn, statistics, source, source.days[2:5], MIDDLE[:2], leads=(1, 2), interventions=chosen,
-        mountain_tiles=MIDDLE[3:4], barriers=mask,
-    )  # fmt: skip
+    plan = BatteryPlan(
+        tiles=MIDDLE[:2], mountain_tiles=MIDDLE[3:4], barriers=mask, leads=(1, 2), interventions=chosen
+    )
+    return run_battery(drawn, statistics, source, source.days[2:5], plan)
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,9 @@ def test_terrain_is_also_scored_near_barriers_and_there_on_more_tiles(rows, sour
 
 def test_a_change_that_comes_from_upwind_scores_downwind(advection, backwards, statistics, source):
     flips = select(["wind flip, priors", "wind rotate 90, priors"])
-    days = source.days[2:6]
-    right = run_battery(advection, statistics, source, days, MIDDLE, interventions=flips)
-    wrong = run_battery(backwards, statistics, source, days, MIDDLE, interventions=flips)
+    days, plan = source.days[2:6], BatteryPlan(tiles=MIDDLE, interventions=flips)
+    right = run_battery(advection, statistics, source, days, plan)
+    wrong = run_battery(backwards, statistics, source, days, plan)
     # after a reversal new and old way are opposite; after a quarter turn they lie across, and share some of the waves
     least = {"wind flip": 0.3, "wind rotate 90": 0.0}
     for row in right.direction_rows():
@@ -71,8 +71,8 @@ def test_a_change_that_comes_from_upwind_scores_downwind(advection, backwards, s
 def test_reversing_the_wind_in_the_channels_alone_does_not_move_a_rule_that_reads_the_priors(
     advection, statistics, source
 ):
-    chosen = select(["wind flip, channels"])
-    battery = run_battery(advection, statistics, source, source.days[2:4], MIDDLE[:1], interventions=chosen)
+    plan = BatteryPlan(tiles=MIDDLE[:1], interventions=select(["wind flip, channels"]))
+    battery = run_battery(advection, statistics, source, source.days[2:4], plan)
     (row,) = battery.rows()
     assert row["forecast_change_max"] == 0
 

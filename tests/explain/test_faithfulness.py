@@ -6,6 +6,7 @@ import torch
 
 from cranpm.domain import plan_tiles
 from cranpm.explain.faithfulness import (
+    FaithfulnessPlan,
     attention_of,
     equal_mass,
     hide_patches,
@@ -51,9 +52,8 @@ def test_equal_mass_is_gathered_outside_the_set():
 
 
 def test_hiding_is_measured_at_places_with_intervals(drawn, statistics, source):
-    asked = run_faithfulness(
-        drawn, statistics, source, source.days[2:4], [TILE], places=2, hidden=2, near=4, far=2
-    )
+    plan = FaithfulnessPlan(places=2, hidden=2, near=4, far=2)
+    asked = run_faithfulness(drawn, statistics, source, source.days[2:4], [TILE], plan)
     assert len(asked) == 4
     assert all(np.isfinite([p.most_attended, p.nearest, p.equal_mass_elsewhere]).all() for p in asked)
     assert all(p.most_attended > 0 and 0 < p.mass <= 1 for p in asked)

@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from cranpm.explain.places import choose_places, gaussian, wind_over
-from cranpm.explain.puff import WINDS, add_puff, displacement, puff_responses, run_puffs, summarise
+from cranpm.explain.puff import Puff, PuffPlan, add_puff, displacement, puff_responses, run_puffs, summarise
 from cranpm.verification.bootstrap import bootstrap_by_day
 
 PLACE = (46.9, 11.2)
-SMALL = {"tile_size": 224, "leads": (1,), "radius": 30.0}
+PUFF = Puff(lat=PLACE[0], lon=PLACE[1], radius=30.0)
+SMALL = {"tile_size": 224, "leads": (1,)}
 """3 x 3 tiles of 224 cells hold the way of a day on either side."""
 
 
 def test_a_puff_enters_fine_and_coarse_alike_and_leaves_yesterday_alone(day, statistics):
     before = day.pm2p5.clone(), day.coarse.fields.clone()
-    puffed = add_puff(day, *PLACE, statistics, amount=20.0, radius=50.0)
+    puffed = add_puff(day, replace(PUFF, amount=20.0, radius=50.0), statistics)
     assert torch.equal(day.pm2p5, before[0]) and torch.equal(day.coarse.fields, before[1])
     assert float((puffed.pm2p5 - day.pm2p5).max()) == pytest.approx(20.0, abs=0.01)
     changed = (puffed.coarse.fields - day.coarse.fields).abs().amax((1, 2)).nonzero().flatten()
@@ -42,7 +45,7 @@ def test_a_shifted_bump_is_found_where_it_went():
 
 
 def test_where_air_carries_a_puff_the_response_moves_downwind_by_wind_times_lead(advection, day, statistics):
-    (found,) = puff_responses(advection, day, statistics, *PLACE, **SMALL, keep=True)
+    (found,) = puff_responses(advection, day, statistics, PUFF, **SMALL, keep=True)
     # the rule takes the coarse puff from here and sets it down downwind; of the fine one in x_t a rest remains
     assert found.cosine > 0.95
     assert found.path == pytest.approx(np.hypot(2.0, 1.2) * 86.4)
@@ -52,14 +55,17 @@ def test_where_air_carries_a_puff_the_response_moves_downwind_by_wind_times_lead
 
 def test_under_a_reversed_wind_it_moves_the_other_way(advection, day, statistics):
     for under in ("wind flip, both", "wind flip, priors"):
-        (found,) = puff_responses(
-            advection, day, statistics, *PLACE, steps=WINDS[under], under=under, **SMALL
-        )
+        (found,) = puff_responses(advection, day, statistics, PUFF, under=under, **SMALL)
         assert found.cosine < -0.95
 
 
+def test_a_wind_that_is_not_known_is_named(still, day, statistics):
+    with pytest.raises(ValueError, match="under 'as it was', 'wind flip, both', .*; got 'storm'"):
+        puff_responses(still, day, statistics, PUFF, under="storm", **SMALL)
+
+
 def test_persistence_moves_nothing(still, day, statistics):
-    (found,) = puff_responses(still, day, statistics, *PLACE, **SMALL)
+    (found,) = puff_responses(still, day, statistics, PUFF, **SMALL)
     assert np.linalg.norm(found.moved) < 1.0
     assert found.peak == pytest.approx(30.0, abs=0.1)
 
@@ -75,10 +81,8 @@ def test_places_are_inland_windy_apart_and_the_same_every_time(day, source):
 
 
 def test_the_summary_says_the_direction_with_an_interval(advection, statistics, source):
-    found = run_puffs(
-        advection, statistics, source, source.days[2:6], places=1, winds=("as it was", "wind flip, priors"),
-        tile_size=224, margin=2.5,
-    )  # fmt: skip
+    plan = PuffPlan(places=1, winds=("as it was", "wind flip, priors"), tile_size=224, margin=2.5)
+    found = run_puffs(advection, statistics, source, source.days[2:6], plan)
     rows = {row["wind"]: row for row in summarise(found)}
     assert rows["as it was"]["cosine_low"] > 0.5
     assert rows["wind flip, priors"]["cosine_high"] < 0
