@@ -15,9 +15,10 @@ import os
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 import urllib3
@@ -65,6 +66,20 @@ class DownloadLockedError(DownloadError):
     """Another process is fetching the same file."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Retries:
+    """How long a server that fails is asked again."""
+
+    tries: int = 8
+    """Failures in a row without a new byte before giving up."""
+    first_wait: float = field(default_factory=lambda: FIRST_WAIT)
+    """Seconds before the second try, doubled each time; a ``Retry-After`` of the server counts more."""
+    timeout: float = 60.0
+    """Seconds that the server may be silent."""
+    sleep: Callable[[float], None] = time.sleep
+    """How to pause [s]."""
+
+
 def download(
     url: str,
     target: str | Path,
@@ -74,10 +89,7 @@ def download(
     size: int | None = None,
     accept: Callable[[Path], Any] | None = None,
     progress: BytesProgress | None = None,
-    tries: int = 8,
-    first_wait: float | None = None,
-    timeout: float = 60.0,
-    sleep: Callable[[float], None] = time.sleep,
+    retries: Retries | None = None,
 ) -> Path:
     """Fetch a file, or what is still missing of it.
 
@@ -89,10 +101,8 @@ def download(
         Bytes that it must have, where the server's own word is not enough.
     accept : callable, optional
         Given the finished part before it is put in place; raises `DataFileError` if it is not what was wanted.
-    tries : int
-        Failures in a row without a new byte before giving up.
-    first_wait : float
-        Seconds before the second try, doubled each time; a ``Retry-After`` of the server counts more.
+    retries : Retries, optional
+        Eight tries, the first pause two seconds long, by default.
 
     Returns
     -------
@@ -109,11 +119,9 @@ def download(
     part = target.with_name(f".{target.name}.part")
     with _only_one(part):
         with part.open("ab") as file:
+            transfer = _Transfer(url, file, part, session, size, progress, retries or Retries())
             for attempt in (1, 2):
-                total = _transfer(
-                    url, file, part, session, size, progress, tries=tries, timeout=timeout, sleep=sleep,
-                    first_wait=FIRST_WAIT if first_wait is None else first_wait,
-                )  # fmt: skip
+                total = transfer.run()
                 os.fsync(file.fileno())
                 try:
                     _check(part, target.name, total if size is None else size, hash, accept)
@@ -128,84 +136,84 @@ def download(
     return target
 
 
-def _transfer(
-    url: str,
-    file: Any,
-    part: Path,
-    session: requests.Session,
-    size: int | None,
-    progress: BytesProgress | None,
-    *,
-    tries: int,
-    first_wait: float,
-    timeout: float,
-    sleep: Callable[[float], None],
-) -> int | None:
-    """Append to the part until the server has no more; returns the size it announced."""
-    failures, wait = 0, first_wait
-    while True:
-        before, problem, pause = _length(file), "", wait
-        try:
-            done, total, problem, asked = _one_response(url, file, part, session, size, progress, timeout)
-            if done:
-                return total
-            pause = wait if asked is None else asked
-        except _BROKEN as error:
-            problem = f"the connection broke ({type(error).__name__})"
-        moved = _length(file) > before
-        failures, wait = (1, first_wait) if moved else (failures + 1, min(wait * 2, LONGEST_WAIT))
-        if failures >= tries:
-            msg = f"{part.name[1:-5]}: {problem}, {tries} times without progress. Run the same command again later."
-            raise DownloadError(msg)
-        log.warning("%s: %s; trying again in %.0f s.", part.name[1:-5], problem, min(pause, LONGEST_WAIT))
-        sleep(min(pause, LONGEST_WAIT))
+@dataclass(frozen=True)
+class _Transfer:
+    """Appends to the part of one file."""
 
+    url: str
+    file: BinaryIO
+    part: Path
+    session: requests.Session
+    size: int | None
+    progress: BytesProgress | None
+    retries: Retries
 
-def _one_response(
-    url: str,
-    file: Any,
-    part: Path,
-    session: requests.Session,
-    size: int | None,
-    progress: BytesProgress | None,
-    timeout: float,
-) -> tuple[bool, int | None, str, float | None]:
-    """(finished, announced size, what went wrong, seconds the server asks to wait)."""
-    have, note = _length(file), _read_note(part)
-    if have and note.get("url") != url:
-        file.truncate(0)  # the part of another file
-        have = 0
-    if have and have in (size, note.get("total")):
-        return True, have, "", None
-    headers = {}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-        if note.get("validator"):
-            headers["If-Range"] = note["validator"]  # another file meanwhile: send all of it
-    with session.get(url, headers=headers, stream=True, timeout=timeout) as response:
-        status = response.status_code
-        if status in BUSY:
-            return False, None, f"the server is busy ({status})", asked_to_wait(response)
-        if status == 416:
-            file.truncate(0)
-            return False, None, "the server has another file than before", 0.0
-        _refuse(response, part.name[1:-5])
-        total = _announced(response, have)
-        if status != 206 or not _continues(response, have) or (note.get("total") not in (None, total)):
-            if have and status == 206:
-                file.truncate(0)
-                return False, None, "the server went on at another byte", 0.0
-            file.truncate(0)
-        _write_note(part, url, response, total)
-        # iter_content would throw away the last, shorter block of a connection that breaks
-        while block := response.raw.read1(BLOCK):
-            file.write(block)
-            file.flush()
-            if progress:
-                progress(_length(file), total)
-    if total is not None and _length(file) < total:
-        return False, total, f"{total - _length(file)} of {total} bytes did not come", None
-    return True, total, "", None
+    def run(self) -> int | None:
+        """Go on until the server has no more; returns the size it announced."""
+        tries, first_wait, name = self.retries.tries, self.retries.first_wait, self.part.name[1:-5]
+        failures, wait = 0, first_wait
+        while True:
+            before, problem, pause = self.length, "", wait
+            try:
+                done, total, problem, asked = self._one_response()
+                if done:
+                    return total
+                pause = wait if asked is None else asked
+            except _BROKEN as error:
+                problem = f"the connection broke ({type(error).__name__})"
+            moved = self.length > before
+            failures, wait = (1, first_wait) if moved else (failures + 1, min(wait * 2, LONGEST_WAIT))
+            if failures >= tries:
+                msg = f"{name}: {problem}, {tries} times without progress. Run the same command again later."
+                raise DownloadError(msg)
+            pause = min(pause, LONGEST_WAIT)
+            log.warning("%s: %s; trying again in %.0f s.", name, problem, pause)
+            self.retries.sleep(pause)
+
+    def _one_response(self) -> tuple[bool, int | None, str, float | None]:
+        """(finished, announced size, what went wrong, seconds the server asks to wait)."""
+        have, note = self.length, _read_note(self.part)
+        if have and note.get("url") != self.url:
+            self.file.truncate(0)  # the part of another file
+            have = 0
+        if have and have in (self.size, note.get("total")):
+            return True, have, "", None
+        headers = {}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+            if note.get("validator"):
+                headers["If-Range"] = note["validator"]  # another file meanwhile: send all of it
+        with self.session.get(
+            self.url, headers=headers, stream=True, timeout=self.retries.timeout
+        ) as response:
+            status = response.status_code
+            if status in BUSY:
+                return False, None, f"the server is busy ({status})", asked_to_wait(response)
+            if status == 416:
+                self.file.truncate(0)
+                return False, None, "the server has another file than before", 0.0
+            _refuse(response, self.part.name[1:-5])
+            total = _announced(response, have)
+            if status != 206 or not _continues(response, have) or (note.get("total") not in (None, total)):
+                if have and status == 206:
+                    self.file.truncate(0)
+                    return False, None, "the server went on at another byte", 0.0
+                self.file.truncate(0)
+            _write_note(self.part, self.url, response, total)
+            # iter_content would throw away the last, shorter block of a connection that breaks
+            while block := response.raw.read1(BLOCK):
+                self.file.write(block)
+                self.file.flush()
+                if self.progress:
+                    self.progress(self.length, total)
+        if total is not None and self.length < total:
+            return False, total, f"{total - self.length} of {total} bytes did not come", None
+        return True, total, "", None
+
+    @property
+    def length(self) -> int:
+        """Bytes that are there."""
+        return os.fstat(self.file.fileno()).st_size
 
 
 def _refuse(response: requests.Response, name: str) -> None:
@@ -275,10 +283,6 @@ def _only_one(part: Path) -> Lock:
     except LockHeldError as error:
         msg = f"{part.name[1:-5]} is being fetched by {error.holder}. Wait for it, or end it."
         raise DownloadLockedError(msg) from None
-
-
-def _length(file: Any) -> int:
-    return os.fstat(file.fileno()).st_size
 
 
 def _note(part: Path) -> Path:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from cranpm.data.download import download as module
-from cranpm.data.download.download import download, file_hash
+from cranpm.data.download.download import Retries, download, file_hash
 from cranpm.data.download.endpoints import polite_session
 from cranpm.data.mock_providers.server import _Handler
 
@@ -68,7 +68,7 @@ def in_a_process(url: str, target: Path, digest: str) -> int:
     if child:
         return child
     try:
-        download(url, target, session=polite_session(), hash=digest, first_wait=0.01)
+        download(url, target, session=polite_session(), hash=digest, retries=Retries(first_wait=0.01))
     except BaseException:
         os._exit(1)
     os._exit(0)

@@ -20,6 +20,7 @@ from cranpm.data.download.download import (
     DownloadError,
     DownloadLockedError,
     NotThereError,
+    Retries,
     WrongContentError,
     download,
 )
@@ -74,7 +75,10 @@ def other(content: bytes) -> Any:
 
 def get(server: Server, target: Path, **options: Any) -> Path:
     waits = options.pop("waits", [])
-    return download(server.url, target, session=polite_session(), sleep=waits.append, **options)
+    retries = Retries(
+        sleep=waits.append, **{k: options.pop(k) for k in ("tries", "first_wait") if k in options}
+    )
+    return download(server.url, target, session=polite_session(), retries=retries, **options)
 
 
 def test_a_file_arrives_whole_and_leaves_nothing_beside_it(server: Server, tmp_path: Path) -> None:
