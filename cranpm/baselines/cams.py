@@ -8,7 +8,7 @@ nothing yet. The persisted analysis is a row of its own: it is no forecast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cranpm.baselines.maps import LazyMaps, Maps, Method, Today
 from cranpm.data.download.receipts import receipts
 from cranpm.data.errors import MissingSourceError
 from cranpm.data.readers.cams_europe import ENSEMBLE_FORECASTS, EnsembleRun, read_ensemble_run
@@ -25,12 +26,6 @@ from cranpm.domain.days import as_day
 
 GLOBAL, EUROPE, PERSISTED = "CAMS global forecast", "CAMS Europe ensemble", "CAMS global analysis, persisted"
 ON_TODAY = ", on today's map"
-
-Maps = dict[int, np.ndarray]
-"""Lead time [days] to map (H, W) [ug m-3]."""
-
-Today = Callable[[np.datetime64], np.ndarray]
-"""Gives the fine PM2.5 map of a day, (H, W), NaN where missing."""
 
 _PM25 = [channel.name for channel in CAMS_CHANNELS].index("pm2p5")
 
@@ -63,7 +58,7 @@ def add_change(today: np.ndarray, change: np.ndarray) -> np.ndarray:
     return np.maximum(today + change, 0).astype(np.float32)
 
 
-def global_rows(dataset: CoarseForecasts, today: Today) -> dict[str, Callable[[np.datetime64], Maps]]:
+def global_rows(dataset: CoarseForecasts, today: Today) -> dict[str, Method]:
     """Named methods as `cranpm.verification.evaluate.evaluate` takes them, of the global system.
 
     A testbed's rows say that they are simulated.
@@ -85,14 +80,14 @@ def global_rows(dataset: CoarseForecasts, today: Today) -> dict[str, Callable[[n
         return values
 
     def interpolated(day: np.datetime64) -> Maps:
-        return {n: on_fine_grid(v, box.lat, box.lon, fine) for n, v in zip(LEAD_DAYS, ahead(day))}
+        values = ahead(day)
+        return LazyMaps(LEAD_DAYS, lambda n: on_fine_grid(values[n - 1], box.lat, box.lon, fine))
 
     def fair(day: np.datetime64) -> Maps:
-        now, map_now = start(day), today(day)
-        return {
-            n: add_change(map_now, on_fine_grid(v - now, box.lat, box.lon, fine))
-            for n, v in zip(LEAD_DAYS, ahead(day))
-        }
+        changes, map_now = ahead(day) - start(day), today(day)
+        return LazyMaps(
+            LEAD_DAYS, lambda n: add_change(map_now, on_fine_grid(changes[n - 1], box.lat, box.lon, fine))
+        )
 
     def persisted(day: np.datetime64) -> Maps:
         return dict.fromkeys(LEAD_DAYS, on_fine_grid(start(day), box.lat, box.lon, fine))
@@ -134,16 +129,17 @@ class EuropeanEnsemble:
     def interpolated(self, day: np.datetime64, fine: Grid) -> Maps:
         """The ensemble's forecast on the fine grid."""
         run = self.run(day)
-        return {n: on_fine_grid(run.values[n], run.latitude, run.longitude, fine) for n in LEAD_DAYS}
+        return LazyMaps(LEAD_DAYS, lambda n: on_fine_grid(run.values[n], run.latitude, run.longitude, fine))
 
     def on_todays_map(self, day: np.datetime64, today: np.ndarray, fine: Grid) -> Maps:
         """Today's fine map plus what the run changes between its own first day and the day in question."""
         run = self.run(day)
-        changes = {n: run.values[n] - run.values[0] for n in LEAD_DAYS}
-        return {
-            n: add_change(today, on_fine_grid(change, run.latitude, run.longitude, fine))
-            for n, change in changes.items()
-        }
+
+        def on_today(lead: int) -> np.ndarray:
+            change = run.values[lead] - run.values[0]
+            return add_change(today, on_fine_grid(change, run.latitude, run.longitude, fine))
+
+        return LazyMaps(LEAD_DAYS, on_today)
 
 
 @lru_cache(maxsize=2)
@@ -151,9 +147,7 @@ def _read(path: Path, day: np.datetime64) -> EnsembleRun:
     return read_ensemble_run(path, day)
 
 
-def europe_rows(
-    ensemble: EuropeanEnsemble, fine: Grid, today: Today
-) -> dict[str, Callable[[np.datetime64], Maps]]:
+def europe_rows(ensemble: EuropeanEnsemble, fine: Grid, today: Today) -> dict[str, Method]:
     """Named methods of the European ensemble, apart from the global system's."""
     return {
         EUROPE: lambda day: ensemble.interpolated(day, fine),

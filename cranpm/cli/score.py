@@ -25,12 +25,20 @@ def score(
     days: Annotated[int, typer.Option(min=1, help="At most so many init days, spread evenly.")] = 48,
     lead: Leads = [1, 2, 3],  # noqa: B006
     against: Annotated[str, typer.Option(help="Baseline that skill is told against.")] = "persistence",
-    damped: Annotated[
+    fit_days: Annotated[
         int,
         typer.Option(
-            min=0, help="At most so many training days to fit damped persistence on; 0 leaves it out."
+            min=0,
+            help="At most so many training days to fit climatology, damped persistence and least squares on; 0 leaves "
+            "them out.",
         ),
     ] = 60,
+    rival: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Checkpoint of a learned rival, or FILE.json of least-squares coefficients; may be given again."
+        ),
+    ] = None,
     cams_europe: Annotated[
         Path | None, typer.Option(help="Folder of downloads that holds CAMS European ensemble runs.")
     ] = None,
@@ -57,7 +65,8 @@ def score(
                 start=_day(start),
                 end=_day(end),
                 against=against,
-                damped=damped,
+                fit_days=fit_days,
+                rivals=rival or (),
                 cams_europe=cams_europe,
                 device=device,
                 progress=partial(report, "forecasting and scoring"),

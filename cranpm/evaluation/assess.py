@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,26 +11,19 @@ import pandas as pd
 import torch
 
 from cranpm._progress import Clock, Progress
-from cranpm.baselines.cams import EuropeanEnsemble, europe_rows, global_rows
-from cranpm.baselines.climatology import SEASONS, NoTrainingDaysError, season_of
-from cranpm.baselines.damped import DampedPersistence, fit_damped
-from cranpm.baselines.persistence import persistence
-from cranpm.data.store.dataset import Dataset
+from cranpm.baselines.maps import Maps, Method
 from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS, Region
 from cranpm.domain.regions import list_regions
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import run_forecast
 from cranpm.model.checkpoint import Checkpoint
-from cranpm.verification.evaluate import Maps, Scorecard
+from cranpm.verification.evaluate import Scorecard
 from cranpm.verification.stations import StationPairs, station_scores
 
 EVERYWHERE = slice(None), slice(None)
 ONE_DAY = np.timedelta64(1, "D")
-PERSISTENCE, DAMPED = "persistence", "damped persistence"
 ALL_LAND = "all land"
-
-Method = Callable[[np.datetime64], Maps]
 
 
 def score_days(
@@ -73,56 +65,6 @@ def checkpoint_forecaster(
     return forecast
 
 
-def baselines_of(
-    dataset: Dataset,
-    source: DaySource,
-    init_days: Sequence[np.datetime64],
-    leads: Sequence[int],
-    *,
-    damped_on: Sequence[np.datetime64] = (),
-    ensemble: EuropeanEnsemble | None = None,
-    fitted: Callable[[], None] | None = None,
-) -> tuple[dict[str, Method], list[str]]:
-    """Persistence and what else the data allow, and a line on each baseline that they do not.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    damped_on : sequence of datetime64
-        Training days to fit damped persistence on, such as `training_runs` gives; none leaves it out.
-    ensemble : EuropeanEnsemble, optional
-        Fetched runs of the CAMS European ensemble.
-    fitted : callable, optional
-        Called after each training day that was read.
-    """
-
-    @functools.lru_cache(maxsize=2)
-    def today(day: np.datetime64) -> np.ndarray:
-        return source.pm2p5(day, *EVERYWHERE)
-
-    methods: dict[str, Method] = {PERSISTENCE: lambda init: dict.fromkeys(leads, persistence(today(init)))}
-    left_out: list[str] = []
-    try:
-        damped = _fit(today, damped_on, init_days, leads, fitted)
-        methods[DAMPED] = lambda init: {n: damped.forecast(today(init), init, n) for n in leads}
-    except NoTrainingDaysError as error:
-        left_out.append(f"{DAMPED}: {error}")
-    missing = [day for day in init_days if not np.isfinite(dataset.cams_forecast(day)).any()]
-    if missing:
-        left_out.append(
-            f"CAMS global: no forecast in the dataset for {len(missing)} of {len(init_days)} days"
-        )
-    else:
-        methods |= global_rows(dataset, today)
-    if ensemble is not None:
-        absent = [day for day in init_days if day.astype("datetime64[D]") not in ensemble.runs]
-        if absent:
-            left_out.append(f"CAMS Europe: no run fetched for {len(absent)} of {len(init_days)} days")
-        else:
-            methods |= europe_rows(ensemble, source.domain.fine, today)
-    return methods, left_out
-
-
 def training_runs(days: Sequence[np.datetime64], number: int, leads: Sequence[int]) -> list[np.datetime64]:
     """About so many training days, in short runs spread evenly: damping is fitted on pairs that lie ``leads`` apart.
 
@@ -137,34 +79,6 @@ def training_runs(days: Sequence[np.datetime64], number: int, leads: Sequence[in
         return list(days) if number > 0 else []
     first = np.linspace(0, len(days) - run, max(1, number // run)).round().astype(int)
     return [days[i] for i in sorted({start + offset for start in first for offset in range(run)})]
-
-
-def _fit(
-    today: Callable[[np.datetime64], np.ndarray],
-    damped_on: Sequence[np.datetime64],
-    init_days: Sequence[np.datetime64],
-    leads: Sequence[int],
-    fitted: Callable[[], None] | None,
-) -> DampedPersistence:
-    if not len(damped_on):
-        raise NoTrainingDaysError("no training days were given to fit it on")
-
-    told: set[np.datetime64] = set()
-
-    def read(day: np.datetime64) -> np.ndarray:
-        field = today(day)
-        if fitted is not None and day not in told:  # the first one is read twice
-            fitted()
-        told.add(day)
-        return field
-
-    damped = fit_damped(read, damped_on, leads=tuple(leads))
-    for init in init_days:
-        for day in (init, *(init + lead * ONE_DAY for lead in leads)):
-            season = season_of(day)
-            if not damped.climatology.days[season]:
-                raise NoTrainingDaysError(f"the training days hold none in {SEASONS[season]}, as {day} is")
-    return damped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,22 +137,18 @@ def assess(
     )
     clock = Clock(len(init_days), progress)
     for init in init_days:
-        forecasts = {name: _only(method(init), leads) for name, method in methods.items()}
-        targets = {}
-        for lead in leads:
+        forecasts = {name: method(init) for name, method in methods.items()}
+        for lead in leads:  # one lead at a time: maps of all leads and methods would not fit into memory
             valid = init + lead * ONE_DAY
-            targets[lead] = source.pm2p5(valid, *EVERYWHERE) if valid.astype(object) in held else missing
-        for where, window in windows.items():
-            cut = {name: {n: m[window] for n, m in maps.items()} for name, maps in forecasts.items()}
-            cards[where].add_day(init, cut, {n: t[window] for n, t in targets.items()}, source.land[window])
-        if pairs is not None:
-            pairs.add_day(init, forecasts)
+            target = source.pm2p5(valid, *EVERYWHERE) if valid.astype(object) in held else missing
+            fields = {name: maps[lead] for name, maps in forecasts.items()}
+            for where, window in windows.items():
+                cut = {name: {lead: field[window]} for name, field in fields.items()}
+                cards[where].add_day(init, cut, {lead: target[window]}, source.land[window])
+            if pairs is not None:
+                pairs.add_day(init, {name: {lead: field} for name, field in fields.items()})
         clock.tick()
     return Assessment(cards=cards, pairs=None if pairs is None else pairs.table(), stations=stations)
-
-
-def _only(maps: Maps, leads: Sequence[int]) -> Maps:
-    return {lead: maps[lead] for lead in leads}
 
 
 def _window(source: DaySource, region: Region) -> tuple[slice, slice]:

@@ -25,7 +25,8 @@ class Scores:
     """Forecasts of a checkpoint and of baselines on the same cells and pairs.
 
     ``about`` says on what: ``dataset``, ``source``, ``simulated``, ``checkpoint``, ``against``, ``init_days``,
-    ``days_of_training_years`` and ``left_out``, a line on each baseline that the data do not allow.
+    ``days_of_training_years``, ``left_out``, a line on each baseline that the data do not allow, and ``notes`` on how
+    baselines were fitted or trained.
     """
 
     assessment: Assessment

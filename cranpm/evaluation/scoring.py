@@ -9,15 +9,14 @@ from pathlib import Path
 
 from cranpm._progress import Clock, Progress, reporting
 from cranpm.baselines.cams import EuropeanEnsemble
+from cranpm.baselines.registry import PERSISTENCE, Setting, all_rivals
 from cranpm.data.datasets import DataLike, open_dataset
 from cranpm.data.store.source import DatasetSource, init_times
 from cranpm.domain import LEAD_DAYS, Splits
 from cranpm.domain.days import Day, as_day
 from cranpm.domain.resampling import subsample_evenly
 from cranpm.evaluation.assess import (
-    PERSISTENCE,
     assess,
-    baselines_of,
     checkpoint_forecaster,
     score_days,
     training_runs,
@@ -26,8 +25,8 @@ from cranpm.evaluation.scores import Scores
 from cranpm.forecasting.engine import check_leads, choose_device
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 
-DAMPED_DAYS = 60
-"""Training days that damped persistence is fitted on; of each, 7 MB are kept for Europe."""
+FIT_DAYS = 60
+"""Training days that damped persistence and least squares are fitted on; of each, 7 MB are kept for Europe."""
 
 
 def score(
@@ -39,7 +38,8 @@ def score(
     start: Day | None = None,
     end: Day | None = None,
     against: str = PERSISTENCE,
-    damped: int = DAMPED_DAYS,
+    fit_days: int = FIT_DAYS,
+    rivals: Sequence[str | Path] = (),
     cams_europe: str | Path | None = None,
     device: str = "auto",
     progress: bool | Progress = False,
@@ -62,9 +62,12 @@ def score(
         First and last init day; by default all that are held.
     against : str
         The method that skill is told against.
-    damped : int
-        At most so many training days (2017 to 2020) to fit damped persistence on, as far as the data hold them; 0
-        leaves it out.
+    fit_days : int
+        At most so many training days (2017 to 2020) to fit climatology, damped persistence and least squares on, as
+        far as the data hold them; 0 leaves them out.
+    rivals : sequence of path
+        Checkpoints of learned rivals (``cranpm train --recipe rival-convlstm``), each scored in two forms, and at most
+        one file of least-squares coefficients (``.json``).
     cams_europe : path, optional
         Folder of downloads with runs of the CAMS European ensemble.
     device : str
@@ -102,16 +105,25 @@ def score(
     first, last = (None if day is None else as_day(day) for day in (start, end))
     init_days = subsample_evenly(score_days(source, first, last), days)
     training = init_times(source, "train", Splits(), wanted)
-    damped_on = training_runs(training, damped, wanted)
+    fit_on = training_runs(training, fit_days, wanted)
     ensemble = (
         None if cams_europe is None else EuropeanEnsemble.from_downloads(Path(cams_europe), source.domain)
     )
     name = loaded.folder.resolve().name
     with reporting(progress, f"Score {name}", unit="days") as report:
-        clock = Clock(len(damped_on) + len(init_days), report)
-        methods, left_out = baselines_of(
-            dataset, source, init_days, wanted, damped_on=damped_on, ensemble=ensemble, fitted=clock.tick
+        least_squares = not any(Path(path).suffix == ".json" for path in rivals)
+        clock = Clock((1 + least_squares) * len(fit_on) + len(init_days), report)
+        setting = Setting(
+            dataset=dataset,
+            source=source,
+            init_days=init_days,
+            leads=wanted,
+            training_days=fit_on,
+            ensemble=ensemble,
+            trained=[Path(path) for path in rivals],
+            fitted=clock.tick,
         )
+        methods, left_out = all_rivals(setting)
         if against not in methods:
             raise ValueError(f"against must be one of {', '.join(methods)}; got {against!r}.")
         methods[f"CRAN-PM {name}"] = checkpoint_forecaster(loaded, source, wanted, chosen)
@@ -134,6 +146,7 @@ def score(
         "init_days": [str(day) for day in init_days],
         "days_of_training_years": len(set(training) & set(init_days)),
         "left_out": left_out,
+        "notes": list(setting.notes),
         "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
     }
     return Scores(assessment=found, about=about)

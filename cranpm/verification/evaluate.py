@@ -37,7 +37,7 @@ class Scorecard:
     def add_day(
         self, init_time: np.datetime64, forecasts: Mapping[str, Maps], targets: Maps, land: np.ndarray
     ) -> None:
-        """Score one init day.
+        """Score one init day, all leads at once or one after the other.
 
         Parameters
         ----------
@@ -49,7 +49,9 @@ class Scorecard:
             Only land counts. All methods are scored on the cells where the target and every forecast exist, so that
             no method gains by leaving out what is hard.
         """
-        self.days.append(init_time.astype("datetime64[D]"))
+        day = init_time.astype("datetime64[D]")
+        if not self.days or self.days[-1] != day:
+            self.days.append(day)
         for lead, target in targets.items():
             common = land & np.isfinite(target)
             for maps in forecasts.values():

@@ -32,6 +32,7 @@ def score_page(results: dict[str, Any]) -> str:
             "(2017-2020): no held-out score.**"
         )
     lines += [f"- Left out: {line}" for line in results["left_out"]]
+    lines += [f"- {line}" for line in results.get("notes", [])]
     for title, chosen in (
         ("Maps, 1 km, all land", _chosen(rows, "product", "all land", "1 km")),
         ("Maps, 25 km means, all land", _chosen(rows, "product", "all land", "25 km")),

@@ -63,7 +63,27 @@ def test_stations_are_scored_too_and_an_untrained_network_is_persistence(results
     assert held["bias"] < -2  # yesterday's air is cleaner, and stations see a tenth more
     assert ours["rmse"] == held["rmse"] and ours["skill"] == 0
     assert row(scores, reference="stations", where="traffic", method="persistence", lead=1)["pairs"] > 0
-    assert {r["method"] for r in scores["rows"]} >= {"CAMS global forecast (simulated)"}
+
+
+def test_every_rival_that_the_days_allow_is_in_the_table_and_the_others_are_told_why(results):
+    """The scene lies in 2022: nothing may be fitted on it."""
+    scores, _, _ = results
+    assert {r["method"] for r in scores["rows"]} == {
+        "persistence",
+        "blurred persistence",
+        "CAMS global forecast (simulated)",
+        "CAMS global forecast, on today's map (simulated)",
+        "CAMS global analysis, persisted (simulated)",
+        "CRAN-PM untrained",
+    }
+    assert [line.split(":")[0] for line in scores["left_out"]] == [
+        "climatology",
+        "damped persistence",
+        "least squares",
+    ]
+    assert all("no training days" in line for line in scores["left_out"])
+    rows = [r for r in scores["rows"] if r["where"] == "all land" and r["grid"] == "1 km" and r["lead"] == 2]
+    assert len(rows) == 6 and len({r["pairs"] for r in rows}) == 1, "the same cells for all"
 
 
 def test_the_page_says_what_was_compared_and_that_it_is_simulated(results):
