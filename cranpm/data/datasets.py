@@ -53,7 +53,18 @@ def open_dataset(data: DataLike = None) -> Dataset:
 
 
 def open_source(data: DataLike | DaySource = None) -> DaySource:
-    """Days as arrays, as training, forecasting and scoring read them: of a dataset, or a source as it is."""
+    """Days as arrays, as training, forecasting and scoring read them: of a dataset, or a source as it is.
+
+    Parameters
+    ----------
+    data : str, path, Dataset or DaySource, optional
+        As `cranpm.open_dataset` takes it; by default the testbed. A source is returned as it is.
+
+    Returns
+    -------
+    DaySource
+        Its ``pm2p5`` [ug m-3] and ``coarse`` fields have NaN in gaps.
+    """
     if data is None or isinstance(data, (str, Path, Dataset)):
         return DatasetSource(open_dataset(data))
     return data

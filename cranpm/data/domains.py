@@ -85,6 +85,17 @@ def example_domains() -> dict[str, Path]:
 def read_domain(path: str | Path) -> Domain:
     """The grids that a domain file describes (YAML, or JSON, which is YAML too).
 
+    Parameters
+    ----------
+    path : path
+        With ``name``, ``title``, ``north`` and ``west`` [degrees, multiples of 0.25], ``coarse_rows`` and
+        ``coarse_cols`` [steps of 0.25 degrees].
+
+    Returns
+    -------
+    Domain
+        Its coarse and fine grids.
+
     Raises
     ------
     DomainError
@@ -109,6 +120,16 @@ def read_domain(path: str | Path) -> Domain:
 
 def find_domain(name: str | Path) -> Domain:
     """A domain by its name, the name of a shipped domain, or the path of a domain file.
+
+    Parameters
+    ----------
+    name : str or path
+        A name goes before a file that is called so.
+
+    Returns
+    -------
+    Domain
+        Its coarse and fine grids.
 
     Raises
     ------

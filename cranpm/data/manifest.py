@@ -235,6 +235,16 @@ def manifest_path() -> Path:
 def load_manifest(path: str | Path | None = None) -> Manifest:
     """Read and check the manifest.
 
+    Parameters
+    ----------
+    path : path, optional
+        By default the one of the checkout, or the installed one.
+
+    Returns
+    -------
+    Manifest
+        Every external source with licence, attribution and request.
+
     Raises
     ------
     ManifestError

@@ -53,6 +53,12 @@ def prepare_dataset(
 
     Parameters
     ----------
+    recipe : DatasetRecipe
+        The downloads, the domain, and which source each field comes from.
+    start, end : str
+        The period (UTC), both days included: "2022-01-01".
+    out : path
+        Folder of the dataset; made if it is not there.
     workers : int
         Processes of a local Dask cluster; 0 works in this process.
     scheduler : str, optional
@@ -61,6 +67,8 @@ def prepare_dataset(
         A dataset whose channel statistics are taken over, for periods or domains that nothing is trained on.
     splits : Splits
         Which days may be trained on; statistics see no others.
+    progress : callable, optional
+        Called with days done, days in all and seconds left after each day.
 
     Returns
     -------

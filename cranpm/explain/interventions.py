@@ -106,6 +106,16 @@ CATALOGUE: tuple[Intervention, ...] = (
 def select(names: Iterable[str]) -> tuple[Intervention, ...]:
     """Interventions by name ("wind flip", all forms) or label ("wind flip, priors").
 
+    Parameters
+    ----------
+    names : iterable of str
+        Names and labels of `CATALOGUE`.
+
+    Returns
+    -------
+    tuple of Intervention
+        In the order of the names, each once.
+
     Raises
     ------
     LookupError

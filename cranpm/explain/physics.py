@@ -72,10 +72,14 @@ def run_physics(
         As `cranpm.load_checkpoint` takes it.
     data : str, path, Dataset or DaySource
         As `cranpm.open_dataset` takes it, or a source of days.
+    plan : PhysicsPlan
+        How many days, tiles and puffs, and which interventions.
     barriers : ndarray of bool, shape (H, W), optional
         Cells near barriers higher than 700 m; without it terrain is scored on all land only.
     days : sequence of datetime64, optional
         Init days, instead of those that `choose_days` picks.
+    device : str
+        Where the network is.
     report : callable, optional
         Told the stage in words, its parts done and in all, and the seconds that its rest will take.
     keep : callable, optional

@@ -19,7 +19,20 @@ FORM_WORDS = {
 
 
 def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
-    """Change of RMSE under every intervention as points with intervals (a matplotlib figure)."""
+    """Change of RMSE under every intervention as points with intervals (a matplotlib figure).
+
+    Parameters
+    ----------
+    results : dict
+        From `run_physics`, or read from the JSON that it wrote.
+    lead : int
+        Lead time [days].
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One line an intervention, form and region; right of zero the intervention makes the forecast worse.
+    """
     from matplotlib.figure import Figure
 
     rows = [r for r in results["rows"] if r["lead"] == lead and r["rmse_change_pct"] is not None][::-1]
@@ -55,6 +68,12 @@ def puff_figure(responses: Sequence[Any]) -> Any:
     ----------
     responses : sequence of PuffResponse
         Made with ``keep=True``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One map a response [ug m-3], true in aspect at its place: red where the forecast rises. The arrow is the wind
+        times the lead time, the dotted line the way of the response's centre.
     """
     from matplotlib.figure import Figure
 
@@ -63,10 +82,9 @@ def puff_figure(responses: Sequence[Any]) -> Any:
         extent = (r.longitude[0], r.longitude[-1], r.latitude[-1], r.latitude[0])
         top = max(float(np.nanmax(np.abs(r.response))), 1e-6)
         step = max(r.response.shape[0] // 400, 1)
-        picture = axes.imshow(
-            r.response[::step, ::step], extent=extent, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto"
-        )
+        picture = axes.imshow(r.response[::step, ::step], extent=extent, cmap="RdBu_r", vmin=-top, vmax=top)
         shrink = np.cos(np.deg2rad(r.lat))
+        axes.set_aspect(1 / shrink)  # a degree of longitude is shorter than one of latitude
         way = r.wind * 86.4 * r.lead / KM_PER_DEGREE  # degrees
         tip = (r.lon + way[0] / shrink, r.lat + way[1])
         axes.annotate("", tip, (r.lon, r.lat), arrowprops={"arrowstyle": "->", "lw": 2})

@@ -242,9 +242,29 @@ def run_puffs(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> list[PuffResponse]:
-    """Puffs at some places of each day, under the true wind and under reversed ones.
+    """Puffs at places of each day, under the true wind and under reversed ones.
 
-    ``data`` is what `cranpm.open_dataset` takes, or a source of days.
+    Parameters
+    ----------
+    network : CranPM
+        In eval mode.
+    statistics : Statistics
+        Of the checkpoint.
+    data : str, path, Dataset or DaySource
+        As `cranpm.open_dataset` takes it, or a source of days; must hold each day and the day before.
+    days : sequence of datetime64
+        Init days.
+    plan : PuffPlan
+        How many places of each day, which leads and winds; fewer places where not enough land has enough wind.
+    device : str
+        Where the network is.
+    progress : callable, optional
+        Told days done, days in all and the seconds that the rest will take.
+
+    Returns
+    -------
+    list of PuffResponse
+        One for each day, place, wind and lead time; displacements towards east and north [km].
     """
     found: list[PuffResponse] = []
     source, clock = open_source(data), Clock(len(days), progress)

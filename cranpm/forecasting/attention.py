@@ -130,10 +130,14 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
 
     Parameters
     ----------
+    folder : Path
+        Where an `AttentionRecorder` wrote.
     lead : int
         Lead time [days].
     lat, lon : float
         Place [degrees].
+    domain : Domain
+        Of the run.
 
     Returns
     -------

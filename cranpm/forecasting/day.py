@@ -122,6 +122,14 @@ def load_day(
         Day t (UTC).
     statistics : Statistics
         Of the checkpoint, not of the dataset: a network keeps the units it was trained in.
+    device : torch.device or str
+        Where the 1-km fields are put.
+
+    Returns
+    -------
+    ForecastDay
+        Normalised coarse channels (z-scores; gaps filled with the mean and masked), today's and yesterday's PM2.5
+        (H, W) [ug m-3] with NaN in gaps, elevation (H, W) [m].
 
     Raises
     ------

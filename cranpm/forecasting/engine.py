@@ -148,6 +148,11 @@ def run_forecast(
     recorder : AttentionRecorder, optional
         Keeps the bridge's tensors of these very forward passes.
 
+    Returns
+    -------
+    ForecastMaps
+        ``fields[lead]`` (H, W) float32 [ug m-3], NaN where no tile has been or today's map has no value.
+
     Raises
     ------
     ForecastCancelledError

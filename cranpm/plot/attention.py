@@ -84,7 +84,23 @@ def footprint_field(footprint: Mapping[str, Any], what: str, layer: int = -1, he
 
 
 def footprint_mesh(footprint: Mapping[str, Any], what: str, layer: int = -1, head: int = -1) -> hv.QuadMesh:
-    """`footprint_field`, drawn as a footprint or a bias."""
+    """`footprint_field`, drawn as a footprint or a bias.
+
+    Parameters
+    ----------
+    footprint : mapping
+        From `cranpm.forecasting.attention.read_attention`.
+    what : str
+        "attention" (shares, each layer and head sums to one) or "wind_bias" over the coarse tokens; "elevation_bias"
+        over the tile's tokens. Biases are what is added to logits: positive where attention is favoured.
+    layer, head : int
+        Of the bridge; -1 for the mean over them.
+
+    Returns
+    -------
+    hv.QuadMesh
+        In Mercator metres, for `footprint_map`.
+    """
     field = footprint_field(footprint, what, layer, head)
     names = {"wind_bias": "Wind bias", "elevation_bias": "Elevation bias"}
     return attention_mesh(field) if what == "attention" else bias_layer(field, name=names[what])
@@ -218,12 +234,23 @@ def footprint_map(
         From :func:`footprint` or :func:`bias_layer`.
     place : tuple of float
         Latitude and longitude of the place whose attention is shown [degrees].
+    outlines : hv.Path, optional
+        Coasts and borders, in Mercator metres.
+    arrows : hv.Segments, optional
+        The wind, from where it comes to where it blows, in Mercator metres.
     path : ndarray, optional
         The air's way to the place, for `air_path`.
     extent : tuple of float, optional
         West, south, east, north [degrees]; by default what the layer covers.
+    width : int
+        Of the whole picture [pixels]; its height follows, between 220 and 480.
     dark : bool
         Whether it is drawn on a dark ground.
+
+    Returns
+    -------
+    hv.Overlay
+        In Mercator metres.
     """
     text = {"major_label_text_color": GROUNDS[dark]["soft"], "title_text_color": GROUNDS[dark]["ink"]}
     bar = _BAR_OPTIONS | text | {"background_fill_alpha": 0}

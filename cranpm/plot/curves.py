@@ -24,6 +24,15 @@ def learning_curve(steps: np.ndarray, ratio: np.ndarray, *, title: str = "", wid
     steps : ndarray, shape (n,)
     ratio : ndarray, shape (n,)
         RMSE over that of persistence on the same cells.
+    title : str
+        Of the picture.
+    width : int
+        Of the picture [pixels].
+
+    Returns
+    -------
+    hv.Overlay
+        The curve and the line of persistence.
     """
     curve = hv.Curve((steps, ratio), "step", hv.Dimension("ratio", label="RMSE / RMSE of persistence"))
     return (curve.opts(color=LINE, line_width=2) * hv.HLine(1.0).opts(color=INK, line_dash="dashed")).opts(
@@ -42,6 +51,13 @@ def paired_curves(
         Points (step, skill over persistence) of each seed.
     reference : str
         The variant that others are compared with. Curves far below all of its own enter the picture from below.
+    columns : int
+        Pictures in a row.
+
+    Returns
+    -------
+    hv.Layout
+        Skill [%] against step, the same axis of skill in all.
     """
     skill, known = hv.Dimension("skill", label="skill [%]"), curves[reference]
     low = min((value for curve in known for _step, value in curve), default=0.0)
@@ -83,7 +99,20 @@ def intervals(
     Parameters
     ----------
     table : DataFrame
-        Columns ``name``, ``value``, ``low`` and ``high``.
+        One row a line, the first on top.
+    name, value, low, high : str
+        Columns of the words at the side, the values, and the ends of their intervals.
+    label : str
+        Of the axis, with its unit; by default the name of the column.
+    title : str
+        Of the picture.
+    width : int
+        Of the picture [pixels]; its height follows from the number of rows.
+
+    Returns
+    -------
+    hv.Overlay
+        Intervals, points, and the line at zero.
     """
     rows = table.iloc[::-1]
     places = np.arange(len(rows))

@@ -38,10 +38,17 @@ def field_map(
         Evenly spaced, either order of latitude; averaged over blocks where it has more cells than the picture pixels.
     label, unit : str
         By default the field's name and its ``units``.
+    title : str
+        By default the label.
     width : int
         Of the whole picture, colour bar included; the map itself is true in aspect at its middle latitude.
     limits : tuple of float, optional
         Lowest and highest colour; by default the 1st and 99th percentile, symmetric where the field has both signs.
+
+    Returns
+    -------
+    hv.Image
+        On degrees of longitude and latitude.
     """
     frame = width - BAR_WIDTH
     attrs, name = field.attrs, field.name
@@ -72,7 +79,26 @@ def field_maps(
     width: int = 280,
     same_colours: bool = False,
 ) -> hv.Layout:
-    """Several fields side by side, titled by their keys; each with its own range of colours, or all with the same."""
+    """Several fields side by side, titled by their keys; each with its own range of colours, or all with the same.
+
+    Parameters
+    ----------
+    fields : mapping of str to DataArray
+        Dims (latitude, longitude), as `field_map` takes them; missing cells stay empty.
+    label, unit : str
+        Of all of them; by default each one's key and its ``units``.
+    columns : int
+        Maps in a row.
+    width : int
+        Of each picture, colour bar included [pixels].
+    same_colours : bool
+        One range of colours for all.
+
+    Returns
+    -------
+    hv.Layout
+        Maps that zoom each for itself.
+    """
     limits = None
     if same_colours:
         limits = _limits(np.concatenate([field.to_numpy().ravel() for field in fields.values()]))
@@ -135,7 +161,16 @@ def reading_orders(sectors: np.ndarray, order: np.ndarray, *, number: int = 3) -
     Parameters
     ----------
     sectors : ndarray of int, shape (G,)
+        Of 16: 0 towards east, 4 towards north.
     order : ndarray of int, shape (G, n * n)
+        Place (row-major, row 0 in the north) of each slot, upwind first.
+    number : int
+        Groups to show, each of another sector.
+
+    Returns
+    -------
+    hv.Layout
+        One picture a group, darker later, with an arrow along its wind.
     """
     kinds, groups = np.unique(sectors, return_index=True)
     angles = kinds * (2 * np.pi / 16)
@@ -157,6 +192,13 @@ def sector_arrows(
         0 towards east, a quarter of ``num_sectors`` towards north.
     latitude, longitude : ndarray, shape (G,)
         Centres of the groups [degrees].
+    num_sectors : int
+        Directions that winds are rounded to.
+
+    Returns
+    -------
+    hv.VectorField
+        Arrows of one length, on degrees of longitude and latitude.
     """
     angle = np.asarray(sectors) * (2 * np.pi / num_sectors)
     return hv.VectorField(

@@ -99,6 +99,8 @@ def compare_ablations(
     ----------
     recipe : Recipe
         What parts are taken out of.
+    data : TrainingData
+        From `open_world`, or of a dataset; holds days of the training and of the validation split.
     names : sequence of str
         Keys of `cranpm.training.recipes.ablations.ABLATIONS`; "full" is added where it is missing.
     out : Path
@@ -107,6 +109,18 @@ def compare_ablations(
         Of the weights and of the order of tiles, paired between variants.
     days, tiles_per_day : int
         Held-out days of the validation split, spread over it, and tiles of each.
+    options : TrainerOptions, optional
+        Devices, workers, how often to validate.
+
+    Returns
+    -------
+    Comparison
+        Squared errors [(ug m-3)^2] of every variant, seed and day, and the curves of validation.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variant, or no day of the validation split.
     """
     names = list(dict.fromkeys(["full", *names]))
     variants = {

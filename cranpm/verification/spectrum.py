@@ -53,7 +53,20 @@ def power_spectrum(field: Any, spacing: float = 1.0) -> tuple[np.ndarray, np.nda
 
 
 def whole_windows(known: np.ndarray, size: int = 256) -> list[tuple[slice, slice]]:
-    """Square windows on a lattice of their own size in which every cell of a mask (H, W) is true."""
+    """Square windows without a gap, on a lattice of their own size.
+
+    Parameters
+    ----------
+    known : ndarray of bool, shape (H, W)
+        Cells that have a value.
+    size : int
+        Cells along a window.
+
+    Returns
+    -------
+    list of (slice, slice)
+        Rows and columns of each window in which every cell is known.
+    """
     starts = [range(0, n - size + 1, size) for n in known.shape]
     windows = [(slice(r, r + size), slice(c, c + size)) for r in starts[0] for c in starts[1]]
     return [window for window in windows if known[window].all()]

@@ -29,8 +29,17 @@ def audit_dataset(
 
     Parameters
     ----------
+    root : path
+        Folder of the dataset.
     quick : bool
         Look at one day of eight only.
+    progress : callable, optional
+        Called with days done, days in all and seconds left after each day.
+
+    Returns
+    -------
+    AuditResult
+        The findings, each with its level, and the figures per day that the report draws.
 
     Raises
     ------

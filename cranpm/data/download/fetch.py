@@ -74,6 +74,20 @@ def choose_sources(manifest: Manifest, name: str, domain: Domain = EUROPE) -> li
 
     "needed" is all that preparing a domain needs, "live" what days after the satellite product's end need.
 
+    Parameters
+    ----------
+    manifest : Manifest
+        From `load_manifest`.
+    name : str
+        An id, the beginning of one, "needed" or "live".
+    domain : Domain
+        Beyond Europe "needed" means other stations.
+
+    Returns
+    -------
+    list of Source
+        One or more. The beginning of an id does not mean packages, which are installed, not fetched.
+
     Raises
     ------
     ManifestError
@@ -104,7 +118,35 @@ def make_plan(
     session: requests.Session | None = None,
     estimate: bool = True,
 ) -> FetchPlan:
-    """What is there, what is missing, and what the missing costs; nothing is requested or downloaded yet."""
+    """What is there, what is missing, and what the missing costs; nothing is requested or downloaded yet.
+
+    Parameters
+    ----------
+    source : Source
+        Of the manifest.
+    first, last : datetime64[D]
+        The period (UTC), both days included.
+    domain : Domain
+        What the files have to cover; a source that is cut to it keeps one folder a domain.
+    root : Path
+        Folder of downloads, one folder a source below it.
+    countries : sequence of str
+        Two-letter codes for the EEA's service; empty: those with stations in the domain.
+    session : requests.Session, optional
+        To ask providers for sizes and checksums with; by default a polite one, which waits and tries again.
+    estimate : bool
+        Whether to ask the Copernicus stores what each request costs.
+
+    Returns
+    -------
+    FetchPlan
+        What `fetch` takes.
+
+    Raises
+    ------
+    DownloadError
+        Or one of its kinds, if a provider has to be asked and does not answer as documented, or a key is missing.
+    """
     session = session or polite_session()
     files = list_files(source, first, last, domain=domain, root=root, session=session, countries=countries)
     have = receipts(root, source.id, folder_of(source, domain, root).name if _is_cut(source) else None)
@@ -146,8 +188,19 @@ def fetch(
 
     Parameters
     ----------
+    plan : FetchPlan
+        From `make_plan`.
+    progress : callable, optional
+        Called with a `FetchProgress` whenever a file begins, moves or ends.
+    session : requests.Session, optional
+        To ask with; by default a polite one, which waits and tries again.
     patience : float
         Longest pause [s] between two looks at a request that waits in a store's queue.
+
+    Returns
+    -------
+    list of Receipt
+        One for each file that was missing: address, size, sha256.
 
     Raises
     ------

@@ -97,9 +97,13 @@ def open_world(
     ----------
     folder : Path
         Day files.
+    recipe : Recipe
+        Says which days are trained on, for the statistics, and whether puffs are.
     geography_file : Path, optional
         Of ``cranpm testbed export-geography``; without it the geography of ``domain`` is computed or read from the
         cache, which needs the installed data packages.
+    domain : str
+        Name of a domain, or path of a domain file; not asked for where there is a geography file.
     simulate : periods, optional
         What to simulate; by default `DEMO_PERIODS` into an empty folder, and nothing into another.
     puffs : periods
@@ -107,6 +111,18 @@ def open_world(
         empty folder, and none into another.
     device : str
         Where to simulate.
+    progress : callable, optional
+        Called with days done and days in all while they are simulated.
+
+    Returns
+    -------
+    TrainingData
+        The days as a source, and their statistics over the training days.
+
+    Raises
+    ------
+    DomainError
+        If there is no such domain.
     """
     from cranpm.testbed.geography.geography import Geography, load_geography
     from cranpm.testbed.simulation.puffs import simulate_puffs

@@ -25,6 +25,16 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         ``name=value``; a dot leads into the model or the splits. Values are JSON (``false``, ``[1, 2]``, ``1e-3``) or
         plain words.
 
+    Returns
+    -------
+    Recipe
+        A new one; what is not set stays.
+
+    Raises
+    ------
+    ValueError
+        For a field that there is not, a value of another type, or relations that a recipe refuses.
+
     Examples
     --------
     >>> from cranpm.training.recipes.recipes import tiny

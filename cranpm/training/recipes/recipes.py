@@ -248,7 +248,23 @@ RECIPES = {"paper": paper, "small": small, "refine": refine, "tiny": tiny}
 
 
 def get_recipe(name: str) -> Recipe:
-    """The recipe of that name, or an error that lists the known ones."""
+    """The recipe of that name.
+
+    Parameters
+    ----------
+    name : str
+        "paper", "small", "refine" or "tiny".
+
+    Returns
+    -------
+    Recipe
+        As shipped; `override` sets some of its fields.
+
+    Raises
+    ------
+    ValueError
+        Listing the known ones.
+    """
     if name not in RECIPES:
         raise ValueError(f"Unknown recipe {name!r}; expected one of {', '.join(RECIPES)}.")
     return RECIPES[name]()

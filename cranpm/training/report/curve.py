@@ -19,6 +19,11 @@ def read_curves(folder: Path) -> dict[str, Curve]:
     ----------
     folder : Path
         With ``csv/version_*/metrics.csv``.
+
+    Returns
+    -------
+    dict of str to list of (int, float)
+        Steps and values, such as those of "validation/skill"; empty if nothing has been logged.
     """
     curves: dict[str, dict[int, float]] = {}
     for path in sorted(folder.glob("csv/version_*/metrics.csv"), key=_version):
@@ -32,7 +37,20 @@ def read_curves(folder: Path) -> dict[str, Curve]:
 
 
 def draw_learning_curve(folder: Path, target: Path) -> bool:
-    """Write the learning curve as SVG or PNG; False where Matplotlib is not installed or there is nothing to draw."""
+    """Write the learning curve: RMSE [ug m-3] beside persistence, and skill on validation tiles, against the step.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run, with ``csv/version_*/metrics.csv``.
+    target : Path
+        Picture to write, ``.svg`` or ``.png``.
+
+    Returns
+    -------
+    bool
+        False where Matplotlib is not installed or there is nothing to draw yet.
+    """
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
