@@ -110,7 +110,7 @@ def score(
         None if cams_europe is None else EuropeanEnsemble.from_downloads(Path(cams_europe), source.domain)
     )
     name = loaded.folder.resolve().name
-    with reporting(progress, f"Score {name}", unit="days") as report:
+    with reporting(progress, f"Score {name}", unit="day") as report:
         least_squares = not any(Path(path).suffix == ".json" for path in rivals)
         clock = Clock((1 + least_squares) * len(fit_on) + len(init_days), report)
         setting = Setting(

@@ -103,7 +103,7 @@ def forecast(
         network = CranPM(get_preset(preset)).to(chosen).eval()
         name, content = f"{preset}, random weights", "none"
     day = load_day(source, init, loaded.require_statistics(), chosen)
-    with reporting(progress, f"Forecast from {init}", unit="tiles") as report:
+    with reporting(progress, f"Forecast from {init}", unit="tile") as report:
         result = run_forecast(
             network,
             day,

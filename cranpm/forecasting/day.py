@@ -93,13 +93,20 @@ class ForecastDay:
         )
 
     def hilliest_tile(self) -> Tile:
-        """The tile of the default plan whose ground varies most, of those half full of PM2.5: a good one to look at."""
+        """A tile of the default plan that is good to look at: half full of PM2.5, its ground varies most.
 
-        def relief(tile: Tile) -> tuple[bool, float]:
-            known = torch.isfinite(self.pm2p5[tile.rows, tile.cols])
-            return bool(known.float().mean() >= 0.5), float(self.elevation[tile.rows, tile.cols].std())
+        One that has neighbours on all sides, if there is any: at the rim of the domain half of what a place might
+        attend to is not there.
+        """
+        plan = plan_tiles(self.domain.fine.shape)
+        rows, cols = range(1, len(plan.row_starts) - 1), range(1, len(plan.col_starts) - 1)
 
-        return max(plan_tiles(self.domain.fine.shape).tiles, key=relief)
+        def relief(tile: Tile) -> tuple[bool, bool, float]:
+            known = torch.isfinite(self.pm2p5[tile.rows, tile.cols]).float().mean()
+            ground = self.elevation[tile.rows, tile.cols]
+            return bool(known >= 0.5), tile.row in rows and tile.col in cols, float(ground.std())
+
+        return max(plan.tiles, key=relief)
 
     def has_support(self, tile: Tile) -> bool:
         """Whether any cell of the tile has PM2.5 today; a tile without makes no forecast."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import cartopy
 import cartopy.crs as ccrs
+import cartopy.feature as cfeature
 import geoviews as gv
-import geoviews.feature as gf
 import holoviews as hv
 import numpy as np
+import shapely
 import xarray as xr
 
 from cranpm._installed import PackageDataError, package_folder
@@ -78,8 +79,10 @@ def region_map(
     image = gv.Image((x, y, values), ["x", "y"], value_dimension(scale), crs=projection)
     parts = [image.opts(projection=projection, tools=["hover"], **colour_options(scale))]
     if use_offline_outlines():
-        ink = {"line_color": INK, "line_width": 0.8, "projection": projection}
-        parts += [gf.coastline.opts(scale="10m", **ink), gf.borders.opts(scale="10m", alpha=0.6, **ink)]
+        there = _degrees(projection, np.linspace(west, east, 50), np.linspace(south, north, 50))
+        for outline, alpha in ((cfeature.COASTLINE, 1.0), (cfeature.BORDERS, 0.6)):
+            lines = gv.Path(_lines_within(outline, there, projection), ["x", "y"], crs=projection)
+            parts.append(lines.opts(projection=projection, color=INK, line_width=0.8, alpha=alpha))
     return hv.Overlay(parts).opts(
         hv.opts.Overlay(
             **size,
@@ -97,7 +100,7 @@ def _on_pixels(
     field: xr.DataArray, region: Region, x: np.ndarray, y: np.ndarray, projection: ccrs.Projection
 ) -> np.ndarray:
     """The field at each pixel of the projected picture, (y, x): the cell there, or the mean of those under it."""
-    there = ccrs.PlateCarree().transform_points(projection, *np.meshgrid(x, y))
+    there = _degrees(projection, x, y)
     longitude, latitude = there[..., 0], there[..., 1]
     cut = {}
     for name, places in (("latitude", latitude), ("longitude", longitude)):
@@ -115,6 +118,25 @@ def _on_pixels(
         inside &= (nearest >= 0) & (nearest < len(axis))
         index.append(np.clip(nearest, 0, len(axis) - 1))
     return np.where(inside, box.to_numpy()[index[0], index[1]], np.nan).astype(np.float32)
+
+
+def _degrees(projection: ccrs.Projection, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Longitude and latitude of a lattice of the projection, (y, x, 2) [degrees]."""
+    return ccrs.PlateCarree().transform_points(projection, *np.meshgrid(x, y))[..., :2]
+
+
+def _lines_within(
+    outline: cfeature.NaturalEarthFeature, there: np.ndarray, projection: ccrs.Projection
+) -> list[np.ndarray]:
+    """Lines of an outline where a picture is, (points, 2) each, on its projection.
+
+    The whole world's lines at this detail would make a picture of some ten megabytes.
+    """
+    (west, south), (east, north) = there.min(axis=(0, 1)), there.max(axis=(0, 1))
+    found = outline.with_scale("10m").intersecting_geometries((west, east, south, north))
+    parts = shapely.get_parts([shapely.clip_by_rect(each, west, south, east, north) for each in found])
+    degrees = [shapely.get_coordinates(part) for part in parts if not part.is_empty]
+    return [projection.transform_points(ccrs.PlateCarree(), *line.T)[:, :2] for line in degrees]
 
 
 def _limits(region: Region, projection: ccrs.Projection) -> tuple[float, float, float, float]:

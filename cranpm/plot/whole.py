@@ -135,4 +135,5 @@ def _title(field: xr.DataArray) -> str:
     """What is drawn, of which day, and where it comes from: a simulated map says so."""
     day = np.datetime_as_string(field["time"].values, "D") if "time" in field.coords else ""
     parts = [field.attrs.get("long_name", ""), day, field.attrs.get("source", "")]
-    return ", ".join(part for part in parts if part)
+    title = ", ".join(part for part in parts if part)
+    return title[:1].upper() + title[1:]

@@ -8,6 +8,7 @@ a notebook; here they are files of the site, and a page loads them once.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,15 +88,30 @@ def tidy_outputs(app: Sphinx, doctree: nodes.document) -> None:
         if PANEL_FILES in raw.astext():
             raw.children[0] = nodes.Text(raw.astext().replace(PANEL_FILES, "../" * depth + "_static/panel/"))
     for output in doctree.findall(nodes.literal_block):
-        if "\r" in output.astext():
+        if "stream" in output.get("classes", ()):
             output.rawsource = as_a_terminal_ends(output.astext())
             output.children[:] = [nodes.Text(output.rawsource)]
 
 
+BAR = re.compile(r"(?P<what>.*?): .*\[[\d:]+(<|, )[^\[\]]*\]$")
+"""One state of a progress bar: ``Forecast:  12%|#  | 16/131 [00:20<00:43,  2.67tile/s]``."""
+
+
 def as_a_terminal_ends(text: str) -> str:
-    """The text that stays when every return has gone back to the beginning of its line."""
-    lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))
-    return "\n".join(line.rstrip() for line in lines)
+    """The text with every progress bar as it was last.
+
+    A bar goes back to the beginning of its line; MyST-NB, which puts the parts of a stream together, gives each state a
+    line of its own.
+    """
+    kept: list[str] = []
+    before = None
+    for line in text.splitlines():
+        bar = BAR.match(line)
+        if bar and before == bar["what"]:
+            kept.pop()
+        kept.append(line.rstrip())
+        before = bar["what"] if bar else None
+    return "\n".join(kept)
 
 
 def load_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
