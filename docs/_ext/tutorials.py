@@ -93,7 +93,7 @@ def tidy_outputs(app: Sphinx, doctree: nodes.document) -> None:
             output.children[:] = [nodes.Text(output.rawsource)]
 
 
-BAR = re.compile(r"(?P<what>.*?): .*\[[\d:]+(<|, )[^\[\]]*\]$")
+BAR = re.compile(r"(?P<what>.*?): .*\[\d+:\d\d[^\[\]]*\]$")
 """One state of a progress bar: ``Forecast:  12%|#  | 16/131 [00:20<00:43,  2.67tile/s]``."""
 
 
