@@ -137,4 +137,4 @@ Precision = Annotated[
     Literal["auto", "float32", "bfloat16"],
     typer.Option(help="Of matrix products; auto: bfloat16 where the device multiplies it natively."),
 ]
-Preset = Literal["paper", "small", "tiny"]
+Preset = Literal["paper", "paper-small", "small", "tiny"]

@@ -16,7 +16,9 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run: state, logs, learning curve, checkpoint.")],
     recipe: Annotated[
         str | None,
-        typer.Option(help="paper, small, refine or tiny; default small, or that of the run on --resume."),
+        typer.Option(
+            help="paper, paper-small, small, refine or tiny; default small, or that of the run on --resume."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,

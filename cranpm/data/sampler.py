@@ -34,6 +34,8 @@ class DayGroup:
     epoch: int
     index: int
     init_time: np.datetime64
+    tile_size: int
+    """Cells along one side of each."""
     tiles: tuple[TileDraw, ...]
 
 
@@ -110,7 +112,9 @@ class TileSampler:
             tiles.append(
                 TileDraw(init_time=init, row=int(row), col=int(col), lead=int(rng.choice(self.leads)))
             )
-        return DayGroup(epoch=epoch, index=index, init_time=init, tiles=tuple(tiles))
+        return DayGroup(
+            epoch=epoch, index=index, init_time=init, tile_size=self.tile_size, tiles=tuple(tiles)
+        )
 
 
 def _positions_with_land(land: np.ndarray, size: int, least: float) -> np.ndarray:

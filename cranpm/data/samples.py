@@ -15,6 +15,7 @@ from cranpm.domain.channels import DAY_CHANNELS, channel_index
 from cranpm.domain.grid import Domain, fine_to_coarse
 from cranpm.domain.interpolation import bilinear
 from cranpm.domain.normalise import (
+    PM_OFFSET,
     Statistics,
     normalise_coarse,
     normalise_elevation,
@@ -41,13 +42,15 @@ class MissingInputError(ValueError):
 class CoarseSample:
     """Global inputs of one init day.
 
-    ``fields`` (70, Hc, Wc) z-scores with gaps at 0; ``valid`` (Hc, Wc) bool; ``elevation`` (Hc, Wc) metres;
+    ``fields`` (70, Hc, Wc) z-scores with gaps at 0, the channel's mean; ``valid`` (Hc, Wc) bool, where any channel has
+    a value; ``known_pm2p5`` (Hc, Wc) bool, where PM2.5 of day t has one; ``elevation`` (Hc, Wc) metres;
     ``wind`` (2, Hc, Wc) 10 m wind of day t towards east and north [m s-1]; ``wind_box`` (2, Hc+1, Wc+1) numpy;
     ``latitude`` (Hc,), ``longitude`` (Wc,).
     """
 
     fields: torch.Tensor
     valid: torch.Tensor
+    known_pm2p5: torch.Tensor
     elevation: torch.Tensor
     wind: torch.Tensor
     latitude: torch.Tensor
@@ -103,6 +106,7 @@ def coarse_sample(
     return CoarseSample(
         fields=torch.from_numpy(np.where(known, scores, np.float32(0))),
         valid=torch.from_numpy(known.any(axis=0)),
+        known_pm2p5=torch.from_numpy(known[channel_index("pm2p5")].copy()),
         elevation=torch.from_numpy(np.array(coarse_elevation[: grid.rows, : grid.cols], dtype=np.float32)),
         wind=torch.from_numpy(np.array(wind_box[:, : grid.rows, : grid.cols])),
         latitude=torch.from_numpy(grid.lat.astype(np.float32)),
@@ -136,8 +140,10 @@ def local_fields(
     elevation: torch.Tensor,
     latitude: torch.Tensor,
     longitude: torch.Tensor,
+    *,
+    fill: float = PM_OFFSET,
 ) -> torch.Tensor:
-    """The five local channels of tiles; gaps in PM2.5 take the channel's mean (0), never 0 ug m-3.
+    """The five local channels of tiles; gaps in PM2.5 take the product's mean, never 0 ug m-3.
 
     Parameters
     ----------
@@ -147,19 +153,21 @@ def local_fields(
         [m].
     latitude, longitude : Tensor, shape (B, S)
         Cell centres [degrees].
+    fill : float
+        `Statistics.pm2p5_fill` [ug m-3].
 
     Returns
     -------
     Tensor, shape (B, 5, S, S)
     """
-    size = pm2p5.shape[-1]
+    size, gap = pm2p5.shape[-1], normalise_pm2p5(fill)
     return torch.stack(
         [
-            torch.nan_to_num(normalise_pm2p5(pm2p5), nan=0.0),
+            torch.nan_to_num(normalise_pm2p5(pm2p5), nan=gap),
             normalise_elevation(elevation),
             normalise_latitude(latitude)[:, :, None].expand(-1, -1, size),
             normalise_longitude(longitude)[:, None, :].expand(-1, size, -1),
-            torch.nan_to_num(normalise_pm2p5(pm2p5_before), nan=0.0),
+            torch.nan_to_num(normalise_pm2p5(pm2p5_before), nan=gap),
         ],
         dim=1,
     )

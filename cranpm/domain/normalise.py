@@ -11,7 +11,7 @@ import numpy as np
 from cranpm.domain.channels import DAY_CHANNELS
 
 PM_OFFSET = 15.0
-"""Subtracted from PM2.5 before scaling [ug m-3] (Table S4)."""
+"""Subtracted from PM2.5 before scaling [ug m-3] (Table S4); the mean of nothing."""
 
 PM_SCALE = 20.0
 """One network unit of PM2.5 or of its residual [ug m-3] (Table S4)."""
@@ -39,12 +39,23 @@ class Statistics:
         The days they were computed from, such as ``"2017-01-01..2020-12-31"``.
     source : str
         The dataset they were computed from.
+    pm2p5_mean : float, optional
+        Mean of the fine PM2.5 product over land [ug m-3]. The channel ``pm2p5`` above is the coarse analysis.
     """
 
     mean: dict[str, float]
     std: dict[str, float]
     period: str
     source: str
+    pm2p5_mean: float | None = None
+
+    @property
+    def pm2p5_fill(self) -> float:
+        """What gaps of the fine product are filled with [ug m-3].
+
+        Its mean; `PM_OFFSET` where statistics do not know it, as those of version 0.1, whose networks were trained so.
+        """
+        return PM_OFFSET if self.pm2p5_mean is None else self.pm2p5_mean
 
     def vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """Means and standard deviations in channel order, shape (35,) each.
@@ -74,12 +85,19 @@ class Statistics:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"mean": dict(self.mean), "std": dict(self.std), "period": self.period, "source": self.source}
+        values = {
+            "mean": dict(self.mean),
+            "std": dict(self.std),
+            "period": self.period,
+            "source": self.source,
+        }
+        return values if self.pm2p5_mean is None else {**values, "pm2p5_mean": self.pm2p5_mean}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Statistics:
         """Inverse of `to_dict`."""
-        return cls(mean=values["mean"], std=values["std"], period=values["period"], source=values["source"])
+        names = ("mean", "std", "period", "source")
+        return cls(**{name: values[name] for name in names}, pm2p5_mean=values.get("pm2p5_mean"))
 
 
 def _vectors_for(fields: np.ndarray, statistics: Statistics) -> tuple[np.ndarray, np.ndarray]:

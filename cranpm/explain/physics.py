@@ -154,7 +154,7 @@ def strength_of_priors(network: CranPM) -> dict[str, list[float]]:
     for name, module in network.named_modules():
         if isinstance(module, ElevationBlock) and module.raw_alpha is not None:
             found[f"{name}.alpha"] = [round(float(F.softplus(module.raw_alpha)), 4)]
-        if isinstance(module, HeightDamping | Transport):
+        if isinstance(module, HeightDamping | Transport) and module.alpha is not None:
             found[f"{name}.alpha"] = [round(float(module.alpha), 4)]
         if isinstance(module, BridgeLayer):
             if module.beta is not None:

@@ -20,6 +20,7 @@ from cranpm.data.samples import (
 from cranpm.data.store.source import DaySource
 from cranpm.domain import LOCAL_CHANNELS, Domain, Statistics, Tile, channel_index, plan_tiles
 from cranpm.domain.days import Day, as_day
+from cranpm.domain.normalise import PM_OFFSET
 from cranpm.model import GlobalInputs, LocalInputs
 
 
@@ -41,6 +42,8 @@ class ForecastDay:
     missing_land: float
     missing_coarse: float
     device: torch.device
+    pm2p5_fill: float = PM_OFFSET
+    """What gaps of the maps are filled with for the network [ug m-3] (`Statistics.pm2p5_fill`)."""
     unusual: tuple[UnusualInput, ...] = ()
     """Inputs beyond what the network was trained on, to be told with the forecast."""
     channel_maps: Mapping[str, torch.Tensor] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class ForecastDay:
             latitude=coarse.latitude.to(self.device),
             longitude=coarse.longitude.to(self.device),
             valid=coarse.valid[None].to(self.device),
+            known_pm2p5=coarse.known_pm2p5[None].to(self.device),
         )
 
     def local_inputs(self, tiles: list[Tile], lead: int = 1) -> LocalInputs:
@@ -72,12 +76,14 @@ class ForecastDay:
         wind = np.stack(
             [wind_at_tokens(self.coarse.wind_box, t.rows.start, t.cols.start, size) for t in tiles]
         )
+        pm2p5 = torch.stack([self.pm2p5[t.rows, t.cols] for t in tiles])
         fields = local_fields(
-            torch.stack([self.pm2p5[t.rows, t.cols] for t in tiles]),
+            pm2p5,
             torch.stack([self.pm2p5_before[t.rows, t.cols] for t in tiles]),
             elevation,
             latitude,
             longitude,
+            fill=self.pm2p5_fill,
         )
         for name, values in self.channel_maps.items():
             fields[:, channel_index(name, LOCAL_CHANNELS)] = torch.stack(
@@ -90,6 +96,7 @@ class ForecastDay:
             latitude=latitude,
             longitude=longitude,
             lead=torch.full((len(tiles),), lead, dtype=torch.long, device=self.device),
+            known=torch.isfinite(pm2p5),
         )
 
     def hilliest_tile(self) -> Tile:
@@ -173,5 +180,6 @@ def load_day(
         missing_land=missing,
         missing_coarse=float(np.mean([np.isnan(fields).mean() for fields in (today, yesterday)])),
         device=device,
+        pm2p5_fill=statistics.pm2p5_fill,
         unusual=unusual,
     )

@@ -18,7 +18,7 @@ from .layers.bridge import bridge_attention
 from .layers.trace import Trace
 from .network import CranPM, add_residual, set_plain_attention
 from .parameters import count_flops, describe_parameters, parameter_groups
-from .presets import PRESETS, get_preset, paper, small, tiny
+from .presets import PRESETS, get_preset, paper, paper_small, small, tiny
 
 __all__ = [
     "PRESETS",
@@ -36,6 +36,7 @@ __all__ = [
     "elevation_bias",
     "get_preset",
     "paper",
+    "paper_small",
     "parameter_groups",
     "set_plain_attention",
     "small",

@@ -30,6 +30,20 @@ RENAMED = {
 }
 """Fields by the names that checkpoints of version 0.1 give them."""
 
+LATER = {"gap_masks": False}
+"""Fields that checkpoints of version 0.1 do not name, and what they did: their forecasts stay as they were."""
+
+
+def with_present_names(model: dict[str, Any]) -> dict[str, Any]:
+    """A network's plain values as this version names them.
+
+    Examples
+    --------
+    >>> with_present_names({"global_climb": 1000.0})
+    {'gap_masks': False, 'global_elevation_scale': 1000.0}
+    """
+    return {**LATER, **{RENAMED.get(name, name): value for name, value in model.items()}}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
@@ -141,6 +155,12 @@ class ModelConfig:
     node_smoothing: float = 0.0
     """Standard deviation of the mean over coarse nodes that joins what neighbouring tokens say of their patches
     [nodes]; 0 leaves edges of 2 degrees in the map. Not in the paper; 2 in `small`, `tiny`."""
+    transport_barriers: bool = True
+    """Whether transport damps what crossed high ground on its way (R2: off, with the other priors from terrain)."""
+    gap_masks: bool = True
+    """Whether PM2.5 that is missing where other values are not counts as missing: no air is carried from a coarse node
+    without PM2.5, and the regional mean is that of all known cells. Checkpoints of version 0.1 have it off: they take
+    a coarse node for known where any channel is, and a cell of exactly 15 ug m-3, zero in network units, for a gap."""
     pm2p5_channel: int = 30
     """Coarse channel that is carried and whose change is forecast: CAMS PM2.5 of day t."""
     scan: str = "wind"
@@ -266,9 +286,12 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Rebuild a config from ``to_dict``; an unknown field is refused, a missing one takes its default."""
+        """Rebuild a config from ``to_dict``; an unknown field is refused.
+
+        A missing one takes its default, or what version 0.1 did (`LATER`).
+        """
         known = {field.name for field in dataclasses.fields(cls)}
-        values = {RENAMED.get(name, name): value for name, value in values.items()}
+        values = with_present_names(values)
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(

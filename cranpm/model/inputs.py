@@ -31,6 +31,9 @@ class GlobalInputs:
     """(Wc,) [degrees]."""
     valid: Tensor | None = None
     """(B, Hc, Wc) bool, cells that hold real values; None for all."""
+    known_pm2p5: Tensor | None = None
+    """(B, Hc, Wc) bool, cells whose PM2.5 of day t is a real value, which one channel of many may lack; None for all
+    that are ``valid``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,8 @@ class LocalInputs:
     lead: Tensor
     """(B,) int, lead time 1..3 [days]; of one tile (B = 1) also several, which then share all that does not depend on
     the lead, the biases above all."""
+    known: Tensor | None = None
+    """(B, S, S) bool, cells whose PM2.5 of day t is a real value; None for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +149,8 @@ def check_global(inputs: GlobalInputs, config: ModelConfig) -> None:
     _shape("GlobalInputs.wind", inputs.wind, (batch, 2, rows, columns))
     _shape("GlobalInputs.latitude", inputs.latitude, (rows,))
     _shape("GlobalInputs.longitude", inputs.longitude, (columns,))
-    if inputs.valid is not None:
-        _shape("GlobalInputs.valid", inputs.valid, (batch, rows, columns))
-        if inputs.valid.dtype != torch.bool:
-            raise ModelInputError(f"GlobalInputs.valid has dtype {inputs.valid.dtype}; expected torch.bool.")
+    for name in ("valid", "known_pm2p5"):
+        _mask(f"GlobalInputs.{name}", getattr(inputs, name), (batch, rows, columns))
     _finite("GlobalInputs", inputs, ("fields", "elevation", "wind", "latitude", "longitude"))
 
 
@@ -166,6 +169,7 @@ def check_local(inputs: LocalInputs, config: ModelConfig) -> None:
     _shape("LocalInputs.latitude", inputs.latitude, (batch, size))
     _shape("LocalInputs.longitude", inputs.longitude, (batch, size))
     _shape("LocalInputs.lead", inputs.lead, (batch,), *([tuple(inputs.lead.shape[:1])] if batch == 1 else []))
+    _mask("LocalInputs.known", inputs.known, (batch, size, size))
     outside = (inputs.lead < 1) | (inputs.lead > config.num_leads)
     if outside.any():
         raise ModelInputError(
@@ -176,9 +180,11 @@ def check_local(inputs: LocalInputs, config: ModelConfig) -> None:
 
 
 def drop_full_mask(inputs: GlobalInputs) -> GlobalInputs:
-    """Forget a mask that hides nothing: attention without a key mask is cheaper, and equal."""
+    """Forget masks that hide nothing: attention without a key mask is cheaper, and equal."""
     if inputs.valid is not None and bool(inputs.valid.all()):
-        return replace(inputs, valid=None)
+        inputs = replace(inputs, valid=None)
+    if inputs.known_pm2p5 is not None and bool(inputs.known_pm2p5.all()):
+        inputs = replace(inputs, known_pm2p5=None)
     return inputs
 
 
@@ -198,6 +204,7 @@ def pad_global(inputs: GlobalInputs, multiple: int) -> GlobalInputs:
         latitude=pad_coordinate(inputs.latitude, multiple),
         longitude=pad_coordinate(inputs.longitude, multiple),
         valid=pad(valid),
+        known_pm2p5=None if inputs.known_pm2p5 is None else pad(inputs.known_pm2p5),
     )
 
 
@@ -205,6 +212,14 @@ def _shape(name: str, tensor: Tensor, *expected: tuple[int, ...]) -> None:
     if tuple(tensor.shape) not in expected:
         wanted = " or ".join(str(shape) for shape in dict.fromkeys(expected))
         raise ModelInputError(f"{name} has shape {tuple(tensor.shape)}; expected {wanted}.")
+
+
+def _mask(name: str, mask: Tensor | None, shape: tuple[int, ...]) -> None:
+    if mask is None:
+        return
+    _shape(name, mask, shape)
+    if mask.dtype != torch.bool:
+        raise ModelInputError(f"{name} has dtype {mask.dtype}; expected torch.bool.")
 
 
 def _finite(owner: str, inputs: GlobalInputs | LocalInputs, names: tuple[str, ...]) -> None:

@@ -85,6 +85,7 @@ class CranPM(nn.Module):
                 config.num_leads,
                 config.node_smoothing,
                 config.path_freedom,
+                barriers=config.transport_barriers,
             )
             if config.transport
             else None
@@ -144,9 +145,10 @@ class CranPM(nn.Module):
         if self.transport is None:
             return None, None
         pm2p5 = inputs.fields[:, self.config.pm2p5_channel]
-        return self.transport(
-            context, grid, pm2p5, inputs.wind, inputs.elevation, inputs.latitude, inputs.valid
-        )
+        known = inputs.valid
+        if self.config.gap_masks and inputs.known_pm2p5 is not None:
+            known = inputs.known_pm2p5 if known is None else known & inputs.known_pm2p5
+        return self.transport(context, grid, pm2p5, inputs.wind, inputs.elevation, inputs.latitude, known)
 
     def coarse_pm2p5(self, inputs: GlobalInputs) -> Tensor:
         """Coarse PM2.5 of days t and, where it is read, t-1, normalised, (B, 2, Hc, Wc)."""
@@ -224,9 +226,18 @@ class CranPM(nn.Module):
             at_tiles = at_cells(torch.cat(coarse, 1), context.nodes, inputs.latitude, inputs.longitude)
             fields.append(at_tiles.to(fields[0].dtype))
         if self.config.regional_mean:
-            fields.append(regional_mean(fields[0][:, :1]))
+            today = fields[0][:, :1]
+            fields.append(regional_mean(today, self._known(inputs, today)))
         tiles = max(map(len, fields))
         return torch.cat([field.expand(tiles, -1, -1, -1) for field in fields], dim=1)
+
+    def _known(self, inputs: LocalInputs, today: Tensor) -> Tensor | None:
+        """Cells (B, 1, S, S) that count in the regional mean; None for all."""
+        known = None if inputs.known is None else inputs.known[:, None]
+        if self.config.gap_masks:
+            return known
+        told_by_value = today != 0  # as version 0.1 has it
+        return told_by_value if known is None else told_by_value & known
 
     def damping_factor(
         self, inputs: LocalInputs, context: GlobalContext, day_index: Tensor | None = None

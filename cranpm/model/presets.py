@@ -1,9 +1,10 @@
-"""Three networks: the paper's, the demo's, and a tiny one."""
+"""Four networks: the paper's, the same at the demo's size, the demo's, and a tiny one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from .config import ModelConfig
 
@@ -19,6 +20,30 @@ def paper() -> ModelConfig:
     return ModelConfig()
 
 
+SMALL_SIZE: dict[str, Any] = {
+    "global_width": 160,
+    "global_heads": 5,
+    "global_depth": 3,
+    "local_width": 128,
+    "local_heads": 4,
+    "local_depth": 2,
+    "bridge_heads": 4,
+    "decoder_channels": (96, 48, 24, 16, 8),
+}
+"""Widths and depths that `small` and `paper_small` share."""
+
+
+def paper_small() -> ModelConfig:
+    """The paper's network at the demo's size: every part of Table S1, and nothing that is not in the paper.
+
+    Returns
+    -------
+    ModelConfig
+        The defaults, narrower and less deep.
+    """
+    return ModelConfig(name="paper-small", **SMALL_SIZE)
+
+
 def small() -> ModelConfig:
     """The demo network: under 3.9 M parameters, under 8 GFLOP a tile, a whole map in seconds on two cores.
 
@@ -29,14 +54,7 @@ def small() -> ModelConfig:
     """
     return ModelConfig(
         name="small",
-        global_width=160,
-        global_heads=5,
-        global_depth=3,
-        local_width=128,
-        local_heads=4,
-        local_depth=2,
-        bridge_heads=4,
-        decoder_channels=(96, 48, 24, 16, 8),
+        **SMALL_SIZE,
         fine_skip=True,
         bridge_reach=True,
         local_position="domain",
@@ -74,7 +92,12 @@ def tiny() -> ModelConfig:
     )
 
 
-PRESETS: dict[str, Callable[[], ModelConfig]] = {"paper": paper, "small": small, "tiny": tiny}
+PRESETS: dict[str, Callable[[], ModelConfig]] = {
+    "paper": paper,
+    "paper-small": paper_small,
+    "small": small,
+    "tiny": tiny,
+}
 """Networks by name."""
 
 

@@ -130,7 +130,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("cranpm score --data eu", {"europe-2022"}),
         ("cranpm physics --checkpoint ", {"mine", "demo"}),
         ("cranpm forecast --checkpoint ./ru", {"./runs"}),
-        ("cranpm forecast --preset ", {"paper", "small", "tiny"}),
+        ("cranpm forecast --preset ", {"paper", "paper-small", "small", "tiny"}),
         ("cranpm forecast --lead 1 --lead ", {"1", "2", "3"}),
         ("cranpm train --domain ", {"europe", "alps", "central-europe"}),
         ("cranpm data fetch era5 --domain in", {"india"}),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from cranpm.data.samples import (
     wind_at_tokens,
 )
 from cranpm.data.store.encoding import decode_pm2p5
-from cranpm.domain import DAY_CHANNELS, EUROPE, Statistics, channel_index, domain_from_corner
+from cranpm.domain import DAY_CHANNELS, EUROPE, PM_OFFSET, Statistics, channel_index, domain_from_corner
 
 SMALL = domain_from_corner("small", "Small", north=50.0, west=0.0, coarse_rows=56, coarse_cols=56)
 
@@ -88,7 +90,32 @@ def test_stored_gaps_decode_to_nan_and_zero_stays_zero():
     )
 
 
-def test_missing_pm_is_filled_with_the_mean_not_with_clean_air():
+def test_pm2p5_that_alone_is_missing_is_no_known_air(days, statistics):
+    days[0][channel_index("pm2p5"), 4, 5] = np.nan
+    days[1][channel_index("pm2p5"), 9, 9] = np.nan  # of day t-1: what is carried is that of day t
+    sample = _sample(days, statistics)
+    assert sample.valid.all(), "other channels have values there"
+    assert not sample.known_pm2p5[4, 5] and int((~sample.known_pm2p5).sum()) == 1
+
+
+def test_missing_pm_is_filled_with_the_products_mean(statistics):
+    """Old statistics do not know it: theirs is 15 ug m-3, the offset of network units, and is said to be."""
+    assert statistics.pm2p5_fill == PM_OFFSET == 15.0
+    known = replace(statistics, pm2p5_mean=9.0)
+    assert Statistics.from_dict(known.to_dict()) == known and known.pm2p5_fill == 9.0
+    assert (
+        Statistics.from_dict(statistics.to_dict()) == statistics and "pm2p5_mean" not in statistics.to_dict()
+    )
+    pm, before = torch.full((1, 16, 16), 35.0), torch.full((1, 16, 16), 35.0)
+    pm[0, 3, 3], before[0, 5, 5] = torch.nan, torch.nan
+    lat, lon = torch.full((1, 16), 51.0), torch.full((1, 16), 10.0)
+    fields = local_fields(pm, before, torch.zeros(1, 16, 16), lat, lon, fill=known.pm2p5_fill)
+    # (9 - 15) / 20
+    assert fields[0, 0, 3, 3] == fields[0, 4, 5, 5] == pytest.approx(-0.3)
+    assert fields[0, 0, 0, 0] == 1.0
+
+
+def test_missing_pm_without_a_known_mean_is_filled_with_the_offset_not_with_clean_air():
     pm = torch.full((1, 16, 16), 35.0)
     pm[0, 3, 3] = torch.nan
     lat, lon = torch.full((1, 16), 51.0), torch.full((1, 16), 10.0)

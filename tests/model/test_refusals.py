@@ -90,7 +90,9 @@ def test_configurations_survive_json_and_unknown_fields_do_not():
     assert ModelConfig.from_dict(tiny().to_dict()) == tiny()
     with pytest.raises(ValueError, match=r"Unknown ModelConfig field\(s\) depth"):
         ModelConfig.from_dict({"depth": 3})
-    with pytest.raises(ValueError, match="Unknown model preset 'huge'; expected one of paper, small, tiny"):
+    with pytest.raises(
+        ValueError, match="Unknown model preset 'huge'; expected one of paper, paper-small, small"
+    ):
         get_preset("huge")
 
 

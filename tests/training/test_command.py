@@ -25,7 +25,7 @@ from cranpm.training.batches.source import check_statistics, open_dataset
 from cranpm.training.recipes.ablations import ABLATIONS, ablation
 from cranpm.training.recipes.debug import SMALLEST
 from cranpm.training.recipes.overrides import override
-from cranpm.training.recipes.recipes import Recipe, paper, small, tiny
+from cranpm.training.recipes.recipes import Recipe, paper, paper_small, small, tiny
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = domain_from_corner("mini", "Mini", north=48.0, west=6.0, coarse_rows=14, coarse_cols=14)
@@ -221,7 +221,10 @@ def test_weights_of_another_network_are_no_beginning(run, dataset, tmp_path, cra
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--recipe", "huge"), "Unknown recipe 'huge'; expected one of paper, small, refine, tiny"),
+        (
+            ("--recipe", "huge"),
+            "Unknown recipe 'huge'; expected one of paper, paper-small, small, refine, tiny",
+        ),
         (("--recipe", "tiny", "--set", "stepz=3"), "there is no field 'stepz'"),
         (("--recipe", "tiny", "--set", "steps=many"), "expected int"),
         (("--recipe", "tiny", "--set", "tile_size=100"), "expected a multiple of 128"),
@@ -271,7 +274,7 @@ def test_an_address_gives_the_same_samples_as_a_folder(dataset):
         sampler = TileSampler(
             days, data.source.land, DOMAIN.fine, tile_size=128, tiles_per_day=1, hotspot_ratio=0, seed=1
         )
-        batches.append(make_batch(data.source, (sampler.group(0, 0),), data.statistics, 128))
+        batches.append(make_batch(data.source, (sampler.group(0, 0),), data.statistics))
     one, two = batches
     assert np.array_equal(one.target, two.target)
     assert np.array_equal(one.global_inputs.fields, two.global_inputs.fields)
@@ -299,7 +302,7 @@ def test_a_flipped_bit_of_a_checkpoint_is_seen(run, tmp_path):
 
 @pytest.mark.parametrize("name", list(ABLATIONS))
 def test_each_ablation_is_a_recipe_of_its_own(name):
-    for base in (tiny(), small(), paper()):
+    for base in (tiny(), small(), paper(), paper_small()):
         changed = ablation(name, base)
         assert Recipe.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
         same = name in ("full", "D") or (name == "fusion-cross" and not base.model.bridge_reach)

@@ -25,7 +25,7 @@ from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.session import Session
 
 DAYS = {"splits", "leads"}
-TILES = {*DAYS, "tile_size", "days_per_step", "tiles_per_day", "hotspot_ratio", "seed"}
+TILES = {*DAYS, "tile_size", "wide_tile_interval", "days_per_step", "tiles_per_day", "hotspot_ratio", "seed"}
 """What decides which tiles are drawn."""
 STAGES = {
     "pretraining": {

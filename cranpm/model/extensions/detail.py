@@ -9,13 +9,15 @@ REGION = 25
 """Side of the square a mean is taken over [fine cells], odd: a coarse cell, below which no coarse field speaks."""
 
 
-def regional_mean(field: Tensor) -> Tensor:
+def regional_mean(field: Tensor, known: Tensor | None = None) -> Tensor:
     """Mean over the known cells of a square round each cell, as far as the tile goes.
 
     Parameters
     ----------
     field : Tensor, shape (B, 1, S, S)
-        Normalised PM2.5, gaps filled with exactly 0.
+        Normalised PM2.5, any value in gaps.
+    known : Tensor of bool, shape (B, 1, S, S), optional
+        Cells that hold a value; None for all. A value cannot tell: 0 in network units is an everyday 15 ug m-3.
 
     Returns
     -------
@@ -24,7 +26,8 @@ def regional_mean(field: Tensor) -> Tensor:
     """
     # running sums: their cost does not grow with the square
     values = field.float()
-    both = torch.cat([values, (values != 0).float()], dim=1)
+    counted = torch.ones_like(values) if known is None else known.expand_as(values).float()
+    both = torch.cat([values * counted, counted], dim=1)
     total, count = _window_sum(_window_sum(both, -1), -2).split(1, dim=1)
     # a parallel scan may leave a last bit where nothing is known
     return torch.where(count > 0, total / count.clamp_min(1), 0.0).to(field.dtype)
@@ -39,6 +42,7 @@ def _window_sum(values: Tensor, dim: int) -> Tensor:
     return running.index_select(dim, last) - running.index_select(dim, first)
 
 
-def detail(field: Tensor) -> Tensor:
+def detail(field: Tensor, known: Tensor | None = None) -> Tensor:
     """What a field (B, 1, S, S) has beyond its regional mean; 0 in gaps."""
-    return torch.where(field != 0, field - regional_mean(field), 0.0)
+    beyond = field - regional_mean(field, known)
+    return beyond if known is None else torch.where(known, beyond, 0.0)

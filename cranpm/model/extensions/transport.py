@@ -34,7 +34,8 @@ class Transport(nn.Module):
 
     The path through the frozen 10 m wind gets a correction that the global tokens give (zero before training): winds
     turn and weather moves on, and the low air is faster than the wind at 10 m. Each difference is damped by
-    ``exp(-alpha relu(E_max - E_departure) / 1000 m)``, eq. 2's form, where E_max is the highest ground on the path.
+    ``exp(-alpha relu(E_max - E_departure) / 1000 m)``, eq. 2's form, where E_max is the highest ground on the path
+    (not without ``barriers``).
 
     Parameters
     ----------
@@ -49,16 +50,25 @@ class Transport(nn.Module):
     freedom : float, optional
         Longest correction, as a share of the way along the wind; None sets no bound. Where few days speak, an unbounded
         one learns paths against the wind.
+    barriers : bool
+        Whether high ground on the way damps what is carried.
     """
 
     def __init__(
-        self, width: int, patch: int, leads: int, smoothing: float = 0.0, freedom: float | None = None
+        self,
+        width: int,
+        patch: int,
+        leads: int,
+        smoothing: float = 0.0,
+        freedom: float | None = None,
+        *,
+        barriers: bool = True,
     ) -> None:
         super().__init__()
         self.patch, self.leads, self.smoothing, self.freedom = patch, leads, smoothing, freedom
         self.norm = nn.LayerNorm(width)
         self.correct = nn.Linear(width, 2 * patch * patch)
-        self.raw_alpha = nn.Parameter(raw_strength(2.0))
+        self.raw_alpha = nn.Parameter(raw_strength(2.0)) if barriers else None
         self.length = 1.0
         """Factor of all paths; 0 stops the air (a counterfactual)."""
 
@@ -68,9 +78,9 @@ class Transport(nn.Module):
         nn.init.zeros_(self.correct.bias)
 
     @property
-    def alpha(self) -> Tensor:
-        """Strength of mountains, positive."""
-        return F.softplus(self.raw_alpha)
+    def alpha(self) -> Tensor | None:
+        """Strength of mountains, positive; None without barriers."""
+        return None if self.raw_alpha is None else F.softplus(self.raw_alpha)
 
     @property
     def hours(self) -> tuple[float, ...]:
@@ -102,7 +112,7 @@ class Transport(nn.Module):
         latitude : Tensor, shape (Hc,)
             Of the node rows [degrees].
         valid : Tensor of bool, shape (B, Hc, Wc), optional
-            Nodes that hold values.
+            Nodes whose PM2.5 is known.
 
         Returns
         -------
@@ -130,7 +140,8 @@ class Transport(nn.Module):
             way = (straight - nodes) / per_metre
             detour = at_most(detour / per_metre, self.freedom * lengths(way)) * per_metre
         paths = straight - detour
-        damping = torch.exp(-self.alpha * torch.relu(highest - start) / CLIMB)
+        alpha = self.alpha
+        damping = None if alpha is None else torch.exp(-alpha * torch.relu(highest - start) / CLIMB)
         known = inside(paths, rows, columns)
         if valid is not None:
             known = known & (sample(valid[:, None].float(), paths.detach())[:, :, 0] > 0.999) & valid[:, None]
@@ -138,7 +149,7 @@ class Transport(nn.Module):
         ends = torch.cat([nodes.expand(batch, 1, -1, -1, -1), paths], 1)
         read = sample(pm2p5[:, None].float(), ends)[:, :, 0]
         carried = read[:, 1:] - read[:, :1]
-        difference = torch.where(known, damping * carried, 0.0)
+        difference = torch.where(known, carried if damping is None else damping * carried, 0.0)
         return difference[:, self._points()], paths
 
     def _points(self) -> Tensor:

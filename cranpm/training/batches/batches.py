@@ -84,18 +84,20 @@ def make_batch(
     source: DaySource,
     groups: tuple[DayGroup, ...],
     statistics: Statistics,
-    tile_size: int,
     coarse: CoarseChange | None = None,
     stations: StationReader | None = None,
     puffs: Puffs | None = None,
 ) -> TrainingBatch:
-    """Read the tiles of some day groups, and where asked for the coarse change of their days and station values.
+    """Read the tiles of some day groups, all of one size.
+
+    Where asked for, also the coarse change of their days, and station values.
 
     Raises
     ------
     BadSampleError, MissingInputError
         If a day or a tile holds infinite values or lacks too much; the message names it.
     """
+    (tile_size,) = {group.tile_size for group in groups}
     drawn = [None if puffs is None else puffs.draw(group.epoch, group.init_time) for group in groups]
     change = None if coarse is None else coarse.read([g.init_time for g in groups], drawn)
     samples = _coarse_days(source, [group.init_time for group in groups], statistics, drawn)
@@ -129,12 +131,13 @@ def make_batch(
     return TrainingBatch(
         global_inputs=_global_inputs(samples),
         local_inputs=LocalInputs(
-            fields=local_fields(now, stack(before), height, lat, lon),
+            fields=local_fields(now, stack(before), height, lat, lon, fill=statistics.pm2p5_fill),
             elevation=height,
             wind=stack(wind),
             latitude=lat,
             longitude=lon,
             lead=torch.tensor([tile.lead for _, tile in tiles]),
+            known=torch.isfinite(now),
         ),
         day_index=torch.tensor([d for d, _ in tiles]),
         today=now,
@@ -225,7 +228,7 @@ def _coarse(source: DaySource, init_time: np.datetime64, statistics: Statistics)
 def _global_inputs(samples: list[CoarseSample]) -> GlobalInputs:
     together = {
         name: torch.stack([getattr(s, name) for s in samples])
-        for name in ("fields", "elevation", "wind", "valid")
+        for name in ("fields", "elevation", "wind", "valid", "known_pm2p5")
     }
     return GlobalInputs(latitude=samples[0].latitude, longitude=samples[0].longitude, **together)
 
@@ -237,6 +240,11 @@ class TrainingDays(IterableDataset):
     own. With n processes and d days a step, step k takes the groups n d k to n d (k + 1) - 1 of it, of which process r
     takes every n-th from the r-th on. So no day is left out or repeated within an epoch, whatever the number of
     processes; where n d does not divide the days, a step holds the end of one epoch and the beginning of the next.
+
+    Parameters
+    ----------
+    wide : TileSampler, optional
+        Draws the tiles of every ``wide_interval``-th step, of the same days.
     """
 
     def __init__(
@@ -249,7 +257,10 @@ class TrainingDays(IterableDataset):
         coarse_change: bool = False,
         stations: StationReader | None = None,
         puffs: Puffs | None = None,
+        wide: TileSampler | None = None,
+        wide_interval: int = 0,
     ) -> None:
+        self.wide, self.wide_interval = wide, wide_interval
         self.source, self.sampler, self.statistics = source, sampler, statistics
         self.days_per_step = days_per_step
         self.first_step = 0
@@ -264,7 +275,10 @@ class TrainingDays(IterableDataset):
         rank, size = self.share
         length = len(self.sampler)
         indices = [(step * self.days_per_step + k) * size + rank for k in range(self.days_per_step)]
-        return tuple(self.sampler.group(i // length, i % length) for i in indices)
+        # the last of its kind, as biases are updated in the last of theirs
+        is_wide = self.wide is not None and (step + 1) % self.wide_interval == 0
+        sampler = self.wide if self.wide is not None and is_wide else self.sampler
+        return tuple(sampler.group(i // length, i % length) for i in indices)
 
     def read(self, groups: tuple[DayGroup, ...]) -> TrainingBatch:
         """The batch of some day groups (see `make_batch`)."""
@@ -272,7 +286,6 @@ class TrainingDays(IterableDataset):
             self.source,
             groups,
             self.statistics,
-            self.sampler.tile_size,
             self._coarse,
             self.stations,
             self.puffs,

@@ -197,7 +197,9 @@ def _world_statistics(source: DaySource, days: Sequence[np.datetime64], folder: 
     """Computed once for these days and kept beside them."""
     path = folder / f"statistics-{_days(days)['days_sha256'][:12]}.json"
     if path.exists():
-        return Statistics.from_dict(json.loads(path.read_text()))
+        kept = Statistics.from_dict(json.loads(path.read_text()))
+        if kept.pm2p5_mean is not None:  # a file of version 0.1 does not know it
+            return kept
     statistics = source_statistics(source, days)
     write_atomically(path, json.dumps(statistics.to_dict()))
     return statistics

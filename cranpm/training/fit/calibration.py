@@ -71,7 +71,9 @@ def calibrate_head(network: CranPM, recipe: Recipe, data: TrainingData) -> None:
         squares += more_squares.cpu().double()
         products += more_products.cpu().double()
         if network.config.regional_mean:
-            today = detail(torch.nan_to_num(normalise_pm2p5(batch.today))[:, None])[:, 0][batch.mask]
+            known = torch.isfinite(batch.today)[:, None]
+            field = torch.nan_to_num(normalise_pm2p5(batch.today))[:, None]
+            today = detail(field, known)[:, 0][batch.mask]
             of_detail += (x.T @ today).cpu().double()
             of_itself += float(today @ today)
         cells += len(d)

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from cranpm import extras
 from cranpm.data.sampler import TileSampler
 from cranpm.data.store.source import DaySource, init_times
+from cranpm.domain.tiling import TILE_SIZE
 from cranpm.model import CranPM
 from cranpm.model.extensions.coarse_forecast import CoarseForecast
 from cranpm.training.batches.batches import TrainingDays
@@ -125,24 +126,32 @@ def train(
 def training_batches(recipe: Recipe, data: TrainingData) -> TrainingDays:
     """Endless training batches."""
     source = data.source
-    sampler = TileSampler(
-        init_times(source, "train", recipe.splits, recipe.leads),
-        source.land,
-        source.domain.fine,
-        tile_size=recipe.tile_size,
-        tiles_per_day=recipe.tiles_per_day,
-        hotspot_ratio=recipe.hotspot_ratio,
-        seed=recipe.seed,
-        leads=recipe.leads,
-    )
+    days = init_times(source, "train", recipe.splits, recipe.leads)
+
+    def sampler_of(tile_size: int, tiles_per_day: int) -> TileSampler:
+        return TileSampler(
+            days,
+            source.land,
+            source.domain.fine,
+            tile_size=tile_size,
+            tiles_per_day=tiles_per_day,
+            hotspot_ratio=recipe.hotspot_ratio,
+            seed=recipe.seed,
+            leads=recipe.leads,
+        )
+
+    # on a domain smaller than that no forecast has such a tile either
+    wide = recipe.wide_tile_interval > 0 and min(source.domain.fine.shape) >= TILE_SIZE
     return TrainingDays(
         source,
-        sampler,
+        sampler_of(recipe.tile_size, recipe.tiles_per_day),
         data.statistics,
         days_per_step=recipe.days_per_step,
         coarse_change=recipe.coarse_weight > 0,
         stations=station_reader(recipe, source),
         puffs=Puffs.of(recipe, source),
+        wide=sampler_of(TILE_SIZE, recipe.wide_tiles_per_day) if wide else None,
+        wide_interval=recipe.wide_tile_interval,
     )
 
 

@@ -44,26 +44,55 @@ def _without_spectrum_and_stations(recipe: Recipe) -> Recipe:
     return replace(recipe, frequency_weight=0.0, station_weight=0.0)
 
 
+def _without_terrain(recipe: Recipe) -> Recipe:
+    """No prior from terrain: neither eq. 2 nor its form in the extensions. Elevation stays a channel."""
+    return _model(elevation_bias=False, height_damping=False, transport_barriers=False)(recipe)
+
+
+def _wind(**kept: Any) -> Callable[[Recipe], Recipe]:
+    """No prior from wind but those kept: neither scan nor bias nor transport. Wind stays a channel."""
+    return _model(**{"wind_bias": False, "scan": "raster", "transport": False, **kept})
+
+
+def _bridge_off(recipe: Recipe) -> Recipe:
+    """No attention between the branches. Where nothing else joins them, the coarse branch has no use and goes, too."""
+    model = recipe.model
+    if not (model.transport or model.coarse_forecast or model.coarse_predictors):
+        return _no_fusion(recipe)
+    return _model(fusion="cross", bridge_depth=0, bridge_reach=False, wind_bias=False)(recipe)
+
+
+def _with_smaller_steps(recipe: Recipe) -> Recipe:
+    """One day a step, and as many days, tiles and pairs of them in all."""
+    several = recipe.days_per_step
+    counted = ("steps", "warmup_steps", "token_steps", "calibration_steps")
+    more = {name: getattr(recipe, name) * several for name in counted}
+    return replace(recipe, days_per_step=1, **more)
+
+
+def _large_steps(recipe: Recipe) -> Recipe:
+    """B: MSE alone, no day before."""
+    return _without_spectrum_and_stations(_model(previous_day=False)(recipe))
+
+
 def _baseline(recipe: Recipe) -> Recipe:
-    """A: MSE alone, one day a step, no day before."""
-    return replace(_without_spectrum_and_stations(_model(previous_day=False)(recipe)), days_per_step=1)
+    """A: the same with one day a step."""
+    return _with_smaller_steps(_large_steps(recipe))
 
 
 ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     "full": ("nothing taken out", lambda recipe: recipe),
     "R1": ("without cross-scale attention: no coarse branch", _no_fusion),
-    "R2": ("without the elevation bias", _model(elevation_bias=False)),
-    "R3": (
-        "without wind scan, wind bias and transport",
-        _model(wind_bias=False, scan="raster", transport=False),
-    ),
+    "R2": ("without the elevation bias, or any prior from terrain", _without_terrain),
+    "R3": ("without wind scan, wind bias and transport", _wind()),
     "R4": ("transposed convolution for the decoder", _convt),
     "R5": ("absolute map instead of its change", _absolute),
     "R6": ("without the focal frequency loss", _recipe(frequency_weight=0.0)),
     "R7": ("without the station loss", _recipe(station_weight=0.0)),
     "R8": ("without the day before", _model(previous_day=False)),
-    "scan-only": ("wind scan, but no wind bias", _model(wind_bias=False)),
-    "bias-only": ("wind bias, but raster order", _model(scan="raster")),
+    "scan-only": ("of the priors from wind only the scan", _wind(scan="wind")),
+    "bias-only": ("of the priors from wind only the bias", _wind(wind_bias=True)),
+    "bridge-off": ("no attention between the branches", _bridge_off),
     "no-coarse-forecast": ("without the global branch's own forecast", _model(coarse_forecast=False)),
     "no-coarse-predictors": ("without factors of the coarse analysis", _model(coarse_predictors=False)),
     "no-regional-mean": ("without a factor of the 25-km mean", _model(regional_mean=False)),
@@ -71,10 +100,7 @@ ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     "free-paths": ("with no bound on what tokens do to a path", _model(path_freedom=None)),
     "no-transport": ("without what the wind carries in", _model(transport=False)),
     "A": ("MSE alone, one day a step, no day before (Table 3b)", _baseline),
-    "B": (
-        "A with the effective batch",
-        lambda recipe: replace(_baseline(recipe), days_per_step=recipe.days_per_step),
-    ),
+    "B": ("A with the effective batch, as many tiles in fewer steps", _large_steps),
     "C": (
         "B with the focal frequency loss",
         lambda recipe: _model(previous_day=False)(replace(recipe, station_weight=0.0)),

@@ -42,6 +42,7 @@ def smallest(recipe: Recipe, **model: Any) -> Recipe:
         recipe,
         model=replace(recipe.model, **{**SMALLEST, **model}),
         tile_size=128,
+        wide_tile_interval=0,
         days_per_step=1,
         tiles_per_day=1,
         precision="32-true",

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from cranpm.domain.splits import Splits
+from cranpm.domain.tiling import TILE_SIZE
 from cranpm.model import ModelConfig, get_preset
-from cranpm.model.config import RENAMED as MODEL_RENAMED
+from cranpm.model.config import with_present_names as model_with_present_names
 
 PRECISIONS = ("32-true", "bf16-mixed")
 
@@ -30,18 +31,24 @@ def with_present_names(recipe: dict[str, Any]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> with_present_names({"bias_every": 4, "model": {"global_climb": 1000.0}})
-    {'global_days_per_step': 4, 'bias_update_interval': 4, 'model': {'global_elevation_scale': 1000.0}}
+    >>> with_present_names({"bias_every": 4, "model": {"global_climb": 7.5}})
+    {'global_days_per_step': 4, 'bias_update_interval': 4, 'model': {'gap_masks': False, 'global_elevation_scale': 7.5}}
     """
     renamed = {**LATER, **{RENAMED.get(name, name): value for name, value in recipe.items()}}
     if isinstance(renamed.get("model"), dict):
-        model = renamed["model"].items()
-        renamed["model"] = {MODEL_RENAMED.get(name, name): value for name, value in model}
+        renamed["model"] = model_with_present_names(renamed["model"])
     return renamed
 
 
 NOT_NEGATIVE = (
-    *("warmup_steps", "token_steps", "calibration_steps", "global_epochs", "max_skipped_steps"),
+    *(
+        "wide_tile_interval",
+        "warmup_steps",
+        "token_steps",
+        "calibration_steps",
+        "global_epochs",
+        "max_skipped_steps",
+    ),
     *("min_lr", "prior_lr_mult", "global_lr_mult", "weight_decay", "gradient_clip"),
     *("frequency_weight", "station_weight", "hotspot_weight", "coarse_weight"),
 )
@@ -60,6 +67,10 @@ class Recipe:
     """Init days in one optimiser step of one process."""
     tiles_per_day: int = 16
     """Tiles that share one global encoding; effective batch = days x tiles x processes."""
+    wide_tile_interval: int = 0
+    """Every so many-th step draws tiles of `TILE_SIZE` cells, the size that forecasts have, and as many fewer: smaller
+    ones never show relative positions beyond their own side. 0 for none; else a multiple of ``bias_update_interval``,
+    so that the table of relative positions learns in those very steps."""
     hotspot_ratio: float = 0.5
     steps: int = 30_000
     warmup_steps: int = 5_000
@@ -137,6 +148,13 @@ class Recipe:
                 f"Recipe.tile_size is {self.tile_size}; expected a multiple of {self.model.local_multiple} "
                 "(local patch x window)."
             )
+        if self.wide_tile_interval % self.bias_update_interval or (
+            self.wide_tile_interval and self.tile_size > TILE_SIZE
+        ):
+            raise ValueError(
+                f"Recipe.wide_tile_interval is {self.wide_tile_interval}; expected 0 for none, or a multiple of "
+                f"bias_update_interval ({self.bias_update_interval}) with a tile_size of at most {TILE_SIZE}."
+            )
         if self.calibration_steps and self.model.output != "delta":
             raise ValueError(
                 f"Recipe.calibration_steps is {self.calibration_steps}, but only a head that gives a change can be "
@@ -146,6 +164,11 @@ class Recipe:
             raise ValueError(
                 f"Recipe.leads is {self.leads}; expected some of 1..{self.model.num_leads} days."
             )
+
+    @property
+    def wide_tiles_per_day(self) -> int:
+        """Tiles of `TILE_SIZE` cells that share a global encoding in wide steps: about as many cells as in others."""
+        return max(1, self.tiles_per_day * self.tile_size**2 // TILE_SIZE**2)
 
     @property
     def bfloat16(self) -> bool:
@@ -183,6 +206,7 @@ def small() -> Recipe:
     return Recipe(
         model=get_preset("small"),
         tile_size=256,
+        wide_tile_interval=4,
         global_epochs=14,
         token_steps=300,
         days_per_step=4,
@@ -202,6 +226,25 @@ def small() -> Recipe:
         calibration_steps=100,
         average_decay=0.99,
         precision="bf16-mixed",
+    )
+
+
+def paper_small() -> Recipe:
+    """The paper's network and its losses, Table S3 in a budget of two CPU cores.
+
+    No pretraining, token stage, auxiliary coarse loss, puffs, calibration or average of weights: none is in the paper.
+    Rates are those that suit so narrow a network; alpha, beta and the table learn in every step.
+    """
+    return Recipe(
+        model=get_preset("paper-small"),
+        tile_size=256,
+        wide_tile_interval=4,
+        days_per_step=4,
+        tiles_per_day=4,
+        steps=2_400,
+        warmup_steps=200,
+        learning_rate=1e-3,
+        min_lr=1e-5,
     )
 
 
@@ -244,7 +287,7 @@ def tiny() -> Recipe:
     )
 
 
-RECIPES = {"paper": paper, "small": small, "refine": refine, "tiny": tiny}
+RECIPES = {"paper": paper, "paper-small": paper_small, "small": small, "refine": refine, "tiny": tiny}
 
 
 def get_recipe(name: str) -> Recipe:

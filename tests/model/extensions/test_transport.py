@@ -199,3 +199,32 @@ def test_a_bound_in_calm_air_gives_finite_gradients():
 def test_a_negative_bound_is_refused():
     with pytest.raises(ValueError, match="path_freedom is -1"):
         replace(tiny(), path_freedom=-1)
+
+
+@pytest.mark.parametrize("gap_masks", [True, False])
+def test_a_gap_in_pm2p5_alone_brings_no_air(build, coarse, gap_masks):
+    """A uniform field has no upwind differences; a hole in it, filled with the mean, must make none.
+
+    Version 0.1 made some (its networks keep doing so), since other channels are known there.
+    """
+    network = build(gap_masks=gap_masks)
+    inputs = coarse()
+    fields, known = inputs.fields.clone(), torch.ones(1, *inputs.fields.shape[-2:], dtype=torch.bool)
+    fields[:, network.config.pm2p5_channel] = 1.5
+    known[:, 20:30, 40:60] = False
+    fields[:, network.config.pm2p5_channel][~known] = 0.0
+    with torch.no_grad():
+        upwind = network.encode_global(replace(inputs, fields=fields, known_pm2p5=known)).upwind
+    # a point counts as known where a thousandth of its weight at most is not
+    assert bool((upwind.abs() > 0.001 * 1.5).any()) is not gap_masks
+
+
+def test_without_barriers_mountains_keep_nothing_back():
+    wall = torch.zeros(ROWS, COLUMNS)
+    wall[:, 15:30] = 3000.0
+    free = Transport(8, 8, 3, barriers=False)
+    free.reset()
+    there, _ = carry(free, puff(28, 8), (8.0, 0.0), wall)
+    flat, _ = carry(transport(), puff(28, 8), (8.0, 0.0))
+    assert free.alpha is None and torch.equal(there, flat)
+    assert carry(transport(), puff(28, 8), (8.0, 0.0), wall)[0].max() < 0.1 * flat.max()

@@ -41,10 +41,10 @@ def batches(world):
     )  # fmt: skip
     groups = tuple(sampler.group(0, index) for index in range(4))
     change = CoarseChange(world, LEADS)
-    plain = make_batch(world, groups, statistics, SIZE, change)
+    plain = make_batch(world, groups, statistics, change)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(puffs, "STRENGTHS", (1.0, 1.0))
-        puffed = make_batch(world, groups, statistics, SIZE, change, puffs=Puffs(world, 1.0, seed=5))
+        puffed = make_batch(world, groups, statistics, change, puffs=Puffs(world, 1.0, seed=5))
     return plain, puffed, statistics
 
 
