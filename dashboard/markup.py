@@ -31,9 +31,9 @@ class Html(pn.pane.HTML):
         return super()._transform_object(str(escape("" if obj is None else obj)))
 
 
-def join(parts: Iterable[Any], between: str | Markup = "") -> Markup:
+def join(parts: Iterable[Any]) -> Markup:
     """Fragments one after the other; what is no `Markup` is escaped."""
-    return escape(between).join(parts)
+    return Markup("").join(parts)
 
 
 def without_paths(text: str) -> str:

@@ -26,14 +26,6 @@ LAYERS: dict[str, str] = {
 }
 """Layers of the map, key to title."""
 
-LAYER_HELP: dict[str, str] = {
-    "forecast": "What the network expects on the valid day",
-    "today": "The field on the init day, from which the forecast starts",
-    "target": "The GHAP-like field of the valid day",
-    "change": "Forecast minus today",
-    "error": "Forecast minus target",
-}
-
 NEEDS_RUN: tuple[str, ...] = ("forecast", "change", "error")
 """Layers that a forecast run makes."""
 

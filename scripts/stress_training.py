@@ -35,6 +35,9 @@ from cranpm.training.state.state import TrainStates
 
 SAVE_EVERY = 2
 
+SLOW_WRITE = 0.05
+"""What each write is drawn out by, so that kills fall inside it [s]."""
+
 
 class SmallWorld:
     """Twelve days of a steady pattern; a step on it takes hundredths of a second."""
@@ -82,15 +85,11 @@ class Report:
     seconds: float = 0.0
 
 
-def attack(
-    kills: int, folder: Path, *, seed: int = 0, slow_write: float = 0.05, longest: float = 1.5
-) -> Report:
+def attack(kills: int, folder: Path, *, seed: int = 0, longest: float = 1.5) -> Report:
     """Start, kill -9 after a random while, look, resume; as often as asked.
 
     Parameters
     ----------
-    slow_write : float
-        Seconds that each write is drawn out, so that kills fall inside it [s].
     longest : float
         Kills come up to this long after the first step [s].
     """
@@ -107,7 +106,7 @@ def attack(
         steps.unlink(missing_ok=True)
         states = TrainStates(folder / "run" / "train_state", {})
         child = context.Process(
-            target=_train, args=(recipe, data, folder / "run", states.newest() is not None, steps, slow_write)
+            target=_train, args=(recipe, data, folder / "run", states.newest() is not None, steps)
         )
         child.start()
         _wait_for(steps, child)
@@ -133,9 +132,7 @@ def attack(
     return report
 
 
-def _train(
-    recipe: Recipe, data: TrainingData, out: Path, resume: bool, steps: Path, slow_write: float
-) -> None:
+def _train(recipe: Recipe, data: TrainingData, out: Path, resume: bool, steps: Path) -> None:
     """The victim: says in a file which step it has done."""
     os.setsid()
     with open(os.devnull, "w") as null:
@@ -147,7 +144,7 @@ def _train(
     def slow(path: Path) -> None:
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
-        time.sleep(slow_write)
+        time.sleep(SLOW_WRITE)
         path.write_bytes(content)
         sync(path)
 

@@ -13,9 +13,7 @@ HELD_OUT_SHARE = 0.2
 """Share of blocks whose stations are never trained on."""
 
 
-def blocks_of(
-    latitude: np.ndarray, longitude: np.ndarray, degrees: float = BLOCK_DEGREES
-) -> tuple[np.ndarray, np.ndarray]:
+def blocks_of(latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Row and column of each place's block, counted from 0 N 0 E.
 
     Examples
@@ -25,7 +23,8 @@ def blocks_of(
     ([22, 23], [-1, 3])
     """
     return tuple(
-        np.floor(np.asarray(x, dtype=np.float64) / degrees).astype(np.int64) for x in (latitude, longitude)
+        np.floor(np.asarray(x, dtype=np.float64) / BLOCK_DEGREES).astype(np.int64)
+        for x in (latitude, longitude)
     )  # type: ignore[return-value]
 
 
@@ -34,7 +33,6 @@ def held_out(
     longitude: np.ndarray,
     *,
     share: float = HELD_OUT_SHARE,
-    degrees: float = BLOCK_DEGREES,
     seed: int = 1,
 ) -> np.ndarray:
     """Whether each station is held out; all stations of a block share one fate.
@@ -55,7 +53,7 @@ def held_out(
     """
     if not 0 <= share <= 1:
         raise ValueError(f"The held-out share is {share}; expected 0..1.")
-    rows, cols = blocks_of(latitude, longitude, degrees)
+    rows, cols = blocks_of(latitude, longitude)
     fates = {block: _draw(block, seed) < share for block in set(zip(rows.tolist(), cols.tolist()))}
     return np.array([fates[block] for block in zip(rows.tolist(), cols.tolist())], dtype=bool)
 

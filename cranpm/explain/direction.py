@@ -21,8 +21,9 @@ FARTHEST = 18.0
 """Longest way looked upwind [coarse nodes]: 500 km."""
 
 
-def token_means(values: np.ndarray, patch: int = LOCAL_PATCH) -> np.ndarray:
+def token_means(values: np.ndarray) -> np.ndarray:
     """Means over a tile's tokens, (n, n); NaN where less than half of the cells are known."""
+    patch = LOCAL_PATCH
     n = values.shape[-1] // patch
     blocks = values.reshape(n, patch, n, patch)
     known = np.isfinite(blocks)

@@ -21,7 +21,7 @@ from cranpm.domain import Statistics, Tile
 from cranpm.explain.direction import token_means
 from cranpm.explain.tiles import forecast_tile
 from cranpm.forecasting.day import ForecastDay, load_day
-from cranpm.model import CranPM, GlobalContext, Trace
+from cranpm.model import CranPM, GlobalContext, ModelConfig, Trace
 from cranpm.model.layers.bias import squared_distance
 from cranpm.verification.bootstrap import bootstrap_by_day
 
@@ -65,29 +65,25 @@ class PlaceFaith:
     rank_distance: float
 
 
-def hide_patches(day: ForecastDay, patches: Sequence[int], patch: int) -> ForecastDay:
+def hide_patches(day: ForecastDay, patches: Sequence[int], config: ModelConfig) -> ForecastDay:
     """The day without some coarse patches: filled with the mean and marked as not valid; ``day`` is not changed.
 
     Parameters
     ----------
     patches : sequence of int
         Numbers of coarse tokens, row-major on the padded token grid; those in the padding are skipped.
-    patch : int
-        Coarse nodes along the side of one.
+    config : ModelConfig
+        Of the network, whose tokens and windows they are numbered by.
     """
+    patch = config.global_patch
     fields, valid = day.coarse.fields.clone(), day.coarse.valid.clone()
-    columns = _token_columns(day, patch)
+    columns = -(-fields.shape[-1] // config.global_multiple) * config.global_window
     for number in patches:
         row, col = divmod(int(number), columns)
         place = slice(row * patch, (row + 1) * patch), slice(col * patch, (col + 1) * patch)
         fields[:, place[0], place[1]] = 0.0
         valid[place] = False
     return replace(day, coarse=replace(day.coarse, fields=fields, valid=valid))
-
-
-def _token_columns(day: ForecastDay, patch: int, window: int = 7) -> int:
-    """Columns of coarse tokens, padding to whole windows included."""
-    return -(-day.coarse.fields.shape[-1] // (patch * window)) * window
 
 
 def attention_of(network: CranPM, day: ForecastDay, context: GlobalContext, tile: Tile) -> np.ndarray:
@@ -139,7 +135,6 @@ class TileFaith:
 
     def __init__(self, network: CranPM, day: ForecastDay, tile: Tile, context: GlobalContext) -> None:
         self.network, self.day, self.tile = network, day, tile
-        self.patch = network.config.global_patch
         self.attention = attention_of(network, day, context, tile)
         self.valid = np.ones(self.attention.shape[1], bool)
         if context.valid is not None:
@@ -159,7 +154,7 @@ class TileFaith:
 
     def change(self, patches: Sequence[int]) -> np.ndarray:
         """Absolute change of each token's mean forecast at T+1 without these patches [ug m-3]; NaN without support."""
-        hidden = hide_patches(self.day, patches, self.patch)
+        hidden = hide_patches(self.day, patches, self.network.config)
         context = self.network.encode_global(hidden.global_inputs())
         return np.abs(
             token_means(forecast_tile(self.network, hidden, context, self.tile, (1,))[0]).ravel()

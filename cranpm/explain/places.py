@@ -59,12 +59,12 @@ def choose_places(
     return chosen
 
 
-def _land_share(domain: Domain, land: np.ndarray, radius: float = 2.5) -> np.ndarray:
+def _land_share(domain: Domain, land: np.ndarray) -> np.ndarray:
     """Share of land in a square of 2 x 2.5 degrees round each coarse node."""
     cells = CELLS_PER_NODE
     rows, cols = (n // cells for n in land.shape)
     blocks = land[: rows * cells, : cols * cells].reshape(rows, cells, cols, cells).mean((1, 3))
-    reach = int(radius / 0.25)
+    reach = int(2.5 / domain.coarse.step)
     padded = np.pad(blocks, ((reach, reach), (reach, reach)))  # beyond the map there is no land
     total = np.pad(padded.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     side = 2 * reach + 1

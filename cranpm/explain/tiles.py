@@ -124,13 +124,12 @@ def block_days(days: Sequence[np.datetime64]) -> int:
     return max(1, min(wanted, len(days) // 2))
 
 
-def neighbourhood(domain: Domain, lat: float, lon: float, size: int, reach: int = 1) -> list[Tile]:
-    """Tiles edge to edge round a place, which lies in the middle one (pushed inward at the edge of the map)."""
+def neighbourhood(domain: Domain, lat: float, lon: float, size: int) -> list[Tile]:
+    """3 x 3 tiles edge to edge round a place, which lies in the middle one (pushed inward at the edge of the map)."""
     middle = domain.fine.index_of(lat, lon)
-    side = 2 * reach + 1
     starts = []
     for place, length in zip(middle, domain.fine.shape, strict=True):
-        fits = min(side, length // size)
+        fits = min(3, length // size)
         first = int(np.clip(place - size * fits // 2, 0, length - size * fits))
         starts.append([first + size * i for i in range(fits)])
     return [

@@ -54,7 +54,6 @@ class AttentionRecorder:
     def __init__(self, folder: Path, plan: TilePlan, day: ForecastDay) -> None:
         self.folder, self.plan, self.day = Path(folder), plan, day
         self._queries: dict[int, np.ndarray] = {}
-        self._tokens: np.ndarray | None = None
         self._recorded: dict[int, np.ndarray] = {}
 
     def new_trace(self) -> Trace:

@@ -321,16 +321,14 @@ def _empty_context(inputs: GlobalInputs, width: int) -> GlobalContext:
     return GlobalContext(tokens=tokens, latitude=nowhere, longitude=nowhere, valid=None, grid=(0, 0))
 
 
-def set_plain_attention(network: nn.Module, plain: bool = True) -> None:
-    """Switch every attention between the fused kernels and the plain formula (for tests and FLOP counts).
+def set_plain_attention(network: nn.Module) -> None:
+    """Switch every attention from the fused kernels to the plain formula (for tests and FLOP counts).
 
     Parameters
     ----------
     network : nn.Module
         Changed in place.
-    plain : bool
-        Whether the plain formula is used.
     """
     for module in network.modules():
         if hasattr(module, "plain"):
-            module.plain = plain  # type: ignore[assignment]
+            module.plain = True  # type: ignore[assignment]

@@ -8,15 +8,11 @@ may live in memory, in a memory-mapped file that is still filling, or be a diffe
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
 from cranpm.domain.grid import Grid
-
-if TYPE_CHECKING:
-    pass
 
 Reader = Callable[[slice, slice], np.ndarray]
 """Gives a window of level 0: (rows, cols) -> float32, NaN where there is no value."""
@@ -24,6 +20,7 @@ Reader = Callable[[slice, slice], np.ndarray]
 NUM_LEVELS = 6
 """Levels above the field: the coarsest of 0.01 degrees is 0.64 degrees."""
 
+_FILL = 65535  # of packed fields where there is no value, as datasets store them
 _BAND = 512  # rows reduced at a time: the temporary arrays stay small
 
 
@@ -107,31 +104,21 @@ class Pyramid:
         self.update()
 
     @classmethod
-    def of_array(cls, values: np.ndarray, grid: Grid, *, num_levels: int = NUM_LEVELS) -> Pyramid:
-        """A pyramid over an array in memory or in a memory-mapped file, shape ``grid.shape``."""
-        if values.shape != grid.shape:
-            raise ValueError(
-                f"Field of shape {values.shape} does not fit grid {grid.name!r} of shape {grid.shape}."
-            )
-        return cls(lambda rows, cols: np.asarray(values[rows, cols], np.float32), grid, num_levels=num_levels)
-
-    @classmethod
     def of_packed(
         cls,
         raw: np.ndarray,
         grid: Grid,
         *,
         scale_factor: float = 0.1,
-        fill: int = 65535,
         num_levels: int = NUM_LEVELS,
     ) -> Pyramid:
-        """A pyramid over packed integers, half the memory of float32; ``fill`` becomes NaN, never a number."""
+        """A pyramid over packed integers, half the memory of float32; 65535 becomes NaN, never a number."""
         if raw.shape != grid.shape:
             raise ValueError(
                 f"Field of shape {raw.shape} does not fit grid {grid.name!r} of shape {grid.shape}."
             )
         return cls(
-            lambda rows, cols: _decode(raw[rows, cols], scale_factor, fill), grid, num_levels=num_levels
+            lambda rows, cols: _decode(raw[rows, cols], scale_factor, _FILL), grid, num_levels=num_levels
         )
 
     @property

@@ -29,6 +29,9 @@ from cranpm.training.state.options import TrainerOptions
 HELD_OUT_SEED = 20260101
 """Draws the held-out tiles: the same for all variants and seeds."""
 
+DRAWS = 2000
+"""Redrawn sets of seeds and days."""
+
 
 @dataclass(kw_only=True)
 class Comparison:
@@ -43,7 +46,7 @@ class Comparison:
     squared: dict[str, np.ndarray] = field(default_factory=dict)
     curves: dict[str, list[Curve]] = field(default_factory=dict)
 
-    def rows(self, reference: str = "full", *, draws: int = 2000) -> list[dict[str, Any]]:
+    def rows(self, reference: str = "full") -> list[dict[str, Any]]:
         """One row a variant, for a table.
 
         Returns
@@ -55,8 +58,8 @@ class Comparison:
         """
         generator = np.random.default_rng(1)
         seeds, days = self.squared[reference].shape
-        pick_seeds = bootstrap_indices(seeds, draws, generator)[:, :, None]
-        pick_days = bootstrap_indices(days, draws, generator)[:, None, :]
+        pick_seeds = bootstrap_indices(seeds, DRAWS, generator)[:, :, None]
+        pick_days = bootstrap_indices(days, DRAWS, generator)[:, None, :]
         result = []
         for name, squared in self.squared.items():
             change = 100 * (_rmse(squared) / _rmse(self.squared[reference]) - 1)

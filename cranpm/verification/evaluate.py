@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from cranpm._progress import Clock, Progress
 from cranpm.verification.bootstrap import Interval, skill_interval
 from cranpm.verification.sums import PairSums
 
@@ -124,14 +123,11 @@ def evaluate(
     methods: Mapping[str, Callable[[np.datetime64], Maps]],
     targets: Callable[[np.datetime64], Maps],
     land: np.ndarray,
-    *,
-    progress: Progress | None = None,
 ) -> Scorecard:
     """Score methods on init days; each method and ``targets`` turn an init day into maps by lead time."""
-    card, clock = Scorecard(), Clock(len(init_times), progress)
+    card = Scorecard()
     for init in init_times:
         card.add_day(init, {name: method(init) for name, method in methods.items()}, targets(init), land)
-        clock.tick()
     return card
 
 

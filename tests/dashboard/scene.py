@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cranpm.data.store.dataset import DatasetWriter
+from cranpm.data.store.dataset import DatasetWriter, encode_day
 from cranpm.domain import DAY_CHANNELS, Domain, Statistics, domain_from_corner, get_domain
 
 if TYPE_CHECKING:
@@ -116,7 +116,11 @@ def write_scene(root: Path, *, domain: Domain | None = None, days: int = 5) -> P
             )
             cams = np.stack([np.full(box, 12.0 + day, np.float32)] * 5)
             forecast = np.stack([np.full(box, 13.0 + day + lead, np.float32) for lead in range(3)])
-            writer.append_day(FIRST_DAY + day, pm2p5=field, era5=era5, cams=cams, cams_forecast=forecast)
+            writer.append_encoded(
+                encode_day(
+                    writer.domain, FIRST_DAY + day, pm2p5=field, era5=era5, cams=cams, cams_forecast=forecast
+                )
+            )
         writer.write_stations(table, pd.concat(observations))
         writer.write_statistics(statistics())
     return root

@@ -8,6 +8,8 @@ from pathlib import Path
 import mini_dataset as mini
 import pytest
 
+from cranpm.data.store.dataset import encode_day
+
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -15,7 +17,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "mini"
     with mini.create(root) as writer:
         for day in (mini.DAYS[2], *mini.DAYS[:2]):  # days need not come in order
-            assert writer.append_day(day, **mini.fields(day))
+            assert writer.append_encoded(encode_day(writer.domain, day, **mini.fields(day)))
         writer.write_static(**mini.static())
     return root
 

@@ -42,7 +42,7 @@ def tenths(day: np.datetime64 | str) -> np.ndarray:
 
 
 def fields(day: np.datetime64 | str) -> dict[str, np.ndarray]:
-    """What `append_day` takes."""
+    """What `encode_day` takes."""
     number = int(np.datetime64(day, "D").astype(int))
     box = DOMAIN.coarse_box.shape
     ripple = np.random.default_rng(number).random(box).astype(np.float32)

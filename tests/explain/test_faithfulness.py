@@ -23,7 +23,7 @@ def test_a_hidden_patch_is_filled_marked_and_no_longer_looked_at(drawn, day):
     context = drawn.encode_global(day.global_inputs())
     before = attention_of(drawn, day, context, TILE)
     patch = int(before.mean(0).argmax())
-    hidden = hide_patches(day, [patch], 8)
+    hidden = hide_patches(day, [patch], drawn.config)
     assert bool(day.coarse.valid.all()), "the day itself must not change"
     row, col = divmod(patch, 7)  # 28 nodes are 4 patches, padded to a group of 7
     assert not hidden.coarse.valid[8 * row : 8 * row + 8, 8 * col : 8 * col + 8].any()

@@ -13,6 +13,10 @@ def grid_of(rows: int, cols: int) -> Grid:
     return Grid(name="test", rows=rows, cols=cols, step=0.01, north=50.0, west=10.0, registration="cell")
 
 
+def pyramid_of(values: np.ndarray, grid: Grid, **options: int) -> Pyramid:
+    return Pyramid(lambda rows, cols: values[rows, cols], grid, **options)
+
+
 def field_with_gaps(rows: int, cols: int, seed: int = 0) -> np.ndarray:
     generator = np.random.default_rng(seed)
     field = generator.gamma(2.0, 8.0, (rows, cols)).astype(np.float32)
@@ -37,7 +41,7 @@ def obvious_level(field: np.ndarray, level: int) -> np.ndarray:
 
 def test_every_level_is_the_mean_of_the_valid_cells_below_it():
     field = field_with_gaps(333, 517)  # odd sizes: the last blocks are cut
-    pyramid = Pyramid.of_array(field, grid_of(*field.shape))
+    pyramid = pyramid_of(field, grid_of(*field.shape))
     for level in range(1, 7):
         np.testing.assert_allclose(
             pyramid.window(level, slice(None), slice(None)),
@@ -50,7 +54,7 @@ def test_every_level_is_the_mean_of_the_valid_cells_below_it():
 def test_gaps_never_become_zero():
     field = np.full((128, 128), np.nan, np.float32)
     field[0, 0] = 40.0
-    pyramid = Pyramid.of_array(field, grid_of(128, 128))
+    pyramid = pyramid_of(field, grid_of(128, 128))
     # the one valid cell is the mean of every block that holds it; every other block stays empty
     assert pyramid.window(6, slice(None), slice(None)).ravel().tolist()[0] == 40.0
     assert np.isnan(pyramid.window(6, slice(None), slice(None)).ravel()[1:]).all()
@@ -59,12 +63,12 @@ def test_gaps_never_become_zero():
 def test_updating_a_window_gives_the_same_as_building_anew():
     field = field_with_gaps(700, 600)
     filling = np.full_like(field, np.nan)
-    pyramid = Pyramid.of_array(filling, grid_of(*field.shape))
+    pyramid = pyramid_of(filling, grid_of(*field.shape))
     for rows in (slice(0, 300), slice(300, 700)):
         for cols in (slice(0, 411), slice(411, 600)):
             filling[rows, cols] = field[rows, cols]
             pyramid.update(rows, cols)
-    whole = Pyramid.of_array(field, grid_of(*field.shape))
+    whole = pyramid_of(field, grid_of(*field.shape))
     for ours, theirs in zip(pyramid.levels, whole.levels):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -92,7 +96,7 @@ def test_a_difference_of_two_fields_is_read_through_a_function():
 
 
 def test_the_level_has_cells_no_larger_than_a_pixel():
-    pyramid = Pyramid.of_array(np.zeros((256, 256), np.float32), grid_of(256, 256))
+    pyramid = pyramid_of(np.zeros((256, 256), np.float32), grid_of(256, 256))
     # cells of 0.01, 0.02, 0.04, 0.08 ... degrees
     assert [pyramid.level_for(d) for d in (0.001, 0.01, 0.019, 0.02, 0.05, 0.08, 9.0)] == [
         0,
@@ -107,4 +111,4 @@ def test_the_level_has_cells_no_larger_than_a_pixel():
 
 def test_a_field_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="does not fit grid"):
-        Pyramid.of_array(np.zeros((3, 4), np.float32), grid_of(4, 3))
+        Pyramid.of_packed(np.zeros((3, 4), np.uint16), grid_of(4, 3))

@@ -15,15 +15,19 @@ from cranpm.plot.tiles import EMPTY_TILE, render_tile, tile_values
 WINDOW = FINE.window(slice(2100, 2700), slice(3000, 3700))  # 51.0-45.0 N, 5.0-12.0 E
 
 
+def pyramid_of(values: np.ndarray, grid: Grid, **options: int) -> Pyramid:
+    return Pyramid(lambda rows, cols: values[rows, cols], grid, **options)
+
+
 @pytest.fixture(scope="module")
 def latitudes() -> Pyramid:
     """A field whose value is its latitude: any flip or shift shows as a wrong number."""
-    return Pyramid.of_array(np.broadcast_to(WINDOW.lat[:, None], WINDOW.shape).astype(np.float32), WINDOW)
+    return pyramid_of(np.broadcast_to(WINDOW.lat[:, None], WINDOW.shape).astype(np.float32), WINDOW)
 
 
 @pytest.fixture(scope="module")
 def longitudes() -> Pyramid:
-    return Pyramid.of_array(np.broadcast_to(WINDOW.lon[None], WINDOW.shape).astype(np.float32), WINDOW)
+    return pyramid_of(np.broadcast_to(WINDOW.lon[None], WINDOW.shape).astype(np.float32), WINDOW)
 
 
 def pixel_places(z: int, x: int, y: int) -> tuple[np.ndarray, np.ndarray]:
@@ -58,7 +62,7 @@ def test_one_hot_cell_is_drawn_where_it_is():
     field = np.full(WINDOW.shape, 5.0, np.float32)
     row, col = WINDOW.index_of(47.3769, 8.5417)
     field[row, col] = 500.0
-    pyramid = Pyramid.of_array(field, WINDOW)
+    pyramid = pyramid_of(field, WINDOW)
     z = 12
     values = tile_values(pyramid, z, *tile_of(47.3769, 8.5417, z))
     assert values is not None
@@ -76,7 +80,7 @@ def test_one_hot_cell_is_drawn_where_it_is():
 def test_a_constant_stays_constant_and_a_gap_stays_a_gap():
     field = np.full(WINDOW.shape, 12.5, np.float32)
     field[200:400, 200:400] = np.nan
-    pyramid = Pyramid.of_array(field, WINDOW)
+    pyramid = pyramid_of(field, WINDOW)
     for z in (5, 6, 7, 8, 9):
         values = tile_values(pyramid, z, *tile_of(48.0, 8.5, z))
         assert values is not None
@@ -105,7 +109,7 @@ def test_every_tile_of_the_world_is_drawn_or_empty():
         name="coarse-europe", rows=60, cols=70, step=1.0, north=72.0, west=-25.0, registration="cell"
     )
     fields = [
-        Pyramid.of_array(np.ones(grid.shape, np.float32), grid, num_levels=levels)
+        pyramid_of(np.ones(grid.shape, np.float32), grid, num_levels=levels)
         for grid, levels in ((europe, 4), (WINDOW, 6))
     ]
     drawn = [0, 0]
@@ -124,9 +128,7 @@ def test_the_picture_carries_the_scale_and_is_clear_where_there_is_no_value():
     field[:, :350] = np.nan
     scale = SCALES["eaqi"]
     place = (7, *tile_of(48.0, 8.5, 7))
-    image = Image.open(io.BytesIO(render_tile(Pyramid.of_array(field, WINDOW), scale, *place))).convert(
-        "RGBA"
-    )
+    image = Image.open(io.BytesIO(render_tile(pyramid_of(field, WINDOW), scale, *place))).convert("RGBA")
     assert image.size == (256, 256)
     pixels = np.asarray(image)
     lat, lon = pixel_places(*place)
@@ -140,7 +142,7 @@ def test_the_picture_carries_the_scale_and_is_clear_where_there_is_no_value():
 def test_tiles_join_without_a_seam():
     generator = np.random.default_rng(3)
     coarse = np.kron(generator.random((60, 70)), np.ones((10, 10))).astype(np.float32)
-    pyramid = Pyramid.of_array(coarse, WINDOW)
+    pyramid = pyramid_of(coarse, WINDOW)
     x, y = tile_of(48.0, 8.5, 9)
     left, right = tile_values(pyramid, 9, x, y), tile_values(pyramid, 9, x + 1, y)
     assert left is not None
@@ -153,7 +155,7 @@ def test_tiles_join_without_a_seam():
 
 def test_a_grid_of_another_place_and_step_is_drawn_right():
     grid = Grid(name="coarse", rows=40, cols=60, step=0.25, north=55.0, west=0.0, registration="cell")
-    pyramid = Pyramid.of_array(np.broadcast_to(grid.lon[None], grid.shape).astype(np.float32), grid)
+    pyramid = pyramid_of(np.broadcast_to(grid.lon[None], grid.shape).astype(np.float32), grid)
     place = (6, *tile_of(50.0, 7.0, 6))
     values = tile_values(pyramid, *place)
     _, lon = pixel_places(*place)
@@ -170,10 +172,10 @@ def test_land_without_a_value_is_hatched_and_the_sea_stays_clear():
     land[:, 350:] = 1.0  # sea in the west, land in the east, a value nowhere
     place = (7, *tile_of(48.0, 8.5, 7))
     png = render_tile(
-        Pyramid.of_array(field, WINDOW),
+        pyramid_of(field, WINDOW),
         SCALES["continuous"],
         *place,
-        land=Pyramid.of_array(land, WINDOW),
+        land=pyramid_of(land, WINDOW),
         land_colours=("#112233", "#445566"),
     )
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from cranpm.data.sampler import TileSampler
-from cranpm.data.store.dataset import Dataset, DatasetWriter
+from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, Statistics, domain_from_corner
 from cranpm.domain.normalise import compute_statistics
 from cranpm.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
@@ -62,7 +62,9 @@ def dataset(tmp_path_factory) -> Path:
             era5 = np.stack([TYPICAL.get(c.variable, 1.0) * ripple for c in ERA5_CHANNELS]).astype(np.float32)
             cams = rng.uniform(5, 30, (len(CAMS_CHANNELS), *box)).astype(np.float32)
             raw = rng.integers(50, 300, shape).astype(np.uint16)
-            writer.append_day(day, pm2p5=raw, era5=era5, cams=cams, cams_forecast=cams[:3])
+            writer.append_encoded(
+                encode_day(writer.domain, day, pm2p5=raw, era5=era5, cams=cams, cams_forecast=cams[:3])
+            )
         stations = pd.DataFrame(
             {
                 "station_id": [f"S{k}" for k in range(40)],

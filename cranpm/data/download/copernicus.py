@@ -31,6 +31,10 @@ STORES = {
 }
 
 
+TRIES = 10
+"""Of a request to a busy store."""
+
+
 class MissingCredentialsError(AccessRefusedError):
     """No key, or one of a kind that no longer works."""
 
@@ -112,7 +116,7 @@ class DataStore:
         Seconds between tries when the store is busy; also the longest pause between looks at a waiting request.
     """
 
-    def __init__(self, store: Literal["cds", "ads"], *, patience: float = 60.0, tries: int = 10) -> None:
+    def __init__(self, store: Literal["cds", "ads"], *, patience: float = 60.0) -> None:
         client = extras.load("ecmwf.datastores", "Fetching ERA5 and CAMS")
         self.store = store
         self._address = endpoint(STORES[store])
@@ -124,7 +128,7 @@ class DataStore:
                 progress=False,
                 sleep_max=patience,
                 retry_after=patience,
-                maximum_tries=tries,
+                maximum_tries=TRIES,
                 timeout=60,
             )
 

@@ -100,15 +100,10 @@ def refuse_messages(text: str, name: str) -> None:
             raise DataFileError(f"{name} is {what}, not data: {text[:60]!r}. Download it again.")
 
 
-def open_lazily(path: str | Path, *, decode_times: bool = True) -> list[xr.Dataset]:
+def open_lazily(path: str | Path) -> list[xr.Dataset]:
     """The datasets in a NetCDF or GRIB file, or in every member of a zip of them, values still on disk.
 
     Values that turn out to be damaged when they are read raise `DataFileError`, from whichever thread.
-
-    Parameters
-    ----------
-    decode_times : bool
-        False keeps raw times, for products whose time axis does not follow CF.
 
     Returns
     -------
@@ -117,21 +112,17 @@ def open_lazily(path: str | Path, *, decode_times: bool = True) -> list[xr.Datas
     """
     path = Path(path)
     if sniff(path) != "zip":
-        return _open(path, path.name, None, decode_times)
+        return _open(path, path.name, None)
     archive = unpack(path)
-    return [
-        dataset
-        for member in archive.members
-        for dataset in _open(member.path, member.name, archive, decode_times)
-    ]
+    return [dataset for member in archive.members for dataset in _open(member.path, member.name, archive)]
 
 
-def _open(path: Path, name: str, archive: Unpacked | None, decode_times: bool) -> list[xr.Dataset]:
+def _open(path: Path, name: str, archive: Unpacked | None) -> list[xr.Dataset]:
     kind = sniff(path)
     if kind == "grib":
         opened = open_grib(path, name=name, keeps=archive)
     elif kind in ("hdf5", "netcdf3"):
-        opened = [open_netcdf(path, name=name, decode_times=decode_times, keeps=archive)]
+        opened = [open_netcdf(path, name=name, keeps=archive)]
     else:
         called = {"parquet": "Parquet", "tiff": "GeoTIFF", "zip": "an archive within an archive"}.get(
             kind, kind

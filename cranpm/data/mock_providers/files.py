@@ -180,8 +180,9 @@ def elevation_of(latitude: np.ndarray, longitude: np.ndarray, north: float) -> n
     return np.where(ramp > 0, ramp, -50.0)[:, None] + 0 * longitude[None, :]
 
 
-def etopo_file(grid: Grid, per_degree: int = 120) -> bytes:
+def etopo_file(grid: Grid) -> bytes:
     """Global elevation at 30 arc seconds, written around the grid only, -99999 elsewhere."""
+    per_degree = 120
     rows, cols = 180 * per_degree, 360 * per_degree
     lat, lon = 90 - (np.arange(rows) + 0.5) / per_degree, -180 + (np.arange(cols) + 0.5) / per_degree
     west, south, east, north = grid.extent

@@ -12,19 +12,16 @@ from cranpm.data.errors import DataFileError, OutsideDomainError
 GAS_CONSTANT = 287.05
 """Of dry air [J kg-1 K-1]."""
 
-LIGHTER_VAPOUR = 0.608
-"""What humidity adds to the virtual temperature, per kg kg-1."""
 
-
-def air_density(pressure: Any, temperature: Any, humidity: Any = 0.0) -> Any:
-    """Density of air [kg m-3] from pressure [Pa], temperature [K] and specific humidity [kg kg-1].
+def air_density(pressure: Any, temperature: Any) -> Any:
+    """Density of dry air [kg m-3] from pressure [Pa] and temperature [K].
 
     Examples
     --------
     >>> round(float(air_density(101325.0, 288.15)), 3)
     1.225
     """
-    return pressure / (GAS_CONSTANT * temperature * (1 + LIGHTER_VAPOUR * humidity))
+    return pressure / (GAS_CONSTANT * temperature)
 
 
 def to_concentration(ratio: xr.DataArray, pressure: xr.DataArray, temperature: xr.DataArray) -> xr.DataArray:

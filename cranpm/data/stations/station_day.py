@@ -17,7 +17,7 @@ from cranpm.data.units import conversion
 log = logging.getLogger(__name__)
 
 
-def open_station_day(path: str | Path, *, min_hours: int = MIN_HOURS) -> xr.Dataset:
+def open_station_day(path: str | Path) -> xr.Dataset:
     """One real day at stations: observed, and forecast by the CAMS ensemble (colocated hourly NetCDF of pyaerocom).
 
     Observed hours that are codes or cannot be are missing, with a warning.
@@ -25,7 +25,7 @@ def open_station_day(path: str | Path, *, min_hours: int = MIN_HOURS) -> xr.Data
     Returns
     -------
     Dataset, dim station
-        ``observed`` and ``cams_ensemble``, daily means [ug m-3], NaN with fewer than ``min_hours`` valid hours;
+        ``observed`` and ``cams_ensemble``, daily means [ug m-3], NaN with fewer than `MIN_HOURS` valid hours;
         coordinates ``station_id, latitude, longitude, altitude``, scalar ``time`` (UTC day).
 
     Raises
@@ -59,7 +59,7 @@ def open_station_day(path: str | Path, *, min_hours: int = MIN_HOURS) -> xr.Data
     if strange.any():
         log.warning("%s: left out %d hours that are codes or cannot be.", name, int(strange.sum()))
         values[0] = np.where(strange, np.nan, observed)
-    enough = np.isfinite(values).sum(axis=1) >= min_hours
+    enough = np.isfinite(values).sum(axis=1) >= MIN_HOURS
     means = np.where(enough, _nanmean(values), np.nan)
     attrs = {"units": "ug m-3", "cell_methods": "time: mean"}
     return xr.Dataset(

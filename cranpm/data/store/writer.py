@@ -14,12 +14,12 @@ from cranpm._files import remove_partial_files, write_atomically
 from cranpm._lock import Lock, LockHeldError
 from cranpm.data.errors import StoreError, StoreLockedError
 from cranpm.data.store.creation import create_dataset, replace_static
-from cranpm.data.store.encoded_day import EncodedDay, encode_day
+from cranpm.data.store.encoded_day import EncodedDay
 from cranpm.data.store.schema import FORMAT, coarse_specs, pm2p5_spec
 from cranpm.data.store.tables import check_observations, check_stations
 from cranpm.data.store.zarr_files import chunk_file, commit_days
 from cranpm.domain import Domain, Statistics
-from cranpm.domain.days import Day, as_day
+from cranpm.domain.days import as_day
 
 log = logging.getLogger(__name__)
 
@@ -132,21 +132,8 @@ class DatasetWriter:
         """Days held, datetime64[D], sorted."""
         return np.sort(np.array(self._days, dtype="datetime64[D]"))
 
-    def append_day(self, day: Day, **fields: Any) -> bool:
-        """Check, compress and append a day, see `encode_day`. A day already there is left as it is.
-
-        Returns
-        -------
-        bool
-            Whether the day was written now.
-        """
-        if as_day(day) in self._days:
-            log.info("%s is in %s already and stays as it is.", as_day(day), self.root.name)
-            return False
-        return self.append_encoded(encode_day(self.domain, day, **fields))
-
     def append_encoded(self, encoded: EncodedDay) -> bool:
-        """Append a day made by `encode_day`; returns False if it is there already."""
+        """Append a day made by `encode_day`; one that is there already stays as it is, and False is returned."""
         if self._lock is None:
             raise StoreError(f"This writer of {self.root} is closed. Open another with DatasetWriter.open.")
         if encoded.day in self._days:

@@ -17,7 +17,6 @@ from cranpm.testbed.simulation.world import DayState
 
 CELLS_PER_PLUME = 5
 _SECTORS = 8
-_STRIP = 256
 
 
 class Downscaler:
@@ -115,33 +114,6 @@ def downscaler(geography: Geography, device: str | torch.device = "cpu") -> Down
     if key not in cache:
         cache[key] = Downscaler(geography, device)
     return cache[key]
-
-
-@torch.inference_mode()
-def fine_truth(
-    state: DayState, geography: Geography, rows: slice = slice(None), cols: slice = slice(None)
-) -> np.ndarray:
-    """True PM2.5 on a window of the fine grid, sea included.
-
-    Parameters
-    ----------
-    state : DayState
-    geography : Geography
-    rows, cols : slice
-        Window; the whole map by default.
-
-    Returns
-    -------
-    ndarray, float32, shape (h, w)
-        [ug m-3]; the same values whatever window is asked.
-    """
-    scaler = downscaler(geography)
-    fields = day_fields(scaler, state)
-    top, bottom, _ = rows.indices(scaler.fine_shape[0])
-    strips = [
-        scaler.window(fields, slice(r, min(r + _STRIP, bottom)), cols) for r in range(top, bottom, _STRIP)
-    ]
-    return torch.cat(strips).numpy()
 
 
 def day_fields(scaler: Downscaler, state: DayState) -> torch.Tensor:

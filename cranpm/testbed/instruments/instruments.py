@@ -16,7 +16,7 @@ import torch
 
 from cranpm.domain import Grid
 from cranpm.testbed.geography.geography import Geography
-from cranpm.testbed.instruments.downscale import _STRIP, Downscaler, _block, day_fields, downscaler
+from cranpm.testbed.instruments.downscale import Downscaler, _block, day_fields, downscaler
 from cranpm.testbed.simulation.noise import day_generator, day_number
 from cranpm.testbed.simulation.place import place_of
 from cranpm.testbed.simulation.surface import smooth
@@ -35,6 +35,7 @@ COMPLEX_TERRAIN_BIAS = 0.15
 """Share of PM2.5 that the retrieval misses where elevation varies by 300 m or more within 25 km."""
 CLOUD_LEVEL = 2.8
 """Broad noise (standard deviations) beyond which the product has no value: about 0.3 % of land."""
+_STRIP = 256  # rows of the product that are made at a time
 _TRAFFIC, _RURAL, _INDUSTRIAL = 1.22, 0.93, 1.10
 
 

@@ -8,6 +8,9 @@ import numpy as np
 
 from cranpm.domain.resampling import bootstrap_indices, central_interval
 
+DRAWS = 1000
+"""Redrawn sets of days."""
+
 
 def validation_scores(rows: Sequence[Sequence[float | None]]) -> dict[str, float]:
     """Figures of one pass over the validation days.
@@ -47,9 +50,7 @@ def _root_mean(values: Sequence[float]) -> float:
     return float(np.sqrt(np.mean(values)))
 
 
-def skill_interval(
-    squared: Sequence[float], persistence: Sequence[float], *, draws: int = 1000, seed: int = 1
-) -> tuple[float, float, float]:
+def skill_interval(squared: Sequence[float], persistence: Sequence[float]) -> tuple[float, float, float]:
     """1 - RMSE / RMSE of persistence, pooled, with a 95 % interval by bootstrap over days.
 
     Parameters
@@ -67,7 +68,7 @@ def skill_interval(
     (0.5, 0.5, 0.5)
     """
     ours, still = np.asarray(squared, dtype=float), np.asarray(persistence, dtype=float)
-    chosen = bootstrap_indices(len(ours), draws, np.random.default_rng(seed))
+    chosen = bootstrap_indices(len(ours), DRAWS, np.random.default_rng(1))
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = 1 - np.sqrt(ours[chosen].sum(axis=1) / still[chosen].sum(axis=1))
         skill = 1 - np.sqrt(ours.sum() / still.sum())

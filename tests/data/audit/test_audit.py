@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cranpm.cli.app import app
 from cranpm.data.audit.audit import audit_dataset
 from cranpm.data.audit.report import write_report
-from cranpm.data.store.dataset import DatasetWriter
+from cranpm.data.store.dataset import DatasetWriter, encode_day
 
 DAYS = [str(day) for day in np.arange("2019-03-01", "2019-03-04", dtype="datetime64[D]")]
 
@@ -36,7 +36,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("sets") / "sound"
     with mini.create(root) as writer:
         for day in DAYS:
-            writer.append_day(day, **mini.fields(day))
+            writer.append_encoded(encode_day(writer.domain, day, **mini.fields(day)))
         writer.write_static(**mini.static())
         writer.write_stations(*stations())
     return root
@@ -65,7 +65,9 @@ def test_a_sound_dataset_passes_and_its_report_can_be_read(sound: Path, tmp_path
 def test_gaps_twins_and_lost_files_are_found(copy: Path) -> None:
     with DatasetWriter.open(copy) as writer:
         fields = mini.fields(DAYS[0])
-        writer.append_day("2019-03-09", **fields)  # five days later, the map of the first day
+        writer.append_encoded(
+            encode_day(writer.domain, "2019-03-09", **fields)
+        )  # five days later, the map of the first day
     (copy / "coarse.zarr" / "cams" / "c" / "1" / "0" / "0" / "0").unlink()
     found = levels(copy)
     assert found["gaps between days"] == "warning"

@@ -17,7 +17,7 @@ from cranpm.data.errors import StoreError
 from cranpm.data.stations.daily_means import daily_means
 from cranpm.data.stations.eea import read_measurements
 from cranpm.data.stations.eea_stations import read_metadata
-from cranpm.data.store.dataset import Dataset, DatasetWriter
+from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 
 DAYS = ("2022-01-10", "2022-01-11")
 
@@ -103,7 +103,7 @@ def of_dataset(name: str, damage: Callable[[Path], None], read: Callable[[Path],
         root = folder / "set"
         with mini.create(root) as writer:
             for day in DAYS:
-                writer.append_day(day, **mini.fields(day))
+                writer.append_encoded(encode_day(writer.domain, day, **mini.fields(day)))
             writer.write_static(**mini.static())
         damage(root)
         if read is not None:
@@ -138,8 +138,12 @@ def of_day(name: str, **fields: Callable[[np.ndarray], np.ndarray]) -> Entry:
     def read(root: Path) -> Any:
         made = mini.fields("2022-01-12")
         with DatasetWriter.open(root) as writer:
-            writer.append_day(
-                "2022-01-12", **{**made, **{k: f(made[k].astype(float)) for k, f in fields.items()}}
+            writer.append_encoded(
+                encode_day(
+                    writer.domain,
+                    "2022-01-12",
+                    **{**made, **{k: f(made[k].astype(float)) for k, f in fields.items()}},
+                )
             )
         return 1
 
@@ -149,7 +153,7 @@ def of_day(name: str, **fields: Callable[[np.ndarray], np.ndarray]) -> Entry:
 def again(root: Path) -> Any:
     other = mini.fields("2022-01-15")
     with DatasetWriter.open(root) as writer:
-        writer.append_day(DAYS[0], **other)
+        writer.append_encoded(encode_day(writer.domain, DAYS[0], **other))
     return (Dataset.open(root).pm2p5_raw(DAYS[0]) != mini.tenths(DAYS[0])).sum()
 
 

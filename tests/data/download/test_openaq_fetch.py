@@ -23,7 +23,7 @@ from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers.openaq import FIRST_ID
 from cranpm.data.mock_providers.server import MockProviders
 from cranpm.data.station_tables import write_observations
-from cranpm.data.store.dataset import Dataset
+from cranpm.data.store.dataset import Dataset, encode_day
 
 FIRST, LAST = np.datetime64("2022-03-17"), np.datetime64("2022-03-18")
 
@@ -57,7 +57,7 @@ def test_a_region_far_from_greenwich_gets_whole_utc_days(server: MockProviders, 
     with mini.create(tmp_path / "set") as writer:
         writer.write_static(**mini.static())
         for day in (FIRST, LAST):
-            writer.append_day(day, **mini.fields(day))
+            writer.append_encoded(encode_day(writer.domain, day, **mini.fields(day)))
         said = write_observations(writer, tmp_path, mini.DOMAIN)
     assert said == ["3 stations with 6 daily means."]
     observed = Dataset.open(tmp_path / "set").observations(station_id=f"OPENAQ.{FIRST_ID}")

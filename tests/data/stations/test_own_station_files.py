@@ -15,7 +15,7 @@ from cranpm.data.errors import DataFileError, NotThisProductError
 from cranpm.data.manifest import load_manifest
 from cranpm.data.own_station_files import add_station_files
 from cranpm.data.station_tables import write_observations
-from cranpm.data.store.dataset import Dataset
+from cranpm.data.store.dataset import Dataset, encode_day
 
 DAY = "2022-01-10"
 
@@ -45,7 +45,7 @@ def test_an_export_becomes_a_station_of_a_dataset(tmp_path: Path) -> None:
     add(export(tmp_path), tmp_path / "raw")
     add(export(tmp_path), tmp_path / "raw")  # the same again changes nothing
     with mini.create(tmp_path / "set") as writer:
-        writer.append_day(DAY, **mini.fields(DAY))
+        writer.append_encoded(encode_day(writer.domain, DAY, **mini.fields(DAY)))
         writer.write_static(**mini.static())
         said = write_observations(writer, tmp_path / "raw", mini.DOMAIN)
     assert said == ["1 stations with 1 daily means."]

@@ -17,7 +17,7 @@ from cranpm.data.audit.audit import audit_dataset
 from cranpm.data.audit.station_files import check_station_files
 from cranpm.data.errors import DataFileError
 from cranpm.data.station_tables import station_values, write_observations
-from cranpm.data.store.dataset import Dataset, DatasetWriter
+from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 
 HELD = ("2022-01-10", "2022-01-11")
 POINTS = {"SPO.DE_A": (45.0, 9.0, 120.0), "SPO.DE_B": (45.5, 9.5, 130.0), "SPO.DE_OUT": (60.0, 9.0, 10.0)}
@@ -27,7 +27,7 @@ POINTS = {"SPO.DE_A": (45.0, 9.0, 120.0), "SPO.DE_B": (45.5, 9.5, 130.0), "SPO.D
 def writer(tmp_path: Path) -> Iterator[DatasetWriter]:
     with mini.create(tmp_path / "set") as made:
         for day in HELD:
-            made.append_day(day, **mini.fields(day))
+            made.append_encoded(encode_day(made.domain, day, **mini.fields(day)))
         made.write_static(**mini.static())
         yield made
 
@@ -176,7 +176,7 @@ def test_a_live_day_takes_values_at_the_place_of_that_day(tmp_path: Path) -> Non
 
 def test_a_prepared_dataset_without_provenance_is_not_complete(tmp_path: Path) -> None:
     with mini.create(tmp_path / "set") as made:
-        made.append_day(HELD[0], **mini.fields(HELD[0]))
+        made.append_encoded(encode_day(made.domain, HELD[0], **mini.fields(HELD[0])))
         made.write_static(**mini.static())
     meta = json.loads((tmp_path / "set" / "dataset.json").read_text())
     assert not list(check_station_files(Dataset.open(tmp_path / "set"))), (

@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import mini_dataset as mini
 
-from cranpm.data.store.dataset import Dataset, DatasetWriter
+from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 
 FIRST = np.datetime64("2022-01-01")
 
@@ -25,7 +25,7 @@ FIRST = np.datetime64("2022-01-01")
 def append_one(root: Path) -> None:
     with DatasetWriter.open(root) as writer:
         day = FIRST + len(writer.days)
-        writer.append_day(day, **mini.fields(day))
+        writer.append_encoded(encode_day(writer.domain, day, **mini.fields(day)))
 
 
 def append_for_ever(root: Path) -> None:

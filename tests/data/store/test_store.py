@@ -12,7 +12,7 @@ import xarray as xr
 from mini_dataset import DAYS
 
 from cranpm.data.errors import DayNotInStoreError
-from cranpm.data.store.dataset import Dataset, DatasetWriter
+from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 from cranpm.domain import (
     CAMS_CHANNELS,
     DAY_CHANNELS,
@@ -86,7 +86,7 @@ def test_an_open_dataset_sees_new_days_when_asked(copy):
     dataset = Dataset.open(copy)
     dataset.era5(DAYS[0])
     with DatasetWriter.open(copy) as writer:
-        writer.append_day("2022-01-05", **mini.fields("2022-01-05"))
+        writer.append_encoded(encode_day(writer.domain, "2022-01-05", **mini.fields("2022-01-05")))
     assert len(dataset.days) == 3
     dataset.refresh()
     assert len(dataset.days) == 4
@@ -130,7 +130,9 @@ def test_a_full_map_is_read_in_a_moment(tmp_path):
     era5 = np.repeat(mini.fields("2022-01-01")["era5"].mean((1, 2)), np.prod(box)).reshape(30, *box)
     facts = {"name": "e", "title": "E", "source": "test", "version": "1", "hash": "1", "attribution": ""}
     with DatasetWriter.create(tmp_path / "e", EUROPE, simulated=True, **facts) as writer:
-        writer.append_day("2022-01-01", pm2p5=raw, era5=era5, cams=np.ones((5, *box)))
+        writer.append_encoded(
+            encode_day(writer.domain, "2022-01-01", pm2p5=raw, era5=era5, cams=np.ones((5, *box)))
+        )
     dataset = Dataset.open(tmp_path / "e")
     seconds = []
     for _ in range(3):

@@ -10,7 +10,7 @@ import pytest
 from mini_dataset import DAYS
 
 from cranpm.data.errors import StoreError
-from cranpm.data.store.dataset import Dataset
+from cranpm.data.store.dataset import Dataset, encode_day
 
 
 def test_no_dataset_and_half_a_dataset_are_refused(copy, tmp_path):
@@ -47,7 +47,7 @@ def test_a_store_of_other_days_is_refused(copy, tmp_path):
     other = tmp_path / "other"
     with mini.create(other) as writer:
         for day in ("2020-01-01", "2020-01-02", "2020-01-03"):
-            writer.append_day(day, **mini.fields(day))
+            writer.append_encoded(encode_day(writer.domain, day, **mini.fields(day)))
     shutil.rmtree(copy / "coarse.zarr")
     shutil.copytree(other / "coarse.zarr", copy / "coarse.zarr")
     with pytest.raises(StoreError, match="disagrees with days.json"):

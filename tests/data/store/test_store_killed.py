@@ -10,7 +10,7 @@ from pathlib import Path
 import mini_dataset as mini
 
 from cranpm.data.store import zarr_files
-from cranpm.data.store.dataset import Dataset, DatasetWriter
+from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 
 
 def test_readers_see_old_or_new_whenever_the_writer_is_killed(tmp_path):
@@ -36,7 +36,7 @@ def test_stopping_before_each_single_file_shows_the_old_days(tmp_path, monkeypat
 
     root = tmp_path / "mini"
     with mini.create(root) as writer:
-        writer.append_day("2022-01-01", **mini.fields("2022-01-01"))
+        writer.append_encoded(encode_day(writer.domain, "2022-01-01", **mini.fields("2022-01-01")))
     real, places = zarr_files.write_atomically, 0
     while True:
         left = places
@@ -52,7 +52,7 @@ def test_stopping_before_each_single_file_shows_the_old_days(tmp_path, monkeypat
             patch.setattr("cranpm.data.store.zarr_files.write_atomically", stop_in_time)
             patch.setattr("cranpm.data.store.writer.write_atomically", stop_in_time)
             try:
-                writer.append_day("2022-01-02", **mini.fields("2022-01-02"))
+                writer.append_encoded(encode_day(writer.domain, "2022-01-02", **mini.fields("2022-01-02")))
                 break
             except StoppedError:
                 places += 1
@@ -63,10 +63,10 @@ def test_stopping_before_each_single_file_shows_the_old_days(tmp_path, monkeypat
         if places in (3, 8, 15):
             other = f"2022-02-{places:02d}"
             with DatasetWriter.open(root) as writer:
-                writer.append_day(other, **mini.fields(other))
+                writer.append_encoded(encode_day(writer.domain, other, **mini.fields(other)))
             assert (Dataset.open(root).era5(other) == mini.fields(other)["era5"]).all()
             root = tmp_path / f"mini{places}"
             with mini.create(root) as writer:
-                writer.append_day("2022-01-01", **mini.fields("2022-01-01"))
+                writer.append_encoded(encode_day(writer.domain, "2022-01-01", **mini.fields("2022-01-01")))
     assert places >= 15  # four chunk files, time axes, metadata, the list of days
     assert (Dataset.open(root).pm2p5_raw("2022-01-02") == mini.tenths("2022-01-02")).all()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cranpm.data.errors import SchemaError
-from cranpm.data.store.dataset import Dataset, DatasetWriter
+from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 from cranpm.domain import (
     DAY_CHANNELS,
     Statistics,
@@ -41,7 +41,9 @@ def test_stations_and_observations(copy):
     with DatasetWriter.open(copy) as writer:
         writer.write_stations(stations())
         for day in ("2022-03-01", "2022-03-02"):
-            writer.append_day(day, **mini.fields(day), observations=observations(day))
+            writer.append_encoded(
+                encode_day(writer.domain, day, **mini.fields(day), observations=observations(day))
+            )
     dataset = Dataset.open(copy)
     pd.testing.assert_frame_equal(dataset.stations(), stations())
     assert len(dataset.observations()) == 2  # a missing value is no observation

@@ -13,7 +13,7 @@ import xarray as xr
 from mini_dataset import DAYS
 
 from cranpm.data.errors import SchemaError, StoreError, StoreLockedError
-from cranpm.data.store.dataset import Dataset, DatasetWriter
+from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 from cranpm.data.store.encoding import decode_pm2p5, encode_pm2p5
 from cranpm.domain import (
     Grid,
@@ -22,7 +22,7 @@ from cranpm.domain import (
 
 def test_a_day_already_there_is_left_alone(copy):
     with DatasetWriter.open(copy) as writer:
-        assert writer.append_day(DAYS[0], **mini.fields("2020-01-01")) is False
+        assert writer.append_encoded(encode_day(writer.domain, DAYS[0], **mini.fields("2020-01-01"))) is False
     np.testing.assert_array_equal(Dataset.open(copy).pm2p5_raw(DAYS[0]), mini.tenths(DAYS[0]))
 
 
@@ -41,7 +41,7 @@ def test_a_closed_writer_writes_nothing(copy):
     writer = DatasetWriter.open(copy)
     writer.close()
     with pytest.raises(StoreError, match="closed"):
-        writer.append_day("2022-03-01", **mini.fields("2022-03-01"))
+        writer.append_encoded(encode_day(writer.domain, "2022-03-01", **mini.fields("2022-03-01")))
 
 
 def test_nothing_is_overwritten_unasked(copy, tmp_path):
@@ -80,7 +80,9 @@ def test_nothing_is_overwritten_unasked(copy, tmp_path):
 def test_bad_fields_are_refused_and_leave_no_trace(copy, change, message):
     with DatasetWriter.open(copy) as writer:
         with pytest.raises(SchemaError, match=message):
-            writer.append_day("2022-03-01", **{**mini.fields("2022-03-01"), **change})
+            writer.append_encoded(
+                encode_day(writer.domain, "2022-03-01", **{**mini.fields("2022-03-01"), **change})
+            )
         assert len(writer.days) == 3
     assert not (copy / "pm2p5.zarr/pm2p5/c/3").exists()
 
@@ -89,7 +91,7 @@ def test_gaps_in_coarse_fields_stay_gaps(copy):
     fields = mini.fields("2022-03-01")
     fields["era5"][4, :3] = np.nan
     with DatasetWriter.open(copy) as writer:
-        writer.append_day("2022-03-01", **{**fields, "cams_forecast": None})
+        writer.append_encoded(encode_day(writer.domain, "2022-03-01", **{**fields, "cams_forecast": None}))
     dataset = Dataset.open(copy)
     np.testing.assert_array_equal(dataset.era5("2022-03-01"), fields["era5"])
     assert np.isnan(dataset.cams_forecast("2022-03-01")).all()
@@ -107,7 +109,7 @@ def test_more_days_than_one_time_chunk(tmp_path, monkeypatch):
     days = np.arange("2022-01-01", "2022-01-07", dtype="datetime64[D]")
     with mini.create(tmp_path / "long") as writer:
         for day in days:
-            writer.append_day(day, **mini.fields(day))
+            writer.append_encoded(encode_day(writer.domain, day, **mini.fields(day)))
     dataset = Dataset.open(tmp_path / "long")
     np.testing.assert_array_equal(dataset.days, days)
     np.testing.assert_array_equal(dataset.cams(days[5]), mini.fields(days[5])["cams"])

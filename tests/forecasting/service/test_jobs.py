@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from cranpm.data.store.dataset import DatasetWriter
+from cranpm.data.store.dataset import DatasetWriter, encode_day
 from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.forecasting.service.jobs import ForecastService
 from cranpm.forecasting.service.run import RunFailedError
@@ -58,7 +58,9 @@ def folder(tmp_path_factory, dataset):
         )
         for day, raw in dataset.raw.items():
             cams = np.abs(rng.normal(10, 2, (5, *dataset.domain.coarse_box.shape))).astype(np.float32)
-            writer.append_day(day, pm2p5=raw, era5=era5, cams=cams, cams_forecast=cams[:3])
+            writer.append_encoded(
+                encode_day(writer.domain, day, pm2p5=raw, era5=era5, cams=cams, cams_forecast=cams[:3])
+            )
     return root
 
 

@@ -10,11 +10,22 @@ import pytest
 import torch
 
 from cranpm.testbed.geography.geography import Geography
-from cranpm.testbed.instruments.downscale import downscaler, fine_truth
+from cranpm.testbed.instruments.downscale import day_fields, downscaler
 from cranpm.testbed.instruments.instruments import ghap_like, retrieval
 from cranpm.testbed.simulation.noise import day_number
 from cranpm.testbed.simulation.surface import block_sum
 from cranpm.testbed.simulation.world import DayState, World
+
+EVERYWHERE = slice(None)
+
+
+def fine_truth(
+    state: DayState, geography: Geography, rows: slice = EVERYWHERE, cols: slice = EVERYWHERE
+) -> np.ndarray:
+    """True PM2.5 on a window of the fine grid, sea included [ug m-3]."""
+    scaler = downscaler(geography)
+    with torch.inference_mode():
+        return scaler.window(day_fields(scaler, state), rows, cols).numpy()
 
 
 @pytest.fixture(scope="module")
