@@ -19,12 +19,12 @@ from rich.table import Table
 
 from cranpm._progress import duration
 from cranpm.cli.console import bar, console, plain_errors
-from cranpm.cli.options import App, DomainOrFile, dataset_names
+from cranpm.cli.options import App, DomainOrFile, dataset_names, day_option
 
 data_app = App(no_args_is_help=True, help="Real data: what there is, get it, prepare it, check it.")
 
-Start = Annotated[str, typer.Option(help="First UTC day, YYYY-MM-DD.")]
-End = Annotated[str, typer.Option(help="Last UTC day, YYYY-MM-DD.")]
+Start = Annotated[str, day_option("First UTC day.")]
+End = Annotated[str, day_option("Last UTC day.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder of downloads; default: data/raw.")]
 
 
@@ -187,7 +187,9 @@ def prepare(
     cams: Annotated[
         str, typer.Option(help="Source of composition: cams-global-forecasts or cams-eac4.")
     ] = "cams-global-forecasts",
-    workers: Annotated[int, typer.Option(help="Processes of a local Dask cluster; 0: this process.")] = 2,
+    workers: Annotated[
+        int, typer.Option(min=0, max=256, help="Processes of a local Dask cluster; 0: this process.")
+    ] = 2,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     statistics_of: Annotated[
         Path | None, typer.Option(help="Dataset whose training statistics to take over.")

@@ -8,11 +8,21 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import bar, console, plain_errors
-from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite, Precision, Preset
+from cranpm.cli.options import (
+    Checkpoint,
+    Data,
+    Device,
+    Leads,
+    Overwrite,
+    Precision,
+    Preset,
+    day_option,
+    finite,
+)
 
 
 def forecast(
-    init: Annotated[str, typer.Option(help="Init day t, YYYY-MM-DD (UTC).")],
+    init: Annotated[str, day_option("Init day t (UTC).")],
     out: Annotated[Path, typer.Option(help="FILE.zarr or FILE.nc.")],
     lead: Leads = [1, 2, 3],  # noqa: B006
     checkpoint: Checkpoint = "demo",
@@ -23,7 +33,10 @@ def forecast(
     ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
-    memory: Annotated[float, typer.Option(help="GB that batched tiles may take.")] = 2.0,
+    memory: Annotated[
+        float,
+        typer.Option(min=0.1, max=4096, callback=finite, help="GB that batched tiles may take."),
+    ] = 2.0,
     overwrite: Overwrite = False,
 ) -> None:
     """Forecast PM2.5 maps and write them as CF-conventions Zarr or NetCDF."""

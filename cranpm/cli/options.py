@@ -5,6 +5,9 @@ Also what the shell offers for them. Completion imports neither torch nor a plot
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+import re
 from collections.abc import Iterable, Iterator
 from glob import escape, glob
 from pathlib import Path
@@ -102,6 +105,44 @@ def _known_leads(leads: list[int]) -> list[int]:
     return sorted(set(leads))
 
 
+def _known_day(text: str | None) -> str | None:
+    """A calendar day that data can be of; NumPy would also take "NaT", "now" and years without end."""
+    if text is None:
+        return None
+    try:
+        day = dt.date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise typer.BadParameter(
+            f"a day is written YYYY-MM-DD, such as 2022-01-05, between {FIRST_YEAR} and {LAST_YEAR}; got {text!r}."
+        )
+    return text
+
+
+def finite(value: float | None) -> float | None:
+    """Bounds let "nan" through, which is neither below nor above them."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"a number is needed, got {value}.")
+    return value
+
+
+def _known_device(text: str) -> str:
+    if not _DEVICE.fullmatch(text):
+        raise typer.BadParameter(f"expected auto, cpu, cuda or cuda:NUMBER, got {text!r}.")
+    return text
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,2})?")
+FIRST_YEAR, LAST_YEAR = 1940, 2100  # ERA5 begins in 1940
+
+
+def day_option(help_text: str) -> Any:
+    """An option that takes a UTC day."""
+    return typer.Option(help=help_text, metavar="YYYY-MM-DD", callback=_known_day)
+
+
 Data = Annotated[
     str | None,
     typer.Option(
@@ -131,7 +172,10 @@ NamedDomain = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run wrote there.")]
 Device = Annotated[
-    str, typer.Option(help="auto, cpu or cuda.", autocompletion=lambda: ["auto", "cpu", "cuda"])
+    str,
+    typer.Option(
+        help="auto, cpu or cuda.", callback=_known_device, autocompletion=lambda: ["auto", "cpu", "cuda"]
+    ),
 ]
 Precision = Annotated[
     Literal["auto", "float32", "bfloat16"],

@@ -21,17 +21,25 @@ def physics(
     world: Annotated[
         Path | None, typer.Option(help="Folder of prepared simulated days instead (European testbed).")
     ] = None,
-    days: Annotated[int, typer.Option(min=1, help="Init days, spread over the held-out ones.")] = 12,
-    tiles: Annotated[int, typer.Option(min=1, help="Tiles of the land, every k-th one.")] = 8,
-    mountain_tiles: Annotated[int, typer.Option(min=0, help="Further tiles near barriers, for terrain.")] = 4,
+    days: Annotated[
+        int, typer.Option(min=1, max=3660, help="Init days, spread over the held-out ones.")
+    ] = 12,
+    tiles: Annotated[int, typer.Option(min=1, max=1000, help="Tiles of the land, every k-th one.")] = 8,
+    mountain_tiles: Annotated[
+        int, typer.Option(min=0, max=1000, help="Further tiles near barriers, for terrain.")
+    ] = 4,
     lead: Leads = [1],  # noqa: B006
-    puffs: Annotated[int, typer.Option(min=0, help="Inserted puffs a day; 0 for none.")] = 3,
-    places: Annotated[int, typer.Option(min=0, help="Places a tile to test attention at; 0 for none.")] = 2,
-    patches: Annotated[int, typer.Option(min=2, help="Coarse patches hidden one by one there.")] = 18,
+    puffs: Annotated[int, typer.Option(min=0, max=1000, help="Inserted puffs a day; 0 for none.")] = 3,
+    places: Annotated[
+        int, typer.Option(min=0, max=1000, help="Places a tile to test attention at; 0 for none.")
+    ] = 2,
+    patches: Annotated[
+        int, typer.Option(min=2, max=5000, help="Coarse patches hidden one by one there.")
+    ] = 18,
     only: Annotated[
         list[str] | None, typer.Option(help='Only this intervention, such as "wind flip".')
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of tiles and places.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of tiles and places.")] = 0,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="The results on standard output.")] = False,
     out: Annotated[

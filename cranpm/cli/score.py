@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,23 +11,24 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import console, plain_errors, stages
-from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite
+from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite, day_option
 
 
 def score(
     checkpoint: Checkpoint = "demo",
     data: Data = None,
-    start: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First init day; default: all held.")
-    ] = None,
-    end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last init day.")] = None,
-    days: Annotated[int, typer.Option(min=1, help="At most so many init days, spread evenly.")] = 48,
+    start: Annotated[str | None, day_option("First init day; default: all held.")] = None,
+    end: Annotated[str | None, day_option("Last init day.")] = None,
+    days: Annotated[
+        int, typer.Option(min=1, max=36500, help="At most so many init days, spread evenly.")
+    ] = 48,
     lead: Leads = [1, 2, 3],  # noqa: B006
     against: Annotated[str, typer.Option(help="Baseline that skill is told against.")] = "persistence",
     fit_days: Annotated[
         int,
         typer.Option(
             min=0,
+            max=36500,
             help="At most so many training days to fit climatology, damped persistence and least squares on; 0 leaves "
             "them out.",
         ),
@@ -62,8 +62,8 @@ def score(
                 data,
                 days=days,
                 leads=lead,
-                start=_day(start),
-                end=_day(end),
+                start=start,
+                end=end,
                 against=against,
                 fit_days=fit_days,
                 rivals=rival or (),
@@ -77,7 +77,3 @@ def score(
         sys.stdout.write(json.dumps(scores.to_dict()) + "\n")
         return
     console.print(scores.page(), highlight=False, markup=False, soft_wrap=True)
-
-
-def _day(value: datetime | None) -> str | None:
-    return None if value is None else f"{value:%Y-%m-%d}"

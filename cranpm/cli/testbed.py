@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import bar, console, plain_errors, stages
-from cranpm.cli.options import App, Data, DomainOrFile
+from cranpm.cli.options import App, Data, DomainOrFile, day_option
 
 testbed_app = App(no_args_is_help=True, help="The simulated Europe that ships with the product.")
 
@@ -18,8 +18,8 @@ Out = Annotated[Path, typer.Option(help="Folder for the table (Markdown and JSON
 
 @testbed_app.command()
 def build(
-    days: Annotated[int, typer.Option(min=1, help="Number of days.")],
-    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
+    days: Annotated[int, typer.Option(min=1, max=36500, help="Number of days.")],
+    start: Annotated[str, day_option("First day.")],
     out: Annotated[Path | None, typer.Option(help="Dataset folder; default: data/testbed.")] = None,
     domain: DomainOrFile = "europe",
     json_progress: Annotated[
@@ -43,8 +43,10 @@ def build(
 @testbed_app.command()
 def report(
     out: Out = Path("docs/results"),
-    days: Annotated[int, typer.Option(min=30, help="Days to simulate; a year for published figures.")] = 365,
-    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2018-01-01",
+    days: Annotated[
+        int, typer.Option(min=30, max=36500, help="Days to simulate; a year for published figures.")
+    ] = 365,
+    start: Annotated[str, day_option("First day.")] = "2018-01-01",
     domain: DomainOrFile = "europe",
 ) -> None:
     """Compare statistics of the simulated world with real ones: testbed_report.md and .json."""
@@ -70,10 +72,10 @@ def report(
 def ladder(
     out: Out = Path("docs/results"),
     training_days: Annotated[
-        int, typer.Option(min=60, help="Days that climatology and damping are fitted on.")
+        int, typer.Option(min=60, max=36500, help="Days that climatology and damping are fitted on.")
     ] = 365,
-    days: Annotated[int, typer.Option(min=30, help="Days the forecasts are drawn from.")] = 360,
-    every: Annotated[int, typer.Option(min=1, help="A forecast every n-th day.")] = 15,
+    days: Annotated[int, typer.Option(min=30, max=36500, help="Days the forecasts are drawn from.")] = 360,
+    every: Annotated[int, typer.Option(min=1, max=365, help="A forecast every n-th day.")] = 15,
     domain: DomainOrFile = "europe",
 ) -> None:
     """Score what can be predicted, from persistence to the true weather: testbed_ladder.md and .json."""
@@ -97,8 +99,8 @@ def ladder(
 @testbed_app.command()
 def statistics(
     data: Data = None,
-    start: Annotated[str, typer.Option(help="First training day.")] = "2017-01-01",
-    stop: Annotated[str, typer.Option(help="Last training day.")] = "2020-12-31",
+    start: Annotated[str, day_option("First training day.")] = "2017-01-01",
+    stop: Annotated[str, day_option("Last training day.")] = "2020-12-31",
 ) -> None:
     """Compute channel statistics from a dataset's training days and keep them in it."""
     with plain_errors():

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import console, plain_errors
-from cranpm.cli.options import NamedDomain, checkpoint_names, dataset_names
+from cranpm.cli.options import NamedDomain, checkpoint_names, dataset_names, finite
 
 
 def train(
@@ -54,21 +54,26 @@ def train(
     export: Annotated[
         bool, typer.Option("--export", help="Only write the checkpoint of the newest saved state.")
     ] = False,
-    devices: Annotated[int, typer.Option(min=1, help="Devices (processes) of this machine.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, max=1024, help="Devices (processes) of this machine.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, max=1024, help="Machines.")] = 1,
     threads: Annotated[
-        int, typer.Option(min=0, help="CPU threads of each process; 0 leaves it to PyTorch.")
+        int, typer.Option(min=0, max=1024, help="CPU threads of each process; 0 leaves it to PyTorch.")
     ] = 0,
-    workers: Annotated[int, typer.Option(min=0, help="Reading processes for each device.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, max=256, help="Reading processes for each device.")] = 1,
     max_minutes: Annotated[
         float | None,
         typer.Option(
-            help="End the tile stage properly after this long (pretraining and schedule keep theirs)."
+            min=0.01,
+            max=527040,  # a year
+            callback=finite,
+            help="End the tile stage properly after this long (pretraining and schedule keep theirs).",
         ),
     ] = None,
-    save_every: Annotated[int, typer.Option(min=1, help="Steps between saved states.")] = 100,
-    validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 200,
-    validation_days: Annotated[int, typer.Option(min=1, help="Days of the validation split to score.")] = 24,
+    save_every: Annotated[int, typer.Option(min=1, max=1000000, help="Steps between saved states.")] = 100,
+    validate_every: Annotated[int, typer.Option(min=1, max=1000000, help="Steps between validations.")] = 200,
+    validation_days: Annotated[
+        int, typer.Option(min=1, max=36500, help="Days of the validation split to score.")
+    ] = 24,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost here.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: machine-readable.")] = False,
 ) -> None:

@@ -155,7 +155,9 @@ class ForecastService:
         with self._lock:
             if run not in self._waiting:
                 return 0
-            return self._waiting.index(run) + (self._active is not None)
+            ahead, active = self._waiting.index(run), self._active
+        # one that has ended is not ahead, though the worker's word of it may still be on its way
+        return ahead + (active is not None and not active.folder.written_status().finished)
 
     def watch(self, run: Run, watcher: str) -> None:
         """Say that somebody looks at a run."""

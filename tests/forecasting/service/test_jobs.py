@@ -13,7 +13,7 @@ from cranpm.data.store.dataset import DatasetWriter, encode_day
 from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.forecasting.service.jobs import ForecastService
 from cranpm.forecasting.service.run import RunFailedError
-from cranpm.forecasting.service.run_folder import RunFolder
+from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
 from cranpm.model.checkpoint import save_checkpoint
 
 INIT = "2022-01-05"
@@ -145,6 +145,18 @@ def test_a_run_that_waits_is_cancelled_at_once(service, folder, checkpoint, held
     third.cancel()
     (held / "go").touch()
     assert first.wait(120).state == "done"
+
+
+def test_a_run_that_has_ended_is_not_ahead_while_the_worker_still_tidies_up(
+    service, folder, checkpoint, held
+):
+    ended = service.submit(folder, checkpoint, INIT, (1, 2, 3), tiles=(2,))
+    waiting = service.submit(folder, checkpoint, INIT, (1, 2, 3), tiles=(3,))
+    assert waiting.position == 1
+    ended.folder.write_status(RunStatus(state="failed", message="No such day."))
+    assert waiting.position == 0
+    waiting.cancel()
+    ended.cancel()
 
 
 def test_a_run_belongs_to_those_who_watch_it(service, folder, checkpoint, held):
