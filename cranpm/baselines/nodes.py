@@ -44,7 +44,7 @@ def node_means(field: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.ndarra
     if field.shape != domain.fine.shape:
         raise ValueError(f"Expected a fine map with shape {domain.fine.shape}, got {field.shape}.")
     rows, cols = (_weights(n, m) for n, m in zip(domain.fine.shape, domain.coarse_box.shape, strict=True))
-    known = np.isfinite(field)
+    known = ~np.isnan(field)  # an infinite value is no gap, and shows in its mean
     total = _apply(rows, np.where(known, field, np.float32(0)), cols)
     share = _apply(rows, known.astype(np.float32), cols)
     enough = share >= LEAST_SHARE - 1e-6

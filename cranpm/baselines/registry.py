@@ -50,7 +50,7 @@ class Setting:
     """Days that will be scored."""
     leads: Sequence[int]
     training_days: Sequence[np.datetime64] = ()
-    """Days that may be fitted on, in runs (see `cranpm.evaluation.assess.training_runs`)."""
+    """Days that may be fitted on, in runs (see `cranpm.domain.resampling.consecutive_runs`)."""
     ensemble: EuropeanEnsemble | None = None
     """Fetched runs of the CAMS European ensemble."""
     trained: Sequence[Path] = ()

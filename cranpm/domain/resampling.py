@@ -26,6 +26,35 @@ def subsample_evenly(items: Sequence[Any], count: int) -> list[Any]:
     return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
 
 
+def consecutive_runs(days: Sequence[Any], number: int, leads: Sequence[int]) -> list[Any]:
+    """About so many days, in short runs spread evenly: what is fitted on pairs needs days that lie ``leads`` apart.
+
+    Parameters
+    ----------
+    days : sequence of datetime64
+        In order.
+    number : int
+        At most so many; 0 for none.
+    leads : sequence of int
+        Lead times [days]; a run is one day longer than the longest.
+
+    Returns
+    -------
+    list of datetime64
+
+    Examples
+    --------
+    >>> year = np.arange("2019-01-01", "2020-01-01", dtype="datetime64[D]")
+    >>> [str(day) for day in consecutive_runs(year, 6, leads=(1, 2))]
+    ['2019-01-01', '2019-01-02', '2019-01-03', '2019-12-29', '2019-12-30', '2019-12-31']
+    """
+    run = max(leads) + 1
+    if number <= 0 or len(days) <= number:
+        return list(days) if number > 0 else []
+    first = np.linspace(0, len(days) - run, max(1, number // run)).round().astype(int)
+    return [days[i] for i in sorted({start + offset for start in first for offset in range(run)})]
+
+
 def bootstrap_indices(
     count: int, repeats: int, generator: np.random.Generator, *, block: int = 1
 ) -> np.ndarray:

@@ -65,22 +65,6 @@ def checkpoint_forecaster(
     return forecast
 
 
-def training_runs(days: Sequence[np.datetime64], number: int, leads: Sequence[int]) -> list[np.datetime64]:
-    """About so many training days, in short runs spread evenly: damping is fitted on pairs that lie ``leads`` apart.
-
-    Examples
-    --------
-    >>> year = np.arange("2019-01-01", "2020-01-01", dtype="datetime64[D]")
-    >>> [str(day) for day in training_runs(year, 6, leads=(1, 2))]
-    ['2019-01-01', '2019-01-02', '2019-01-03', '2019-12-29', '2019-12-30', '2019-12-31']
-    """
-    run = max(leads) + 1
-    if number <= 0 or len(days) <= number:
-        return list(days) if number > 0 else []
-    first = np.linspace(0, len(days) - run, max(1, number // run)).round().astype(int)
-    return [days[i] for i in sorted({start + offset for start in first for offset in range(run)})]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
     """Scorecards of the land and of each region inside the domain, and pairs at stations (None without stations)."""

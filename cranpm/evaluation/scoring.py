@@ -14,12 +14,11 @@ from cranpm.data.datasets import DataLike, open_dataset
 from cranpm.data.store.source import DatasetSource, init_times
 from cranpm.domain import LEAD_DAYS, Splits
 from cranpm.domain.days import Day, as_day
-from cranpm.domain.resampling import subsample_evenly
+from cranpm.domain.resampling import consecutive_runs, subsample_evenly
 from cranpm.evaluation.assess import (
     assess,
     checkpoint_forecaster,
     score_days,
-    training_runs,
 )
 from cranpm.evaluation.scores import Scores
 from cranpm.forecasting.engine import check_leads, choose_device
@@ -105,7 +104,7 @@ def score(
     first, last = (None if day is None else as_day(day) for day in (start, end))
     init_days = subsample_evenly(score_days(source, first, last), days)
     training = init_times(source, "train", Splits(), wanted)
-    fit_on = training_runs(training, fit_days, wanted)
+    fit_on = consecutive_runs(training, fit_days, wanted)
     ensemble = (
         None if cams_europe is None else EuropeanEnsemble.from_downloads(Path(cams_europe), source.domain)
     )

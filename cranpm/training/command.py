@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,12 +20,19 @@ from cranpm.model.checkpoint import load_checkpoint
 from cranpm.training.batches.source import Periods, TrainingData, open_dataset, open_world
 from cranpm.training.job import STATE_FOLDER, export, is_first_process, run_job
 from cranpm.training.recipes.ablations import ablation
+from cranpm.training.recipes.kinds import DayChoice
 from cranpm.training.recipes.overrides import override
 from cranpm.training.recipes.recipes import Recipe, get_recipe
+from cranpm.training.recipes.rivals import PREFIX, LeastSquaresRecipe, RivalRecipe, get_rival_recipe
 from cranpm.training.report.cost import TrainingCost, estimate_cost
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.signals import STOPPED_EXIT_CODE, TrainingStopped
 from cranpm.training.state.state import TrainStateError, TrainStates
+
+if TYPE_CHECKING:
+    from cranpm.training.rivals.cost import StepCost
+
+AnyRecipe = Recipe | RivalRecipe | LeastSquaresRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,19 +54,34 @@ class TrainCommand:
     threads: int = 0
     options: TrainerOptions = field(default_factory=TrainerOptions)
 
-    def resolve_recipe(self) -> Recipe:
+    def resolve_recipe(self) -> AnyRecipe:
         """The whole recipe; on resuming, what is not said again is taken from the run."""
         kept = self.out / "recipe.json"
         if self.recipe is None and (self.resume or self.export_only):
             if not kept.is_file():
                 raise TrainStateError(f"Nothing to resume: {kept} does not exist. Start without --resume.")
-            return override(Recipe.from_dict(json.loads(kept.read_text())), self.settings)
+            values = json.loads(kept.read_text())
+            if "rival" in values:
+                return override(RivalRecipe.from_dict(values), self.settings)
+            return override(Recipe.from_dict(values), self.settings)
+        if self.recipe is not None and self.recipe.startswith(PREFIX):
+            return self._rival_recipe(self.recipe)
         recipe = get_recipe(self.recipe or "small")
         if self.ablation:
             recipe = ablation(self.ablation, recipe)
         return override(recipe, self.settings)
 
-    def open_data(self, recipe: Recipe, progress: Progress | None = None) -> TrainingData:
+    def _rival_recipe(self, name: str) -> RivalRecipe | LeastSquaresRecipe:
+        if self.ablation or self.start_from is not None:
+            raise ValueError(
+                f"{name} is no CRAN-PM network: it takes neither --ablation nor --start-from. Leave them out."
+            )
+        recipe = get_rival_recipe(name)
+        if isinstance(recipe, RivalRecipe):
+            return override(recipe, self.settings)
+        return override(recipe, self.settings)
+
+    def open_data(self, recipe: DayChoice, progress: Progress | None = None) -> TrainingData:
         """The dataset or world; further processes never simulate."""
         if (self.data is None) == (self.world is None):
             raise ValueError(
@@ -78,16 +100,24 @@ class TrainCommand:
             progress=progress,
         )
 
-    def estimate_cost(self) -> TrainingCost:
+    def estimate_cost(self) -> TrainingCost | StepCost:
         """What the run would cost here; opens the data only for the size of its grid."""
         recipe = self.resolve_recipe()
         self._prepare_process()
+        if isinstance(recipe, LeastSquaresRecipe):
+            raise ValueError(
+                "Least squares has no steps to time: it reads each day once. Start it without --dry-run."
+            )
         domain, init_days = self._extent(recipe)
+        if isinstance(recipe, RivalRecipe):
+            from cranpm.training.rivals.cost import made_up_batch, measure_step
+
+            return measure_step(recipe, made_up_batch(recipe, domain))
         return estimate_cost(
             recipe, domain, init_days=init_days, processes=self.options.processes, measured=True
         )
 
-    def _extent(self, recipe: Recipe) -> tuple[Domain, int]:
+    def _extent(self, recipe: DayChoice) -> tuple[Domain, int]:
         """Domain of the run and its number of training days; 0 where no data are named."""
         if self.data is None and self.world is None:
             return get_domain(self.domain), 0
@@ -112,6 +142,16 @@ class TrainCommand:
         self._prepare_process()
         recipe = self.resolve_recipe()
         data = self.open_data(recipe, partial(_tell_simulated, report))
+        if isinstance(recipe, LeastSquaresRecipe):
+            from cranpm.training.rivals.job import (
+                run_least_squares,  # needs SciPy, as no training of CRAN-PM does
+            )
+
+            path = run_least_squares(recipe, data, self.out, report)
+            report(f"Coefficients: {path} (use them with cranpm score --rival {path})")
+            return 0
+        if isinstance(recipe, RivalRecipe):
+            return self._run_rival(recipe, data, report)
         if self.export_only:
             info = export(recipe, data, self._states(recipe, data), self.out / "checkpoint")
         else:
@@ -133,6 +173,25 @@ class TrainCommand:
                 return 0
             info = found
         report(f"Checkpoint {info.short_hash}: {info.folder} (use it with --checkpoint {info.folder})")
+        return 0
+
+    def _run_rival(self, recipe: RivalRecipe, data: TrainingData, report: Callable[[str], None]) -> int:
+        from cranpm.training.rivals.job import export_rival, run_rival_job
+
+        try:
+            rival = (
+                export_rival(recipe, data, self.out)
+                if self.export_only
+                else run_rival_job(
+                    recipe, data, self.out, options=self.options, resume=self.resume, report=report
+                )
+            )
+        except TrainingStopped as stopped:
+            report(str(stopped))
+            return STOPPED_EXIT_CODE
+        report(
+            f"Checkpoint {rival.hash[:12]}: {rival.folder} (use it with cranpm score --rival {rival.folder})"
+        )
         return 0
 
     def _states(self, recipe: Recipe, data: TrainingData) -> TrainStates:

@@ -9,7 +9,7 @@ import pytest
 
 from cranpm.baselines.registry import CLIMATOLOGY, DAMPED, Setting, all_rivals
 from cranpm.domain import domain_from_corner
-from cranpm.evaluation.assess import training_runs
+from cranpm.domain.resampling import consecutive_runs
 
 DOMAIN = domain_from_corner("t", "T", north=48.0, west=6.0, coarse_rows=8, coarse_cols=8)
 SHAPE = DOMAIN.fine.shape
@@ -54,7 +54,7 @@ def rivals(init_days, training_days, **more):
 def test_few_of_many_days_still_hold_pairs_of_every_lead():
     """Sixty days spread singly over four years lie 24 days apart, and nothing could be fitted."""
     days = days_of("2017-01-01", "2021-01-01")
-    chosen = training_runs(days, 60, leads=(1, 2, 3))
+    chosen = consecutive_runs(days, 60, leads=(1, 2, 3))
     assert len(chosen) == 60
     assert chosen == sorted(set(chosen))
     held = set(chosen)
@@ -65,8 +65,8 @@ def test_few_of_many_days_still_hold_pairs_of_every_lead():
 
 
 def test_where_there_are_few_days_all_are_taken():
-    assert training_runs(WINTER, 60, leads=(1,)) == list(WINTER)
-    assert training_runs(WINTER, 0, leads=(1,)) == []
+    assert consecutive_runs(WINTER, 60, leads=(1,)) == list(WINTER)
+    assert consecutive_runs(WINTER, 0, leads=(1,)) == []
 
 
 def test_what_is_fitted_is_fitted_on_the_training_days_and_each_day_is_told():

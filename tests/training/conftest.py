@@ -25,7 +25,7 @@ class DecayingWorld:
     Days of 2021 follow, for validation: six, or so many. ``opened`` lists the days that were read.
     """
 
-    name = "test"
+    name, simulated = "test", True
     domain = domain_from_corner("corner", "Corner", north=48.0, west=6.0, coarse_rows=28, coarse_cols=28)
 
     def __init__(self, *, validation: bool | int = False, land_east: bool = True):

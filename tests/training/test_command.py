@@ -345,7 +345,7 @@ def test_training_on_the_world_needs_torch_numpy_lightning_and_safetensors_only(
     from cranpm.training.report.curve import draw_learning_curve
     from pathlib import Path
     assert not draw_learning_curve(Path("."), Path("never.svg"))
-    print(len(cranpm.training.fit.loop._loggers(Path({str(tmp_path)!r}))), "loggers")
+    print(len(cranpm.training.fit.loop.run_loggers(Path({str(tmp_path)!r}))), "loggers")
     """
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],

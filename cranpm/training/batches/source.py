@@ -18,7 +18,7 @@ from cranpm._files import write_atomically
 from cranpm._progress import Progress
 from cranpm.data.store.source import DaySource, init_times, source_statistics
 from cranpm.domain import Statistics
-from cranpm.training.recipes.recipes import Recipe
+from cranpm.training.recipes.kinds import DayChoice
 
 Periods = Sequence[tuple[str, int]]
 """(first day, number of days)."""
@@ -45,7 +45,7 @@ class TrainingData:
     """For the checkpoint's card: title, source, simulated, attribution (JSON values)."""
 
 
-def open_dataset(address: str, recipe: Recipe) -> TrainingData:
+def open_dataset(address: str, recipe: DayChoice) -> TrainingData:
     """A dataset folder, or any address that fsspec reads.
 
     Raises
@@ -82,7 +82,7 @@ def open_dataset(address: str, recipe: Recipe) -> TrainingData:
 
 def open_world(
     folder: Path,
-    recipe: Recipe,
+    recipe: DayChoice,
     *,
     geography_file: Path | None = None,
     domain: str = "europe",
@@ -154,7 +154,7 @@ def open_world(
     )
 
 
-def training_days(source: DaySource, recipe: Recipe) -> list[np.datetime64]:
+def training_days(source: DaySource, recipe: DayChoice) -> list[np.datetime64]:
     """Init days of the training split.
 
     Raises
@@ -176,7 +176,7 @@ def training_days(source: DaySource, recipe: Recipe) -> list[np.datetime64]:
     )
 
 
-def check_statistics(statistics: Statistics, recipe: Recipe) -> None:
+def check_statistics(statistics: Statistics, recipe: DayChoice) -> None:
     """Refuse statistics that saw days outside the training split, or lack a channel.
 
     Raises

@@ -14,6 +14,7 @@ from cranpm.data.store.source import DaySource, init_times
 from cranpm.training.batches.batches import BadSampleError, TrainingBatch, TrainingDays
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationReader
+from cranpm.training.recipes.kinds import DayChoice
 from cranpm.training.recipes.recipes import Recipe
 
 
@@ -66,7 +67,7 @@ class ValidationBatches:
             return None
 
 
-def validation_days(recipe: Recipe, source: DaySource, days: int) -> list[np.datetime64]:
+def validation_days(recipe: DayChoice, source: DaySource, days: int) -> list[np.datetime64]:
     """At most so many init days of the validation split, spread over it from its first to its last."""
     held = init_times(source, "validation", recipe.splits, recipe.leads)
     return [held[i] for i in np.linspace(0, len(held) - 1, min(days, len(held))).astype(int)]

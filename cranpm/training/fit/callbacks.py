@@ -15,8 +15,8 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from cranpm.training.batches.batches import TrainingBatch, TrainingDays
 from cranpm.training.batches.validation import ValidationBatches
-from cranpm.training.fit.health import describe_batch, refuse_non_finite
-from cranpm.training.fit.module import as_training
+from cranpm.training.fit.health import refuse_non_finite
+from cranpm.training.fit.module import as_healthy
 from cranpm.training.state.rng import RandomState, random_state, restore_random_state
 from cranpm.training.state.session import Session
 from cranpm.training.state.signals import TrainingStopped
@@ -93,7 +93,7 @@ class StateSaver(Checkpoint):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._begun = time.monotonic()
         self._stop.listen()
-        self._stop.may_break_off = lambda: trainer.world_size == 1 and not as_training(pl_module).updating
+        self._stop.may_break_off = lambda: trainer.world_size == 1 and not as_healthy(pl_module).updating
         self._saved_step = trainer.global_step  # what was just loaded is on disk already
 
     def on_train_batch_start(
@@ -113,7 +113,7 @@ class StateSaver(Checkpoint):
         if asked or late or due or step >= trainer.max_steps:
             self._save(trainer)
             asked = self._agree(trainer)[0]  # somebody may have asked while it was written
-        as_training(pl_module).updating = False
+        as_healthy(pl_module).updating = False
         if asked:
             raise TrainingStopped("As asked.")
         if late:
@@ -124,7 +124,7 @@ class StateSaver(Checkpoint):
     ) -> None:
         if not isinstance(exception, TrainingStopped):
             return
-        if trainer.world_size == 1 and not as_training(pl_module).updating:
+        if trainer.world_size == 1 and not as_healthy(pl_module).updating:
             self._save(trainer)  # a step was broken off: weights are those before it, and so are the streams
         exception.args = (f"{exception} {self._message(trainer)}",)
 
@@ -150,17 +150,17 @@ class StateSaver(Checkpoint):
             streams = [None] * trainer.world_size
             torch.distributed.all_gather_object(streams, random_state())
         checkpoint["random"] = streams
-        checkpoint["health"] = as_training(pl_module).health.state_dict()
+        checkpoint["health"] = as_healthy(pl_module).health.state_dict()
         checkpoint["facts"] = {
             "seconds": round(self.seconds, 1),
-            "skipped": as_training(pl_module).health.total,
+            "skipped": as_healthy(pl_module).health.total,
         }
 
     def on_load_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         self._restored = checkpoint["random"][trainer.global_rank]
-        as_training(pl_module).health.load_state_dict(checkpoint["health"])
+        as_healthy(pl_module).health.load_state_dict(checkpoint["health"])
 
     def _agree(self, trainer: L.Trainer) -> tuple[bool, bool]:
         """Whether to stop and whether time is up, the same on every process."""
@@ -197,11 +197,11 @@ class HealthWatch(Callback):
         batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
-        training = as_training(pl_module)
+        training = as_healthy(pl_module)
         health = training.health
         if health.skipped:
             loss = float(training.latest.get("loss", torch.tensor(torch.nan)))
-            health.refuse_or_warn(trainer.global_step, describe_batch(training.network, batch), loss)
+            health.refuse_or_warn(trainer.global_step, training.describe(batch), loss)
             training.log("train/skipped", float(health.total), batch_size=1)
 
 
@@ -219,7 +219,7 @@ class Position(Callback):
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.global_rank:  # the same weights everywhere, but not the same dropout
-            torch.manual_seed(as_training(pl_module).recipe.seed + 1_000_003 * trainer.global_rank)
+            torch.manual_seed(as_healthy(pl_module).seed + 1_000_003 * trainer.global_rank)
 
 
 def _scores(trainer: L.Trainer) -> dict[str, float]:

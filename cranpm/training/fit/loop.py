@@ -88,7 +88,7 @@ def train(
         check_val_every_n_epoch=None,
         limit_val_batches=None if validation is not None else 0,
         num_sanity_val_steps=0,
-        logger=_loggers(session.out),
+        logger=run_loggers(session.out),
         enable_checkpointing=True,
         enable_model_summary=False,
         enable_progress_bar=False,
@@ -175,7 +175,8 @@ def _averaging(recipe: Recipe) -> list[Callback]:
     return [WeightAverage(decay=recipe.average_decay, update_starting_at_step=recipe.token_steps + 1)]
 
 
-def _loggers(out: Path) -> list[Logger]:
+def run_loggers(out: Path) -> list[Logger]:
+    """CSV, and TensorBoard where it is installed, in the run's folder."""
     loggers: list[Logger] = [CSVLogger(out, name="csv")]
     if not extras.missing_modules("tensorboard"):
         return [*loggers, TensorBoardLogger(out, name="tensorboard")]

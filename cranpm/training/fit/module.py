@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -14,7 +16,7 @@ from cranpm.model.parameters import learn_biases
 from cranpm.training.batches.batches import TrainingBatch
 from cranpm.training.batches.station_points import StationPoints
 from cranpm.training.fit.auxiliary_heads import TokenHead, coarse_change
-from cranpm.training.fit.health import Health
+from cranpm.training.fit.health import Health, describe_batch
 from cranpm.training.fit.losses import (
     focal_frequency_loss,
     hotspot_weight,
@@ -28,23 +30,71 @@ from cranpm.training.fit.scores import validation_scores
 from cranpm.training.recipes.recipes import Recipe
 
 
-class Training(L.LightningModule):
+class HealthyModule(L.LightningModule):
+    """What the callbacks of every training here rely on, whatever network it is.
+
+    Parameters
+    ----------
+    max_skipped_steps : int
+        Steps in a row that may be left out because their gradient is not finite.
+    """
+
+    def __init__(self, max_skipped_steps: int) -> None:
+        super().__init__()
+        self.health = Health(max_skipped_steps)
+        self.updating = False
+        """Whether weights, momenta and averages are just being moved, and belong together only afterwards."""
+        self.latest: dict[str, torch.Tensor] = {}
+        """Loss and RMSE [ug m-3] of the last training step, for progress and for messages."""
+
+    @property
+    def seed(self) -> int:
+        """Of the run."""
+        raise NotImplementedError
+
+    def describe(self, batch: Any) -> str:
+        """The samples of a batch in words, for a step that was left out."""
+        raise NotImplementedError
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by the norm over all weights; a step whose norm is not finite moves nothing (`health.Health`)."""
+        members = [p for group in optimizer.param_groups for p in group["params"]]
+        self.health.clip(members, gradient_clip_val or 0.0)
+        self.updating = (
+            True  # until the step's last callback is done: weights, momenta and average belong together
+        )
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch.to(device)
+
+
+class Training(HealthyModule):
     """CRAN-PM with its loss, optimiser and schedule."""
 
     def __init__(
         self, recipe: Recipe, network: CranPM | None = None, coarse_head: CoarseForecast | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(recipe.max_skipped_steps)
         self.recipe = recipe
         self.network = CranPM(recipe.model) if network is None else network
         model = recipe.model
         self.token_head = TokenHead(model.local_width, model.local_patch, model.head_predictors)
         wanted = recipe.coarse_weight and not model.coarse_forecast
         self.coarse_head = (coarse_head or CoarseForecast.of(model, len(recipe.leads))) if wanted else None
-        self.health = Health(recipe.max_skipped_steps)
-        self.updating = False
-        self.latest: dict[str, torch.Tensor] = {}
-        """Loss and RMSE [ug m-3] of the last training step, for progress and for messages."""
+
+    @property
+    def seed(self) -> int:
+        """See `HealthyModule`."""
+        return self.recipe.seed
+
+    def describe(self, batch: TrainingBatch) -> str:
+        """See `HealthyModule`; only the samples that give non-finite values, where they can be found."""
+        return describe_batch(self.network, batch)
 
     def losses(self, batch: TrainingBatch) -> dict[str, torch.Tensor]:
         """Each term of eq. 6 on one batch, in network units, and the RMSE of the batch in ug m-3.
@@ -137,19 +187,6 @@ class Training(L.LightningModule):
         # a substitute is not trained on: its loss makes every gradient, on every process, one that is left out
         return terms["loss"] * torch.nan if batch.faults else terms["loss"]
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip by the norm over all weights; a step whose norm is not finite moves nothing (`health.Health`)."""
-        members = [p for group in optimizer.param_groups for p in group["params"]]
-        self.health.clip(members, gradient_clip_val or 0.0)
-        self.updating = (
-            True  # until the step's last callback is done: weights, momenta and average belong together
-        )
-
     def on_validation_epoch_start(self) -> None:
         self._validated: dict[int, list[float | None]] = {}
 
@@ -189,13 +226,8 @@ class Training(L.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(step, recipe))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def transfer_batch_to_device(
-        self, batch: TrainingBatch, device: torch.device, dataloader_idx: int
-    ) -> TrainingBatch:
-        return batch.to(device)
 
-
-def as_training(module: L.LightningModule) -> Training:
+def as_healthy(module: L.LightningModule) -> HealthyModule:
     """The module that callbacks are handed, by its own type."""
-    assert isinstance(module, Training)
+    assert isinstance(module, HealthyModule)
     return module

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from cranpm.model.parameters import parameter_groups as decay_groups
+from cranpm.training.recipes.kinds import Schedule
 from cranpm.training.recipes.recipes import Recipe
 
 GLOBAL_PARTS = ("global_branch.", "coarse_head.", "transport.")
@@ -46,7 +47,7 @@ def is_prior(name: str) -> bool:
     return name.rsplit(".", 1)[-1] in ("raw_alpha", "beta", "raw_reach")
 
 
-def rate_factor(step: int, recipe: Recipe) -> float:
+def rate_factor(step: int, recipe: Schedule) -> float:
     """Learning rate relative to its peak: linear warm-up, then cosine."""
     if step < recipe.warmup_steps:
         return (step + 1) / recipe.warmup_steps

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from cranpm.memory import peak_memory
 from cranpm.model import count_flops
 from cranpm.training.batches.batches import TrainingBatch
-from cranpm.training.fit.module import as_training
+from cranpm.training.fit.module import as_healthy
 from cranpm.training.recipes.recipes import Recipe
 
 LOG_EVERY = 20
@@ -107,7 +107,7 @@ class Bar(Callback):
         self._bar.update(trainer.global_step - self._bar.n)
         if trainer.global_step % 5 == 0 or trainer.global_step < 5:
             pace = self._pace.latest
-            parts = [f"RMSE {float(as_training(pl_module).latest['rmse']):.2f} ug/m3", self._skill]
+            parts = [f"RMSE {float(as_healthy(pl_module).latest['rmse']):.2f} ug/m3", self._skill]
             if pace:
                 parts.append(f"{pace['samples_per_second']:.1f} samples/s")
                 parts.append(f"waiting {pace['waiting_share']:.0%}, {pace['memory_gb']:.1f} GB")

@@ -7,20 +7,24 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+from cranpm.baselines.learned.kinds import RivalConfig
 from cranpm.domain.splits import Splits
 from cranpm.model import ModelConfig
 from cranpm.training.recipes.recipes import Recipe
+from cranpm.training.recipes.rivals import LeastSquaresRecipe, RivalRecipe
 
-_Config = TypeVar("_Config", Recipe, ModelConfig, Splits)
+_Config = TypeVar("_Config", Recipe, RivalRecipe, LeastSquaresRecipe, RivalConfig, ModelConfig, Splits)
 """What holds fields: a recipe, and its parts."""
 
+_Recipe = TypeVar("_Recipe", Recipe, RivalRecipe, LeastSquaresRecipe)
 
-def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+
+def override(recipe: _Recipe, settings: Sequence[str]) -> _Recipe:
     """A recipe with some fields set.
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe, RivalRecipe or LeastSquaresRecipe
     settings : sequence of str
         ``name=value``; a dot leads into the model or the splits. Values are JSON (``false``, ``[1, 2]``, ``1e-3``) or
         plain words.

@@ -1,0 +1,358 @@
+"""A rival's whole training in one folder, in the layout of every run here (`cranpm.training.job`).
+
+::
+
+    OUT/recipe.json            the resolved recipe
+    OUT/train_state/           for resuming only
+    OUT/csv/ tensorboard/      logs, one version for each start
+    OUT/validations.json       figures of each validation; best.safetensors: the weights of the best
+    OUT/learning_curve.svg
+    OUT/checkpoint/            rival.safetensors, rival.json, card.md: what ``cranpm score --rival`` opens
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor
+from torch.utils.data import DataLoader
+
+from cranpm import __version__
+from cranpm._files import write_atomically
+from cranpm.baselines.learned.checkpoint import RivalCheckpoint, save_rival
+from cranpm.baselines.least_squares import LeastSquares, fit_least_squares
+from cranpm.domain.resampling import consecutive_runs
+from cranpm.training.batches.source import TrainingData, training_days
+from cranpm.training.batches.validation import validation_days
+from cranpm.training.fit.callbacks import HealthWatch, StateIO, StateSaver
+from cranpm.training.fit.health import refuse_non_finite
+from cranpm.training.fit.loop import run_loggers
+from cranpm.training.fit.progress import Bar, Pace
+from cranpm.training.recipes.rivals import LeastSquaresRecipe, RivalRecipe
+from cranpm.training.report.card import machine, revision
+from cranpm.training.report.curve import draw_learning_curve
+from cranpm.training.rivals.cost import measure_step
+from cranpm.training.rivals.days import NodeMeans, RivalDays, ValidationDays
+from cranpm.training.rivals.module import KeepBest, RivalTraining
+from cranpm.training.state.lock import lock_run
+from cranpm.training.state.options import TrainerOptions
+from cranpm.training.state.session import Session
+from cranpm.training.state.signals import StopRequest, ignore_signals_in_worker
+from cranpm.training.state.state import SavedState, TrainStateError, TrainStates
+
+STATE_FOLDER, CHECKPOINT_FOLDER, LEAST_SQUARES_FILE = "train_state", "checkpoint", "least_squares.json"
+
+
+def run_rival_job(
+    recipe: RivalRecipe,
+    data: TrainingData,
+    out: Path,
+    *,
+    options: TrainerOptions | None = None,
+    resume: bool = False,
+    means: NodeMeans | None = None,
+    report: Callable[[str], None] = print,
+) -> RivalCheckpoint:
+    """Train a rival into a folder and export its best weights.
+
+    Parameters
+    ----------
+    recipe : RivalRecipe
+    data : TrainingData
+    out : Path
+        New folder, or with ``resume`` that of an earlier start.
+    options : TrainerOptions, optional
+        One process only.
+    resume : bool
+        Go on exactly where the run stopped.
+    means : NodeMeans, optional
+        Of the fine product at the nodes; by default those in the cache.
+    report : callable
+        Takes lines for people.
+
+    Raises
+    ------
+    RuntimeError
+        If another trainer holds the folder.
+    TrainStateError
+        If there is a run and ``resume`` is off, nothing to resume, or a state of another run.
+    TrainingStopped
+        If asked to stop; the state is saved.
+    """
+    options = options or TrainerOptions()
+    if options.processes != 1:
+        raise ValueError(
+            f"Rivals train in one process, got {options.processes}. They are small; start several runs side by side."
+        )
+    means = means or NodeMeans(data)
+    with lock_run(out), StopRequest() as stop:
+        recipe = _with_steps(recipe, data, means, out, resume, report)
+        states = TrainStates(out / STATE_FOLDER, _identity(recipe, data))
+        states.clean()
+        saved = _find(states, resume)
+        write_atomically(out / "recipe.json", json.dumps(recipe.to_dict(), indent=1) + "\n")
+        best = KeepBest(out, recipe.patience, 0 if saved is None else saved.step)
+        if saved is None or (saved.step < recipe.steps and not best.exhausted):
+            if saved is not None:
+                report(f"Goes on from step {saved.step} of {recipe.steps}.")
+            session = Session(out=out, states=states, saved=saved, stop=stop, report=report)
+            _fit(recipe, data, means, options, session, best)
+        if draw_learning_curve(out, out / "learning_curve.svg"):
+            report(f"Learning curve: {out / 'learning_curve.svg'}")
+        return export_rival(recipe, data, out)
+
+
+def export_rival(recipe: RivalRecipe, data: TrainingData, out: Path) -> RivalCheckpoint:
+    """The weights of the best validation, or the newest where nothing was validated, as a checkpoint.
+
+    Raises
+    ------
+    TrainStateError
+        If there is no state yet.
+    NonFiniteError
+        If a weight is not finite; an earlier checkpoint stays.
+    """
+    states = TrainStates(out / STATE_FOLDER, _identity(recipe, data))
+    saved = states.newest()
+    if saved is None:
+        raise TrainStateError(f"{states.folder} holds no state of a network to export; train first.")
+    states.refuse_other_run(saved)
+    best = KeepBest(out, recipe.patience, saved.step)
+    network = recipe.rival.build()
+    weights = best.weights()
+    if weights is None:
+        prefix = "network."
+        payload = saved.load()["state_dict"]
+        weights = {name.removeprefix(prefix): t for name, t in payload.items() if name.startswith(prefix)}
+    network.load_state_dict(weights)
+    refuse_non_finite(network.state_dict().items(), f"The checkpoint of step {saved.step}")
+    meta = _meta(recipe, data, saved, best)
+    parameters = sum(p.numel() for p in network.parameters())
+    return save_rival(
+        out / CHECKPOINT_FOLDER,
+        recipe.rival,
+        network,
+        data.statistics,
+        recipe.leads,
+        meta=meta,
+        card=rival_card(meta, parameters),
+    )
+
+
+def run_least_squares(
+    recipe: LeastSquaresRecipe, data: TrainingData, out: Path, report: Callable[[str], None] = print
+) -> Path:
+    """Fit least squares on training days and write its one file."""
+    days = consecutive_runs(training_days(data.source, recipe), recipe.days, recipe.leads)
+    done = 0
+
+    def tell() -> None:
+        nonlocal done
+        done += 1
+        if done % 20 == 0 or done == len(days):
+            report(f"least squares: {done} of {len(days)} days")
+
+    if (out / LEAST_SQUARES_FILE).exists():
+        raise ValueError(f"{out / LEAST_SQUARES_FILE} is there already. Name another folder with --out.")
+    fit: LeastSquares = fit_least_squares(
+        data.source, days, leads=recipe.leads, stride=recipe.stride, fitted=tell
+    )
+    training = {**fit.training, "split": list(recipe.splits.train), "code": __version__}
+    return replace(fit, training=training).save(out / LEAST_SQUARES_FILE)
+
+
+def _with_steps(
+    recipe: RivalRecipe,
+    data: TrainingData,
+    means: NodeMeans,
+    out: Path,
+    resume: bool,
+    report: Callable[[str], None],
+) -> RivalRecipe:
+    """The recipe with the steps that its budget pays for; a resumed run keeps those it began with."""
+    if recipe.cpu_minutes is None:
+        return recipe
+    kept = out / "recipe.json"
+    if resume and kept.is_file():
+        return replace(recipe, steps=int(json.loads(kept.read_text())["steps"]))
+    cost = measure_step(recipe, _days(recipe, data, means).batch(0))
+    steps = cost.steps_in(recipe.cpu_minutes)
+    report(
+        f"{recipe.cpu_minutes:g} CPU minutes pay for {steps:,} steps of {cost.cpu_seconds:.2f} CPU seconds "
+        f"({cost.seconds:.2f} s here)."
+    )
+    return replace(recipe, steps=steps)
+
+
+def _fit(
+    recipe: RivalRecipe,
+    data: TrainingData,
+    means: NodeMeans,
+    options: TrainerOptions,
+    session: Session,
+    best: KeepBest,
+) -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    L.seed_everything(recipe.seed, workers=True, verbose=False)
+    module = RivalTraining(recipe)
+    days = _days(recipe, data, means)
+    days.first_step = 0 if session.saved is None else session.saved.step
+    chosen = validation_days(recipe, data.source, options.validation_days)
+    validation = ValidationDays(days, chosen) if chosen else None
+    pace = Pace()
+    trainer = L.Trainer(
+        max_steps=recipe.steps,
+        precision=recipe.precision,  # type: ignore[arg-type]
+        gradient_clip_val=recipe.gradient_clip,
+        val_check_interval=options.validate_every if validation is not None else None,
+        check_val_every_n_epoch=None,
+        limit_val_batches=None if validation is not None else 0,
+        num_sanity_val_steps=0,
+        logger=run_loggers(session.out),
+        enable_checkpointing=True,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        log_every_n_steps=min(10, max(1, recipe.steps // 50)),
+        plugins=[] if session.states is None else [StateIO(session.states, session.saved)],
+        callbacks=[
+            LearningRateMonitor(),
+            pace,
+            *([Bar(pace)] if options.bar else []),
+            HealthWatch(),
+            best,
+            *session.callbacks,
+            StateSaver(
+                session,
+                every=options.save_every,
+                validate_every=options.validate_every if validation is not None else recipe.steps,
+                max_minutes=options.max_minutes,
+            ),
+        ],
+        devices=1,
+    )
+    loader: DataLoader[Any] = DataLoader(
+        days,
+        batch_size=None,
+        num_workers=options.workers,
+        prefetch_factor=2 if options.workers else None,
+        persistent_workers=options.workers > 0,
+        worker_init_fn=ignore_signals_in_worker if options.workers else None,
+        # a stream of its own: starting workers draws a seed, and must not move the network's dropout
+        generator=torch.Generator().manual_seed(recipe.seed),
+    )
+    with session.stop, warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=".*(does not have many workers|no `val_dataloader`|LeafSpec).*"
+        )
+        trainer.fit(
+            module,
+            train_dataloaders=loader,
+            val_dataloaders=validation,
+            ckpt_path=None if session.saved is None else str(session.saved.folder),
+        )
+
+
+def _days(recipe: RivalRecipe, data: TrainingData, means: NodeMeans) -> RivalDays:
+    return RivalDays(
+        data,
+        means,
+        training_days(data.source, recipe),
+        recipe.leads,
+        days_per_step=recipe.days_per_step,
+        seed=recipe.seed,
+    )
+
+
+def _identity(recipe: RivalRecipe, data: TrainingData) -> dict[str, Any]:
+    return {
+        "rival recipe": recipe.to_dict(),
+        "statistics": data.statistics.to_dict(),
+        "data": data.fingerprint,
+    }
+
+
+def _find(states: TrainStates, resume: bool) -> SavedState | None:
+    saved = states.newest()
+    if saved is not None and not resume:
+        raise TrainStateError(
+            f"{states.folder.parent} holds a run, at step {saved.step}. Go on with --resume, or name another folder."
+        )
+    if saved is None and resume:
+        raise TrainStateError(f"Nothing to resume: {states.folder} holds no state. Start without --resume.")
+    if saved is not None:
+        states.refuse_other_run(saved)
+    return saved
+
+
+def _meta(recipe: RivalRecipe, data: TrainingData, saved: SavedState, best: KeepBest) -> dict[str, Any]:
+    """JSON values for ``rival.json``."""
+    days = training_days(data.source, recipe)
+    facts, chosen = saved.document, best.best
+    plain = recipe.to_dict()
+    plain.pop("rival")
+    known = {name: value for name, value in (chosen or {}).items() if math.isfinite(value)}
+    return {
+        "title": f"{recipe.rival.title}, {recipe.rival.size}",
+        **data.about,
+        "training": {
+            "period": f"{days[0]}..{days[-1]}",
+            "init_days": len(days),
+            "steps": saved.step,
+            "best_step": saved.step if chosen is None else chosen["step"],
+            "finished": saved.step >= recipe.steps or best.exhausted,
+            "ended_early": best.exhausted and saved.step < recipe.steps,
+            "skipped_steps": facts.get("skipped", 0),
+            "minutes": round(facts.get("seconds", 0.0) / 60, 1),
+            "machine": machine(),
+            "recipe": plain,
+        },
+        "scores": known,
+        "code": {"version": __version__, "revision": revision()},
+    }
+
+
+def rival_card(meta: dict[str, Any], parameters: int) -> str:
+    """The card, Markdown."""
+    training, recipe, scores = meta["training"], meta["training"]["recipe"], meta["scores"]
+    end = (
+        f"ended early, {recipe['patience']} validations without a lower error"
+        if training["ended_early"]
+        else "to its end"
+        if training["finished"]
+        else "**not to its end**"
+    )
+    lines = [
+        f"# {meta['title']}",
+        "",
+        f"- A rival of CRAN-PM at 25 km, {parameters:,} parameters; opened by `cranpm score --rival`",
+        f"- Data: **{meta.get('source')}**; trained on {training['init_days']} init days, {training['period']}; "
+        f"validation {'..'.join(recipe['splits']['validation'])}, test {'..'.join(recipe['splits']['test'])} (not "
+        "opened in training)",
+        f"- Training: {training['steps']:,} of {recipe['steps']:,} steps of {recipe['days_per_step']} days, {end}; "
+        f"weights of step {training['best_step']:,}; {training['minutes']} minutes on {training['machine']}; seed "
+        f"{recipe['seed']}",
+        f"- Code: version {meta['code']['version']}, revision {meta['code']['revision']}",
+        *([f"- Attribution: {meta['attribution']}"] if meta.get("attribution") else []),
+        "",
+    ]
+    if "skill" not in scores:
+        return "\n".join([*lines, "No scores: no validation day was held."]) + "\n"
+    spread = ""
+    if {"skill_low", "skill_high"} <= set(scores):
+        spread = f" [{100 * scores['skill_low']:+.1f}, {100 * scores['skill_high']:+.1f}] (95 %, over days)"
+    lines.append(
+        f"On {scores['days']:.0f} validation days, at 25 km, all leads, area-weighted: RMSE {scores['rmse']:.2f} "
+        f"ug m-3 against {scores['rmse_persistence']:.2f} for persistence, {100 * scores['skill']:+.1f} %{spread}."
+    )
+    if meta.get("simulated"):
+        lines.append("**Simulated: not comparable with scores on real data.**")
+    return "\n".join(lines) + "\n"
