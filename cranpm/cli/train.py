@@ -17,8 +17,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="paper, paper-small, small, refine or tiny; rival-convlstm, rival-simvp, rival-earthformer, rival-climax, "
-            "rival-topoflow, rival-least-squares; default small, or that of the run on --resume."
+            help="paper, paper-small, small, refine or tiny; rival-convlstm, rival-simvp, rival-earthformer, "
+            "rival-climax, rival-topoflow, rival-least-squares; default small, or that of the run on --resume."
         ),
     ] = None,
     settings: Annotated[
