@@ -133,23 +133,18 @@ def test_a_day_that_cannot_be_is_refused_and_an_unusual_one_told(dataset, statis
     assert _unusual_lines("[]") == []
 
 
-def test_the_tile_to_look_at_is_hilly_half_full_and_inside_where_there_is_an_inside(day):
-    plan = plan_tiles(
-        (1408, 1408)
-    )  # 3 x 3 tiles of 512 cells that share 64: only number 4 has neighbours on all sides
-    assert plan.num_tiles == 9
+def test_the_tile_to_look_at_is_hilly_half_full_and_in_the_middle_where_that_is_not_sea(day):
+    def on(size):
+        return SimpleNamespace(fine=SimpleNamespace(shape=(size, size)))
+
+    assert plan_tiles((1408, 1408)).num_tiles == 9  # 3 x 3 of 512 cells that share 64: number 4 in the middle
     ground = torch.zeros(1408, 1408)
-    ground[0], ground[700] = 3000.0, 1000.0  # the rim is hillier than the inside
+    ground[0], ground[700] = 3000.0, 1000.0  # the rim is hillier than the middle
     full = torch.ones(1408, 1408)
-    three = replace(
-        day, domain=SimpleNamespace(fine=SimpleNamespace(shape=(1408, 1408))), elevation=ground, pm2p5=full
-    )
-    assert three.hilliest_tile().index == 4
+    nine = replace(day, domain=on(1408), elevation=ground, pm2p5=full)
+    assert nine.hilliest_tile().index == 4
     sea = full.clone()
-    sea[450:958, 450:958] = torch.nan  # the inside is nearly all sea
-    assert replace(three, pm2p5=sea).hilliest_tile().row == 0
-    two = SimpleNamespace(fine=SimpleNamespace(shape=(960, 960)))  # 2 x 2: no inside
-    assert (
-        replace(three, domain=two, elevation=ground[:960, :960], pm2p5=full[:960, :960]).hilliest_tile().row
-        == 0
-    )
+    sea[450:958, 450:958] = torch.nan
+    assert replace(nine, pm2p5=sea).hilliest_tile().row == 0
+    four = replace(day, domain=on(960), elevation=ground[:960, :960], pm2p5=full[:960, :960])
+    assert four.hilliest_tile().row == 0
