@@ -87,6 +87,7 @@ html_show_sourcelink = False
 html_copy_source = False
 # pages with their contents at the side; pictures of the tutorials and long names of the reference need the room
 WITH_CONTENTS = ("start", "data", "howto/*", "explanation/*", "reference/files")
+html_sidebars = {"start": []}  # a page alone: nothing to navigate beside it
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": False,

@@ -9,7 +9,7 @@ from .curves import intervals
 
 
 def plot_scores(
-    table: pd.DataFrame, *, lead: int | None = None, grid: str = "1 km", width: int = 460
+    table: pd.DataFrame, *, lead: int | None = None, grid: str = "1 km", width: int = 760
 ) -> hv.Layout:
     """Skill of each method with its 95 % interval, against the product and, where there are any, at stations.
 
@@ -27,7 +27,7 @@ def plot_scores(
     Returns
     -------
     hv.Layout
-        A picture for each reference; the baseline itself, whose skill is 0, is the dashed line.
+        A picture for each reference, one below the other; the baseline itself, whose skill is 0, is the dashed line.
 
     Raises
     ------
@@ -67,4 +67,4 @@ def plot_scores(
         )
         for reference, part in chosen.groupby("reference", sort=False)
     ]
-    return hv.Layout(pictures).opts(shared_axes=False).cols(2)
+    return hv.Layout(pictures).opts(shared_axes=False).cols(1)  # names of methods and titles are long
