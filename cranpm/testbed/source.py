@@ -5,11 +5,15 @@ Needs only torch, NumPy, safetensors and an exported geography file.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -18,12 +22,17 @@ from safetensors.torch import save_file
 
 from cranpm._files import replacing
 from cranpm._progress import Clock, Progress
+from cranpm.data.store.station_days import StationDays
 from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.instruments.downscale import downscaler
-from cranpm.testbed.instruments.instruments import cams_like, retrieval
+from cranpm.testbed.instruments.instruments import cams_like, observe, retrieval
+from cranpm.testbed.simulation.constants import DEFAULT_SEED, WorldConstants
 from cranpm.testbed.simulation.noise import day_number
 from cranpm.testbed.simulation.puffs import puff_path
-from cranpm.testbed.simulation.world import DEFAULT_SEED, SOURCE, WORLD_VERSION, DayState, World
+from cranpm.testbed.simulation.world import WORLD_VERSION, DayState, World, source_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +43,7 @@ _OPEN_DAYS = 1024
 class _OpenDay(NamedTuple):
     coarse: np.ndarray
     fields: torch.Tensor
-    seed: int
+    constants: WorldConstants
 
 
 def day_file(folder: Path, day: np.datetime64 | str) -> Path:
@@ -60,13 +69,16 @@ class WorldSource:
     geography : Geography
     folder : Path
         Where day files are; see `simulate_days`.
+
+    Raises
+    ------
+    ValueError
+        If the days are of several worlds.
     """
 
     def __init__(self, geography: Geography, folder: Path | str) -> None:
-        self._scaler = downscaler(geography)
-        self._folder = Path(folder)
+        self._geography, self._folder = geography, Path(folder)
         _convert_old_days(self._folder)
-        self.name, self.simulated = SOURCE, True
         self.domain = geography.domain
         self.days = np.array(
             sorted(path.stem for path in self._folder.glob(day_file(Path(), "????-??-??").name)),
@@ -75,16 +87,27 @@ class WorldSource:
         self.land, self.elevation = geography.land, geography.elevation
         self.coarse_elevation = geography.coarse_elevation
         self._kept: OrderedDict[str, _OpenDay] = OrderedDict()
+        self.constants = self._day(self.days[0]).constants if len(self.days) else WorldConstants()
+        """Of the world that the days are of; each day has a seed, commonly the same."""
+        self.name, self.simulated = source_name(self.constants), True
+        self._scaler = downscaler(geography, constants=self.constants)
 
     def _day(self, day: np.datetime64) -> _OpenDay:
         key = str(day.astype("datetime64[D]"))
         if key not in self._kept:
             with safe_open(day_file(self._folder, key), framework="pt") as file:  # mapped, not read
-                self._kept[key] = _OpenDay(
+                opened = _OpenDay(
                     coarse=file.get_tensor("coarse").numpy(),
                     fields=file.get_tensor("fields"),
-                    seed=int(file.metadata()["seed"]),
+                    constants=_constants_of(file.metadata()),
                 )
+            world = getattr(self, "constants", opened.constants)
+            if (opened.constants.name, opened.constants.changes) != (world.name, world.changes):
+                raise ValueError(
+                    f"{day_file(self._folder, key)} is of {opened.constants.name!r}, other days there of "
+                    f"{world.name!r}. Keep each world in a folder of its own."
+                )
+            self._kept[key] = opened
             while len(self._kept) > _OPEN_DAYS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -103,7 +126,35 @@ class WorldSource:
         """See `cranpm.data.store.source.DaySource`."""
         held = self._day(day)
         truth = self._scaler.window(held.fields, rows, cols)
-        return retrieval(self._scaler, held.seed).window(truth, day_number(day), rows, cols).numpy()
+        instrument = retrieval(self._scaler, held.constants.seed, held.constants.instruments)
+        return instrument.window(truth, day_number(day), rows, cols).numpy()
+
+    @cached_property
+    def stations(self) -> StationDays:
+        """What the network of stations reports; needs pandas. Made once and kept beside the days."""
+        from cranpm.testbed.instruments.stations import draw_stations
+
+        table = draw_stations(self._geography, self.constants.seed)
+        digest = hashlib.sha256(" ".join(map(str, [self._geography.hash, *self.days])).encode()).hexdigest()
+        path = self._folder / f"stations-{digest[:12]}.npy"
+        if path.exists():
+            values = np.load(path)
+        else:
+            values = np.stack([self._observed(day, table) for day in self.days])
+            with replacing(path) as draft, draft.open("wb") as file:
+                np.save(file, values)
+        return StationDays(
+            station_id=table["station_id"].to_numpy(dtype=str),
+            latitude=table["latitude"].to_numpy(dtype=np.float64),
+            longitude=table["longitude"].to_numpy(dtype=np.float64),
+            days=self.days,
+            values=values,
+        )
+
+    def _observed(self, day: np.datetime64, table: pd.DataFrame) -> np.ndarray:
+        held = self._day(day)
+        constants = held.constants
+        return observe(self._scaler, held.fields.float(), day, table, constants.seed, constants.instruments)
 
 
 def simulate_days(
@@ -112,6 +163,7 @@ def simulate_days(
     periods: Sequence[tuple[str, int]],
     *,
     seed: int | None = None,
+    constants: WorldConstants | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> None:
@@ -119,7 +171,7 @@ def simulate_days(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _convert_old_days(folder)
-    world = World(geography, seed=DEFAULT_SEED if seed is None else seed, device=device)
+    world = World(geography, constants=constants, seed=seed, device=device)
     wanted = [np.datetime64(start, "D") + np.arange(days) for start, days in periods]
     missing = [[day for day in days if not day_file(folder, day).exists()] for days in wanted]
     clock = Clock(sum(map(len, missing)), progress)
@@ -134,14 +186,23 @@ def _prepare_day(state: DayState, geography: Geography, path: Path) -> None:
     """Keep what windows of a day are made from, so that a tile costs milliseconds."""
     coarse = np.concatenate([state.era5, cams_like(state, geography)]).astype(np.float32)
     # half precision: 0.05 % of PM2.5, below the product's own tenths
-    fields = downscaler(geography).fields(state).half()
-    _write_day(path, torch.from_numpy(coarse), fields, state.seed)
+    fields = downscaler(geography, constants=state.constants).fields(state).half()
+    _write_day(path, torch.from_numpy(coarse), fields, replace(state.constants, seed=state.seed))
 
 
-def _write_day(path: Path, coarse: torch.Tensor, fields: torch.Tensor, seed: int) -> None:
+def _write_day(path: Path, coarse: torch.Tensor, fields: torch.Tensor, constants: WorldConstants) -> None:
+    facts = {"seed": str(constants.seed)}
+    if constants.changes or constants.name != WorldConstants().name:
+        facts["constants"] = json.dumps(constants.to_dict())
     with replacing(path) as draft:
         tensors = {"coarse": coarse.contiguous(), "fields": fields.contiguous()}
-        save_file(tensors, draft, metadata={"seed": str(seed)})
+        save_file(tensors, draft, metadata=facts)
+
+
+def _constants_of(facts: dict[str, str]) -> WorldConstants:
+    """Of a day, from the facts in its file; files of world 1 name the seed alone."""
+    named = json.loads(facts["constants"]) if "constants" in facts else {}
+    return replace(WorldConstants.from_dict(named), seed=int(facts["seed"]))
 
 
 def _convert_old_days(folder: Path) -> None:
@@ -155,5 +216,10 @@ def _convert_old_days(folder: Path) -> None:
                 coarse, fields, seed = day["coarse"], day["fields"], int(day["seed"])
         except FileNotFoundError:
             continue  # another process was faster
-        _write_day(day_file(folder, path.stem), torch.from_numpy(coarse), torch.from_numpy(fields), seed)
+        _write_day(
+            day_file(folder, path.stem),
+            torch.from_numpy(coarse),
+            torch.from_numpy(fields),
+            WorldConstants(seed=seed),
+        )
         path.unlink(missing_ok=True)

@@ -13,7 +13,8 @@ from cranpm.domain import ERA5_CHANNELS, domain_from_corner
 from cranpm.testbed import build
 from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.instruments.stations import NETWORK_COUNTRIES, draw_stations
-from cranpm.testbed.simulation.world import BLOCK_DAYS, DEFAULT_SEED, DayState, World
+from cranpm.testbed.simulation.constants import DEFAULT_SEED
+from cranpm.testbed.simulation.world import BLOCK_DAYS, DayState, World
 
 DOMAIN = domain_from_corner("piedmont", "Piedmont", north=46.0, west=7.0, coarse_rows=8, coarse_cols=12)
 _TYPICAL = {"t2m": 275.0, "sp": 95e3, "t": 265.0, "q": 1e-3, "z": 1e4}
@@ -25,8 +26,8 @@ class QuickWorld:
     calls: list[tuple[str, int]] = []  # noqa: RUF012
     stop_after: int | None = None
 
-    def __init__(self, geography, *, seed, device):
-        self.geography, self.seed = geography, seed
+    def __init__(self, geography, *, constants, device):
+        self.geography, self.constants, self.seed = geography, constants, constants.seed
 
     def run(self, start, days, progress=None):
         self.calls.append((str(start), days))
@@ -46,6 +47,7 @@ class QuickWorld:
             yield DayState(
                 day=day,
                 seed=self.seed,
+                constants=self.constants,
                 era5=era5,
                 pm=np.full(lattice, level, np.float32),
                 pm_coarse=coarse,
@@ -157,6 +159,8 @@ def test_two_worlds_are_never_mixed(quick, tmp_path, geography_cache):
     build.build_testbed(out, "2022-01-03", 1, DOMAIN, cache_dir=geography_cache)
     with pytest.raises(StoreError, match="holds another dataset"):
         build.build_testbed(out, "2022-01-03", 2, DOMAIN, seed=7, cache_dir=geography_cache)
+    with pytest.raises(StoreError, match=r"This would be testbed \(simulated\), world 'shifted'"):
+        build.build_testbed(out, "2022-01-03", 2, DOMAIN, world="shifted", cache_dir=geography_cache)
     with pytest.raises(StoreError, match="holds another dataset"):
         build.build_testbed(out, "2022-01-03", 2, "alps", cache_dir=geography_cache)
     (tmp_path / "notes").mkdir()
@@ -235,3 +239,15 @@ def test_a_disk_too_full_is_told_before_anything_is_made(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"needs up to 0.29 GB and .* has 0.28 GB free"):
         build.build_testbed(tmp_path / "data", "2022-01-03", 10, "europe", cache_dir=tmp_path / "cache")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_dataset_says_of_which_world_it_is(quick, tmp_path, geography_cache):
+    out = build.build_testbed(
+        tmp_path / "tb", "2022-01-03", 1, DOMAIN, world="shifted", seed=11, cache_dir=geography_cache
+    )
+    dataset = Dataset.open(out)
+    assert dataset.source == "testbed (simulated), world 'shifted'" and dataset.simulated
+    assert dataset.meta["title"] == "Testbed (Shifted world), Piedmont"
+    assert dataset.meta["version"] == "world-1-shifted"
+    assert dataset.meta["world"]["name"] == "shifted" and dataset.meta["world"]["seed"] == 11
+    assert dataset.meta["world"]["constants"]["chemistry"]["low_life"] == 8.0

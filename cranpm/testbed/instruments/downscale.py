@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from cranpm.testbed.geography.geography import Geography
+from cranpm.testbed.simulation.constants import DownscalingConfig, WorldConstants
 from cranpm.testbed.simulation.surface import CELLS_PER_LATTICE, block_sum
 from cranpm.testbed.simulation.world import DayState
 
@@ -26,10 +27,18 @@ class Downscaler:
     ----------
     geography : Geography
     device : str or torch.device
+    config : DownscalingConfig, optional
+        World 1's by default.
     """
 
-    def __init__(self, geography: Geography, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        geography: Geography,
+        device: str | torch.device = "cpu",
+        config: DownscalingConfig | None = None,
+    ) -> None:
         self.geography, self.device = geography, torch.device(device)
+        self.config = config = config or DownscalingConfig()
         box = geography.domain.coarse_box
         self.shape = ((box.rows - 1) * 5 + 1, (box.cols - 1) * 5 + 1)
         self.fine_shape = geography.domain.fine.shape
@@ -41,7 +50,9 @@ class Downscaler:
         self.sources = torch.from_numpy(near * np.float32(1 / 100.0)).to(self.device)
         elevation = np.asarray(geography.elevation, np.float32)
         mean = _up(block_sum(elevation, lattice, "edge") / CELLS_PER_LATTICE**2, self.fine_shape)
-        self.valleys = torch.from_numpy(np.clip((mean - elevation) / 350.0, -0.8, 0.8)).to(self.device)
+        self.valleys = torch.from_numpy(
+            np.clip((mean - elevation) / config.valley_height, -config.valley_limit, config.valley_limit)
+        ).to(self.device)
         plume_sources = block_sum_5(sources, self.shape) / CELLS_PER_PLUME**2 / 100.0
         self.plumes = torch.from_numpy(_plumes(plume_sources, self.lat)).to(self.device)
 
@@ -60,7 +71,8 @@ class Downscaler:
         first = torch.gather(self.plumes, 0, lower[None])[0]
         second = torch.gather(self.plumes, 0, (lower[None] + 1) % _SECTORS)[0]
         plume = torch.lerp(first, second, share)
-        return torch.stack([base + 1.6 * source * plume, 0.8 * source, base * (0.15 + 0.45 * pooling)])
+        valley = self.config.valley_contrast + self.config.valley_pooling * pooling
+        return torch.stack([base + 1.6 * source * plume, 0.8 * source, base * valley])
 
     def window(self, fields: torch.Tensor, rows: slice, cols: slice) -> torch.Tensor:
         """True PM2.5 on a window of the fine grid, shape (h, w) [ug m-3]."""
@@ -107,12 +119,15 @@ class Downscaler:
         return self.points(fields, row, col)
 
 
-def downscaler(geography: Geography, device: str | torch.device = "cpu") -> Downscaler:
-    """The downscaler of a geography, made once and kept as long as the geography is."""
+def downscaler(
+    geography: Geography, device: str | torch.device = "cpu", *, constants: WorldConstants | None = None
+) -> Downscaler:
+    """The downscaler of a geography and a world (world 1 by default), kept as long as the geography is."""
+    config = (constants or WorldConstants()).downscaling
     cache = geography.__dict__.setdefault("_downscalers", {}) if hasattr(geography, "__dict__") else {}
-    key = str(device)
+    key = str(device), config
     if key not in cache:
-        cache[key] = Downscaler(geography, device)
+        cache[key] = Downscaler(geography, device, config)
     return cache[key]
 
 

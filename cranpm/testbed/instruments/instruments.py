@@ -17,6 +17,7 @@ import torch
 from cranpm.domain import Grid
 from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.instruments.downscale import Downscaler, _block, day_fields, downscaler
+from cranpm.testbed.simulation.constants import InstrumentConfig
 from cranpm.testbed.simulation.noise import day_generator, day_number
 from cranpm.testbed.simulation.place import place_of
 from cranpm.testbed.simulation.surface import smooth
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
 
 FINE_PERIOD, BROAD_PERIOD = (1024, 1152), (1280, 1408)
 """Periods of the two noise textures [fine cells]; their sum repeats far outside Europe."""
-FINE_NOISE, BROAD_NOISE = 0.030, 0.035
-"""Relative retrieval noise: some 3 km and some 15 km wide."""
-FLOOR_NOISE = 0.20
-"""Absolute retrieval noise [ug m-3]."""
-COMPLEX_TERRAIN_BIAS = 0.15
-"""Share of PM2.5 that the retrieval misses where elevation varies by 300 m or more within 25 km."""
-CLOUD_LEVEL = 2.8
-"""Broad noise (standard deviations) beyond which the product has no value: about 0.3 % of land."""
 _STRIP = 256  # rows of the product that are made at a time
 _TRAFFIC, _RURAL, _INDUSTRIAL = 1.22, 0.93, 1.10
 
@@ -42,13 +35,15 @@ _TRAFFIC, _RURAL, _INDUSTRIAL = 1.22, 0.93, 1.10
 class Retrieval:
     """Noise textures and terrain bias of the GHAP-like product on one geography."""
 
-    def __init__(self, scaler: Downscaler, seed: int) -> None:
-        self.scaler, self.seed = scaler, seed
+    def __init__(self, scaler: Downscaler, seed: int, config: InstrumentConfig | None = None) -> None:
+        self.scaler, self.seed, self.config = scaler, seed, config or InstrumentConfig()
         self.device = scaler.device
         self._fine = _texture(FINE_PERIOD, 3.0, seed, 1).to(self.device)
         self._broad = _texture(BROAD_PERIOD, 14.0, seed, 2).to(self.device)
         geography = scaler.geography
-        bias = 1 - COMPLEX_TERRAIN_BIAS * np.clip(np.asarray(geography.terrain_complexity) / 300.0, 0, 1)
+        bias = 1 - self.config.complex_terrain_bias * np.clip(
+            np.asarray(geography.terrain_complexity) / 300.0, 0, 1
+        )
         seen = np.where(np.asarray(geography.land), bias, np.nan).astype(np.float32)
         self._seen = torch.from_numpy(seen).to(self.device)
 
@@ -66,7 +61,7 @@ class Retrieval:
             _wrapped(texture, int(start[0]) + top, int(start[1]) + left, bottom - top, right - left)
             for texture, start in zip((self._fine, self._broad), offsets, strict=True)
         )
-        return _measure(truth * self._seen[top:bottom, left:right], fine, broad)
+        return _measure(truth * self._seen[top:bottom, left:right], fine, broad, self.config)
 
     def windows(self, truth: torch.Tensor, day: int, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
         """The product on many windows of one day at once, as `window` makes it; truth and result (B, size, size)."""
@@ -75,15 +70,16 @@ class Retrieval:
             texture[(row + int(start[0])) % texture.shape[0], (col + int(start[1])) % texture.shape[1]]
             for texture, start in zip((self._fine, self._broad), self.offsets(day), strict=True)
         )
-        return _measure(truth * self._seen[row, col], fine, broad)
+        return _measure(truth * self._seen[row, col], fine, broad, self.config)
 
 
-def retrieval(scaler: Downscaler, seed: int) -> Retrieval:
-    """The retrieval of a world, made once."""
+def retrieval(scaler: Downscaler, seed: int, config: InstrumentConfig | None = None) -> Retrieval:
+    """The retrieval of a world (world 1's noise by default), made once."""
     cache = scaler.__dict__.setdefault("_retrievals", {})
-    if seed not in cache:
-        cache[seed] = Retrieval(scaler, seed)
-    return cache[seed]
+    key = seed, config or InstrumentConfig()
+    if key not in cache:
+        cache[key] = Retrieval(scaler, *key)
+    return cache[key]
 
 
 @torch.inference_mode()
@@ -97,8 +93,9 @@ def ghap_like(
     ndarray, float32, shape (h, w)
         [ug m-3]; NaN at sea and in gaps; the same values whatever window is asked.
     """
-    scaler = downscaler(geography)
-    instrument, fields, day = retrieval(scaler, state.seed), day_fields(scaler, state), day_number(state.day)
+    scaler = downscaler(geography, constants=state.constants)
+    instrument = retrieval(scaler, state.seed, state.constants.instruments)
+    fields, day = day_fields(scaler, state), day_number(state.day)
     top, bottom, _ = rows.indices(scaler.fine_shape[0])
     strips = []
     for row in range(top, bottom, _STRIP):
@@ -120,7 +117,10 @@ def cams_like(state: DayState, geography: Geography) -> np.ndarray:
     u10, v10, t2m = state.era5[0], state.era5[1], state.era5[2]
     speed = np.hypot(u10, v10)
     sea = 1 - np.asarray(geography.coarse_land)
-    errors = np.exp(0.10 * np.stack([_draw_smooth(draw, box, 2.0) for _ in range(5)]))
+    errors = np.exp(
+        state.constants.instruments.analysis_error
+        * np.stack([_draw_smooth(draw, box, 2.0) for _ in range(5)])
+    )
     pm = _smoothed(state.pm_coarse, 1.0) * 0.88 + 0.8
     people = _smoothed(np.tanh(np.asarray(geography.coarse_population, float) ** 0.72 / 2.0e4), 0.8)
     no2 = 1.5 + 20.0 * people * state.source
@@ -146,7 +146,7 @@ def cams_forecast_like(state: DayState, geography: Geography) -> np.ndarray:
     box = geography.domain.coarse_box
     row, col = np.meshgrid(np.arange(box.rows, dtype=float), np.arange(box.cols, dtype=float), indexing="ij")
     north, east, scale = (_draw_smooth(draw, box, width) for width in (6.0, 6.0, 3.0))
-    forecasts = []
+    forecasts, config = [], state.constants.instruments
     for lead in range(1, LEADS + 1):
         distance = (
             0.35 + 0.35 * lead
@@ -154,17 +154,38 @@ def cams_forecast_like(state: DayState, geography: Geography) -> np.ndarray:
         moved = _sample(
             _smoothed(state.pm_ahead[lead - 1], 1.0), row + distance * north, col + distance * east * 1.5
         )
-        forecasts.append((0.88 * moved + 0.8) * np.exp((0.10 + 0.06 * lead) * scale))
+        forecasts.append(
+            (0.88 * moved + 0.8) * np.exp((config.analysis_error + config.forecast_error * lead) * scale)
+        )
     return np.stack(forecasts).astype(np.float32)
 
 
 def observe_stations(
     state: DayState, geography: Geography, stations: Mapping[str, npt.ArrayLike] | pd.DataFrame
 ) -> np.ndarray:
+    """What stations report on one day (see `observe`)."""
+    scaler = downscaler(geography, constants=state.constants)
+    return observe(
+        scaler, day_fields(scaler, state), state.day, stations, state.seed, state.constants.instruments
+    )
+
+
+def observe(
+    scaler: Downscaler,
+    fields: torch.Tensor,
+    when: np.datetime64,
+    stations: Mapping[str, npt.ArrayLike] | pd.DataFrame,
+    seed: int,
+    config: InstrumentConfig,
+) -> np.ndarray:
     """What stations report on one day.
 
     Parameters
     ----------
+    fields : Tensor, shape (3, U, W)
+        Of that day (`Downscaler.fields`).
+    when : datetime64
+        The day.
     stations : mapping or DataFrame
         Columns latitude, longitude, station_type (traffic | background | industrial), area (urban | suburban | rural).
 
@@ -173,34 +194,37 @@ def observe_stations(
     ndarray, float32, shape (n,)
         Daily means [ug m-3]; NaN in gaps. About one value in 2,000 is wrong, as in real records.
     """
-    day, fine = day_number(state.day), geography.domain.fine
+    day, fine = day_number(when), scaler.geography.domain.fine
     lat, lon = np.asarray(stations["latitude"], float), np.asarray(stations["longitude"], float)
     kind, area = np.asarray(stations["station_type"]).astype(str), np.asarray(stations["area"]).astype(str)
     rows = torch.from_numpy(np.clip(np.floor(fine.row_of(lat) + 0.5), 0, fine.rows - 1).astype(np.int64))
     cols = torch.from_numpy(np.clip(np.floor(fine.col_of(lon) + 0.5), 0, fine.cols - 1).astype(np.int64))
-    scaler = downscaler(geography)
-    truth = scaler.points(day_fields(scaler, state), rows, cols).numpy().astype(float)
+    truth = scaler.points(fields, rows, cols).numpy().astype(float)
     number = len(truth)
-    fixed = day_generator(state.seed, "stations", 0)
+    fixed = day_generator(seed, "stations", 0)
     local = np.exp(0.10 * fixed.standard_normal(number)) * np.where(kind == "traffic", _TRAFFIC, 1.0)
     local *= np.where(kind == "industrial", _INDUSTRIAL, 1.0) * np.where(area == "rural", _RURAL, 1.0)
     # outages last: a station is silent on 12 days in a row about once in 200 days
     silent = np.zeros(number, bool)
     for start in range(day - 11, day + 1):
-        silent |= day_generator(state.seed, "stations", start, part=1).uniform(size=number) < 0.005
-    draw = day_generator(state.seed, "stations", day, part=2)
-    value = truth * local * np.exp(0.12 * draw.standard_normal(number)) + 0.6 * draw.standard_normal(number)
+        silent |= day_generator(seed, "stations", start, part=1).uniform(size=number) < 0.005
+    draw = day_generator(seed, "stations", day, part=2)
+    value = truth * local * np.exp(
+        config.station_noise * draw.standard_normal(number)
+    ) + 0.6 * draw.standard_normal(number)
     silent |= draw.uniform(size=number) < 0.03
     wrong = draw.uniform(size=number)
     value = np.where(wrong < 0.00025, value * 12.0, np.where(wrong < 0.0005, 0.0, np.clip(value, 0.1, None)))
     return np.where(silent, np.nan, np.round(value, 1)).astype(np.float32)
 
 
-def _measure(seen: torch.Tensor, fine: torch.Tensor, broad: torch.Tensor) -> torch.Tensor:
+def _measure(
+    seen: torch.Tensor, fine: torch.Tensor, broad: torch.Tensor, config: InstrumentConfig
+) -> torch.Tensor:
     """Seen values with retrieval noise; NaN under cloud."""
-    relative = torch.add(fine * FINE_NOISE, broad, alpha=BROAD_NOISE).add_(1.0)
-    value = (seen * relative).add_(fine, alpha=FLOOR_NOISE).clamp_min_(0.1)
-    return torch.where(broad > CLOUD_LEVEL, torch.nan, value)
+    relative = torch.add(fine * config.fine_noise, broad, alpha=config.broad_noise).add_(1.0)
+    value = (seen * relative).add_(fine, alpha=config.floor_noise).clamp_min_(0.1)
+    return torch.where(broad > config.cloud_level, torch.nan, value)
 
 
 def _texture(period: tuple[int, int], width: float, seed: int, part: int) -> torch.Tensor:

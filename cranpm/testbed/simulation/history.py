@@ -70,6 +70,7 @@ def simulate(
             kept[day] = DayState(
                 day=EPOCH + np.timedelta64(day, "D"),
                 seed=world.seed,
+                constants=world.constants,
                 era5=world.weather.era5(day).cpu().numpy(),
                 pm_ahead=np.full((LEADS, *world.surface.coarse.shape), np.nan, np.float32),
                 **{name: half_precision(value) for name, value in values.items()},

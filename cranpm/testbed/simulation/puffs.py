@@ -17,8 +17,9 @@ from cranpm._files import replacing
 from cranpm._progress import Clock, Progress
 from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.simulation.chemistry import TracerState
+from cranpm.testbed.simulation.constants import WorldConstants
 from cranpm.testbed.simulation.noise import EPOCH, day_generator, day_number
-from cranpm.testbed.simulation.world import BLOCK_DAYS, DEFAULT_SEED, LEADS, World
+from cranpm.testbed.simulation.world import BLOCK_DAYS, LEADS, World
 
 FOLDER = "puffs"
 """Where responses lie in a folder of day files."""
@@ -48,7 +49,8 @@ def simulate_puffs(
     periods: Sequence[tuple[str, int]],
     *,
     every: int = 1,
-    seed: int = DEFAULT_SEED,
+    constants: WorldConstants | None = None,
+    seed: int | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> None:
@@ -57,7 +59,7 @@ def simulate_puffs(
     A file holds float16 (4, R, C) on the coarse box [ug m-3]: by how much the daily mean PM2.5 is higher on the day
     the puffs enter, and one to three days later.
     """
-    world = World(geography, seed=seed, device=device)
+    world = World(geography, constants=constants, seed=seed, device=device)
     (Path(folder) / FOLDER).mkdir(parents=True, exist_ok=True)
     wanted = [
         {

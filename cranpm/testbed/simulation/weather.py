@@ -35,6 +35,14 @@ class WeatherConfig:
     """Rain at an index of one above the threshold, at 10 g/kg of water [mm day-1]."""
     stability_frequency: float = 0.012
     """Brunt-Vaisala frequency of the air that must climb a barrier [s-1]."""
+    low_surface: float = 0.5
+    """Share of the 10 m wind in the wind that moves the mixed layer."""
+    low_925: float = 0.24
+    """Share of the wind at 925 hPa in it."""
+    high_925: float = 0.42
+    """Share of the wind at 925 hPa in the wind that moves the air above."""
+    high_850: float = 0.34
+    """Share of the wind at 850 hPa in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,9 +168,10 @@ class Weather:
         night, growth = self._mixed_layer(day, speed, stagnation, lifting)
         surface_wind = torch.stack([u10, v10], 1)
         wind_925, wind_850 = torch.stack([u[:, 1], v[:, 1]], 1), torch.stack([u[:, 2], v[:, 2]], 1)
+        mix = self.config
         forcing = Forcing(
-            low=0.5 * surface_wind + 0.24 * wind_925,
-            high=0.42 * wind_925 + 0.34 * wind_850,
+            low=mix.low_surface * surface_wind + mix.low_925 * wind_925,
+            high=mix.high_925 * wind_925 + mix.high_850 * wind_850,
             night_depth=night,
             day_growth=growth,
             rain=rain,

@@ -7,23 +7,24 @@ and the tracer is spun up from fixed anchor dates, ``BLOCK_DAYS`` apart, ``SPIN_
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from cranpm._progress import Clock, Progress
 from cranpm.testbed.geography.geography import Geography
-from cranpm.testbed.simulation.chemistry import ChemistryConfig, Tracer, TracerDay, TracerState
+from cranpm.testbed.simulation.chemistry import Tracer, TracerDay, TracerState
+from cranpm.testbed.simulation.constants import WORLD_1, WorldConstants
 from cranpm.testbed.simulation.noise import EPOCH, day_number
 from cranpm.testbed.simulation.surface import Surface
-from cranpm.testbed.simulation.weather import Forcing, Weather, WeatherConfig
+from cranpm.testbed.simulation.weather import Forcing, Weather
 
 WORLD_VERSION = "1"
 """Changes whenever the physics changes; results of different versions are never compared."""
 
 SOURCE = "testbed (simulated)"
-DEFAULT_SEED = 20260101
+"""What everything that is made from it is called; of another world than world 1 also by that one's name."""
 BLOCK_DAYS, SPIN_UP_DAYS = 45, 15
 LEADS = 3
 
@@ -49,6 +50,19 @@ class DayState:
     """Increment next to a source of unit strength, float32 (R, C) [ug m-3]."""
     pooling: np.ndarray
     """How strongly valleys keep their smoke, 0..1, float32 (R, C)."""
+    constants: WorldConstants = field(default_factory=WorldConstants)
+    """Of the world; maps and instruments of the day follow them, with `seed`."""
+
+
+def source_name(constants: WorldConstants) -> str:
+    """What data of a world are said to come from.
+
+    Examples
+    --------
+    >>> source_name(WorldConstants()), source_name(WorldConstants(name="windy"))
+    ('testbed (simulated)', "testbed (simulated), world 'windy'")
+    """
+    return SOURCE if constants.name == WORLD_1 else f"{SOURCE}, world {constants.name!r}"
 
 
 def half_precision(values: torch.Tensor) -> np.ndarray:
@@ -63,8 +77,10 @@ class World:
     ----------
     geography : Geography
         Real land, terrain, population and towns of a domain.
-    seed : int
-        The same seed gives the same world.
+    constants : WorldConstants, optional
+        Its physics and its seed; world 1 by default.
+    seed : int, optional
+        Instead of the constants' own; the same seed gives the same world.
     device : str or torch.device
         Where the simulation runs.
     barrier_factor : float
@@ -75,16 +91,17 @@ class World:
         self,
         geography: Geography,
         *,
-        seed: int = DEFAULT_SEED,
+        constants: WorldConstants | None = None,
+        seed: int | None = None,
         device: str | torch.device = "cpu",
-        weather: WeatherConfig | None = None,
-        chemistry: ChemistryConfig | None = None,
         barrier_factor: float = 1.0,
     ) -> None:
-        self.geography, self.seed = geography, seed
+        constants = constants or WorldConstants()
+        self.constants = constants if seed is None else replace(constants, seed=seed)
+        self.geography, self.seed = geography, self.constants.seed
         self.surface = Surface(geography, device, barrier_factor=barrier_factor)
-        self.weather = Weather(self.surface, seed=seed, config=weather)
-        self.tracer = Tracer(self.surface, self.weather, seed=seed, config=chemistry)
+        self.weather = Weather(self.surface, seed=self.seed, config=self.constants.weather)
+        self.tracer = Tracer(self.surface, self.weather, seed=self.seed, config=self.constants.chemistry)
 
     def spin_up_start(self, day: int) -> int:
         """First simulated day of the block that holds a day."""
@@ -160,6 +177,7 @@ class World:
         return DayState(
             day=EPOCH + np.timedelta64(day, "D"),
             seed=self.seed,
+            constants=self.constants,
             era5=self.weather.era5(day).cpu().numpy(),
             pm_ahead=half_precision(ahead),
             **{name: half_precision(value) for name, value in values.items()},

@@ -159,8 +159,9 @@ def _score_fine(
     world: World, starts: list[int], maps: dict[str, np.ndarray], today: np.ndarray, testing: History
 ) -> list[Score]:
     """At 1 km: today's product plus the interpolated coarse change, against the product of the valid day."""
-    geography, scaler = world.geography, downscaler(world.geography)
-    instrument = retrieval(scaler, world.seed)
+    geography, constants = world.geography, world.constants
+    scaler = downscaler(geography, constants=constants)
+    instrument = retrieval(scaler, world.seed, constants.instruments)
     windows = _land_windows(np.asarray(geography.land))
     squares: dict[str, np.ndarray] = {name: np.zeros(LEADS) for name in maps}
     count = np.zeros(LEADS)

@@ -19,7 +19,9 @@ class Oracles:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.flat = World(world.geography, seed=world.seed, device=world.surface.device, barrier_factor=0.0)
+        self.flat = World(
+            world.geography, constants=world.constants, device=world.surface.device, barrier_factor=0.0
+        )
 
     def forcings(self, day: int, lead: int) -> dict[str, Forcing]:
         """Forcing of the day ``day + lead``, as imagined on ``day``."""

@@ -126,7 +126,7 @@ def open_world(
     """
     from cranpm.testbed.geography.geography import Geography, load_geography
     from cranpm.testbed.simulation.puffs import simulate_puffs
-    from cranpm.testbed.simulation.world import DEFAULT_SEED, WORLD_VERSION
+    from cranpm.testbed.simulation.world import WORLD_VERSION
     from cranpm.testbed.source import WorldSource, holds_days, simulate_days
 
     if geography_file is None:
@@ -145,7 +145,10 @@ def open_world(
     days = training_days(source, recipe)
     statistics = _world_statistics(source, days, Path(folder))
     check_statistics(statistics, recipe)
-    world = {"version": WORLD_VERSION, "seed": DEFAULT_SEED, "geography": geography.hash}
+    constants = source.constants
+    world: dict[str, Any] = {"version": WORLD_VERSION, "seed": constants.seed, "geography": geography.hash}
+    if constants.changes:
+        world |= {"name": constants.name, "constants": constants.changes}
     return TrainingData(
         source=source,
         statistics=statistics,

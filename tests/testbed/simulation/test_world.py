@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 
 import numpy as np
 import pytest
+import torch
 
 from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.instruments.instruments import cams_forecast_like, cams_like, ghap_like, observe_stations
+from cranpm.testbed.instruments.stations import draw_stations
 from cranpm.testbed.simulation.noise import EPOCH, day_number
 from cranpm.testbed.simulation.world import BLOCK_DAYS, WORLD_VERSION, DayState, World
 
@@ -103,6 +106,26 @@ def test_stations_report_gaps_as_nan_and_mostly_agree_with_the_truth(
 def test_zero_days_are_refused(alps: Geography) -> None:
     with pytest.raises(ValueError, match="at least one day"):
         next(World(alps, seed=SEED).run(ANCHOR, 0))
+
+
+MADE_WITH = "2.13.0", "AVX512"
+"""torch and the instructions it found where the bytes below were made: others round otherwise."""
+
+
+def test_world_1_has_the_bytes_it_had(geography_alps: Geography) -> None:
+    """Constants became configuration; not a bit of world 1 may move by that."""
+    if (torch.__version__.partition("+")[0], torch.backends.cpu.get_cpu_capability()) != MADE_WITH:
+        pytest.skip(f"the hash was made with {MADE_WITH}; test_world_1_is_frozen holds on any machine")
+    (day,) = World(geography_alps).run("2018-01-17", 1)
+    stations = draw_stations(geography_alps, day.seed)
+    digest = hashlib.sha256()
+    for values in (
+        *(day.era5, day.pm, day.pm_coarse, day.pm_ahead, day.source, day.pooling),
+        *(product(day, geography_alps) for product in (ghap_like, cams_like, cams_forecast_like)),
+        observe_stations(day, geography_alps, stations),
+    ):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    assert digest.hexdigest() == "3baa86c58e5344b6114731af5b8dd4892b79a630e08f2cf3f8f276e3a6b20e35"
 
 
 def test_world_1_is_frozen(geography_alps: Geography) -> None:
