@@ -34,9 +34,6 @@ log = logging.getLogger(__name__)
 VERSION = "1"
 """Edition of the preparation; raise it when the same downloads would give other values."""
 
-"""Called with days done, days to do, and seconds left."""
-
-
 def prepare_dataset(
     recipe: DatasetRecipe,
     start: str,
