@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 VERSION = "1"
 """Edition of the preparation; raise it when the same downloads would give other values."""
 
+
 def prepare_dataset(
     recipe: DatasetRecipe,
     start: str,
