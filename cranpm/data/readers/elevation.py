@@ -53,7 +53,7 @@ _GEOGRAPHIC = (4326, 9518, 9707)
 
 _ABOVE_THE_ELLIPSOID = 4979
 _RASTER = re.compile(r"\.(hgt|tiff?)$", re.IGNORECASE)
-_HGT = re.compile(r"[NS]\d{2}[EW]\d{3}", re.IGNORECASE)
+_HGT = re.compile(r"[NS][0-8]\d(E(0\d|1[0-7])\d|W(0\d\d|1[0-7]\d|180))\b", re.IGNORECASE)
 _HGT_SIZES = tuple(2 * rows * cols for rows, cols in ((1201, 1201), (3601, 3601), (3601, 1801)))
 """Bytes of SRTM's tiles: 3 and 1 arc seconds, and 1 by 2 north of 50 degrees."""
 
