@@ -231,8 +231,17 @@ def remove(path: Path) -> None:
 
 
 def _real(path: Path) -> Path:
-    """A link stays, and what it points to is replaced."""
-    return path.resolve() if path.is_symlink() else path
+    """A link stays, and what it points to is replaced.
+
+    Raises
+    ------
+    OSError
+        If links lead in a circle.
+    """
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except (RuntimeError, OSError) as error:  # Python 3.13 raises OSError
+        raise OSError(errno.ELOOP, f"{path} is a link that leads in a circle. Remove it.") from error
 
 
 def _sync_tree(path: Path) -> None:
@@ -294,7 +303,7 @@ def check_output(
     OSError
         With ``errno.ENOSPC``, if the disk is too full.
     """
-    path = Path(path)
+    path = _real(Path(path))
     if path.exists():
         if not overwrite:
             raise FileExistsError(

@@ -8,10 +8,13 @@ from typing import Annotated
 
 import typer
 
+from cranpm._files import check_output
 from cranpm.cli.console import bar, console, plain_errors, stages
-from cranpm.cli.options import App, Data, DomainOrFile, WorldOrFile, day_option
+from cranpm.cli.options import App, Data, DomainOrFile, Overwrite, WorldOrFile, day_option
 
 testbed_app = App(no_args_is_help=True, help="The simulated Europe that ships with the product.")
+
+_GEOGRAPHY_BYTES = 40e6
 
 Out = Annotated[Path, typer.Option(help="Folder for the table (Markdown and JSON).")]
 
@@ -60,6 +63,7 @@ def report(
         from cranpm.testbed.simulation.constants import DEFAULT_SEED
         from cranpm.testbed.studies.report import world_report
 
+        _check(out, "testbed_report")
         geography = load_geography(find_domain(domain))
         result = world_report(
             geography,
@@ -89,6 +93,7 @@ def ladder(
         from cranpm.testbed.simulation.constants import DEFAULT_SEED
         from cranpm.testbed.studies.ladder import LadderPeriods, run_ladder
 
+        _check(out, "testbed_ladder")
         geography = load_geography(find_domain(domain))
         result = run_ladder(
             geography,
@@ -125,12 +130,21 @@ def statistics(
 
 @testbed_app.command("export-geography")
 def export_geography(
-    out: Annotated[Path, typer.Option(help="FILE.npz, under 40 MB.")], domain: DomainOrFile = "europe"
+    out: Annotated[Path, typer.Option(help="FILE.npz, under 40 MB.")],
+    domain: DomainOrFile = "europe",
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the geography as one file, for machines that have only torch and NumPy."""
     with plain_errors():
         from cranpm.data.domains import find_domain
         from cranpm.testbed.geography.geography import export_geography as export
 
+        check_output(out, size=_GEOGRAPHY_BYTES, overwrite=overwrite)
         export(out, find_domain(domain))
     console.print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+def _check(folder: Path, name: str) -> None:
+    """Pages of one name are made anew each time; that they can be is seen before days are simulated for them."""
+    for suffix in (".md", ".json"):
+        check_output(folder / f"{name}{suffix}", overwrite=True)

@@ -118,5 +118,13 @@ def check_target(path: Path | str, *, overwrite: bool = True) -> Path:
     if path.suffix != ".json":
         raise ValueError(f"Results are written as .json (with .md and .png beside), got {path.name!r}.")
     for suffix in (".json", ".md", ".png"):
-        check_output(path.with_suffix(suffix), overwrite=overwrite)
+        check_output(path.with_suffix(suffix), overwrite=overwrite, is_ours=lambda _: _is_results(path))
     return path
+
+
+def _is_results(path: Path) -> bool:
+    """Whether a file holds results, so that it and the page and picture beside it may be replaced by others."""
+    try:
+        return {"what", "rows"} <= set(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return False

@@ -13,11 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 
 from cranpm import __version__
 from cranpm._files import check_output, replacing
+from cranpm.data.errors import DataFileError
+from cranpm.data.files.guard import reading
 from cranpm.data.input_ranges import UnusualInput
 from cranpm.domain import Grid
 from cranpm.domain.channels import PM2P5
@@ -157,7 +160,7 @@ def check_target(path: Path, *, overwrite: bool, size: float = 0) -> None:
     """
     if path.suffix not in SUFFIXES:
         raise ValueError(f"Forecasts are written as .zarr or .nc, got {path.name!r}.")
-    check_output(path, size=size, overwrite=overwrite, is_ours=_is_forecast if path.is_dir() else None)
+    check_output(path, size=size, overwrite=overwrite, is_ours=_is_forecast)
 
 
 def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = False) -> Path:
@@ -180,9 +183,9 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     Raises
     ------
     FileExistsError
-        If the file is there and ``overwrite`` is false, or what is there is a folder that holds no forecast.
+        If the file is there and ``overwrite`` is false, or what is there is no forecast, or more than that.
     ValueError
-        For another suffix.
+        For another suffix, or an infinite value.
     OSError
         If it cannot be written there, or the disk is too full.
 
@@ -194,8 +197,16 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     'tomorrow.zarr'
     """
     path = Path(path)
-    check_target(path, overwrite=overwrite, size=2.0 * dataset["pm2p5"].size)
-    encoding: dict[str, Any] = {"pm2p5": _pm2p5_encoding(float(dataset["pm2p5"].max()))}
+    lowest, largest = float(dataset["pm2p5"].min()), float(dataset["pm2p5"].max())
+    if np.isinf([lowest, largest]).any():
+        raise ValueError(
+            f"{path.name}: expected PM2.5 that is finite or missing (NaN), got {lowest:g} to {largest:g} ug m-3."
+        )
+    packed = _pm2p5_encoding(lowest, largest)
+    check_target(
+        path, overwrite=overwrite, size=float(np.dtype(packed["dtype"]).itemsize * dataset["pm2p5"].size)
+    )
+    encoding: dict[str, Any] = {"pm2p5": packed}
     epoch = {"units": "days since 1970-01-01", "dtype": "int32"}
     encoding |= {"time": dict(epoch), "time_bounds": dict(epoch), "forecast_reference_time": dict(epoch)}
     for name in ("latitude", "longitude"):
@@ -214,18 +225,29 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     return path
 
 
-def _pm2p5_encoding(largest: float) -> dict[str, Any]:
-    """Hundredths as far as uint16 reaches; tenths, the input's own steps, for maps beyond; floats beyond those."""
-    for step in (STORED_STEP, COARSE_STEP):
+def _pm2p5_encoding(lowest: float, largest: float) -> dict[str, Any]:
+    """Hundredths as far as uint16 reaches; tenths, the input's own steps, for maps beyond; floats beyond those.
+
+    Floats also below zero, where somebody has corrected a forecast: -1 would come back as 654.36.
+    """
+    for step in (STORED_STEP, COARSE_STEP) if not lowest <= -STORED_STEP / 2 else ():
         if not largest >= (STORED_FILL - 0.5) * step:  # a map without any value has no largest
             return {"dtype": "uint16", "scale_factor": step, "add_offset": 0.0, "_FillValue": STORED_FILL}
     return {"dtype": "float32", "_FillValue": np.float32(np.nan)}
 
 
-def _is_forecast(store: Path) -> bool:
+def _is_forecast(path: Path) -> bool:
+    """Whether a store or a file is a forecast and nothing else: a note that somebody keeps inside is not ours."""
     try:
-        return "checkpoint_sha256" in json.loads((store / "zarr.json").read_text())["attributes"]
-    except (OSError, ValueError, KeyError):
+        if path.is_dir():
+            arrays = [entry for entry in path.iterdir() if entry.name != "zarr.json"]
+            attrs = json.loads((path / "zarr.json").read_text())["attributes"]
+            return "checkpoint_sha256" in attrs and all((entry / "zarr.json").is_file() for entry in arrays)
+        if not path.is_file():  # a pipe would be waited for
+            return False
+        with reading(path.name), h5py.File(path, "r") as file:
+            return "checkpoint_sha256" in file.attrs
+    except (OSError, ValueError, KeyError, DataFileError):
         return False
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ __all__ = [
 FORMAT = 1
 KIND = "cranpm-checkpoint"
 WEIGHTS, CONFIG, CARD, SUMS = "model.safetensors", "config.json", "card.md", "SHA256SUMS"
+_OURS = (WEIGHTS, CONFIG, CARD, SUMS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,12 +319,31 @@ def _write_folder(folder: Path, files: dict[str, bytes]) -> CheckpointInfo:
     """Files and their sums, beside the folder first and then in its place."""
     sums = _sums({name: _sha256(content) for name, content in files.items()})
     try:
-        with replacing(folder, is_ours=lambda found: (found / CONFIG).is_file()) as draft:
+        with replacing(folder, is_ours=_is_checkpoint) as draft:
             draft.mkdir()
             for name, content in (files | {SUMS: sums.encode()}).items():
                 (draft / name).write_bytes(content)
+            _keep_notes(folder, draft)
     except ForeignFilesError as error:
         raise CheckpointError(
             f"{folder} exists and is not a checkpoint; it is left alone. Choose another folder."
         ) from error
     return read_info(folder)
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint of this program; other programs call a file ``config.json`` too."""
+    try:
+        return bool(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["kind"] == KIND)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _keep_notes(before: Path, now: Path) -> None:
+    """What somebody keeps beside the files of a checkpoint stays where it is when they are replaced."""
+    for found in before.iterdir() if before.is_dir() else ():
+        if found.name not in _OURS and not (now / found.name).exists():
+            if found.is_dir() and not found.is_symlink():
+                shutil.copytree(found, now / found.name, symlinks=True)
+            else:
+                shutil.copy2(found, now / found.name, follow_symlinks=False)

@@ -123,3 +123,49 @@ def test_an_earlier_result_is_not_overwritten_unasked_and_before_the_work(machin
         said = " ".join(result.output.split())
         assert result.exit_code == 2 and "nothing was overwritten" in said and "--overwrite" in said
     assert out.with_suffix(".md").read_text() == "somebody's notes" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_pages_of_others_beside_a_result_are_left_alone_even_if_asked(machine, tmp_path):
+    (tmp_path / "README.md").write_text("somebody's page")
+    where = ("--data", machine / "data", "--checkpoint", machine / "untrained")
+    result = score(*where, "--out", tmp_path / "README.json", "--overwrite")
+    assert result.exit_code == 2 and "left alone, also with --overwrite" in " ".join(result.output.split())
+    assert (tmp_path / "README.md").read_text() == "somebody's page"
+
+
+@pytest.mark.parametrize("command", ["report", "ladder"])
+def test_pages_of_the_testbed_see_before_the_simulation_that_they_cannot_be_written(
+    command, tmp_path, monkeypatch
+):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(
+        "cranpm.testbed.geography.geography.load_geography", lambda *_: pytest.fail("too late")
+    )
+    result = CliRunner().invoke(app, ["testbed", command, "--out", str(tmp_path / "file" / "pages")])
+    assert result.exit_code == 2 and "is a file, expected a folder" in " ".join(result.output.split())
+
+
+def test_a_geography_is_not_overwritten_unasked(tmp_path):
+    (tmp_path / "geography.npz").write_text("precious")
+    result = CliRunner().invoke(
+        app, ["testbed", "export-geography", "--out", str(tmp_path / "geography.npz")]
+    )
+    assert result.exit_code == 2 and "nothing was overwritten" in " ".join(result.output.split())
+    assert (tmp_path / "geography.npz").read_text() == "precious"
+
+
+def test_scores_do_not_depend_on_threads(machine):
+    import torch
+
+    import cranpm
+
+    def scores(threads):
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            return cranpm.score(machine / "untrained", machine / "data", days=1, leads=1).table()
+        finally:
+            torch.set_num_threads(before)
+
+    one, two = scores(1), scores(2)
+    np.testing.assert_allclose(one.to_numpy(float), two.to_numpy(float), rtol=1e-6)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -126,3 +127,45 @@ def test_a_full_disk_is_told_before_and_leaves_nothing(forecast, tmp_path, monke
         with pytest.raises(OSError, match="needs up to .* Make room"):
             write_forecast(forecast, tmp_path / f"f{suffix}")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+@pytest.mark.parametrize("value", [-0.004, -0.02, -1.0, -700.0])
+def test_values_below_zero_come_back_as_they_were(forecast, tmp_path, suffix, value):
+    """A forecast that somebody has corrected may be negative; uint16 would turn -1 into 654.36."""
+    forecast["pm2p5"].values[0, 100, 100] = value
+    back = open_forecast(write_forecast(forecast, tmp_path / f"f{suffix}"))
+    assert float(back["pm2p5"][0, 100, 100]) == pytest.approx(value, abs=0.00501)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinite_values_are_refused_before_anything_is_written(forecast, tmp_path, value):
+    forecast["pm2p5"].values[0, 100, 100] = value
+    with pytest.raises(ValueError, match="expected PM2.5 that is finite or missing"):
+        write_forecast(forecast, tmp_path / "f.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_note_inside_a_store_and_another_file_are_left_alone_even_if_asked(forecast, tmp_path):
+    store = write_forecast(forecast, tmp_path / "f.zarr")
+    (store / "notes.txt").write_text("precious")
+    xr.Dataset({"t2m": ("x", [1.0])}).to_netcdf(tmp_path / "era5.nc", engine="h5netcdf")
+    (tmp_path / "text.nc").write_text("precious")
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.nc")}
+    for path in (store, *before):
+        with pytest.raises(FileExistsError, match="left alone, also with --overwrite"):
+            write_forecast(forecast, path, overwrite=True)
+    assert (store / "notes.txt").read_text() == "precious"
+    assert {path: path.read_bytes() for path in before} == before
+    own = write_forecast(forecast, tmp_path / "f.nc")
+    assert write_forecast(forecast, own, overwrite=True) == own  # a forecast is replaced
+
+
+def test_links_in_a_circle_and_pipes_are_refused(forecast, tmp_path):
+    (tmp_path / "loop.nc").symlink_to(tmp_path / "loop.nc")
+    with pytest.raises(OSError, match="leads in a circle"):
+        write_forecast(forecast, tmp_path / "loop.nc")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.nc")
+        with pytest.raises(FileExistsError, match="left alone"):
+            write_forecast(forecast, tmp_path / "pipe.nc", overwrite=True)

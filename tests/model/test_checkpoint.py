@@ -101,6 +101,23 @@ def test_a_folder_of_something_else_is_not_overwritten(tmp_path, build):
     assert (tmp_path / "thesis" / "chapter1.tex").read_text() == "precious"
 
 
+def test_a_checkpoint_of_another_program_is_left_alone_and_notes_beside_ours_are_kept(tmp_path, build):
+    other = tmp_path / "transformer"
+    other.mkdir()
+    (other / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(CheckpointError, match="exists and is not a checkpoint; it is left alone"):
+        save_checkpoint(other, build())
+    assert (other / "config.json").read_text() == '{"model_type": "bert"}'
+    ours = tmp_path / "ours"
+    save_checkpoint(ours, build())
+    (ours / "notes.txt").write_text("precious")
+    (ours / "figures").mkdir()
+    (ours / "figures" / "map.txt").write_text("precious")
+    save_checkpoint(ours, build())
+    assert (ours / "notes.txt").read_text() == (ours / "figures" / "map.txt").read_text() == "precious"
+    load_checkpoint(ours)
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
