@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cranpm.data.stations.account import TOO_FEW_HOURS, StationAccount
-from cranpm.data.stations.values import HIGHEST, LOWEST_MEAN
+from cranpm.data.stations.values import HIGHEST, HIGHEST_CONSTANT, LOWEST_MEAN
 
 MIN_HOURS = 18
 """Valid hours that a daily mean needs, of 24 (75 %, as the air-quality directive asks)."""
@@ -90,9 +90,15 @@ def whole_days(
     short = short[short["_merge"] == "left_only"].drop_duplicates(_KEYS)
     _leave_out(account, short, TOO_FEW_HOURS)
     # scatter about zero is not the same for a whole day: networks write -1 for "no value"
-    code = (best["highest"] == best["lowest"]) & (best["highest"] < 0) & ~best["reported"]
+    constant = (best["highest"] == best["lowest"]) & ~best["reported"]
+    code, stuck = constant & (best["highest"] < 0), constant & (best["highest"] > HIGHEST_CONSTANT)
     _leave_out(account, best[code], "days of one negative value, which is a code")
-    best = best[~code]
+    _leave_out(
+        account,
+        best[stuck],
+        f"days of one value above {HIGHEST_CONSTANT:g} ug m-3, an instrument that stopped",
+    )
+    best = best[~code & ~stuck]
     low, high = best["pm2p5"] < LOWEST_MEAN, best["pm2p5"] > HIGHEST["day"]
     _leave_out(account, best[low], f"days with a mean below {LOWEST_MEAN:g} ug m-3")
     _leave_out(account, best[high], f"days with a mean above {HIGHEST['day']:g} ug m-3")

@@ -140,8 +140,11 @@ def _read_table(path: Path, account: StationAccount | None) -> pd.DataFrame:
     kind = sniff(path)
     if kind == "parquet":
         try:
-            table = pyarrow.parquet.read_table(path).to_pandas()
-        except (OSError, pyarrow.ArrowException) as error:
+            columns = pyarrow.parquet.read_table(path, page_checksum_verification=True)
+            columns.validate(full=True)  # texts that are no UTF-8 would fail later, and without a name
+            # what pandas notes about itself in a file may be damaged, too, and is not needed
+            table = columns.replace_schema_metadata().to_pandas(ignore_metadata=True)
+        except (OSError, ValueError, pyarrow.ArrowException) as error:
             raise DataFileError(
                 f"{path.name} cannot be read ({error}): cut off or damaged. Download it again."
             ) from error

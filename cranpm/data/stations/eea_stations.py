@@ -11,7 +11,7 @@ from cranpm.data.errors import DataFileError, NotThisProductError
 from cranpm.data.files.openers import sniff
 from cranpm.data.stations.account import FileRows, StationAccount
 from cranpm.data.stations.eea import point_id
-from cranpm.data.stations.places import MOVED, leave_out_impossible_places
+from cranpm.data.stations.places import MOVED, eastward, leave_out_impossible_places
 from cranpm.data.stations.text_tables import read_text_table, require_columns
 
 _METADATA = {
@@ -141,7 +141,13 @@ def _one_row_a_place(rows: FileRows) -> None:
     table = rows.table.reset_index(drop=True)
     order = table.sort_values("since", kind="stable", na_position="first")
     # a place is new where it differs from the entry before it in time
-    step = order.groupby("sampling_point", sort=False)[["latitude", "longitude"]].diff().abs()
+    before = order.groupby("sampling_point", sort=False)[["latitude", "longitude"]].shift()
+    step = pd.DataFrame(
+        {
+            "latitude": (order["latitude"] - before["latitude"]).abs(),
+            "longitude": eastward(order["longitude"], before["longitude"]).abs(),
+        }
+    )
     place = (step > MOVED).any(axis=1).groupby(order["sampling_point"]).cumsum()
     last = order[~pd.DataFrame({"p": order["sampling_point"], "n": place}).duplicated(keep="last")].copy()
     last["since"] = order.groupby([order["sampling_point"], place])["since"].transform("min").loc[last.index]

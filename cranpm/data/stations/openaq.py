@@ -16,7 +16,7 @@ import pandas as pd
 from cranpm.data.errors import DataFileError, NoPM25Error, NotThisProductError, TimeAxisError
 from cranpm.data.stations.account import TWICE, FileRows, StationAccount
 from cranpm.data.stations.openaq_layouts import read_openaq_table
-from cranpm.data.stations.places import MOVED, leave_out_impossible_places
+from cranpm.data.stations.places import MOVED, eastward, leave_out_impossible_places
 from cranpm.data.stations.stamps import read_stamps, utc_hour
 from cranpm.data.stations.values import keep_possible, to_micrograms
 
@@ -170,7 +170,11 @@ def _at_a_place(rows: FileRows) -> None:
         msg = f"{rows.name}: {anything['station_id'].iloc[0]} lies at an impossible place, {where}."
         raise DataFileError(msg)
     day = rows.table["start"].dt.floor("D")
-    grouped = rows.table.groupby(["sampling_point", day])[["latitude", "longitude"]]
+    first = rows.table.groupby("sampling_point")["longitude"].transform("first")
+    place = rows.table[["sampling_point", "latitude"]].assign(
+        longitude=eastward(rows.table["longitude"], first)
+    )
+    grouped = place.groupby(["sampling_point", day])[["latitude", "longitude"]]
     span = grouped.transform("max") - grouped.transform("min")
     rows.leave_out(
         (span > MOVED).any(axis=1), "rows of instruments that move", ("sampling_point", "datetime")

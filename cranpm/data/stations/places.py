@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,17 @@ MOVED = 0.01
 
 _PER_STATION = ("name", "country", "latitude", "longitude", "altitude", "station_type", "area")
 _OTHER_PLACE = "(other place)"
+
+
+def eastward(longitude: pd.Series | np.ndarray | float, start: pd.Series | np.ndarray | float) -> Any:
+    """Degrees east of a start, -180 to 180: 179.999 and -179.999 are neighbours.
+
+    Examples
+    --------
+    >>> round(eastward(-179.999, 179.999), 3)
+    0.002
+    """
+    return (longitude - start + 180.0) % 360.0 - 180.0
 
 
 def leave_out_impossible_places(rows: FileRows, what: str = "entries") -> None:
@@ -123,7 +135,9 @@ def _one_id_a_place(joined: pd.DataFrame, account: StationAccount) -> pd.DataFra
     for station, group in places.groupby("station_id"):
         spots: list[tuple[float, float, str]] = []
         for lat, lon in group[["latitude", "longitude"]].to_numpy(float)[::-1]:  # the last first
-            near = next((s for s in spots if abs(s[0] - lat) <= MOVED and abs(s[1] - lon) <= MOVED), None)
+            near = next(
+                (s for s in spots if abs(s[0] - lat) <= MOVED and abs(eastward(lon, s[1])) <= MOVED), None
+            )
             if near is None:
                 name = f"{station}@{lat:.3f}_{lon:.3f}" if spots else str(station)
                 spots.append((lat, lon, name))

@@ -6,8 +6,8 @@ import pandas as pd
 
 _STAMP = (
     r"^\s*(?P<day>\d{4}-\d{2}-\d{2})"
-    r"(?:[T ](?P<clock>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?"
-    r"\s*(?P<zone>Z|UTC|[+-]\d{2}(?::?\d{2})?)?\s*$"
+    r"(?:[Tt ](?P<clock>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?"
+    r"\s*(?P<zone>[Zz]|(?i:UTC|GMT)|(?i:UTC)?[+\u2212-]\d{1,2}(?::[0-5]\d)?|[+\u2212-]\d{2}[0-5]\d)?\s*$"
 )
 _YEARS = (1900, 2200)
 """Others are fill values such as 0001-01-01 and 9999-12-31."""
@@ -18,8 +18,8 @@ _LONGEST_OFFSET = pd.Timedelta(hours=14)
 def read_stamps(column: pd.Series) -> pd.DataFrame:
     """Clock time and offset of stamps in ISO 8601, as text or as times.
 
-    ``24:00`` is the end of its day. A name of a zone other than UTC, a leap second and other spellings (01/02/2022) are
-    not guessed.
+    ``24:00`` is the end of its day, ``UTC+1`` an offset. A name of a zone other than UTC and GMT, ``GMT+1`` (which
+    means one thing or its opposite), a leap second and other spellings (01/02/2022) are not guessed.
 
     Returns
     -------
@@ -47,9 +47,10 @@ def read_stamps(column: pd.Series) -> pd.DataFrame:
 
 
 def _offsets(zone: pd.Series) -> pd.Series:
-    parts = zone.str.extract(r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
+    zone = zone.str.upper().str.replace("\u2212", "-").replace({"Z": "+0", "UTC": "+0", "GMT": "+0"})
+    parts = zone.str.extract(r"^(?:UTC)?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d{2})?$")
     minutes = 60 * pd.to_numeric(parts["hours"]) + pd.to_numeric(parts["minutes"].fillna("0"))
-    minutes = minutes.where(parts["sign"] != "-", -minutes).mask(zone.isin(["Z", "UTC"]), 0)
+    minutes = minutes.where(parts["sign"] != "-", -minutes)
     return pd.to_timedelta(minutes.astype("Float64").astype(float), unit="min").astype("timedelta64[ns]")
 
 

@@ -34,7 +34,10 @@ def open_station_day(path: str | Path) -> xr.Dataset:
         If the file is not laid out like this, or does not cover one UTC day.
     """
     name = Path(path).name
-    (dataset,) = open_lazily(path)
+    opened = open_lazily(path)
+    if len(opened) != 1:
+        raise NotThisProductError(f"{name}: expected one day at stations, got {len(opened)} datasets.")
+    (dataset,) = opened
     if not {"data_source", "time", "station_name"} <= set(dataset.dims) or "concpm25" not in dataset:
         msg = f"{name}: expected concpm25 (data_source, time, station_name), got {dict(dataset.sizes)}."
         raise NotThisProductError(msg)

@@ -25,18 +25,24 @@ HIGHEST = {"hour": 5000.0, "day": 2000.0}
 LOWEST_MEAN = -3.0
 """Lowest mean of 18 hours or more [ug m-3]: scatter of a few ug m-3 averages out."""
 
-INSTRUMENT_CODES = (985.0, 995.0, 1985.0, 1995.0, 4985.0, 4995.0)
-"""Full scale of beta attenuation monitors (range of 1000, 2000 or 5000 less an offset of 15 or 5): what they put out
-when they fail or overflow. A real hour may reach such a value and is then lost; it is counted."""
+INSTRUMENT_CODES = (985.0, 995.0, 1000.0, 1985.0, 1995.0, 2000.0, 4985.0, 4995.0, 5000.0)
+"""Full scale of beta attenuation monitors (range of 1000, 2000 or 5000, less an offset of 15 or 5 where there is one):
+what they put out when they fail or overflow. A real hour may reach such a value and is then lost; it is counted."""
 
-MISSING_CODES = (999.0, 999.9, 999.99, 1999.0, 9999.0, 9999.9, 99999.0, -999.0, -9999.0)
-"""What networks write for "no value"."""
+MISSING_CODES = (
+    999.0, 999.9, 999.99, 1999.0, 3276.7, 3276.8, 4999.0, 9999.0, 9999.9, 99999.0, -999.0, -9999.0,
+)  # fmt: skip
+"""What networks write for "no value", also as the largest whole number of two bytes in tenths."""
 
 NETWORK_CODES = {
     "EEA": (*INSTRUMENT_CODES, *MISSING_CODES, *(-5000.0 - k for k in range(10))),
     "OpenAQ": (*INSTRUMENT_CODES, *MISSING_CODES),
 }
 """Known codes of each network; OpenAQ passes on what agencies publish, and those use the same instruments."""
+
+HIGHEST_CONSTANT = 100.0
+"""Highest value that every hour of a day may have [ug m-3]: below lie detection limits, above it air is never as
+still as an instrument that has stopped."""
 
 _ENOUGH = 24
 """Values of a file that tell about its units."""

@@ -308,7 +308,9 @@ class Dataset:
         self._require(name, "The table")
         try:
             with self._files.open(f"{self._path}/{name}") as file:
-                return pd.read_parquet(file, filters=filters)
+                return pd.read_parquet(
+                    file, engine="pyarrow", filters=filters, page_checksum_verification=True
+                )
         except Exception as error:
             msg = f"Cannot read {name} of {self.root} ({type(error).__name__}: {error}). {_DAMAGED}"
             raise StoreError(msg) from error

@@ -137,6 +137,7 @@ class DatasetWriter:
         if self._lock is None:
             raise StoreError(f"This writer of {self.root} is closed. Open another with DatasetWriter.open.")
         if encoded.day in self._days:
+            log.info("%s is in %s already and stays as it is.", encoded.day, self.root.name)
             return False
         slot, days = len(self._days), [*self._days, encoded.day]
         for name, (spec, content) in encoded.files.items():
@@ -205,11 +206,25 @@ class DatasetWriter:
     def _add_observations(self, observations: pd.DataFrame) -> None:
         path = self.root / "observations.parquet"
         if path.exists():
-            before = pd.read_parquet(path)
+            before = _read_parquet(path)
             before = before[~before["time"].isin(observations["time"].unique())]
             observations = pd.concat([before, observations], ignore_index=True)
         _write_parquet(path, observations)
 
 
 def _write_parquet(path: Path, frame: pd.DataFrame) -> None:
-    write_atomically(path, frame.to_parquet(None, index=False, compression="zstd"))
+    # with checksums: a flipped bit of a packed table unpacks to other values
+    content = frame.to_parquet(
+        None, engine="pyarrow", index=False, compression="zstd", write_page_checksum=True
+    )
+    write_atomically(path, content)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = (
+            f"Cannot read {path.name} of {path.parent} ({error}): it is damaged. Prepare the stations again."
+        )
+        raise StoreError(msg) from error

@@ -210,6 +210,33 @@ def test_a_whole_day_of_minus_one_is_no_air(tmp_path: Path) -> None:
     assert account.left_out["days"]["days of one negative value, which is a code"].count == 1
 
 
+def test_a_day_of_one_high_value_is_an_instrument_that_stopped(tmp_path: Path) -> None:
+    account = StationAccount()
+    assert daily_means(read_measurements(saved(tmp_path, hours(Value=500.0))), account=account).empty
+    reason = "days of one value above 100 ug m-3, an instrument that stopped"
+    assert account.left_out["days"][reason].count == 1
+    # half of a detection limit is one value all day, and is air
+    assert daily_means(read_measurements(saved(tmp_path, hours(Value=2.5))))["pm2p5"].tolist() == [2.5]
+    high = [500.0] * 23 + [501.0]
+    assert len(daily_means(read_measurements(saved(tmp_path, hours(Value=high))))) == 1
+
+
+def test_no_flipped_bit_of_a_parquet_file_ends_in_a_librarys_error(tmp_path: Path) -> None:
+    """Bits of the description are found; bits of values are not, where a file has no checksums of them."""
+    whole = saved(tmp_path, hours(number=240)).read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(4, len(whole) - 4, 120):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "flipped.parquet").write_bytes(flipped)
+        try:
+            read_measurements(tmp_path / "flipped.parquet")
+        except DataFileError:
+            refused += 1
+    assert refused > 20
+
+
 def test_values_a_thousand_times_too_small_are_refused_and_very_small_ones_are_worth_a_look(
     tmp_path: Path,
 ) -> None:

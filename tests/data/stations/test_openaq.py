@@ -77,3 +77,11 @@ def test_documented_column_names_and_parts_of_hours_are_read(tmp_path: Path) -> 
     # four quarters an hour, the one that ends at midnight in the day's last: 24 hours, first mean (0+1+2+3) / 4
     assert len(measured) == 24 and measured["pm2p5"].iloc[0] == 1.5
     assert measured["start"].dt.normalize().nunique() == 1
+
+
+def test_a_place_on_the_antimeridian_does_not_move(tmp_path: Path) -> None:
+    frame = rows(lat=-17.0, lon=[179.9995, -179.9995] * 12)
+    assert len(read_openaq(written(tmp_path, frame))[0]) == 24
+    with pytest.raises(TimeAxisError):  # nothing is left of an instrument that does
+        read_openaq(written(tmp_path, rows(lat=-17.0, lon=[179.5, -179.5] * 12, datetime="x")))
+    assert read_openaq(written(tmp_path, rows(lat=-17.0, lon=[179.5, -179.5] * 12)))[0].empty

@@ -165,3 +165,20 @@ def test_no_real_station_is_taken_for_swapped_or_moved(real_data: Path) -> None:
     (path,) = real_data.rglob("pm25_stations_europe.csv")
     assert len(read_metadata(path, account=account)) == 3295
     assert not account.left_out and not account.noticed
+
+
+@pytest.mark.parametrize(("east", "ids"), [(179.9995, 1), (179.9, 2)], ids=["a rounding", "a move"])
+def test_the_antimeridian_is_no_distance(east: float, ids: int) -> None:
+    """179.9995 E and 179.9995 W are 111 m apart at the equator, 179.9 E and 179.9995 W eleven kilometres."""
+    entries = entry("A", -17.0) | {"longitude": east}, entry("B", -17.0) | {"longitude": -179.9995}
+    stations, _ = join_stations(daily("A", "B"), pd.DataFrame(entries))
+    assert len(stations) == ids
+
+
+def test_the_table_knows_no_move_across_the_antimeridian(tmp_path: Path) -> None:
+    dates = {"Operational Activity Begin": ["01/01/2015 00:00:00", "01/01/2020 00:00:00"]}
+    frame = moved(**dates).assign(Latitude=49.0)
+    frame["Longitude"] = [-179.9995, 179.9995, *frame["Longitude"][2:]]
+    account = StationAccount()
+    assert len(read(tmp_path, frame, account)) == 5
+    assert "sampling points that stand at several places" not in account.noticed

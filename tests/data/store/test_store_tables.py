@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cranpm.data.errors import SchemaError
+from cranpm.data.errors import SchemaError, StoreError
 from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 from cranpm.domain import (
     DAY_CHANNELS,
@@ -80,3 +80,27 @@ def test_statistics_travel_with_the_dataset(copy):
     assert dataset.statistics is None
     dataset.write_statistics(statistics)
     assert dataset.statistics == statistics
+
+
+def test_no_flipped_bit_of_a_table_gives_other_values(copy):
+    with DatasetWriter.open(copy) as writer:
+        writer.write_stations(stations())
+        day = "2022-03-01"
+        writer.append_encoded(
+            encode_day(writer.domain, day, **mini.fields(day), observations=observations(day))
+        )
+    path = copy / "observations.parquet"
+    whole, right = path.read_bytes(), Dataset.open(copy).observations()
+    rng = np.random.default_rng(1)
+    refused = 0
+    for place in rng.integers(4, len(whole) - 4, 150):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        try:
+            found = Dataset.open(copy).observations()
+        except StoreError:
+            refused += 1
+        else:
+            assert found["pm2p5"].tolist() == right["pm2p5"].tolist()
+    assert refused > 20
