@@ -30,6 +30,9 @@ UNUSUAL = 8.0
 INPUTS = len(COARSE_CHANNELS) + 2
 """Fields that a forecast reads and that are checked here: coarse channels of two days, and the maps of both."""
 
+GROUND = (-500.0, 9000.0)
+"""Lowest and highest mean elevation of a cell or node [m]."""
+
 _SHOWN = 4
 
 
@@ -64,7 +67,12 @@ class UnusualInput:
 
 
 def check_inputs(
-    coarse: Mapping[str, np.ndarray], maps: Mapping[str, np.ndarray], statistics: Statistics, *, name: str
+    coarse: Mapping[str, np.ndarray],
+    maps: Mapping[str, np.ndarray],
+    statistics: Statistics,
+    *,
+    ground: Mapping[str, np.ndarray] | None = None,
+    name: str,
 ) -> tuple[UnusualInput, ...]:
     """Refuse what cannot be, and list what is unusual.
 
@@ -76,6 +84,8 @@ def check_inputs(
         PM2.5 [ug m-3]; NaN where missing.
     statistics : Statistics
         Of the checkpoint: of the days that it was trained on.
+    ground : mapping of str to ndarray, optional
+        Fields of elevation by what messages call them [m]; unlike the others they have no gaps.
     name : str
         Named in messages, for instance the init day.
 
@@ -84,7 +94,7 @@ def check_inputs(
     ImpossibleInputError
         Naming every channel that holds an impossible or infinite value.
     """
-    impossible = [*_impossible_coarse(coarse), *_impossible_maps(maps)]
+    impossible = [*_impossible_ground(ground or {}), *_impossible_coarse(coarse), *_impossible_maps(maps)]
     if impossible:
         more = f" ... and {len(impossible) - _SHOWN} more" if len(impossible) > _SHOWN else ""
         msg = (
@@ -93,6 +103,13 @@ def check_inputs(
         )
         raise ImpossibleInputError(msg)
     return (*_unusual_coarse(coarse, statistics), *_unusual_maps(maps))
+
+
+def _impossible_ground(ground: Mapping[str, np.ndarray]) -> Iterator[str]:
+    for called, field in ground.items():
+        said = _impossible(np.where(np.isnan(field), np.inf, field), *GROUND, "m")
+        if said:
+            yield f"{called} {said}"
 
 
 def _impossible_coarse(coarse: Mapping[str, np.ndarray]) -> Iterator[str]:

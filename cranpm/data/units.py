@@ -7,13 +7,17 @@ import numpy as np
 from cranpm.data.errors import UnitsError
 
 _SPEED = {"m s**-1": (1.0, 0.0), "m s-1": (1.0, 0.0), "m/s": (1.0, 0.0)}
-_TEMPERATURE = {"K": (1.0, 0.0), "degC": (1.0, 273.15), "celsius": (1.0, 273.15), "C": (1.0, 273.15)}
+_TEMPERATURE = {
+    **dict.fromkeys(("K", "kelvin", "Kelvin"), (1.0, 0.0)),
+    **dict.fromkeys(("degC", "celsius", "C", "°C", "degrees_Celsius"), (1.0, 273.15)),
+}
 _PRESSURE = {"Pa": (1.0, 0.0), "hPa": (100.0, 0.0), "millibars": (100.0, 0.0), "mbar": (100.0, 0.0)}
 _DEPTH = {
     "m": (1000.0, 0.0),
     "mm": (1.0, 0.0),
     "m of water equivalent": (1000.0, 0.0),
     "kg m**-2": (1.0, 0.0),
+    "kg m-2": (1.0, 0.0),
 }
 _HUMIDITY = {"kg kg**-1": (1.0, 0.0), "kg kg-1": (1.0, 0.0), "g kg-1": (1e-3, 0.0), "g kg**-1": (1e-3, 0.0)}
 _GEOPOTENTIAL = {"m**2 s**-2": (1.0, 0.0), "m2 s-2": (1.0, 0.0)}

@@ -159,7 +159,11 @@ def load_day(
     today, yesterday = source.coarse(init), source.coarse(before)
     pm2p5, pm2p5_before = (source.pm2p5(day, *everything) for day in (init, before))
     unusual = check_inputs(
-        {"t": today, "t-1": yesterday}, {"t": pm2p5, "t-1": pm2p5_before}, statistics, name=name
+        {"t": today, "t-1": yesterday},
+        {"t": pm2p5, "t-1": pm2p5_before},
+        statistics,
+        ground={"elevation": source.elevation, "elevation of coarse nodes": source.coarse_elevation},
+        name=name,
     )
     coarse = coarse_sample(
         today,

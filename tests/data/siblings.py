@@ -179,6 +179,70 @@ ERA5_SIBLINGS: dict[str, tuple[Callable[[], xr.Dataset], str]] = {
     "ERA5-Land by its grid": (lambda: of_the_store(step=0.1), "is on a grid of 0.1 degrees"),
     "CAMS by its class": (lambda: of_the_store(attrs={"GRIB_class": "mc"}), "is of CAMS"),
     "ERA5-Land by its class": (lambda: of_the_store(attrs={"GRIB_class": "l5"}), "is ERA5-Land"),
+    "a spread over members by its cell methods": (
+        lambda: of_the_store(attrs={"cell_methods": "realization: standard_deviation"}),
+        "is the spread of an ensemble",
+    ),
+    "a mean over members by its cell methods": (
+        lambda: of_the_store(attrs={"cell_methods": "number: mean"}),
+        "is the mean of an ensemble",
+    ),
+    "a mean over its valid times": (
+        lambda: of_the_store(attrs={"cell_methods": "valid_time: mean"}),
+        "is a mean",
+    ),
+    "a standard error by its standard name": (
+        lambda: of_the_store(attrs={"standard_name": "air_temperature standard_error"}),
+        "holds an error as t2m",
+    ),
+    "a standard deviation with underscores": (
+        lambda: of_the_store(attrs={"long_name": "2m_temperature_standard_deviation"}),
+        "holds a standard deviation as t2m",
+    ),
+    "an anomaly": (
+        lambda: of_the_store(attrs={"long_name": "2 metre temperature anomaly"}),
+        "holds an anomaly as t2m",
+    ),
+    "a difference by its units": (
+        lambda: of_the_store(attrs={"units_metadata": "temperature: difference"}),
+        "holds a difference as t2m",
+    ),
+    "the spread by its type of product": (
+        lambda: of_the_store(globals={"product_type": "ensemble_spread"}),
+        "is the spread of an ensemble",
+    ),
+    "monthly means by their type of product": (
+        lambda: of_the_store(globals={"product_type": "monthly_averaged_reanalysis_by_hour_of_day"}),
+        "is of monthly means",
+    ),
+    "a resolution of a month": (
+        lambda: of_the_store(globals={"time_coverage_resolution": "P01M"}),
+        "is of monthly",
+    ),
+    "an aggregation to days": (
+        lambda: of_the_store(globals={"aggregation": "daily_mean"}),
+        "is of daily values",
+    ),
+    "a daily statistic": (lambda: of_the_store(globals={"statistic": "maximum"}), "is a maximum"),
+    "ERA5-Land by its title": (lambda: of_the_store(globals={"title": "ERA5-Land hourly"}), "is ERA5-Land"),
+    "keys of GRIB without their prefix": (
+        lambda: of_the_store(attrs={"dataType": "es"}),
+        "is the spread of an ensemble",
+    ),
+    "a stream without its prefix": (lambda: of_the_store(attrs={"stream": "moda"}), "is a monthly mean"),
+    "a member by an attribute": (lambda: of_the_store(attrs={"number": 3}), "is member 3 of an ensemble"),
+    "wind at 100 m by its height": (
+        lambda: of_the_store("u10", coords={"height": ((), 100.0, {"units": "m"})}),
+        "is of height 100",
+    ),
+    "temperature at 10 m by its height": (
+        lambda: of_the_store(coords={"heightAboveGround": 10.0}),
+        "is of height 10",
+    ),
+    "steps of a day ahead": (
+        lambda: of_the_store(coords={"step": np.timedelta64(24, "h")}),
+        "holds steps 24 to 24 h ahead of their runs, a forecast",
+    ),
     "an unknown dimension": (
         lambda: xr.concat([of_the_store(), of_the_store()], dim="scenario"),
         r"got a dimension scenario \(2\)",
@@ -206,6 +270,19 @@ COMPOSITION_SIBLINGS: dict[str, tuple[Callable[[], xr.Dataset], str]] = {
     "a gas one level higher": (lambda: gas(59.0), "holds level 59, not the surface; expected model level 60"),
     "a gas on the level of the other system": (lambda: gas(137.0), "expected model level 60"),
     "a daily maximum": (lambda: eac4(attrs={"cell_methods": "time: maximum"}), "is a maximum"),
+    "an anomaly": (lambda: forecasts(GRIB_paramId=0, long_name="PM2.5 anomaly"), "holds an anomaly as pm2p5"),
+    "a climatology": (
+        lambda: forecasts(GRIB_paramId=0, long_name="PM2.5 climatology"),
+        "holds a climatology as pm2p5",
+    ),
+    "months by their type of product": (
+        lambda: eac4(globals={"product_type": "monthly_mean"}),
+        "is of monthly means",
+    ),
+    "a mean over members": (
+        lambda: forecasts(cell_methods="realization: mean"),
+        "is the mean of an ensemble",
+    ),
 }
 
 
@@ -221,4 +298,10 @@ EUROPEAN_SIBLINGS: dict[str, tuple[Callable[[], xr.Dataset], str]] = {
     ),
     "daily means": (lambda: european(attrs={"value": "daily mean values"}), "is of daily values"),
     "one member": (lambda: european().assign_coords(number=4), "is member 4 of an ensemble"),
+    "running means": (lambda: european(attrs={"value": "24-hour running mean"}), "is of running means"),
+    "a quantile": (lambda: european(attrs={"species": "PM2.5 90th percentile"}), "holds a quantile as pm2p5"),
+    "the spread of the models": (
+        lambda: european(globals={"product": "ensemble spread"}),
+        "is the spread of an ensemble",
+    ),
 }

@@ -105,3 +105,15 @@ def test_precipitation_is_held_against_its_logarithm_and_the_map_against_its_own
     (smog,) = check("map", 176.0, cells=25)
     assert (smog.channel, smog.high, smog.share) == ("pm2p5 map@t", 175.0, 0.01)
     assert check("map", 174.0) == ()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e4, 9001.0, 1e6])
+def test_ground_that_cannot_be_is_refused_and_has_no_gaps(value: float) -> None:
+    ground = {"elevation": np.array([[0.0, 4807.0, -28.0, value]])}
+    with pytest.raises(
+        ImpossibleInputError, match=r"cannot be forecast: elevation holds .* m \(25.00% of it"
+    ):
+        check_inputs({}, {}, STATISTICS, ground=ground, name="a day")
+    assert (
+        check_inputs({}, {}, STATISTICS, ground={"elevation": ground["elevation"][:, :3]}, name="a day") == ()
+    )

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cranpm.data.errors import DataFileError
+from cranpm.data.errors import DataFileError, NotThisProductError
 from cranpm.data.files.guard import LIBRARY_LOCK, reading
 
 ZIP_BUDGET = 64 * 2**30
 """Bytes that one archive may unpack to; a month of CDS or Zenodo data needs less."""
 
+_OF_ZARR = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 _KEPT = 8
 _unpacked: OrderedDict[tuple[str, int, int], Unpacked] = OrderedDict()
 # members are read lazily and more than once (a month's file, day by day): the last few archives stay unpacked until
@@ -94,6 +95,9 @@ def _extract(path: Path) -> Unpacked:
     with reading(path.name), open_archive(path) as archive:
         members = [info for info in archive.infolist() if not info.is_dir()]
         declared = sum(info.file_size for info in members)
+        if any(info.filename.rsplit("/", 1)[-1] in _OF_ZARR for info in members):
+            msg = f"{path.name} is a zipped Zarr store, which is not read here. Convert it to NetCDF."
+            raise NotThisProductError(msg)
         if not members:
             raise DataFileError(f"{path.name} is an empty archive. Download it again.")
         if declared > ZIP_BUDGET:

@@ -35,6 +35,27 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"MM\x00+", "tiff"),
 )
 
+_FOREIGN = (
+    (b"BZh", "packed by bzip2", "Unpack it first (bunzip2)"),
+    (b"\xfd7zXZ", "packed by xz", "Unpack it first (unxz)"),
+    (b"\x28\xb5\x2f\xfd", "packed by Zstandard", "Unpack it first (unzstd)"),
+    (b"7z\xbc\xaf", "a 7z archive", "Unpack it first"),
+    (b"Rar!", "a RAR archive", "Unpack it first"),
+    (b"\x0e\x03\x13\x01", "HDF4", "Convert it to NetCDF"),
+    (b"BUFR", "BUFR", "Ask for the gridded product as GRIB or NetCDF"),
+    (b"%PDF", "a PDF document", "Ask for the data themselves"),
+    (b"\x89PNG", "a picture", "Ask for the data themselves"),
+    (b"\xff\xd8\xff", "a picture", "Ask for the data themselves"),
+    (b"\x93NUMPY", "an array of NumPy, without places and times", "Ask for NetCDF"),
+)
+"""Formats that are known and not read here."""
+
+_INSIDE_ZIP = (
+    (r"\[Content_Types\]\.xml|_rels/|xl/|docProps/", "a spreadsheet or document", "Export it as CSV"),
+    (r"(.*/)?[^/]+\.hgt\.zip$", "an archive of archives", "Unpack it first"),
+)
+"""What the first member's name of an archive tells."""
+
 _POINTERS = (
     (r"version https://git-lfs\.", "a Git LFS pointer", "Run 'git lfs pull' where it was cloned"),
     (r"(\.\./)*(\.git|/?annex)/\S*(annex|objects)", "a git-annex pointer", "Run 'git annex get' on it"),
@@ -54,9 +75,11 @@ def sniff(path: str | Path) -> Kind:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataFileError(
-            f"Expected a data file at {path}, found {'a folder' if path.is_dir() else 'nothing'}."
+        is_zarr = any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
+        found = (
+            "a Zarr store; convert it to NetCDF" if is_zarr else "a folder" if path.is_dir() else "nothing"
         )
+        raise DataFileError(f"Expected a data file at {path}, found {found}.")
     try:
         with path.open("rb") as file:
             head = file.read(1024)
@@ -64,6 +87,7 @@ def sniff(path: str | Path) -> Kind:
         raise DataFileError(f"{path.name} cannot be opened: {error.strerror}.") from error
     if not head:
         raise DataFileError(f"{path.name} is empty. Download it again.")
+    _refuse_foreign(head, path.name)
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
@@ -74,6 +98,20 @@ def sniff(path: str | Path) -> Kind:
         msg = f"{path.name} is no file known here: expected {known}, got {head[:8]!r}."
         raise DataFileError(msg)
     return "text"
+
+
+def _refuse_foreign(head: bytes, name: str) -> None:
+    """Refuse a healthy file of a format that is not read here, with the way to go."""
+    for magic, what, remedy in _FOREIGN:
+        if head.startswith(magic):
+            raise NotThisProductError(f"{name} is {what}, which is not read here. {remedy}.")
+    if head[257:262] == b"ustar":
+        raise NotThisProductError(f"{name} is a tar archive, which is not read here. Unpack it first.")
+    if head.startswith(b"PK\x03\x04"):
+        first = head[30 : 30 + int.from_bytes(head[26:28], "little")].decode("utf-8", errors="replace")
+        for pattern, what, remedy in _INSIDE_ZIP:
+            if re.match(pattern, first):
+                raise NotThisProductError(f"{name} is {what}, which is not read here. {remedy}.")
 
 
 def refuse_messages(text: str, name: str) -> None:
@@ -124,6 +162,10 @@ def _open(path: Path, name: str, archive: Unpacked | None) -> list[xr.Dataset]:
     elif kind in ("hdf5", "netcdf3"):
         opened = [open_netcdf(path, name=name, keeps=archive)]
     else:
+        if kind == "gzip":
+            raise NotThisProductError(
+                f"{name} is packed by gzip; expected NetCDF, GRIB or a zip of them. Unpack it first."
+            )
         called = {"parquet": "Parquet", "tiff": "GeoTIFF", "zip": "an archive within an archive"}.get(
             kind, kind
         )

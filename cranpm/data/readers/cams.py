@@ -49,6 +49,9 @@ _FILL = -900.0
 _RANGES = {"pm2p5": (0, 5e3), "pm10": (0, 2e4), "no2": (0, 1e3), "o3": (0, 1e3), "co": (0, 5e4)}
 """Daily values that can be true [ug m-3]; desert dust makes thousands of PM10."""
 
+_STEP_RANGES = {name: (-1.0, 10 * high) for name, (_, high) in _RANGES.items()}
+"""Values of single hours: a fire's plume for an hour, and what interpolation leaves below zero."""
+
 _FLOORS = {"pm2p5": 0.01, "pm10": 0.01, "no2": 1e-4, "o3": 0.1, "co": 1.0}
 """What a day's median exceeds everywhere on Earth [ug m-3]; kg m-3 taken for ug m-3 lie a billion times lower."""
 
@@ -304,6 +307,7 @@ def daily_coarse(
         fields,
         grid,
         ranges=_RANGES,
+        step_ranges=_STEP_RANGES,
         floors=_FLOORS,
         days=days,
         interpolate=True,

@@ -105,7 +105,7 @@ def _known_elevation(paths: Sequence[Path], grid: Grid) -> np.ndarray:
 
 
 def _refuse_impossible(values: np.ndarray, name: str) -> None:
-    finite = values[np.isfinite(values)]
+    finite = values[~np.isnan(values)]  # an infinity is no gap
     if finite.size and (finite.min() < _LOW or finite.max() > _HIGH):
         msg = (
             f"{name}: elevation reaches {finite.min():g} to {finite.max():g}; expected metres, "

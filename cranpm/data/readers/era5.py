@@ -15,12 +15,13 @@ import xarray as xr
 
 from cranpm.data.errors import DataFileError, NotThisProductError, TimeAxisError
 from cranpm.data.files.openers import open_lazily
-from cranpm.data.readers.identity import identify
+from cranpm.data.readers.identity import Identity, identify
 from cranpm.data.readers.layout import of_variables, standardise
 from cranpm.data.readers.members import merge_members
 from cranpm.data.readers.periods import refuse_months, refuse_other_bounds, refuse_sums_since_midnight
 from cranpm.data.readers.preliminary import joint_attrs
 from cranpm.data.readers.products import ERA5
+from cranpm.data.readers.surface import hours_ahead
 from cranpm.data.regrid.coarse import AMOUNTS, choose, daily_channels
 from cranpm.data.regrid.daily import join_times
 from cranpm.domain.channels import ERA5_CHANNELS, Channel
@@ -58,7 +59,10 @@ _RANGES = {
     "z_700": (20_000, 38_000),
     "z_500": (42_000, 65_000),
 }
-"""Daily values that Europe and its surroundings can have, in house units."""
+"""Values that Europe and its surroundings can have, hours and days alike, in house units."""
+
+_LONGEST_AMOUNT = 18
+"""Hours that ERA5's own short forecasts, which amounts come from, run ahead at most."""
 
 
 def open_era5(path: str | Path) -> xr.Dataset:
@@ -108,7 +112,8 @@ def _open_member(dataset: xr.Dataset, name: str) -> xr.Dataset | None:
     identity = identify(dataset, ERA5, name=source, variables=variables)
     for held, house in variables.items():
         refuse_other_bounds(dataset, held, is_amount=house in AMOUNTS, name=source)
-    member = standardise(of_variables(dataset, variables), name=source)
+    _refuse_forecasts(dataset, set(variables.values()), name=source)
+    member = standardise(_with_version(of_variables(dataset, variables), identity), name=source)
     keep = [v for v in _VARIABLES if v in member]
     member = member[keep].assign_attrs(identity.attrs)
     member.encoding["source"] = source
@@ -116,6 +121,26 @@ def _open_member(dataset: xr.Dataset, name: str) -> xr.Dataset | None:
     for amount in set(AMOUNTS) & set(keep):
         refuse_sums_since_midnight(member[amount], name=f"{source} {amount}")
     return member
+
+
+def _refuse_forecasts(dataset: xr.Dataset, variables: set[str], *, name: str) -> None:
+    """Steps ahead of a run: amounts are made by short forecasts, everything else of the reanalysis has none."""
+    hours = hours_ahead(dataset)
+    longest = _LONGEST_AMOUNT if variables <= set(AMOUNTS) else 0
+    if hours is not None and hours.max() > longest:
+        msg = (
+            f"{name} holds steps {hours.min():g} to {hours.max():g} h ahead of their runs, a forecast; expected "
+            f"{ERA5.title}. {ERA5.remedy}"
+        )
+        raise NotThisProductError(msg)
+
+
+def _with_version(dataset: xr.Dataset, identity: Identity) -> xr.Dataset:
+    """The version as a coordinate, which says more, or else what the file says of all its hours."""
+    stated = identity.values("version")
+    if "expver" in dataset.variables or "expver" in dataset.dims or len(stated) != 1:
+        return dataset
+    return dataset.assign_coords(expver=stated[0])
 
 
 def _house_name(dataset: xr.Dataset, variable: str) -> str | None:
@@ -177,6 +202,7 @@ def daily_coarse(
         {channel: _field(channel, datasets) for channel in choose(found, channels, source="ERA5")},
         grid,
         ranges=_RANGES,
+        step_ranges=_RANGES,
         days=days,
         min_share=min_share,
         incomplete=incomplete,

@@ -29,6 +29,9 @@ ERA5 = Product(
         "step type of tp": ("accum",),
         "accumulation of tp": ("1",),
         "level type": ("surface", "heightAboveGround"),
+        "height of t2m": ("2",),
+        "height of u10": ("10",),
+        "height of v10": ("10",),
         **{f"level type of {name}": ("isobaricInhPa", "isobaricInPa") for name in ("t", "u", "v", "q", "z")},
         "version": ("1", "5"),
     },
@@ -59,6 +62,7 @@ EAC4 = Product(
     title="the CAMS reanalysis EAC4 at the surface",
     remedy="Request cams-global-reanalysis-eac4, gases at model level 60.",
     allowed={"type": ("an",), **_CAMS_GLOBAL, "spacing": ("0.75",)},
+    refused={"version": ("egg4",)},
     known_by=_GLOBAL_KNOWN_BY,
 )
 
@@ -128,14 +132,25 @@ BY_SOURCE = {"cams-global-forecasts": GLOBAL_FORECASTS, "cams-eac4": EAC4}
 GHAP = Product(
     title="daily GHAP PM2.5 at 1 km",
     remedy="Fetch ghap-pm25-d1k, whose files are called GHAP_PM2.5_D1K_YYYYMMDD_V1.nc.",
-    allowed={"archive": ("GHAP",), "quantity": ("pm2p5",), "period": ("daily",), "spacing": ("1K", "0.01")},
+    allowed={
+        "archive": ("GHAP",),
+        "quantity": ("pm2p5",),
+        "period": ("daily",),
+        "spacing": ("1K", "0.01"),
+        "statistic": ("mean",),
+    },
     known_by=("archive", "quantity", "period", "day"),
 )
 
 ELEVATION = Product(
     title="the mean height of the ground above the sea",
     remedy="Fetch elevation-etopo-2022, or give GMTED2010's mean or tiles of GLO-90 or SRTM.",
-    allowed={"surface": ("surface", "DEM", "dem", "hgt"), "statistic": ("mean",), "quantity": ("elevation",)},
+    allowed={
+        "surface": ("surface", "DEM", "dem", "hgt"),
+        "statistic": ("mean",),
+        "statistic of an area": ("mean", "point"),
+        "quantity": ("elevation",),
+    },
     refused={"positive": ("down",)},
     known_by=("quantity", "surface"),
 )

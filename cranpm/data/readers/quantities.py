@@ -1,4 +1,4 @@
-"""Which quantity a file means: ECMWF's numbers and short names, CF's standard names, and the words of long names."""
+"""What words mean: quantities by ECMWF's numbers, CF's names and long names; kinds of products by description."""
 
 from __future__ import annotations
 
@@ -26,8 +26,14 @@ _STANDARD = {
 }  # fmt: skip
 
 _WORDS = (
-    (r"standard deviation|\bstd(ev|dev)?\b|\bspread\b", "a standard deviation"),
-    (r"uncertainty|\berror\b", "an error"),
+    (r"standard[ _]deviation|(?<![a-z])std(ev|dev)?(?![a-z])|(?<![a-z])(spread|variance)(?![a-z])",
+     "a standard deviation"),
+    (r"uncertainty|(?<![a-z])error(?![a-z])", "an error"),
+    (r"anomal(y|ies)", "an anomaly"),
+    (r"climatolog", "a climatology"),
+    (r"(?<![a-z])(increment|tendency|bias)(?![a-z])", "a difference"),
+    (r"percentile|quantile", "a quantile"),
+    (r"number_of_observations|status_flag|detection_minimum", "a flag or a count"),
     (r"ellipsoid", "a height above the ellipsoid"),
     (r"geoid[ _](height|undulation)", "the height of the geoid"),
     (r"\b(slope|aspect|hillshade|land cover|canopy|vegetation)\b", "a property of the ground"),
@@ -66,6 +72,33 @@ _WORDS = (
     (r"^vertical velocity", "w"),
     (r"^potential temperature", "pt"),
 )  # fmt: skip
+_KINDS = (
+    (r"era5[-_ ]?land(?![a-z])(?![-_ ]*(sea|mask))", "archive", "reanalysis-era5-land"),
+    (r"(?<![a-z])spread(?![a-z])|ensemble[-_ ]*(std|standard[-_ ]dev|variance)", "type", "es"),
+    (r"ensemble[-_ ]*(mean|avg|average)(?![a-z])", "type", "em"),
+    (r"ensemble[-_ ]*members?(?![a-z])", "type", "pf"),
+    (r"anomal(y|ies)|climatolog", "statistic", "anomaly"),
+    (r"(running|moving|rolling)[-_ ]*(mean|average)", "statistic", "running mean"),
+    (r"uncertaint", "statistic", "uncertainty"),
+    (r"(?<![a-z])(slope|hillshade|roughness|ruggedness)(?![a-z])", "surface", "slope"),
+)  # fmt: skip
+_PERIODS = (
+    (r"^p?0*1m$|^mon(th|ths)?$|^amon$|(?<![a-z])monthly(?![a-z])", "monthly"),
+    (r"^p?0*1y$|^(yr|year)s?$|(?<![a-z])(annual|yearly)(?![a-z])", "annual"),
+    (
+        r"^p?0*1d$|^pt?24h$|^days?$|^daily$|(?<![a-z])daily[-_ ]*(mean|avg|average|max|min|sum|total|stat)",
+        "daily",
+    ),
+    (r"^day[-_ ]*(mean|avg|max|min|sum)$", "daily"),
+)
+_STATISTICS = {
+    **dict.fromkeys(("mean", "average", "avg"), "mean"), **dict.fromkeys(("max", "maximum"), "max"),
+    **dict.fromkeys(("min", "minimum"), "min"), **dict.fromkeys(("std", "stddev", "standard_deviation"), "std"),
+    "sum": "sum", "median": "med", "variance": "variance",
+}  # fmt: skip
+_PROSE = 10
+"""Words; what is longer tells of much that a file is not."""
+
 _COLUMN = re.compile(r"total[ _]column|atmosphere_mass_content|optical[ _]depth|optical[ _]thickness")
 
 
@@ -91,3 +124,33 @@ def quantity_of(text: Any) -> str | None:
     if _COLUMN.search(words):
         return "a total column"
     return next((name for pattern, name in _WORDS if re.search(pattern, words)), None)
+
+
+def kinds_of(text: str, *, is_statistic: bool = False) -> list[tuple[str, str]]:
+    """What a description says of the kind of a product, as aspects and values of statements.
+
+    Parameters
+    ----------
+    text : str
+        A title, a name, a type of product, a resolution in time.
+    is_statistic : bool
+        Whether a single word such as ``mean`` is an answer to "which statistic?".
+
+    Examples
+    --------
+    >>> kinds_of("monthly_averaged_reanalysis"), kinds_of("ERA5-Land, ensemble mean")
+    ([('period', 'monthly')], [('archive', 'reanalysis-era5-land'), ('type', 'em')])
+    >>> kinds_of("hourly values in monthly files"), kinds_of("max", is_statistic=True)
+    ([], [('statistic', 'max')])
+    """
+    words = text.strip().lower()
+    if len(words.split()) > _PROSE:
+        return []
+    found = [(aspect, value) for pattern, aspect, value in _KINDS if re.search(pattern, words)]
+    periods = {value for pattern, value in _PERIODS if re.search(pattern, words)}
+    # "hourly data in monthly files" is hourly, "monthly means by hour of the day" is not
+    if len(periods) == 1 and ("hourly" not in words or re.search("by[-_ ]hour", words)):
+        found.append(("period", periods.pop()))
+    if is_statistic and words in _STATISTICS:
+        found.append(("statistic", _STATISTICS[words]))
+    return found

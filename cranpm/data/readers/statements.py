@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from cranpm.data.files.grib import MESSAGES
-from cranpm.data.readers.quantities import quantity_of
+from cranpm.data.readers.quantities import kinds_of, quantity_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Statement:
     ----------
     aspect : str
         What it is about: "class", "stream", "type", "member", "members", "step type", "period", "statistic",
-        "accumulation", "level type", "level", "model", "run", "lead", "day", "version", "quantity", "spacing",
-        "archive", "surface", "positive".
+        "accumulation", "level type", "level", "height", "model", "run", "lead", "day", "version", "quantity",
+        "spacing", "archive", "surface", "positive".
     value : str
         In the common words.
     where : str
@@ -57,6 +57,7 @@ def gather(dataset: xr.Dataset, names: Iterable[str], variables: Mapping[str, st
     """
     found = [statement for name in dict.fromkeys(names) for statement in of_name(name)]
     found += _of_attributes(dataset.attrs)
+    found += _of_descriptions(dataset.attrs, "")
     for name, house in variables.items():
         found += _of_variable(name, house, dataset[name].attrs, dataset.attrs.get(MESSAGES, {}))
         found += _of_levels(dataset, name, house)
@@ -72,16 +73,24 @@ _NAMES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"[_-](?P<a>daily|monthly)-(?P<b>mean|max|min|sum|mid)", ("period", "statistic")),
     (r"(?:reanalysis|derived)-era5-[a-z-]*(?P<a>monthly|daily)-(?:means|statistics)", ("period",)),
     (r"(?P<a>reanalysis-era5-land)", ("archive",)),
+    # archives that hand ERA5 on: NCAR's, and CEDA's
+    (r"(?:^|_)e5\.(?P<a>oper|enda|mnth|moda|edmm|edmo)\.(?P<b>[a-z0-9]{2})\.", ("stream", "type")),
+    (r"ecmwf-era5(?P<c>t?)_(?P<a>oper|enda)_(?P<b>[a-z0-9]{2})_", ("stream", "type", "version")),
     # the European ensemble
     (r"cams\.eaq\.(?P<a>vra|ira)\.(?P<b>[A-Za-z]+)a\.(?P<c>[a-z0-9]+)\.l(?P<d>\d+)\.",
      ("type", "model", "quantity", "level")),
     (r"^(?P<b>[A-Z][A-Z-]+)_(?P<a>FORECAST|ANALYSIS)", ("type", "model")),
     (r"MODEL,(?P<b>[A-Z-]+)\+(?P<a>FORECAST|ANALYSIS)\+", ("type", "model")),
     # satellite products of the GHAP family
-    (r"(?P<a>[A-Z]+HAP)_(?P<b>[A-Za-z0-9.]+)_(?P<c>[DMY])(?P<d>\d+K)_(?P<e>\d{4,8})_",
+    (r"(?i)(?P<a>L?GHAP|[A-Z]HAP)[._](?P<b>PM25)\.(?P<c>[DMY])\d+\.A?(?P<e>\d{4,8})",
+     ("archive", "quantity", "period", "", "day")),
+    (r"(?i)(?P<a>V\dGL\d\d)[\d.]*(?:Hybrid|CNN|GWR)?(?P<b>PM25)", ("archive", "quantity")),
+    (r"(?i)(?P<a>[A-Z]+HAP)[-_](?P<b>[A-Za-z0-9.]+)[-_](?P<c>[DMY])(?P<d>\d+K)[-_](?P<e>\d{4,8})(?=[-_.])",
      ("archive", "quantity", "period", "spacing", "day")),
     # terrain
     (r"ETOPO_\d{4}_v\d+_\d+s_[A-Z0-9]+_(?P<a>surface|bed|geoid)(?P<b>_sid)?", ("surface",)),
+    (r"(?i)GEBCO_\d{4}(?P<a>_sub_ice|_tid)", ("surface",)),
+    (r"(?i)ETOPO1_(?P<a>bed)", ("surface",)),
     (r"(?:GMTED2010_|_gmted_)(?P<a>mean|mea|max|min|med|std|sub|dsc|blv|sys|break)", ("statistic",)),
     (r"Copernicus_DSM_(?:COG_)?\d+_[NS]\d+_\d+_[EW]\d+_\d+_(?P<a>[A-Z]{3})", ("surface",)),
     (r"(?:ASTGTM|SRTMGL)\w*[._](?P<a>dem|num|hgt|swb)\b", ("surface",)),
@@ -111,11 +120,17 @@ def of_name(name: str) -> list[Statement]:
     for pattern, aspects in _NAMES:
         match = re.search(pattern, name)
         for key, aspect in zip("abcde", aspects) if match else ():
+            if not aspect:
+                continue
             value = match[key]  # type: ignore[index]
             if aspect == "quantity":
                 value = quantity_of(value)
             elif aspect == "level":
                 value = f"{float(value):g} m"
+            elif aspect == "version":
+                value = "5" if value else "1"
+            elif aspect == "spacing" or value.lower().endswith("hap") or len(value) == 1:  # in any case
+                value = _VALUES.get(value.upper(), value.upper())
             elif aspect == "day":
                 value = "-".join(filter(None, (value[:4], value[4:6], value[6:])))
             else:
@@ -132,6 +147,19 @@ _GRIB = {
 }  # fmt: skip
 """Keys of GRIB, as attributes ``GRIB_<key>``, in a history or in messages."""
 
+_PLAIN: dict[str, Collection[str] | None] = {
+    "marsClass": None, "dataType": None, "stepType": None, "totalNumber": None, "expver": None,
+    "experimentVersionNumber": None, "number": None, "stream": None,
+    "type": ("an", "fc", "em", "es", "ep", "pf", "cf", "4v"), "class": ("ea", "l5", "mc", "od", "e2", "ep", "rr"),
+}  # fmt: skip
+"""The same keys without ``GRIB_``, as some tools write them; words of many uses only with values of MARS."""
+
+_DESCRIBES = re.compile(
+    r"(?i)product|data_?set|^(source|title|summary|description|comment|id)$|frequency|resolution|aggregat|statistic"
+    r"|averag|^period|ensemble|^value$|^long_name$|cell_?method$"
+)
+_TELLS_STATISTIC = re.compile(r"(?i)aggregat|statistic|method")
+
 _EUROPE = re.compile(r"(\d{8})(?:-(\d{8}))?\+\[(\d+)H_(\d+)H\]")
 _TEXTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("title", "history", "summary"), r"\b(?P<v>FORECAST|ANALYSIS|REANALYSIS)\b", "type"),
@@ -142,7 +170,7 @@ _TEXTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("title",), r"at the (?P<v>Surface)", "level"),
     (("title", "summary"), r"(?i)\b(?P<v>daily|monthly|annual)[ -](?:mean|average|maximum|minimum)", "period"),
     (("frequency", "temporal_resolution"), r"(?i)^(?P<v>day|daily|mon|monthly|yr|year|annual)$", "period"),
-    (("time_coverage_resolution", "time_coverage_duration"), r"^P1(?P<v>[DMY])$", "period"),
+    (("time_coverage_duration",), r"^P1(?P<v>[DMY])$", "period"),
     (("history",), r"cdo\b.*?\s-?(?:y?day|y?mon|y?seas|year|tim|run|ens)(?P<v>mean|avg|max|min|sum|std\d?|var\d?)\b",
      "statistic"),
     (("history",), r"cdo\b.*?\s-?(?P<v>y?day|y?mon|year)(?:mean|avg|max|min|sum|std\d?|var\d?)\b", "period"),
@@ -158,6 +186,8 @@ def _of_attributes(attrs: Mapping[str, Any]) -> Iterator[Statement]:
     for keys, pattern, aspect in _TEXTS:
         for key in keys:
             text = attrs.get(key)
+            if key == "time_coverage_duration" and "time_coverage_resolution" in attrs:
+                continue  # of the whole file, while each step is told
             match = re.search(pattern, text) if isinstance(text, str) else None
             if match:
                 value = _TEXT_VALUES.get(match["v"], match["v"].lower() if aspect == "period" else match["v"])
@@ -168,7 +198,19 @@ def _of_attributes(attrs: Mapping[str, Any]) -> Iterator[Statement]:
             if match:
                 yield from _of_runs(match, f"{key}: {_short(attrs[key])}")
                 break
+    yield from _of_coverage(attrs)
     yield from _of_filter(str(attrs.get("history", "")))
+
+
+def _of_descriptions(attrs: Mapping[str, Any], of: str, variable: str | None = None) -> Iterator[Statement]:
+    """What attributes say under whichever name: the kind of product in words, keys of GRIB without their prefix."""
+    for key, value in attrs.items():
+        where = f"{key}{of}: {_short(value)}"
+        if key in _PLAIN and ((known := _PLAIN[key]) is None or value in known):
+            yield Statement(aspect=_GRIB[key], value=_plain(value), where=where, variable=variable)
+        if isinstance(value, str) and _DESCRIBES.search(key):
+            for aspect, kind in kinds_of(value, is_statistic=bool(_TELLS_STATISTIC.search(key))):
+                yield Statement(aspect=aspect, value=kind, where=where, variable=variable)
 
 
 def _of_runs(match: re.Match[str], where: str) -> Iterator[Statement]:
@@ -176,6 +218,18 @@ def _of_runs(match: re.Match[str], where: str) -> Iterator[Statement]:
     runs = str(days[0]) if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
     yield Statement(aspect="run", value=runs, where=where)
     yield Statement(aspect="lead", value=f"{match[3]}-{match[4]} h", where=where)
+
+
+def _of_coverage(attrs: Mapping[str, Any]) -> Iterator[Statement]:
+    """The day that a file covers, by the attributes of ACDD; of a longer time its first and last day."""
+    key = "time_coverage_start"
+    ends = [re.match(r"\d{4}-\d{2}-\d{2}", str(attrs.get(k, ""))) for k in (key, "time_coverage_end")]
+    if ends[0] is None:
+        return
+    first, last = (np.datetime64((found or ends[0])[0]) for found in ends)
+    # to midnight of the next day is one day
+    value = str(first) if last - first <= np.timedelta64(1, "D") else f"{first} to {last}"
+    yield Statement(aspect="day", value=value, where=f"{key}: {_short(attrs[key])}")
 
 
 def _of_filter(history: str) -> Iterator[Statement]:
@@ -208,8 +262,21 @@ def _of_variable(
         quantity = quantity_of(attrs[key]) if key in attrs else None
         if quantity:
             yield said("quantity", quantity, f"{key} of {name}: {_short(attrs[key])}")
-    for method in re.findall(r"\btime\d*: (\w+)", str(attrs.get("cell_methods", ""))):
-        yield said("statistic", method, f"cell_methods of {name}: {_short(attrs['cell_methods'])}")
+    yield from _of_descriptions(attrs, f" of {name}", house)
+    if "difference" in str(attrs.get("units_metadata", "")):
+        yield said("quantity", "a difference", f"units_metadata of {name}: {_short(attrs['units_metadata'])}")
+    methods = str(attrs.get("cell_methods", attrs.get("cell_method", "")))
+    for dims, method in re.findall(r"((?:\w+: )+)(\w+)", methods):
+        where = f"cell_methods of {name}: {_short(methods)}"
+        if re.search(r"(?i)\b(valid_|forecast_)?time\d*: |\bt: ", dims):
+            yield said("statistic", method, where)
+        if re.search(r"\barea: ", dims):
+            yield said("statistic of an area", method, where)
+        if re.search(r"(?i)\b(realiz|realis|member|number|ensemble)", dims) and method != "point":
+            yield said("type", "em" if method in ("mean", "median") else "es", where)
+    for key in ("vertical_datum", "vert_datum"):
+        if "ellipsoid" in str(attrs.get(key, "")).lower():
+            yield said("surface", "ellipsoid", f"{key} of {name}: {_short(attrs[key])}")
     if "positive" in attrs:
         yield said("positive", str(attrs["positive"]), f"attribute positive of {name}")
     period = re.match(r"(hourly|daily|monthly|annual)", str(attrs.get("value", "")))
@@ -223,6 +290,7 @@ _LEVELS = {
     "potential_temperature": "theta", "potentialVorticity": "potentialVorticity", "depth": "depthBelowLand",
     "depthBelowLandLayer": "depthBelowLand",
 }  # fmt: skip
+_HEIGHTS = ("height", "heightAboveGround", "height_above_ground")
 _MEMBERS = ("number", "realization", "member", "ensemble")
 
 
@@ -246,7 +314,11 @@ def _of_coordinates(dataset: xr.Dataset) -> Iterator[Statement]:
 
 
 def _of_levels(dataset: xr.Dataset, variable: str, house: str) -> Iterator[Statement]:
-    """What kind of levels a variable lies on. A plain ``level`` tells by its units or its long name."""
+    """What kind of levels a variable lies on, and at which height. A ``level`` tells by its units or long name."""
+    for name in _HEIGHTS:
+        if name in dataset[variable].coords and dataset[name].size == 1:
+            value = _plain(dataset[name].values.ravel()[0])
+            yield Statement(aspect="height", value=value, where=f"coordinate {name}: {value}", variable=house)
     for name in ("level", *_LEVELS):
         if name not in dataset[variable].coords:
             continue

@@ -61,6 +61,19 @@ def _first_day(dataset: xr.Dataset) -> np.datetime64:
     return np.datetime64("now", "D")
 
 
+def hours_ahead(dataset: xr.Dataset) -> np.ndarray | None:
+    """How far ahead of its run each step lies [h], from whichever coordinate tells; None if none does."""
+    axis = next(
+        (a for a in ("forecast_period", "step", "leadtime", "lead_time") if a in dataset.coords), None
+    )
+    if axis is None:
+        return None
+    steps = np.atleast_1d(dataset[axis].values)
+    if np.issubdtype(steps.dtype, np.timedelta64):
+        return steps / np.timedelta64(1, "h")
+    return steps.astype(float) * (24.0 if str(dataset[axis].attrs.get("units")) == "days" else 1.0)
+
+
 def refuse_long_leads(dataset: xr.Dataset, longest: int | None, *, name: str) -> str | None:
     """How far ahead of their runs the steps lie, such as "24 to 93 h"; None if the file does not tell.
 
@@ -69,14 +82,9 @@ def refuse_long_leads(dataset: xr.Dataset, longest: int | None, *, name: str) ->
     TimeAxisError
         If a step lies further ahead than ``longest`` hours.
     """
-    axis = next((a for a in ("forecast_period", "step") if a in dataset.coords), None)
-    if axis is None:
+    hours = hours_ahead(dataset)
+    if hours is None:
         return None
-    steps = np.atleast_1d(dataset[axis].values)
-    if np.issubdtype(steps.dtype, np.timedelta64):
-        hours = steps / np.timedelta64(1, "h")
-    else:
-        hours = steps.astype(float) * (24.0 if str(dataset[axis].attrs.get("units")) == "days" else 1.0)
     said = f"{hours.min():g} to {hours.max():g} h"
     if longest is not None and hours.max() > longest:
         msg = (

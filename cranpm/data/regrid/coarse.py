@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,12 @@ log = logging.getLogger(__name__)
 
 AMOUNTS = ("tp",)
 """Variables that are summed over the day; all others are averaged."""
+
+_CONTINENT = 20_000
+"""Nodes of a region so large (5 million km2 at 0.25 degrees) that it rains somewhere every day."""
+
+_LEAST_RAIN, _MOST_RAIN = 0.5, 400.0
+"""What the wettest node of a continent exceeds on any day, and what no region's median does [mm]."""
 
 _DRY = -0.1
 """Packing noise below zero that still means dry [mm a day]."""
@@ -47,6 +54,7 @@ def daily_channels(
     grid: Grid,
     *,
     ranges: Mapping[str, tuple[float, float]],
+    step_ranges: Mapping[str, tuple[float, float]] | None = None,
     floors: Mapping[str, float] | None = None,
     days: np.ndarray | None,
     min_share: float = 0.9,
@@ -62,6 +70,8 @@ def daily_channels(
         Steps of each channel, dims (time, latitude, longitude), with their units as an attribute.
     ranges : mapping of variable to (low, high)
         Daily values that can be true, in house units; a channel's name counts before its variable's.
+    step_ranges : mapping, optional
+        The same for single steps: one hour of 0 K hides in the mean of 24.
     floors : mapping of variable to float, optional
         What a day's median must exceed: a concentration of 1e-8 is in range, but only in other units.
     days, min_share, incomplete, interpolate : optional
@@ -87,9 +97,11 @@ def daily_channels(
             min_share=min_share,
             incomplete=incomplete,
             name=channel.name,
+            check=partial(
+                _check_steps, factor=factor, offset=offset, channel=channel, ranges=step_ranges or {}
+            ),
         )
-        expected = ranges.get(channel.name, ranges.get(channel.variable, (-np.inf, np.inf)))
-        values = _checked(values * factor + offset, channel, expected, floors or {})
+        values = _checked(values * factor + offset, channel, _range_of(channel, ranges), floors or {})
         places = field["latitude"].values, field["longitude"].values
         data[:, position] = place(grid, values, *places, interpolate=interpolate, name=channel.name)
     coords = {
@@ -101,6 +113,24 @@ def daily_channels(
     }
     dims = ("time", "channel", "latitude", "longitude")
     return xr.DataArray(data, dims=dims, coords=coords, attrs={"source": source, "interpolated": interpolate})
+
+
+def _range_of(channel: Channel, ranges: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
+    return ranges.get(channel.name, ranges.get(channel.variable, (-np.inf, np.inf)))
+
+
+def _check_steps(
+    steps: np.ndarray,
+    *,
+    factor: float,
+    offset: float,
+    channel: Channel,
+    ranges: Mapping[str, tuple[float, float]],
+) -> None:
+    """Refuse a day of which a single step holds what cannot be."""
+    low, high = _range_of(channel, ranges)
+    low = min(low, _DRY) if channel.variable in AMOUNTS else low
+    check_range(steps * factor + offset, low, high, channel.units, name=channel.name)
 
 
 def _all_days(fields: Mapping[Channel, xr.DataArray]) -> np.ndarray:
@@ -124,6 +154,8 @@ def _checked(
     if channel.variable in AMOUNTS:
         values = np.where((values < 0) & (values > _DRY), 0.0, values)
     check_range(values, *expected, channel.units, name=channel.name)
+    if channel.variable in AMOUNTS:
+        _refuse_other_depths(values, channel)
     for field in values if channel.variable not in AMOUNTS else ():
         finite = field[~np.isnan(field)]
         if finite.size > 8 and finite.min() == finite.max():
@@ -138,3 +170,17 @@ def _checked(
             )
             raise UnitsError(msg)
     return values
+
+
+def _refuse_other_depths(values: np.ndarray, channel: Channel) -> None:
+    """Metres that say millimetres make a continent dry, millimetres that say metres drown it; both are in range."""
+    for field in values:
+        finite = field[~np.isnan(field)]
+        if finite.size > _CONTINENT and finite.max() < _LEAST_RAIN:
+            said = f"somewhere above {_LEAST_RAIN:g} {channel.units}, got {finite.max():.3g}"
+        elif finite.size > 8 and np.median(finite) > _MOST_RAIN:
+            said = f"a median below {_MOST_RAIN:g} {channel.units}, got {np.median(finite):.3g}"
+        else:
+            continue
+        msg = f"{channel.name}: expected a day's amount {said}. The values are in other units than the file states."
+        raise UnitsError(f"{msg} Nothing was converted.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -122,6 +122,7 @@ def daily_values(
     min_share: float,
     incomplete: Literal["raise", "nan"],
     name: str,
+    check: Callable[[np.ndarray], None] | None = None,
 ) -> np.ndarray:
     """Daily means, or daily sums of an amount, one day at a time so that a year never is in memory.
 
@@ -138,6 +139,8 @@ def daily_values(
         Share of a day's steps that a mean needs.
     incomplete : {"raise", "nan"}
         What a day with fewer gives.
+    check : callable, optional
+        Called with the steps of each day as the file has them, to refuse what cannot be.
 
     Returns
     -------
@@ -166,6 +169,8 @@ def daily_values(
             short.append(f"{day} ({steps.size} of {expected})")
             continue
         values = field.isel(time=slice(steps[0], steps[-1] + 1)).values.astype(np.float64)
+        if check is not None:
+            check(values)
         if accumulated:
             refuse_running_sum(values, day, name=name)
         out[index] = values.sum(axis=0) if accumulated else values.mean(axis=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +21,10 @@ from cranpm.data.live import live_map
 from cranpm.data.readers.cams import open_cams
 from cranpm.data.readers.cams_europe import read_ensemble_run
 from cranpm.data.readers.elevation import read_elevation
-from cranpm.data.readers.era5 import open_era5
+from cranpm.data.readers.era5 import daily_coarse, open_era5
 from cranpm.data.readers.ghap import read_ghap_day
 from cranpm.data.readers.products import EAC4, GLOBAL_FORECASTS
-from cranpm.domain import DAY_CHANNELS, EUROPE, Statistics, channel_index
+from cranpm.domain import DAY_CHANNELS, EUROPE, Grid, Statistics, channel_index
 
 Read = Callable[[Path], Any]
 
@@ -161,6 +163,17 @@ def forecast_from(channel: str, value: float) -> Entry:
     return Entry(group="forecast", name=f"{what} of {value:g}", compare=compare)
 
 
+def forecast_above(value: float) -> Entry:
+    """Ground that cannot be, in a dataset of somebody else's making."""
+
+    def compare(_: Path) -> tuple[Any, Any]:
+        statistics = Statistics(mean={}, std={}, period="p", source="made")
+        ground = {"elevation": np.array([[100.0, value]])}
+        return check_inputs({}, {}, statistics, ground=ground, name="init day 2022-01-10"), None
+
+    return Entry(group="forecast", name=f"an elevation of {value:g} m", compare=compare)
+
+
 def named(group: str, name: str, read: Read, make: Callable[[], xr.Dataset]) -> Entry:
     return of_file(group, f"called {name}", make, read, name)
 
@@ -177,6 +190,56 @@ def terrain(path: Path) -> np.ndarray:
     return read_elevation([path], FINE)
 
 
+def satellite_that_says(key: str, value: str) -> xr.Dataset:
+    dataset = siblings.satellite()
+    (dataset["PM2.5"].attrs if key == "long_name" else dataset.attrs)[key] = value
+    return dataset
+
+
+def infinite_ground() -> xr.Dataset:
+    dataset = siblings.ground({})
+    dataset["z"].values[50, 50] = np.inf
+    return dataset
+
+
+BLOCK = Grid(name="block", rows=5, cols=7, step=0.25, north=48.0, west=8.0, registration="node")
+
+
+def one_hour(value: float) -> Callable[[Path], tuple[Any, Any]]:
+    """One value of one hour in a day, which the mean would hide."""
+
+    def compare(folder: Path) -> tuple[Any, Any]:
+        dataset = siblings.of_the_store()
+        dataset["t2m"].values[3, 2, 2] = value
+        return daily_coarse(open_era5(siblings.written(folder, dataset)), BLOCK).values, None
+
+    return compare
+
+
+def rain_in_millimetres(folder: Path) -> tuple[Any, Any]:
+    # about 0.02 mm an hour, which say to be metres
+    dataset = siblings.of_the_store("tp")
+    dataset["tp"].values[:] *= 450
+    return daily_coarse(open_era5(siblings.written(folder, dataset)), BLOCK).values, None
+
+
+def rain_over_a_continent(_: Path) -> tuple[Any, Any]:
+    """Up to 24 mm a day in metres, on 141 x 151 nodes."""
+    times = DAY + np.arange(1, 25).astype("timedelta64[h]")
+    grid = Grid(name="land", rows=141, cols=151, step=0.25, north=70.0, west=0.0, registration="node")
+    hourly = 1e-3 * np.random.default_rng(1).random((24, *grid.shape)).astype("float32")
+    coords = {"time": times.astype("datetime64[ns]"), "latitude": grid.lat, "longitude": grid.lon}
+    rain = xr.Dataset({"tp": (("time", "latitude", "longitude"), hourly, {"units": "mm"})}, coords)
+    return daily_coarse(rain, grid, days=np.array([DAY])).values, None
+
+
+def preliminary_by_attribute(folder: Path) -> tuple[Any, Any]:
+    early = siblings.of_the_store(attrs={"GRIB_expver": "0005"}).drop_vars("expver")
+    read = open_era5(siblings.written(folder, early))
+    assert read.attrs["preliminary_from"] == f"{DAY}T00"
+    return read["t2m"].values, weather(siblings.written(folder, siblings.of_the_store(), "right.nc"))
+
+
 ENTRIES = [
     *(of_file("ERA5", name, make, weather) for name, (make, _) in siblings.ERA5_SIBLINGS.items()),
     *(
@@ -184,6 +247,9 @@ ENTRIES = [
         for name in (
             "data_stream-enda_stepType-instant.nc", "data_stream-moda_stepType-avgua.nc",
             "2m_temperature_0_daily-mean.nc", "reanalysis-era5-land.nc",
+            "e5.oper.fc.sfc.accumu.128_228_tp.ll025sc.2022010106_2022011606.nc",
+            "e5.moda.an.sfc.128_167_2t.ll025sc.2022010100_2022120100.nc",
+            "ecmwf-era5_enda_es_sfc_202201100000.2t.nc",
         )
     ),
     of_file("ERA5", "precipitation summed since midnight (ERA5-Land)", siblings.running_sum, weather),
@@ -218,6 +284,8 @@ ENTRIES = [
         for name in (
             "GHAP_PM2.5_M1K_202201_V1.nc", "GHAP_PM2.5_Y1K_2022_V1.nc", "GHAP_O3_D1K_20220110_V1.nc",
             "CHAP_PM2.5_D1K_20220110_V4.nc", "GHAP_PM2.5_D10K_20220110_V1.nc",
+            "ghap_pm2.5_m1k_202201_v1.nc", "GHAP-PM2.5-M1K-202201.nc", "LGHAP.PM25.D001.A20220110.nc",
+            "V6GL02.04.CNNPM25.0p01.Europe.202201-202201.nc",
         )
     ),
     of_file(
@@ -227,9 +295,46 @@ ENTRIES = [
         satellite,
     ),
     *(
-        named("terrain", name, terrain, lambda: siblings.ground({}))
-        for name in ("ETOPO_2022_v1_30s_N90W180_bed.nc", "GMTED2010_std_7p5arcsec.nc4")
+        of_file(
+            "GHAP", f"{key}: {value}", lambda key=key, value=value: satellite_that_says(key, value), satellite
+        )
+        for key, value in (
+            ("title", "Monthly PM2.5"), ("temporal_resolution", "year"), ("product", "PM2.5 uncertainty"),
+            ("long_name", "monthly mean PM2.5"),
+        )
     ),
+    of_file(
+        "GHAP",
+        "a month by its coverage",
+        lambda: siblings.satellite().assign_attrs(
+            time_coverage_start="2022-01-01", time_coverage_end="2022-01-31"
+        ),
+        satellite,
+    ),
+    *(
+        named("terrain", name, terrain, lambda: siblings.ground({}))
+        for name in (
+            "ETOPO_2022_v1_30s_N90W180_bed.nc", "GMTED2010_std_7p5arcsec.nc4", "GEBCO_2023_sub_ice_topo.nc",
+            "GEBCO_2023_TID.nc",
+        )
+    ),
+    *(
+        of_file("terrain", f"{key}: {value}", lambda key=key, value=value: siblings.ground({key: value}), terrain)
+        for key, value in (
+            ("cell_methods", "area: maximum"), ("vertical_datum", "WGS84 ellipsoid"), ("long_name", "slope"),
+        )
+    ),
+    of_file("terrain", "an infinite height", infinite_ground, terrain),
+    *(
+        Entry(group="ERA5", name=name, compare=one_hour(value))
+        for name, value in (
+            ("one hour of 0 K in a day", 0.0), ("one hour of 9.97e36 in a day", 9.96921e36),
+            ("one hour of -9999 in a day", -9999.0),
+        )
+    ),
+    Entry(group="ERA5", name="rain in metres that says millimetres, over a continent", compare=rain_over_a_continent),
+    Entry(group="ERA5", name="rain in millimetres that says metres, on a nearly dry day", compare=rain_in_millimetres),
+    Entry(group="ERA5", name="preliminary by an attribute only", compare=preliminary_by_attribute),
     of_file(
         "terrain",
         "depths, positive down",
@@ -242,6 +347,9 @@ ENTRIES = [
     of_bytes("damaged in the middle (NetCDF4), seen when values are read", hurt),
     of_bytes("cut off (NetCDF3)", lambda b: b[: len(b) - 64], "NETCDF3_64BIT"),
     Entry(group="files", name="an archive damaged in the middle", compare=damaged_archive),
+    of_bytes("packed by gzip", gzip.compress),
+    of_bytes("packed by bzip2", bz2.compress),
+    of_bytes("HDF4", lambda b: b"\x0e\x03\x13\x01" + b[4:]),
     of_bytes("a Git LFS pointer", lambda b: b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"),
     of_bytes("a git-annex pointer", lambda b: b"../.git/annex/objects/aa/SHA256E-s9--00.nc"),
     of_bytes("an address in place of data", lambda b: b"s3://bucket/era5/t2m.nc\n"),
@@ -253,4 +361,7 @@ ENTRIES = [
     forecast_from("u10", np.inf),
     forecast_from("no2", 1e6),
     forecast_from("map", np.inf),
+    forecast_above(1e6),
+    forecast_above(np.inf),
+    forecast_above(np.nan),
 ]  # fmt: skip

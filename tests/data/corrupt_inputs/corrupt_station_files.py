@@ -166,6 +166,8 @@ ENTRIES = [
     of_rows("a full-scale code in mg m-3", also(Value=0.985, Unit="mg.m-3")),
     of_rows("micrograms that call themselves milligrams", also(Value=12.0, Unit="mg.m-3")),
     of_rows("milligrams that call themselves micrograms", all_are(Value=0.012)),
+    of_rows("a full scale without an offset (1000)", also(Value=1000.0)),
+    of_rows("the largest whole number of two bytes in tenths (3276.7)", also(Value=3276.7)),
     of_rows("an infinite value", also(Value=np.inf)),
     of_rows("no value, marked valid", also(Value=np.nan)),
     of_rows("a validity that nobody knows", also(Validity=7)),
@@ -176,6 +178,8 @@ ENTRIES = [
         lambda f: stamped("Z", -1)(also()(f)).replace("2022-01-11 18:00:00Z", "2022-01-11 18:00:60Z"),
     ),
     of_rows("stamps with the name of a zone", stamped(" CET", 0)),
+    of_rows("stamps of GMT+1, which is UTC+1 or UTC-1", stamped(" GMT+1", 0)),
+    of_rows("an offset of 60 minutes (+01:60)", stamped("+01:60", 0)),
     of_rows(
         "stamps with day before month", all_are(Start=lambda f: f["Start"].dt.strftime("%d/%m/%Y %H:%M"))
     ),
