@@ -17,17 +17,7 @@ import param
 
 from cranpm.domain.regions import REGIONS
 
-LAYERS: dict[str, str] = {
-    "forecast": "Forecast",
-    "today": "Today",
-    "target": "Target",
-    "change": "Change",
-    "error": "Error",
-}
-"""Layers of the map, key to title."""
-
-NEEDS_RUN: tuple[str, ...] = ("forecast", "change", "error")
-"""Layers that a forecast run makes."""
+from .layers import LAYERS, Layer, layer_of
 
 SCALES: dict[str, str] = {"continuous": "Continuous", "eaqi": "EAQI classes"}
 STATION_TYPES: tuple[str, ...] = ("background", "traffic", "industrial")
@@ -73,12 +63,20 @@ class State(param.Parameterized):
     @property
     def shown_time(self) -> Any:
         """Day that the layer on the map belongs to."""
-        return self.init_time if self.layer == "today" else self.valid_time
+        day = self.shown_layer.day
+        if day == "valid" or self.init_time is None:
+            return self.valid_time
+        return self.init_time - dt.timedelta(days=1) if day == "before" else self.init_time
+
+    @property
+    def shown_layer(self) -> Layer:
+        """The layer on the map."""
+        return layer_of(self.layer)
 
     @property
     def what(self) -> str:
         """“Target of Wednesday 12 January 2022”."""
-        return f"{LAYERS[self.layer]} of {long_date(self.shown_time)}"
+        return f"{self.shown_layer.title} of {long_date(self.shown_time)}"
 
     def copy(self) -> State:
         """The same parameters, which no longer change with these."""

@@ -22,7 +22,8 @@ from cranpm.domain.tiling import plan_tiles
 from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.plot.pyramid import Pyramid
 
-from ..state import NEEDS_RUN
+from ..layers import layer_of
+from .layer_fields import FieldUnavailableError, raw_map, refuse_missing, values_of
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 MAX_ANNOUNCED = 2000
 CACHE_MEGABYTES = 600
 """Six fields of Europe; a visitor looks at one or two."""
-
-
-class FieldUnavailableError(LookupError):
-    """A layer that cannot be shown; the message says why, in words for the reader of the map."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,18 +176,8 @@ class FieldCache:
                 self._fields.popitem(last=False)
 
     def _check(self, key: FieldKey, run: Run | None) -> None:
-        days = self._days(key.dataset)
-        valid = key.init_time + dt.timedelta(days=key.lead_time)
-        span = (
-            f"The dataset holds {days[0]:%d %b %Y} to {days[-1]:%d %b %Y}."
-            if days
-            else "The dataset is empty."
-        )
-        if key.layer in ("today", "change") and key.init_time not in days:
-            raise FieldUnavailableError(f"No field for {key.init_time:%d %b %Y}. {span}")
-        if key.layer in ("target", "error") and valid not in days:
-            raise FieldUnavailableError(f"No target yet for {valid:%d %b %Y}. {span}")
-        if key.layer not in NEEDS_RUN:
+        refuse_missing(key.layer, key.init_time, key.lead_time, self._days(key.dataset))
+        if not layer_of(key.layer).needs_run:
             return
         if run is None or run.state == "gone":
             raise FieldUnavailableError("No forecast has been run for this day and checkpoint.")
@@ -206,12 +193,9 @@ class FieldCache:
         grid = dataset.domain.fine
         valid = key.init_time + dt.timedelta(days=key.lead_time)
 
-        def raw(day: dt.date) -> np.ndarray:
-            return np.asarray(dataset.pm2p5_raw(np.datetime64(day, "D"), slice(None), slice(None)))
-
-        if key.layer in ("today", "target"):
-            packed = raw(key.init_time if key.layer == "today" else valid)
-            return Field(key, Pyramid.of_packed(packed, grid), held_bytes=packed.nbytes)
+        if not layer_of(key.layer).needs_run:
+            made = values_of(dataset, key.layer, key.init_time, key.lead_time)
+            return Field(key, made.pyramid, held_bytes=made.held_bytes)
         assert run is not None
         seen = len(run.status.done_list)  # before reading: a tile that arrives meanwhile is only read twice
         forecast = run.map(key.lead_time)
@@ -221,7 +205,7 @@ class FieldCache:
             )
         if key.layer == "forecast":
             return Field(key, Pyramid(forecast.read, grid), held_bytes=0, run=run, tiles_seen=seen)
-        packed = raw(key.init_time if key.layer == "change" else valid)
+        packed = raw_map(dataset, key.init_time if key.layer == "change" else valid)
         reference = Pyramid.of_packed(packed, grid, num_levels=0)
         difference = Pyramid(lambda r, c: forecast.read(r, c) - reference.read(r, c), grid)
         return Field(key, difference, held_bytes=packed.nbytes, run=run, tiles_seen=seen)

@@ -16,9 +16,11 @@ import pandas as pd
 import xarray as xr
 
 from cranpm.data.errors import DataFileError, StoreError
+from cranpm.plot.channel_scales import find_scale
 from cranpm.plot.style import ColourScale, scale_for
 
-from ..state import LEADS, NEEDS_RUN, State
+from ..layers import Layer
+from ..state import LEADS, State
 from .fields import FieldKey, FieldUnavailableError
 from .places import Place, describe_place, forecast_values, series_of, station_day
 from .store import Store
@@ -64,7 +66,13 @@ class Picture:
 
     @property
     def scale(self) -> ColourScale:
-        return scale_for(self.state.layer, self.state.scale)
+        return layer_scale(self.state.shown_layer, self.state.scale)
+
+
+def layer_scale(layer: Layer, choice: str) -> ColourScale:
+    """The colour scale of a layer: its own, or the reader's choice where it shows PM2.5."""
+    own = find_scale(layer.scale) if layer.field and layer.scale else None
+    return own or scale_for(layer.key, choice)
 
 
 def question_of(state: State, run: Run | None) -> tuple[Any, ...]:
@@ -124,30 +132,31 @@ def make_picture(store: Store, state: State, run: Run | None) -> Picture:
 
 def _field(store: Store, state: State, run: Run | None) -> tuple[str, str, str]:
     """Id and version of the field, read into memory; or why there is none."""
-    run = run if state.layer in NEEDS_RUN else None
+    layer = state.shown_layer
+    run = run if layer.needs_run else None
     key = FieldKey(
         dataset=state.dataset,
         version=store.version(state.dataset),
         layer=state.layer,
         init_time=state.init_time,
-        lead_time=0 if state.layer == "today" else int(state.lead_time),
+        lead_time=int(state.lead_time) if layer.day == "valid" else 0,
         run="" if run is None else run.id,
     )
     version = "0" if run is None else str(run.version)  # before reading: what comes later is another version
     try:
         field_id = store.fields.announce(key, run)
+        store.fields.field(field_id).refresh()
     except FieldUnavailableError as error:
         return "", "", str(error)
-    store.fields.field(field_id).refresh()
     return field_id, version, ""
 
 
 def _stations(store: Store, state: State, warnings: list[str]) -> tuple[pd.DataFrame | None, str]:
     """Stations on the map, and what must be said beside circles that are not of the map's day and world.
 
-    None on changes and errors, which are no concentrations.
+    None on changes, errors and other inputs, which are not PM2.5.
     """
-    if not state.stations or state.layer in ("change", "error"):
+    if not state.stations or not state.shown_layer.is_concentration:
         return None, ""
     if not state.station_file:
         try:

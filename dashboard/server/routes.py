@@ -20,6 +20,7 @@ from cranpm.data.errors import StoreError
 from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
 from cranpm.domain.grid import OutsideGridError
 from cranpm.forecasting.array_file import ArrayFileError
+from cranpm.plot.channel_scales import find_scale
 from cranpm.plot.mercator import MAX_ZOOM, from_mercator
 from cranpm.plot.style import SCALES
 from cranpm.plot.tiles import EMPTY_TILE, render_tile
@@ -27,6 +28,7 @@ from cranpm.plot.tiles import EMPTY_TILE, render_tile
 from ..data.fields import Field, FieldUnavailableError
 from ..data.outlines import DETAILS, KINDS, OutlinesMissingError, names_json, outline_json
 from ..data.store import get_store
+from ..layers import Layer, layer_of
 from .headers import set_security_headers
 
 log = logging.getLogger(__name__)
@@ -95,7 +97,7 @@ class TileHandler(_Handler):
 
     async def get(self, field_id: str, version: str, z: str, x: str, y: str) -> None:
         place = _coordinates(z, x, y)
-        scale, colours = SCALES.get(self.get_query_argument("scale", "continuous")), self.land_colours()
+        scale, colours = find_scale(self.get_query_argument("scale", "continuous")), self.land_colours()
         if scale is None:
             raise HTTPError(404)
 
@@ -150,26 +152,41 @@ class CellHandler(_Handler):
 
 
 def describe_cell(field: Field, lat: float, lon: float) -> dict[str, Any]:
-    """Value, place and elevation of the cell under a place; ``value`` is None where there is no data."""
-    grid = field.pyramid.grid
+    """Value, place and elevation of the cell under a place; ``value`` is None where there is no data.
+
+    ``text`` is the value as it is shown, with a thousandth of its scale's length as its last digit; ``lat`` and ``lon``
+    are the cell's middle, which for a coarse field is its node.
+    """
+    grid, store, layer = field.pyramid.grid, get_store(), layer_of(field.key.layer)
+    fine = store.dataset(field.key.dataset).domain.fine
     try:
         row, col = grid.index_of(lat, lon)
+        height = store.elevation(field.key.dataset, *fine.index_of(lat, lon))
     except OutsideGridError:
         return {"inside": False, "lat": round(lat, 3), "lon": round(lon, 3)}
-    value = field.pyramid.value(row, col)
-    elevation = get_store().elevation(field.key.dataset, row, col)
-    number = int(eaqi_class(value)) if field.key.layer in ("today", "target", "forecast") else 0
+    value, digits = field.pyramid.value(row, col), _digits(layer)
+    number = int(eaqi_class(value)) if layer.is_concentration else 0
     return {
         "inside": True,
         "row": row,
         "col": col,
         "lat": round(float(grid.lat[row]), 3),
         "lon": round(float(grid.lon[col]), 3),
-        "value": round(value, 2) if math.isfinite(value) else None,
-        "elevation": round(elevation) if math.isfinite(elevation) else None,
+        "value": round(value, digits + 1) if math.isfinite(value) else None,
+        "text": f"{value:.{digits}f}" if math.isfinite(value) else "",
+        "elevation": round(height) if math.isfinite(height) else None,
         "index": f"{number} {EAQI_CLASSES[number - 1].name}" if number else "",
         "colour": EAQI_CLASSES[number - 1].colour if number else "",
     }
+
+
+def _digits(layer: Layer) -> int:
+    """Decimals to show: tenths of PM2.5, as it is stored; of other fields a thousandth of their scale's length."""
+    if not layer.field or layer.scale in ("", "change"):
+        return 1
+    scale = find_scale(layer.scale)
+    assert scale is not None
+    return max(0, 3 - math.floor(math.log10(scale.high - scale.low)) - 1)
 
 
 class OutlineHandler(_Handler):

@@ -256,7 +256,7 @@ function show_value(cell) {
   else if (cell.value === null) number.textContent = "no data"
   else {
     const sign = picture.data.signed[0] && cell.value > 0 ? "+" : ""
-    number.textContent = `${sign}${cell.value.toFixed(1).replace("-", "−")} ${picture.data.units[0]}`
+    number.textContent = `${sign}${cell.text.replace("-", "−")} ${picture.data.units[0]}`
     index.textContent = cell.index
   }
   const height = cell.inside && cell.elevation !== null ? `  ${cell.elevation} m` : ""

@@ -11,9 +11,21 @@ import panel_material_ui as pmui
 
 from cranpm.domain.regions import REGIONS
 
+from ..layers import FINE, INPUT_DAYS, LAYERS, MAIN, Layer
 from ..markup import Html, Markup
-from ..state import LAYERS, LEADS, MOVED, SCALES, STATION_TYPES, State
-from ..theme import HEADING
+from ..state import LEADS, MOVED, SCALES, STATION_TYPES, State
+from ..theme import HEADING, SOFT
+
+_ROW: dict[str, Any] = {
+    "label": "",
+    "size": "small",
+    "sizing_mode": "stretch_width",
+    "margin": (4, 16, 4, 16),
+    "sx": {"& .MuiToggleButton-root": {"paddingX": "4px", "paddingY": "5px", "fontSize": "12.5px"}},
+}
+"""A row of small buttons."""
+
+_HELP = Markup(f"<div style='font-size:12px;line-height:1.4;{SOFT}'>{{}}.</div>")
 
 
 def heading_html(text: str) -> Markup:
@@ -28,17 +40,7 @@ def heading(text: str) -> Html:
 
 def choice(parameter: Any, options: dict[str, Any], **kwargs: Any) -> pmui.RadioButtonGroup:
     """A row of buttons bound to a parameter, under a heading that names it."""
-    return pmui.RadioButtonGroup.from_param(
-        parameter,
-        label="",
-        description="",
-        options=options,
-        size="small",
-        sizing_mode="stretch_width",
-        margin=(4, 16, 4, 16),
-        sx={"& .MuiToggleButton-root": {"paddingX": "4px", "paddingY": "5px", "fontSize": "12.5px"}},
-        **kwargs,
-    )
+    return pmui.RadioButtonGroup.from_param(parameter, description="", options=options, **(_ROW | kwargs))
 
 
 class DayControls:
@@ -115,20 +117,82 @@ def _icon(icon: str, label: str, action: Callable[[], None]) -> pmui.IconButton:
     return button
 
 
+MORE = "more"
+"""The button for everything that has none of its own."""
+
+
+def _entry(layer: Layer) -> str:
+    """A layer's place in the picker: an input has one, whatever its day."""
+    return f"input.{layer.field}" if layer.field else layer.key
+
+
+def _entries() -> dict[str, dict[str, str]]:
+    """Entries of the picker by group; an input is named once, for its day t."""
+    groups: dict[str, dict[str, str]] = {}
+    for layer in LAYERS.values():
+        if layer.key not in MAIN and layer.input_day in ("", "t"):
+            name = f" ({layer.field})" if layer.input_day and layer.field != FINE else ""
+            groups.setdefault(layer.group, {})[f"{layer.title}{name}"] = _entry(layer)
+    return groups
+
+
 class LayerControls:
-    """Layer and colours."""
+    """Layer and colours: a button each for what the forecast is, one searchable list for all else."""
 
     def __init__(self, state: State) -> None:
-        self.layer = choice(state.param.layer, {title: key for key, title in LAYERS.items()})
-        self.scale = choice(state.param.scale, {title: key for key, title in SCALES.items()})
-        self.root = pn.Column(
-            heading("Layer"),
-            self.layer,
-            heading("Colours"),
-            self.scale,
+        self._state = state
+        self._settling = False
+        buttons = {LAYERS[key].title: key for key in MAIN} | {"More": MORE}
+        self.layer = pmui.RadioButtonGroup(options=buttons, description="", **_ROW)
+        self.picker = pmui.Select(
+            label="Baseline or input",
+            groups=_entries(),
+            searchable=True,
+            size="small",
+            dropdown_height=380,
             sizing_mode="stretch_width",
-            margin=0,
+            margin=(8, 16, 4, 16),
         )
+        self.day = pmui.RadioButtonGroup(
+            options={title: key for key, title in INPUT_DAYS.items()}, description="", **_ROW
+        )
+        self.help = Html("", margin=(2, 16, 4, 16), sizing_mode="stretch_width")
+        self.scale = choice(state.param.scale, {title: key for key, title in SCALES.items()})
+        self.colours = pn.Column(heading("Colours"), self.scale, sizing_mode="stretch_width", margin=0)
+        self.root = pn.Column(
+            heading("Layer"), self.layer, self.picker, self.day, self.help, self.colours,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+        self._follow()
+        state.param.watch(lambda _event: self._follow(), "layer")
+        for widget in (self.layer, self.picker, self.day):
+            widget.param.watch(lambda _event: self._choose(), "value")
+
+    def _follow(self) -> None:
+        """Widgets show what the state says."""
+        layer = self._state.shown_layer
+        more = layer.key not in MAIN
+        self._settling = True
+        self.layer.value = MORE if more else layer.key
+        if more:
+            self.picker.value = _entry(layer)
+            if layer.input_day:
+                self.day.value = layer.input_day
+        self._settling = False
+        self.picker.visible = self.help.visible = more
+        self.day.visible = more and bool(layer.input_day)
+        self.colours.visible = layer.is_concentration
+        self.help.object = _HELP.format(layer.help) if more else ""
+
+    def _choose(self) -> None:
+        if self._settling:
+            return
+        key = self.layer.value
+        if key == MORE:
+            key = self.picker.value
+            if key not in LAYERS:
+                key = f"{key}.{self.day.value}"
+        self._state.layer = key
 
 
 class RegionControls:

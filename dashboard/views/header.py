@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..markup import Markup
-from ..state import LAYERS, NEEDS_RUN, State, long_date
+from ..state import State, long_date
 from ..theme import INK, PILL, SOFT
 
 BRAND = Markup(
@@ -31,6 +31,9 @@ _TITLE = Markup(
 )
 
 
+_MINUS = {"change": "today", "error": "target"}
+
+
 def badge(source: str, simulated: bool) -> Markup:
     """Where the data come from; amber and first of all where they are simulated."""
     return (_SIMULATED if simulated else _REAL).format(source)
@@ -38,22 +41,20 @@ def badge(source: str, simulated: bool) -> Markup:
 
 def title_html(state: State, *, badge_html: Markup, note: str = "") -> Markup:
     """The card at the map's corner: layer, valid day, init day, lead time, checkpoint."""
-    lead = "" if state.layer == "today" else f" T+{state.lead_time}"
-    if state.layer in ("forecast", "target"):
-        when = f"valid {long_date(state.valid_time)}"
-    elif state.layer == "today":
-        when = long_date(state.init_time)
+    layer = state.shown_layer
+    of_lead = layer.day == "valid"
+    if state.layer in _MINUS:
+        when = f"forecast minus {_MINUS[state.layer]}, valid {long_date(state.valid_time)}"
     else:
-        reference = "today" if state.layer == "change" else "target"
-        when = f"forecast minus {reference}, valid {long_date(state.valid_time)}"
+        when = f"{'valid ' if of_lead else ''}{long_date(state.shown_time)}"
     init = (
         ""
         if state.init_time is None
         else f"init {state.init_time.day} {state.init_time:%b %Y}, 24-h mean, UTC day"
     )
-    made = bool(state.checkpoint) and state.layer in NEEDS_RUN
+    made = bool(state.checkpoint) and layer.needs_run
     return _TITLE.format(
-        first=f"{LAYERS[state.layer]}{lead}",
+        first=f"{layer.title} T+{state.lead_time}" if of_lead else layer.title,
         badge=badge_html,
         when=when,
         init=init,

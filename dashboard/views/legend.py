@@ -52,9 +52,9 @@ def _gradient(scale: ColourScale) -> Markup:
     for tick in scale.ticks:
         sign = "+" if scale.kind == "diverging" and tick > 0 else ""
         text = f"{sign}{tick:g}".replace("-", "−")
-        if tick == scale.ticks[-1]:
+        if tick == scale.high:
             text = f"≥{text}"
-        elif scale.kind == "diverging" and tick == scale.ticks[0]:
+        elif tick == scale.low and (scale.kind == "diverging" or tick != 0):
             text = f"≤{text}"
         labels.append(_TICK.format(100 * float(scale.position(tick)), text))
     return Markup(

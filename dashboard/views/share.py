@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 import panel_material_ui as pmui
 
+from ..data.layer_fields import BLUR, FIT_DAYS
+from ..layers import FINE
 from ..markup import Html, Markup, join
 from ..state import State
 from .controls import heading_html
@@ -13,23 +16,95 @@ from .controls import heading_html
 
 def python_snippet(state: State) -> str:
     """Python that makes the array on the map, and its value at the picked place."""
-    lines = ["import cranpm", "", f'data = cranpm.open_dataset("{state.dataset}")']
-    if state.layer in ("today", "target"):
-        day = state.init_time if state.layer == "today" else state.valid_time
-        lines.append(f'pm2p5 = data.pm2p5("{day}")')
-    else:
+    layer = state.shown_layer
+    imports, lines = ["import cranpm"], ["", f'data = cranpm.open_dataset("{state.dataset}")']
+    if layer.needs_run:
         lines += [
             f'maps = cranpm.forecast("{state.init_time}", leads=[{state.lead_time}], '
             f'checkpoint="{state.checkpoint}", data=data)',
-            f"pm2p5 = maps.pm2p5.sel(lead={state.lead_time})",
+            f"field = maps.pm2p5.sel(lead={state.lead_time})",
         ]
-    if state.layer in ("change", "error"):
-        day = state.init_time if state.layer == "change" else state.valid_time
-        lines.append(f'pm2p5 = pm2p5 - data.pm2p5("{day}")')
+        if layer.key != "forecast":
+            day = state.init_time if layer.key == "change" else state.valid_time
+            lines.append(f'field = field - data.pm2p5("{day}")')
+    elif layer.field:
+        lines += _input_lines(state)
+    else:
+        more, made = _field_lines(state)
+        imports += more
+        lines += made
     if state.place:
         lat, lon = state.place
-        lines.append(f'print(float(pm2p5.sel(latitude={lat}, longitude={lon}, method="nearest")))')
-    return "\n".join(lines)
+        lines.append(f'print(float(field.sel(latitude={lat}, longitude={lon}, method="nearest")))')
+    return "\n".join(imports + lines)
+
+
+def _input_lines(state: State) -> list[str]:
+    layer = state.shown_layer
+    today, before = f'"{state.init_time}"', f'"{state.init_time - dt.timedelta(days=1)}"'
+    if not layer.input_day:
+        if layer.field == "elevation":
+            return ["field = data.static.elevation"]
+        lat, lon = "data.static.latitude", "data.static.longitude"
+        return [f"field = {lat} + 0 * {lon}" if layer.field == "latitude" else f"field = 0 * {lat} + {lon}"]
+
+    def of(day: str) -> str:
+        return (
+            f"data.pm2p5({day})"
+            if layer.field == FINE
+            else f'data.coarse({day}).sel(channel="{layer.field}")'
+        )
+
+    named = {"t": of(today), "t-1": of(before), "change": f"{of(today)} - {of(before)}"}
+    return [f"field = {named[layer.input_day]}"]
+
+
+def _field_lines(state: State) -> tuple[list[str], list[str]]:
+    """Imports, and lines that make a stored map or a baseline."""
+    key, init, lead = state.layer, f'"{state.init_time}"', int(state.lead_time)
+    nodes = [
+        "box = data.domain.coarse_box",
+        'field = xr.DataArray(nodes, {"latitude": box.lat, "longitude": box.lon}, ("latitude", "longitude"))',
+    ]
+    if key in ("today", "persistence", "target"):
+        day = f'"{state.valid_time}"' if key == "target" else init
+        return [], [f"field = data.pm2p5({day})"]
+    if key == "cams":
+        return ["import xarray as xr"], [f"nodes = data.cams_forecast({init})[{lead - 1}]", *nodes]
+    if key == "cams_analysis":
+        return [], [f'field = data.coarse({init}).sel(channel="pm2p5")']
+    if key == "cams_on_today":
+        imports = ["from cranpm.baselines.cams import add_change, on_fine_grid"]
+        return imports, [
+            f'change = data.cams_forecast({init})[{lead - 1}] - data.coarse({init}).sel(channel="pm2p5").values',
+            "box, fine = data.domain.coarse_box, data.domain.fine",
+            f"field = data.pm2p5({init})",
+            "field[:] = add_change(field.values, on_fine_grid(change, box.lat, box.lon, fine))",
+        ]
+    if key == "blurred":
+        imports = ["from cranpm.baselines.persistence import blurred_persistence"]
+        return imports, [
+            f"field = data.pm2p5({init})",
+            f"field[:] = blurred_persistence(field.values, {BLUR:g})",
+        ]
+    imports = [
+        "import numpy as np",
+        "from cranpm.baselines.damped import fit_damped",
+        "from cranpm.data.store.source import startable",
+        "from cranpm.domain.resampling import consecutive_runs",
+        "from cranpm.domain.splits import Splits",
+    ]
+    made = (
+        f'usual.climatology.on(np.datetime64("{state.valid_time}"))'
+        if key == "climatology"
+        else f"usual.forecast(field.values, np.datetime64({init}), {lead})"
+    )
+    return imports, [
+        f'days = consecutive_runs(startable(data.days, "train", Splits(), (1, 2, 3)), {FIT_DAYS}, (1, 2, 3))',
+        "usual = fit_damped(lambda day: data.pm2p5(day).values, days)",
+        f"field = data.pm2p5({init})",
+        f"field[:] = {made}",
+    ]
 
 
 def command_snippet(state: State) -> str:
