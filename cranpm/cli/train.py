@@ -61,6 +61,22 @@ def train(
         int, typer.Option(min=0, max=1024, help="CPU threads of each process; 0 leaves it to PyTorch.")
     ] = 0,
     workers: Annotated[int, typer.Option(min=0, max=256, help="Reading processes for each device.")] = 1,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=10_000,
+            help="GB that each process may take of its device's memory; default: what is there.",
+        ),
+    ] = None,
+    micro_batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100_000,
+            help="Tiles whose activations are held at a time; default: as many as the memory holds.",
+        ),
+    ] = None,
     max_minutes: Annotated[
         float | None,
         typer.Option(
@@ -101,6 +117,8 @@ def train(
                 devices=devices,
                 nodes=nodes,
                 workers=workers,
+                memory=None if memory is None else int(memory * 1e9),
+                micro_batch=micro_batch,
                 save_every=save_every,
                 validate_every=validate_every,
                 validation_days=validation_days,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -91,6 +92,36 @@ class GlobalContext:
     def axes(self) -> tuple[Tensor, Tensor]:
         """Latitude of each row and longitude of each column of tokens [degrees]."""
         return self.latitude.unflatten(0, self.grid)[:, 0], self.longitude[: self.grid[1]]
+
+    @classmethod
+    def together(cls, contexts: Sequence[GlobalContext]) -> GlobalContext:
+        """Contexts of several days of one domain as one."""
+        first = contexts[0]
+        if len(contexts) == 1:
+            return first
+        valid = [context.valid for context in contexts]
+        if any(mask is not None for mask in valid):  # a day without gaps has forgotten its mask
+            valid = [
+                torch.ones_like(context.tokens[..., 0], dtype=torch.bool) if mask is None else mask
+                for context, mask in zip(contexts, valid)
+            ]
+
+        def join(name: str) -> Tensor | None:
+            parts = [getattr(context, name) for context in contexts]
+            return None if parts[0] is None else torch.cat(parts)
+
+        return replace(
+            first,
+            tokens=torch.cat([context.tokens for context in contexts]),
+            valid=None if valid[0] is None else torch.cat([mask for mask in valid if mask is not None]),
+            keys=tuple(map(torch.cat, zip(*(context.keys for context in contexts)))),
+            values=tuple(map(torch.cat, zip(*(context.values for context in contexts)))),
+            upwind=join("upwind"),
+            paths=join("paths"),
+            change=join("change"),
+            pm2p5=join("pm2p5"),
+            elevation=join("elevation"),
+        )
 
     def of_tiles(self, day_index: Tensor | None, num_tiles: int) -> GlobalContext:
         """The context of each tile: ``day_index[b]`` says which day tile b belongs to.

@@ -113,9 +113,7 @@ class TrainCommand:
             from cranpm.training.rivals.cost import made_up_batch, measure_step
 
             return measure_step(recipe, made_up_batch(recipe, domain))
-        return estimate_cost(
-            recipe, domain, init_days=init_days, processes=self.options.processes, measured=True
-        )
+        return estimate_cost(recipe, domain, init_days=init_days, options=self.options, measured=True)
 
     def _extent(self, recipe: DayChoice) -> tuple[Domain, int]:
         """Domain of the run and its number of training days; 0 where no data are named."""

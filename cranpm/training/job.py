@@ -35,6 +35,7 @@ from cranpm.training.fit.pretrain import pretrain_global
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.report.card import checkpoint_meta, write_card
 from cranpm.training.report.curve import draw_learning_curve
+from cranpm.training.report.step_memory import choose_micro_batch
 from cranpm.training.state.lock import lock_run
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.session import Session
@@ -259,6 +260,13 @@ def _fit(
     network: CranPM | None = None,
     head: CoarseForecast | None = None,
 ) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    at_once = choose_micro_batch(recipe, data.source.domain, options, device)
+    if at_once is not None:
+        session.report(
+            f"Steps are taken in parts of {at_once} tiles, computed twice, so that they fit into the memory."
+        )
+    options = replace(options, micro_batch=at_once)
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message=".*(does not have many workers|no `val_dataloader`|LeafSpec).*"

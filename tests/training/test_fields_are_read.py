@@ -53,6 +53,7 @@ STAGES = {
             "leads",
             "precision",
             "tile_size",
+            "wide_tile_interval",
             "steps",
             "days_per_step",
             "tiles_per_day",

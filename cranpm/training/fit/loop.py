@@ -73,7 +73,7 @@ def train(
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     L.seed_everything(recipe.seed, workers=True, verbose=False)
-    module = Training(recipe, network, coarse_head)
+    module = Training(recipe, network, coarse_head, options.micro_batch)
     module.health.total = session.skipped_before  # a resumed stage knows its own
     batches = training_batches(recipe, data)
     every_station = station_reader(recipe, data.source, with_held_out=True)

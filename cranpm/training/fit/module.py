@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
-from cranpm.model import CranPM, GlobalContext
+from cranpm.model import CranPM, GlobalContext, LocalInputs
 from cranpm.model.extensions.coarse_forecast import CoarseForecast
 from cranpm.model.parameters import learn_biases
 from cranpm.training.batches.batches import TrainingBatch
@@ -25,6 +25,7 @@ from cranpm.training.fit.losses import (
     station_loss,
     token_mse,
 )
+from cranpm.training.fit.micro_batches import encode_days, forecast_tiles
 from cranpm.training.fit.optimiser import parameter_groups, rate_factor
 from cranpm.training.fit.scores import validation_scores
 from cranpm.training.recipes.recipes import Recipe
@@ -74,13 +75,28 @@ class HealthyModule(L.LightningModule):
 
 
 class Training(HealthyModule):
-    """CRAN-PM with its loss, optimiser and schedule."""
+    """CRAN-PM with its loss, optimiser and schedule.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    network : CranPM, optional
+        A new one by default.
+    coarse_head : CoarseForecast, optional
+        Readout of the coarse change, where the network has none of its own.
+    micro_batch : int, optional
+        Tiles whose activations are held at a time (`micro_batches`); None for the whole batch.
+    """
 
     def __init__(
-        self, recipe: Recipe, network: CranPM | None = None, coarse_head: CoarseForecast | None = None
+        self,
+        recipe: Recipe,
+        network: CranPM | None = None,
+        coarse_head: CoarseForecast | None = None,
+        micro_batch: int | None = None,
     ) -> None:
         super().__init__(recipe.max_skipped_steps)
-        self.recipe = recipe
+        self.recipe, self.micro_batch = recipe, micro_batch
         self.network = CranPM(recipe.model) if network is None else network
         model = recipe.model
         self.token_head = TokenHead(model.local_width, model.local_patch, model.head_predictors)
@@ -102,23 +118,30 @@ class Training(HealthyModule):
         While the token stage lasts, only the mean change of each local patch is learned, straight from the fused
         tokens: the decoder, most of the cost, waits until there is something to draw.
         """
-        context = self.network.encode_global(batch.global_inputs)
+        network = self.network
+        in_parts = self.micro_batch is not None and self.micro_batch < len(batch.day_index)
+        context = encode_days(network, batch.global_inputs, in_parts=in_parts)
         terms = self._coarse_terms(batch, context) if self.training and self.recipe.coarse_weight else {}
         extra: torch.Tensor | float = self.recipe.coarse_weight * terms["coarse"] if terms else 0.0
         today, target = torch.nan_to_num(normalise_pm2p5(batch.today)), normalise_pm2p5(batch.target)
         if self.training and self.global_step < self.recipe.token_steps:
-            tokens, _ = self.network.fuse(batch.local_inputs, context, batch.day_index)
-            change = self.token_head(
-                tokens, self.network.predictors(batch.local_inputs, context, batch.day_index)
-            )
+
+            def means(inputs: LocalInputs, day_index: torch.Tensor) -> torch.Tensor:
+                tokens, _ = network.fuse(inputs, context, day_index)
+                return self.token_head(tokens, network.predictors(inputs, context, day_index))
+
+            change = forecast_tiles(means, batch.local_inputs, batch.day_index, self.micro_batch)
             terms["token"] = token_mse(change, target - today, batch.mask, self._pool)
             terms["loss"] = terms["token"] + extra
             terms["rmse"] = PM_SCALE * terms["token"].detach().sqrt()
-            still = token_mse(torch.zeros_like(tokens[..., 0]), target - today, batch.mask, self._pool)
+            still = token_mse(torch.zeros_like(change), target - today, batch.mask, self._pool)
             terms["persistence"] = PM_SCALE * still.detach().sqrt()
             return terms
-        delta = self.network.forecast_delta(batch.local_inputs, context, batch.day_index).float()
-        forecast = today + delta
+
+        def residual(inputs: LocalInputs, day_index: torch.Tensor) -> torch.Tensor:
+            return network.forecast_delta(inputs, context, day_index).float()
+
+        forecast = today + forecast_tiles(residual, batch.local_inputs, batch.day_index, self.micro_batch)
         return terms | self._map_terms(batch, forecast, today, target, extra)
 
     def _coarse_terms(self, batch: TrainingBatch, context: GlobalContext) -> dict[str, torch.Tensor]:

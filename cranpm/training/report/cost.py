@@ -14,10 +14,11 @@ import torch
 
 from cranpm._progress import duration
 from cranpm.domain import Domain
-from cranpm.memory import physical_memory
-from cranpm.model import CranPM, count_flops, describe_parameters
+from cranpm.model import count_flops, describe_parameters
 from cranpm.training.recipes.recipes import Recipe
-from cranpm.training.report.step_timing import StepTiming, benchmark_step, made_up_days, made_up_tiles
+from cranpm.training.report.step_memory import StepMemory, memory_of_process
+from cranpm.training.report.step_timing import StepTiming, benchmark_step
+from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.throughput import matmul_rate
 
 EXPECTED_SHARE = {"cpu": 0.35, "cuda": 0.40}
@@ -37,6 +38,8 @@ class TrainingCost:
     parameters: int
     samples: int
     """Tiles shown in all steps and processes."""
+    step_tiles: int
+    """Tiles of one step of one process."""
     flops_per_step: float
     """Of one process: forward and backward."""
     flops: float
@@ -51,10 +54,12 @@ class TrainingCost:
     """Expected training time, without pretraining, validation and waiting for data."""
     pretrain_seconds: float
     """Expected time of `pretrain_global`, where the recipe has it."""
+    micro_batch: int
+    """Tiles whose activations are held at a time; all of a step, or as many as the memory holds."""
     memory_weights: int
     """Weights, gradients, AdamW's momenta, the average."""
     memory_activations: int
-    """Kept for the backward pass of one step, an upper estimate: attention as if computed plainly."""
+    """Kept for the backward pass, an upper estimate: attention as if computed plainly."""
     memory_peak: int
     memory_available: int
     checkpoint_bytes: int
@@ -75,6 +80,12 @@ class TrainingCost:
             f"{self.state_bytes / 1e6:.0f} MB (two are kept)",
             f"{self.samples:,} samples; {self.flops_per_step / 1e12:.2f} TFLOP a step, {self.flops / 1e15:.3f} PFLOP "
             f"in all; {self.read_bytes_per_step / 1e6:.0f} MB of inputs a step",
+            f"steps of {self.step_tiles} tiles, "
+            + (
+                "taken whole"
+                if self.micro_batch >= self.step_tiles
+                else f"in parts of {self.micro_batch} that are computed twice, so that they fit"
+            ),
             f"{self.processes} x {self.device}: {self.matmul_rate / 1e12:.2f} TFLOP/s of plain matmul, of which "
             f"{share}: about {duration(self.seconds)}"
             + (f", after {duration(self.pretrain_seconds)} of pretraining" if self.pretrain_seconds else ""),
@@ -89,7 +100,7 @@ def estimate_cost(
     domain: Domain,
     *,
     init_days: int = 0,
-    processes: int = 1,
+    options: TrainerOptions | None = None,
     device: str = "auto",
     measured: bool = False,
 ) -> TrainingCost:
@@ -101,12 +112,24 @@ def estimate_cost(
     domain : Domain
     init_days : int
         Training days, for pretraining.
-    processes : int
+    options : TrainerOptions, optional
+        Processes, memory and micro-batch; one process by default, with all the memory there is.
     device : str
         "auto", "cpu" or "cuda".
     measured : bool
         Time steps on made-up values for it, seconds of work; not done where they would not fit.
+
+    Returns
+    -------
+    TrainingCost
+
+    Raises
+    ------
+    ValueError
+        If a step does not fit into the memory even one tile at a time.
     """
+    options = options or TrainerOptions()
+    processes = options.processes
     chosen = torch.device(
         "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
     )
@@ -119,16 +142,19 @@ def estimate_cost(
     token_steps = min(recipe.token_steps, recipe.steps)
     total = (token_step * token_steps + step * (recipe.steps - token_steps)) * processes
     parameters = describe_parameters(recipe.model)["trainable"]
-    average = 0 if recipe.average_decay is None else 4
-    weights = parameters * (4 + 4 + 8 + average)
-    activations = activation_bytes(recipe, domain)
-    memory_peak, memory_available = weights + activations + 500_000_000, _memory(chosen)
+    memory_available = memory_of_process(options, chosen)
+    memory = StepMemory.of(recipe, domain)
+    at_once = min(tiles, options.micro_batch or memory.largest_part(memory_available))
+    in_parts = at_once < tiles
+    memory_peak = memory.peak(at_once)
+    if in_parts:  # every part is computed forward once more
+        step, token_step, total = (4 / 3 * flops for flops in (step, token_step, total))
     share = EXPECTED_SHARE.get(chosen.type, 0.35)
     seconds = total / processes / (rate * share)
     pretraining = 3.0 * recipe.global_epochs * init_days * per_day / (rate * share)
     trial: StepTiming | None = None
     if measured and memory_peak < 0.7 * memory_available and step < LONGEST_STEP * 0.1 * rate:
-        trial = benchmark_step(recipe, domain, chosen)
+        trial = benchmark_step(recipe, domain, chosen, at_once if in_parts else None)
         share = step / (trial.step * rate)
         seconds = token_steps * trial.token_step + (recipe.steps - token_steps) * trial.step
         pretraining = recipe.global_epochs * init_days * trial.pretrain_day
@@ -145,50 +171,16 @@ def estimate_cost(
         measured=trial is not None,
         seconds=seconds,
         pretrain_seconds=pretraining,
-        memory_weights=weights,
-        memory_activations=activations,
+        step_tiles=tiles,
+        micro_batch=at_once,
+        memory_weights=memory.weights,
+        memory_activations=memory.activations(at_once),
         memory_peak=memory_peak,
         memory_available=memory_available,
         checkpoint_bytes=4 * parameters,
-        state_bytes=parameters * (4 + 8 + average),
+        state_bytes=memory.weights - 4 * parameters,
         read_bytes_per_step=_read_bytes(recipe, domain),
     )
-
-
-def activation_bytes(recipe: Recipe, domain: Domain) -> int:
-    """Bytes that the backward pass of one step keeps, from its shapes alone."""
-    one, two = (_saved_bytes(recipe, domain, tiles) for tiles in (1, 2))
-    per_tile = two[1] - one[1]
-    per_day = one[0]
-    rest = one[1] - one[0] - per_tile
-    tiles = recipe.days_per_step * recipe.tiles_per_day
-    return int(recipe.days_per_step * per_day + tiles * per_tile + max(rest, 0))
-
-
-def _saved_bytes(recipe: Recipe, domain: Domain, tiles: int) -> tuple[int, int]:
-    """Bytes kept by the global branch, and by all, for one day and some tiles."""
-    seen: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        seen[storage._cdata] = storage.nbytes()
-        held.append(tensor)
-        return tensor
-
-    held: list[torch.Tensor] = []  # so that no address is given twice
-    with torch.device("meta"):
-        network = CranPM(recipe.model).train()
-        network.check_inputs = False  # there are no values to look at
-        weights = {p.untyped_storage()._cdata for p in network.parameters()}
-        days, local = made_up_days(recipe, domain, 1), made_up_tiles(recipe, domain, tiles)
-        autocast = torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16)
-        with autocast, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            context = network.encode_global(days)
-            of_days = sum(size for key, size in seen.items() if key not in weights)
-            delta = network.forecast_delta(local, context, torch.zeros(tiles, dtype=torch.long))
-            if recipe.frequency_weight:
-                torch.fft.rfft2(delta.float()).abs().square().sum()
-    return of_days, sum(size for key, size in seen.items() if key not in weights)
 
 
 def _read_bytes(recipe: Recipe, domain: Domain) -> int:
@@ -201,9 +193,3 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU with {torch.get_num_threads()} threads"
-
-
-def _memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    return physical_memory()

@@ -32,7 +32,9 @@ class StepTiming:
     """One day of pretraining; 0 for a network without a global branch."""
 
 
-def benchmark_step(recipe: Recipe, domain: Domain, device: torch.device) -> StepTiming:
+def benchmark_step(
+    recipe: Recipe, domain: Domain, device: torch.device, micro_batch: int | None = None
+) -> StepTiming:
     """Time a step of each kind on made-up values.
 
     Parameters
@@ -41,6 +43,8 @@ def benchmark_step(recipe: Recipe, domain: Domain, device: torch.device) -> Step
     domain : Domain
         Its coarse grid sets the cost of a day.
     device : torch.device
+    micro_batch : int, optional
+        Tiles whose activations are held at a time; None for all.
     """
     batch = to_device(_made_up_batch(recipe, domain), device)
 
@@ -53,8 +57,8 @@ def benchmark_step(recipe: Recipe, domain: Domain, device: torch.device) -> Step
 
     return StepTiming(
         # outside a trainer a module is at step 0, so its recipe says which stage that is
-        step=step_of(Training(replace(recipe, token_steps=0)).train()),
-        token_step=step_of(Training(replace(recipe, token_steps=1)).train()),
+        step=step_of(Training(replace(recipe, token_steps=0), micro_batch=micro_batch).train()),
+        token_step=step_of(Training(replace(recipe, token_steps=1), micro_batch=micro_batch).train()),
         pretrain_day=_pretrain_step_seconds(recipe, domain, device) / recipe.global_days_per_step,
     )
 

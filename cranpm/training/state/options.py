@@ -10,7 +10,8 @@ SAVE_EVERY = 100
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerOptions:
-    """Where and how a run is computed; nothing here changes what is learned, but the number of processes."""
+    """Where and how a run is computed; nothing here changes what is learned, but the number of processes and, through
+    the numbers that dropout draws, whether a step is taken in parts."""
 
     devices: int = 1
     """Processes on each machine; each takes every so many-th day group."""
@@ -18,6 +19,11 @@ class TrainerOptions:
     """Machines."""
     workers: int = 1
     """Processes that read data, for each device."""
+    micro_batch: int | None = None
+    """Tiles whose activations are held at a time; the gradient stays that of the recipe's batch. None: as many as the
+    memory holds (`cranpm.training.report.step_memory.choose_micro_batch`)."""
+    memory: int | None = None
+    """Bytes that each process may take of its device's memory; None: all, or its share of a machine's."""
     save_every: int = SAVE_EVERY
     validate_every: int = 200
     """Steps between validations."""
