@@ -114,14 +114,18 @@ def _packed(dataset: Dataset, day: dt.date) -> Values:
     return Values(pyramid=Pyramid.of_packed(packed, dataset.domain.fine), held_bytes=packed.nbytes)
 
 
+def _over(values: np.ndarray, grid: Grid, **levels: int) -> Pyramid:
+    return Pyramid(lambda rows, cols: np.asarray(values[rows, cols], np.float32), grid, **levels)
+
+
 def _fine(dataset: Dataset, values: np.ndarray) -> Values:
     values = np.ascontiguousarray(values, dtype=np.float32)
-    return Values(pyramid=Pyramid.of_array(values, dataset.domain.fine), held_bytes=values.nbytes)
+    return Values(pyramid=_over(values, dataset.domain.fine), held_bytes=values.nbytes)
 
 
 def _nodes(dataset: Dataset, values: np.ndarray) -> Values:
     values, grid = np.asarray(values, np.float32), coarse_cells(dataset.domain.coarse_box)
-    return Values(pyramid=Pyramid.of_array(values, grid, num_levels=COARSE_LEVELS), held_bytes=values.nbytes)
+    return Values(pyramid=_over(values, grid, num_levels=COARSE_LEVELS), held_bytes=values.nbytes)
 
 
 # -- baselines -----------------------------------------------------------------------------------------------------
@@ -220,7 +224,7 @@ def _input(dataset: Dataset, key: str, init: dt.date) -> Values:
     if layer.field in ("latitude", "longitude"):
         along = grid.lat[:, None] if layer.field == "latitude" else grid.lon[None]
         values = np.broadcast_to(along.astype(np.float32), grid.shape)
-        return Values(pyramid=Pyramid.of_array(values, grid), held_bytes=along.nbytes)
+        return Values(pyramid=_over(values, grid), held_bytes=along.nbytes)
     days = {"t": (init,), "t-1": (before,), "change": (init, before)}[layer.input_day]
     fields = [_coarse_channel(dataset, layer.field, _day(day)) for day in days]
     return _nodes(dataset, fields[0] if len(fields) == 1 else fields[0] - fields[1])
