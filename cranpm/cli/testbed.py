@@ -27,7 +27,10 @@ def build(
     domain: DomainOrFile = "europe",
     world_constants: WorldOrFile = "world-1",
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Other weather, emissions and noise; default: the world's own.")
+        int | None,
+        typer.Option(
+            min=0, max=2**32 - 1, help="Other weather, emissions and noise; default: the world's own."
+        ),
     ] = None,
     json_progress: Annotated[
         bool, typer.Option("--json-progress", help="One JSON object a line instead of a bar.")
