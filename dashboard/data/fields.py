@@ -15,8 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cranpm.data.store.dataset import Dataset
 from cranpm.domain.tiling import plan_tiles
 from cranpm.forecasting.array_file import ArrayFileError

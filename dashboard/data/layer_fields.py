@@ -1,7 +1,7 @@
 """What a layer is made of: the days that it needs, and its values, read from the dataset or made by a baseline.
 
-A coarse field keeps its own resolution: it is drawn as cells of 0.25 degrees round its nodes and never smoothed, so that
-what is read off the map is a number of the dataset.
+A coarse field keeps its own resolution: it is drawn as cells of 0.25 degrees round its nodes and never smoothed, so
+that what is read off the map is a number of the dataset.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def refuse_missing(layer: str, init: dt.date, lead: int, days: Sequence[dt.date]
     FieldUnavailableError
         Naming the day that is missing.
     """
-    span = f"The dataset holds {days[0]:%d %b %Y} to {days[-1]:%d %b %Y}." if days else "The dataset is empty."
+    span = (
+        f"The dataset holds {days[0]:%d %b %Y} to {days[-1]:%d %b %Y}." if days else "The dataset is empty."
+    )
     for day in needed_days(layer, init, lead):
         if day not in days:
             what = "target yet" if layer in ("target", "error") else "field"
@@ -101,7 +103,11 @@ def coarse_cells(nodes: Grid) -> Grid:
     """Cells round the nodes of a grid: each reaches half a step to all sides."""
     half = nodes.step / 2
     return replace(
-        nodes, registration="cell", north=nodes.north + half, west=nodes.west - half, name=f"{nodes.name}-cells"
+        nodes,
+        registration="cell",
+        north=nodes.north + half,
+        west=nodes.west - half,
+        name=f"{nodes.name}-cells",
     )
 
 
