@@ -8,21 +8,38 @@ import logging
 import os
 
 import bokeh.server.server
+import panel as pn
 from bokeh.server.urls import per_app_patterns, toplevel_patterns
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
-from cranpm.dashboard import pages  # noqa: F401  imported here, so that the first visitor does not wait for it
+from cranpm.dashboard import (
+    pages,  # noqa: F401  imported here, so that the first visitor does not wait for it
+    settings,
+)
+from cranpm.dashboard.background import failed
 from cranpm.dashboard.server.headers import set_security_headers
-from cranpm.dashboard.server.page_handler import PageHandler
+from cranpm.dashboard.server.page_handler import AutoloadHandler, PageHandler
 from cranpm.dashboard.server.routes import ROUTES
+from cranpm.dashboard.server.socket_handler import SocketHandler
 
 log = logging.getLogger("cranpm.dashboard")
 
+try:
+    settings.check()
+except ValueError as wrong:
+    raise SystemExit(
+        str(wrong)
+    ) from None  # anything else would be logged, and the page served without its hooks
+
 known = {pattern[0] for pattern in toplevel_patterns}
 toplevel_patterns.extend(route for route in ROUTES if route[0] not in known)
+OWN = (PageHandler, AutoloadHandler, SocketHandler)
 per_app_patterns[:] = [
-    (route, PageHandler if issubclass(PageHandler, handler) else handler)
+    (route, next((own for own in OWN if issubclass(own, handler)), handler))
     for route, handler, *_ in per_app_patterns
 ]
+
+# what goes wrong in a callback of a control: otherwise the browser gets the traceback
+pn.config.exception_handler = lambda error: failed(pn.state.curdoc, error)
 
 AuthRequestHandler.set_default_headers = set_security_headers  # type: ignore[assignment, method-assign]
 

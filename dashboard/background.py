@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary, WeakMethod
 
 log = logging.getLogger(__name__)
 
@@ -18,15 +19,55 @@ Then = Callable[[Any, BaseException | None], None]
 _THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="pages")
 
 
+_TELL: WeakKeyDictionary[Any, WeakMethod[Callable[[str], None]]] = WeakKeyDictionary()
+"""How each page says a sentence to its reader, by document."""
+
+
 def in_page(document: Any, action: Callable[[], None]) -> None:
     """Do something under the lock of a page's document; not at all where the page is gone.
 
-    At once where no browser is behind it.
+    At once where no browser is behind it. What goes wrong is told there, see `failed`.
     """
-    context = None if document is None else document.session_context
+
+    def guarded() -> None:
+        try:
+            action()
+        except Exception as error:
+            failed(document, error)
+
     if document is None:
         action()
-    elif context is not None and not context.destroyed:
+    else:
+        _next_tick(document, guarded)
+
+
+def tell_failures(document: Any, say: Callable[[str], None]) -> None:
+    """From now on this method tells the reader of a page what went wrong in it; it does not keep the page alive."""
+    if document is not None:
+        _TELL[document] = WeakMethod(say)
+
+
+def failed(document: Any, error: BaseException | None) -> None:
+    """Something of a page went wrong that nobody foresaw: the log gets everything, its reader one sentence.
+
+    Parameters
+    ----------
+    error : BaseException or None
+        None if the log has it already.
+    """
+    if error is not None:
+        log.error("An error in a page", exc_info=error)
+    weak = None if document is None else _TELL.get(document)
+    say = None if weak is None else weak()
+    if say is not None:
+        kind = "" if error is None else f", {type(error).__name__}"
+        sentence = f"That did not work: an error of this program{kind}. The server's log says more."
+        _next_tick(document, lambda: say(sentence))
+
+
+def _next_tick(document: Any, action: Callable[[], None]) -> None:
+    context = document.session_context
+    if context is not None and not context.destroyed:
         document.add_next_tick_callback(action)
 
 

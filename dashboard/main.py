@@ -1,5 +1,5 @@
 """What ``panel serve dashboard`` runs for every visitor: the page that the address asks for."""
 
-from cranpm.dashboard.pages import build
+from cranpm.dashboard.pages import serve
 
-build().servable(title="CRAN-PM Explorer")
+serve()

@@ -18,14 +18,36 @@ from .views.problem import problem_pane
 log = logging.getLogger(__name__)
 
 
+TITLE = "CRAN-PM Explorer"
+
+
+def serve() -> None:
+    """Put the page of this request into its document.
+
+    What goes wrong ends here: Panel would show the traceback, to this visitor and to all that come after.
+    """
+    try:
+        build().servable(title=TITLE)
+    except Exception as error:
+        log.exception("The page could not be rendered")
+        document = pn.state.curdoc
+        if document is not None:
+            document.clear()
+        _problem(error).servable(title=TITLE)
+
+
 def build() -> pmui.Page:
     """The page for this request: the map, the first-run page, or a page that says what is wrong."""
     try:
         return _build()
     except Exception as error:
         log.exception("The page could not be built")
-        message = str(error) or type(error).__name__
-        return plain_page(problem_pane("The map cannot be shown", message, "cranpm doctor"))
+        return _problem(error)
+
+
+def _problem(error: Exception) -> pmui.Page:
+    message = str(error) or type(error).__name__
+    return plain_page(problem_pane("The map cannot be shown", message, "cranpm doctor"))
 
 
 def _build() -> pmui.Page:

@@ -65,6 +65,7 @@ WATCH = """
     for (let i = 0; i < data.length; i++) hash = (hash * 31 + data[i]) | 0
     return hash
   }
+  window.look = look
   window.tick = (quiet) => new Promise((resolve) => {
     let start = 0, first = 0, last = 0, before = look()
     addEventListener('wheel', () => { start = performance.now() }, {once: true, capture: true})
@@ -123,6 +124,25 @@ def measure(page: Any, at: tuple[float, float], *, ticks: int, delta: int) -> di
     return result
 
 
+def problems(found: dict[str, Any], ticks: int) -> list[str]:
+    """What makes the figures worthless; empty if they can be used.
+
+    Two depths of one page whose times agree to a tenth of a millisecond were measured on one picture.
+    """
+    said = []
+    for page in ("cranpm", "plain"):
+        for depth in ("full", "deep"):
+            for what in ("first", "last"):
+                count = found.get(f"{page}_{depth}", {}).get(what, {}).get("count", 0)
+                if count < max(1, ticks // 2):
+                    said.append(f"{page}, {depth}: {count} of {ticks} ticks changed the picture ({what})")
+        if found.get(f"{page}_full") and found.get(f"{page}_full") == found.get(f"{page}_deep"):
+            said.append(f"{page}: the same figures twice; the view did not change between them")
+        if found.get(f"{page}_zoomed") is False:
+            said.append(f"{page}: zooming in left the same picture")
+    return said
+
+
 def summary(values: list[float]) -> dict[str, float]:
     ordered = sorted(values)
     return {
@@ -152,22 +172,25 @@ def run(ticks: int = 12) -> dict[str, Any]:
                 page.goto(address + query, timeout=120_000)
                 page.wait_for_timeout(15_000)
                 page.evaluate(WATCH)
+                pictures: list[int] = []
                 for depth, zooms in (("full", 0), ("deep", 12)):
                     page.mouse.move(720, 400)
                     for _ in range(zooms):
                         page.mouse.wheel(0, -120)
                         page.wait_for_timeout(400)
                     page.wait_for_timeout(3000)
+                    pictures.append(page.evaluate("() => window.look()"))
                     times = measure(page, (720, 400), ticks=ticks, delta=-120)
                     found[f"{name}_{depth}"] = {
                         key: summary(values) for key, values in times.items() if values
                     }
+                found[f"{name}_zoomed"] = pictures[0] != pictures[1]
                 page.close()
         browser.close()
     return found
 
 
-def main() -> None:
+def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ticks", type=int, default=12)
@@ -184,7 +207,10 @@ def main() -> None:
         ]
         lines.append(f"{name:14} {cells[0]:>28} {cells[1]:>36}")
     sys.stdout.write("\n".join(lines) + "\n")
+    wrong = problems(found, options.ticks)
+    sys.stdout.writelines(f"FAILED: {problem}\n" for problem in wrong)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,7 +8,6 @@ another run of the same question have other ids, so that neither this cache nor 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,14 +20,13 @@ from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.plot.pyramid import Pyramid
 
 from ..layers import layer_of
+from ..settings import whole_number
 from .layer_fields import FieldUnavailableError, raw_map, refuse_missing, values_of
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
 
 MAX_ANNOUNCED = 2000
-CACHE_MEGABYTES = 600
-"""Six fields of Europe; a visitor looks at one or two."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +90,7 @@ class FieldCache:
     dataset, days : callable
         Give a dataset, and its days, by name.
     cache_bytes : int, optional
-        Memory that fields may take; default ``CRANPM_FIELD_CACHE_MB``, or :data:`CACHE_MEGABYTES`.
+        Memory that fields may take; default ``CRANPM_FIELD_CACHE_MB`` of `dashboard.settings`.
     """
 
     def __init__(
@@ -103,8 +101,7 @@ class FieldCache:
         cache_bytes: int | None = None,
     ) -> None:
         self._dataset, self._days = dataset, days
-        megabytes = int(os.environ.get("CRANPM_FIELD_CACHE_MB", str(CACHE_MEGABYTES)))
-        self.cache_bytes = cache_bytes or megabytes * 2**20
+        self.cache_bytes = cache_bytes or whole_number("CRANPM_FIELD_CACHE_MB") * 2**20
         self._lock = threading.RLock()
         self._building: dict[str, threading.Lock] = {}
         self._announced: OrderedDict[str, tuple[FieldKey, Run | None]] = OrderedDict()

@@ -10,7 +10,7 @@ import panel as pn
 
 from cranpm.domain.regions import REGIONS
 
-from ..background import Latest
+from ..background import Latest, tell_failures
 from ..data.fields import FieldUnavailableError
 from ..data.forecasts import Forecasts, tiles_in_view
 from ..data.pictures import Picture, UnreadableError, make_picture, question_of
@@ -59,6 +59,7 @@ class Explorer:
         self._asked: tuple[Any, ...] = ()
         self._settle_state(notices)
         self._build(notices)
+        tell_failures(self._document, self.notice.say)
         self.run = PageRun(
             state,
             Forecasts(store, watcher=uuid4().hex),
@@ -96,6 +97,8 @@ class Explorer:
         if state.place is not None and not self._inside(*state.place):
             notices.append("The link's place lies outside this dataset and was ignored.")
             state.place = None
+        if state.extent is not None and not _shows(state.extent, self._region_extent(state.region)):
+            state.region = MOVED
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -152,7 +155,8 @@ class Explorer:
             sidebar_resizable=False,
             main=[self.stage],
             contextbar=[self.drawer],
-            contextbar_open=False,
+            # as the link has it: a change that arrives while the browser mounts the page may be lost there
+            contextbar_open=state.place is not None,
             contextbar_variant="persistent",
             contextbar_width=INSPECTOR_WIDTH,
             dark_theme=state.dark,

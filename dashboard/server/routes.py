@@ -30,6 +30,7 @@ from ..data.outlines import DETAILS, KINDS, OutlinesMissingError, names_json, ou
 from ..data.store import get_store
 from ..layers import Layer, layer_of
 from .headers import set_security_headers
+from .turns import TURNS
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,8 @@ class _Handler(RequestHandler):
 async def answer(threads: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
     """The result of work in threads; what it cannot find is 404, what it cannot read is 503 and told in the log."""
     try:
-        return await asyncio.get_running_loop().run_in_executor(threads, work, *args)
+        with TURNS.answering():
+            return await asyncio.get_running_loop().run_in_executor(threads, work, *args)
     except (KeyError, FileNotFoundError, FieldUnavailableError, OutlinesMissingError):
         raise HTTPError(404) from None
     except (StoreError, ArrayFileError, OSError) as error:
@@ -211,6 +213,14 @@ class NamesHandler(_Handler):
         self.finish(body)
 
 
+class AliveHandler(_Handler):
+    """``alive``: whether the server is there (again); pages that lost it ask."""
+
+    def get(self) -> None:
+        self.set_status(204)
+        self.set_header("Cache-Control", "no-store")
+
+
 _ID = r"([A-Za-z0-9._-]{1,160})"
 _ZXY = r"(\d{1,2})/(\d{1,6})/(\d{1,6})\.png"
 
@@ -220,4 +230,5 @@ ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (rf"/cell/{_ID}", CellHandler),
     (r"/names/(\d)\.json", NamesHandler),
     (r"/outline/([a-z]{1,12})/(\d)\.json", OutlineHandler),
+    (r"/alive", AliveHandler),
 ]

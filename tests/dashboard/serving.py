@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -24,25 +24,78 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextlib.contextmanager
-def served(environment: Mapping[str, str], log: Path) -> Iterator[str]:
-    """Address of a running dashboard with these variables; what it prints goes to ``log``."""
-    port = free_port()
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", **environment}
-    command = [sys.executable, "-m", "panel", "serve", "dashboard", "--port", str(port)]
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-        )
+class Dashboard:
+    """A server process that can be killed and started again at the same address.
+
+    Parameters
+    ----------
+    environment : mapping
+        Variables of its machine.
+    log : Path
+        Takes what it prints; a second start goes on there.
+    options : str
+        Of ``panel serve``.
+    program : list of str, optional
+        Stands in for ``-m panel``.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        *options: str,
+        program: Sequence[str] = ("-m", "panel"),
+    ) -> None:
+        self.log = log
+        self._port = free_port()
+        self.address = f"http://127.0.0.1:{self._port}"
+        self._variables = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", **environment}
+        self._command = [sys.executable, *program, "serve", "dashboard", "--port", str(self._port), *options]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("a") as out:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._variables,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        _wait_until_up(self.address, self._process, self.log)
+
+    def kill(self) -> None:
+        """As the kernel does when memory runs out: nothing is said, nothing tidied up."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(15)
+
+    def stop(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGINT)
         try:
-            _wait_until_up(f"http://127.0.0.1:{port}", process, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@contextlib.contextmanager
+def running(dashboard: Dashboard) -> Iterator[Dashboard]:
+    """Started when the block begins, stopped when it ends."""
+    try:
+        dashboard.start()
+        yield dashboard
+    finally:
+        dashboard.stop()
+
+
+@contextlib.contextmanager
+def served(environment: Mapping[str, str], log: Path, *options: str) -> Iterator[str]:
+    """Address of a running dashboard with these variables; what it prints goes to ``log``."""
+    with running(Dashboard(environment, log, *options)) as dashboard:
+        yield dashboard.address
 
 
 def _wait_until_up(address: str, process: subprocess.Popen, log: Path) -> None:

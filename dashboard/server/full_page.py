@@ -1,0 +1,34 @@
+"""The answer when no more pages fit: plain HTML, for nothing may be built for it. It tries again by itself."""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+from pathlib import Path
+from string import Template
+
+FULL = "This server has as many pages open as it may."
+
+_STATIC = Path(__file__).parent.parent / "static"
+
+
+def retry_seconds() -> int:
+    """When to try again: not the same for all, so that those who were refused together do not come back together."""
+    return random.randint(4, 8)
+
+
+def full_page(max_pages: int, seconds: int, *, dark: bool | None) -> str:
+    """HTML that says why there is no page, what to do, and tries again after so many seconds.
+
+    Parameters
+    ----------
+    dark : bool or None
+        Theme of the link that was asked for; None is the browser's own.
+    """
+    theme = {True: "dark", False: "light", None: ""}[dark]
+    return _template().substitute(seconds=seconds, pages=max_pages, full=FULL, theme=theme)
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    return Template((_STATIC / "full.html").read_text(encoding="utf-8"))
