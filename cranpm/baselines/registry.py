@@ -16,6 +16,7 @@ import numpy as np
 from cranpm.baselines.cams import CoarseForecasts, EuropeanEnsemble, europe_rows, global_rows
 from cranpm.baselines.climatology import SEASONS, Climatology, NoTrainingDaysError, fit_climatology, season_of
 from cranpm.baselines.damped import DampedPersistence, fit_damped
+from cranpm.baselines.learned.checkpoint import load_rival
 from cranpm.baselines.learned.forms import learned_rows
 from cranpm.baselines.least_squares import LeastSquares, LeastSquaresError, fit_least_squares
 from cranpm.baselines.maps import LazyMaps, Maps, Method
@@ -136,6 +137,7 @@ def least_squares_rows(setting: Setting) -> dict[str, Method]:
                 f"{files[0]} was fitted for T+{sorted(fit.leads)}; {missing} are asked for as well."
             )
         setting.notes.append(f"{LEAST_SQUARES}: fitted on {fit.training.get('period')}, read from a file")
+        _warn_of_seen_days(setting, LEAST_SQUARES, str(fit.training.get("period", "")))
     else:
         if not len(setting.training_days):
             raise NotPossibleError(
@@ -179,7 +181,9 @@ def trained_rows(setting: Setting) -> dict[str, Method]:
     for folder in setting.trained:
         if _is_json(folder):
             continue
-        found = learned_rows(folder, setting.maps, setting.leads, setting.notes)
+        rival = load_rival(folder)
+        found = learned_rows(rival, setting.maps, setting.leads, setting.notes)
+        _warn_of_seen_days(setting, rival.config.title, rival.period, before=1, after=max(rival.leads))
         twice = sorted(set(found) & set(rows))
         if twice:
             raise ValueError(f"Two rivals are called {twice[0]!r}; give one checkpoint of each.")
@@ -216,6 +220,27 @@ def all_rivals(setting: Setting) -> tuple[dict[str, Method], list[str]]:
         except (NotPossibleError, NoTrainingDaysError) as error:
             left_out.append(f"{name}: {error}")
     return methods, left_out
+
+
+def _warn_of_seen_days(setting: Setting, name: str, period: str, *, before: int = 0, after: int = 0) -> None:
+    """Note that some init days share days with what was trained on; a period that cannot be read says nothing.
+
+    Parameters
+    ----------
+    period : str
+        ``first..last``; ``before`` and ``after`` days were read beyond it.
+    """
+    first, separator, last = period.partition("..")
+    if not separator:
+        return
+    start, stop = np.datetime64(first, "D") - before, np.datetime64(last, "D") + after
+    reach = max(setting.leads)
+    seen = [day for day in setting.init_days if day - 1 <= stop and day + reach >= start]
+    if seen:
+        setting.notes.append(
+            f"**{name} was trained on {period}, which shares days with {len(seen)} of the {len(setting.init_days)} "
+            "init days: no held-out score.**"
+        )
 
 
 def _is_json(path: Path) -> bool:

@@ -286,5 +286,10 @@ def test_from_the_command_line_to_the_table(cranpm, tmp_path, scene) -> None:
         ],
     )
     assert result.exit_code == 0, result.output
-    for words in ("SimVP (25 km, interpolated)", "SimVP, on today's map", "3 steps on 2022-01-11"):
+    for words in (
+        "SimVP (25 km, interpolated)",
+        "SimVP, on today's map",
+        "3 steps on 2022-01-11",
+        "which shares days with 1 of the 1 init days: no held-out score",
+    ):
         assert words in result.output
