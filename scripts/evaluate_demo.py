@@ -7,7 +7,6 @@ through the seasons: some minutes.
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import os
 import pickle
@@ -24,6 +23,10 @@ from cranpm import paths
 from cranpm._files import check_output, write_atomically
 from cranpm._progress import duration
 from cranpm.baselines.damped import fit_damped
+from cranpm.baselines.learned.checkpoint import load_rival
+from cranpm.baselines.learned.forms import learned_rows
+from cranpm.baselines.least_squares import LeastSquares, fit_least_squares
+from cranpm.baselines.nodes import DayMaps
 from cranpm.baselines.persistence import blurred_persistence, persistence
 from cranpm.domain import EUROPE, LEAD_DAYS
 from cranpm.forecasting.day import load_day
@@ -44,6 +47,7 @@ ONE_DAY = np.timedelta64(1, "D")
 EVERYWHERE = slice(None), slice(None)
 BLUR_CELLS = 3.0
 DAMPED = "damped-2017-2019.pickle"
+LEAST_SQUARES = "least-squares-2017-2019.json"
 
 
 def main() -> None:
@@ -59,6 +63,13 @@ def main() -> None:
         "--every", type=int, default=1, help="of the 48 init days take every so-many-th (2: two a month)"
     )
     parser.add_argument("--prepare", action="store_true", help="only simulate days and fit the baseline")
+    parser.add_argument(
+        "--rival",
+        type=Path,
+        action="append",
+        default=[],
+        help="checkpoint of a learned rival; may be given again",
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     scores = arguments.out / "demo_skill.json"
@@ -71,6 +82,7 @@ def main() -> None:
     simulate_days(geography, days, _test_periods(init_days), progress=_report)
     source = WorldSource(geography, days)
     _fit_damped(source, days / DAMPED)
+    _fit_least_squares(source, days / LEAST_SQUARES)
     if arguments.prepare:
         return
     checkpoint = load_checkpoint(arguments.checkpoint)
@@ -95,13 +107,13 @@ def main() -> None:
 def _score(arguments: argparse.Namespace, days: Path, init_days: list[np.datetime64], few: bool) -> Scorecard:
     """Days shared out to processes in runs, so that their order stays."""
     if arguments.processes == 1:
-        return _score_days(arguments.checkpoint, days, init_days, few)
+        return _score_days(arguments.checkpoint, days, init_days, few, arguments.rival)
     parts = np.array_split(init_days, 4 * arguments.processes)
     card = Scorecard()
     started = time.perf_counter()
     with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
         jobs = [
-            pool.submit(_score_days, arguments.checkpoint, days, list(part), few, 1)
+            pool.submit(_score_days, arguments.checkpoint, days, list(part), few, arguments.rival, 1)
             for part in parts
             if len(part)
         ]
@@ -114,7 +126,12 @@ def _score(arguments: argparse.Namespace, days: Path, init_days: list[np.datetim
 
 
 def _score_days(
-    folder: Path, days: Path, init_days: list[np.datetime64], few: bool, threads: int | None = None
+    folder: Path,
+    days: Path,
+    init_days: list[np.datetime64],
+    few: bool,
+    rivals: list[Path],
+    threads: int | None = None,
 ) -> Scorecard:
     keep_freed_memory()
     if threads:
@@ -123,10 +140,9 @@ def _score_days(
     checkpoint = load_checkpoint(folder, device)
     source = WorldSource(load_geography(EUROPE), days)
     damped = pickle.loads((days / DAMPED).read_bytes())
-
-    @functools.lru_cache(maxsize=4)
-    def product(day: np.datetime64) -> np.ndarray:
-        return source.pm2p5(day, *EVERYWHERE)
+    least_squares = LeastSquares.load(days / LEAST_SQUARES)
+    maps = DayMaps(source, kept=5)
+    product = maps.pm2p5
 
     def ours(init: np.datetime64) -> dict[int, np.ndarray]:
         return run_forecast(checkpoint.network, load_day(source, init, checkpoint.statistics, device)).fields
@@ -138,6 +154,12 @@ def _score_days(
         ),
         "climatology": lambda init: {n: _usual(damped, init + n * ONE_DAY) for n in LEAD_DAYS},
         "damped persistence": lambda init: {n: damped.forecast(product(init), init, n) for n in LEAD_DAYS},
+        "least squares": lambda init: least_squares.forecast(maps, init),
+        **{
+            name: row
+            for rival in rivals
+            for name, row in learned_rows(load_rival(rival), maps, LEAD_DAYS, []).items()
+        },
         "CRAN-PM demo": ours,
     }
     if few:
@@ -168,6 +190,17 @@ def _fit_damped(source: WorldSource, path: Path) -> None:
     print(f"fitting damped persistence on {len(chosen)} training days", flush=True)
     damped = fit_damped(lambda day: source.pm2p5(day, *EVERYWHERE), chosen)
     write_atomically(path, pickle.dumps(damped))
+
+
+def _fit_least_squares(source: WorldSource, path: Path) -> None:
+    """Fitted on the same training days."""
+    if path.exists():
+        return
+    held = set(source.days.tolist())
+    train = [day for day in source.days if day < np.datetime64("2021-01-01")]
+    chosen = [day for i, day in enumerate(train) if i % 20 < 4 and (day - ONE_DAY).astype(object) in held]
+    print(f"fitting least squares on {len(chosen)} training days", flush=True)
+    fit_least_squares(source, chosen).save(path)
 
 
 def _usual(damped, day: np.datetime64) -> np.ndarray:

@@ -53,13 +53,16 @@ class Scorecard:
             self.days.append(day)
         for lead, target in targets.items():
             common = land & np.isfinite(target)
-            for maps in forecasts.values():
-                common &= np.isfinite(maps[lead])
+            fields = {
+                method: maps[lead] for method, maps in forecasts.items()
+            }  # made when asked for: ask once
+            for values in fields.values():
+                common &= np.isfinite(values)
             reference = {"1 km": target[common], "25 km": block_means(target, common)}
-            for method, maps in forecasts.items():
-                values = {"1 km": maps[lead][common], "25 km": block_means(maps[lead], common)}
+            for method, values in fields.items():
+                chosen = {"1 km": values[common], "25 km": block_means(values, common)}
                 for grid in GRIDS:
-                    sums = PairSums.of(values[grid], reference[grid])
+                    sums = PairSums.of(chosen[grid], reference[grid])
                     self.sums.setdefault((method, lead, grid), []).append(sums)
 
     def add(self, later: Scorecard) -> None:
