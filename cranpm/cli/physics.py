@@ -32,7 +32,7 @@ def physics(
     puffs: Annotated[int, typer.Option(min=0, max=1000, help="Inserted puffs a day; 0 for none.")] = 3,
     places: Annotated[
         int, typer.Option(min=0, max=1000, help="Places a tile to test attention at; 0 for none.")
-    ] = 2,
+    ] = 4,
     patches: Annotated[
         int, typer.Option(min=2, max=5000, help="Coarse patches hidden one by one there.")
     ] = 18,

@@ -13,13 +13,15 @@ import torch
 from cranpm._progress import Clock, Progress
 from cranpm.baselines.maps import Maps, Method
 from cranpm.data.store.source import DaySource
+from cranpm.data.store.tables import COMPLEX_TERRAIN
 from cranpm.domain import LEAD_DAYS, Region
 from cranpm.domain.regions import list_regions
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import run_forecast
 from cranpm.model.checkpoint import Checkpoint
-from cranpm.verification.evaluate import Scorecard
-from cranpm.verification.stations import StationPairs, station_scores
+from cranpm.verification.evaluate import BLOCK_DAYS, Scorecard
+from cranpm.verification.metrics import area_weights
+from cranpm.verification.stations import FLAT_TERRAIN, STEEP_TERRAIN, StationPairs, station_scores
 
 EVERYWHERE = slice(None), slice(None)
 ONE_DAY = np.timedelta64(1, "D")
@@ -95,6 +97,8 @@ def assess(
     *,
     stations: pd.DataFrame | None = None,
     observations: pd.DataFrame | None = None,
+    complexity: np.ndarray | None = None,
+    block_days: int = BLOCK_DAYS,
     progress: Progress | None = None,
 ) -> Assessment:
     """Score methods on init days against the fine product and, where given, stations.
@@ -107,13 +111,24 @@ def assess(
         Init day to maps (H, W) [ug m-3] by lead time, for all ``leads``.
     stations, observations : DataFrame, optional
         The tables of a dataset.
+    complexity : ndarray, shape (H, W), optional
+        Terrain complexity [m]; given, flat and complex terrain are groups of their own.
+    block_days : int
+        Init days drawn together for intervals.
     """
     held = set(source.days.tolist())
     missing = np.full(source.domain.fine.shape, np.nan, np.float32)
     windows = {ALL_LAND: EVERYWHERE} | {
         region.title: _window(source, region) for region in list_regions(source.domain)
     }
-    cards = {where: Scorecard() for where in windows}
+    masks = {where: source.land[window] for where, window in windows.items()}
+    if complexity is not None:
+        steep = complexity >= COMPLEX_TERRAIN
+        windows |= dict.fromkeys((FLAT_TERRAIN, STEEP_TERRAIN), EVERYWHERE)
+        masks |= {FLAT_TERRAIN: source.land & ~steep, STEEP_TERRAIN: source.land & steep}
+    cards = {where: Scorecard(block_days=block_days) for where in windows}
+    weights = area_weights(source.domain.fine)[:, 0]
+    cards[ALL_LAND] = Scorecard(row_weights=weights, similar=True, block_days=block_days)
     pairs = (
         None
         if stations is None or observations is None
@@ -128,7 +143,7 @@ def assess(
             fields = {name: maps[lead] for name, maps in forecasts.items()}
             for where, window in windows.items():
                 cut = {name: {lead: field[window]} for name, field in fields.items()}
-                cards[where].add_day(init, cut, {lead: target[window]}, source.land[window])
+                cards[where].add_day(init, cut, {lead: target[window]}, masks[where])
             if pairs is not None:
                 pairs.add_day(init, {name: {lead: field} for name, field in fields.items()})
         clock.tick()

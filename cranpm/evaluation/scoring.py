@@ -7,6 +7,8 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from cranpm._progress import Clock, Progress, reporting
 from cranpm.baselines.cams import EuropeanEnsemble
 from cranpm.baselines.registry import PERSISTENCE, Setting, all_rivals
@@ -134,6 +136,7 @@ def score(
             wanted,
             stations=dataset.stations() if tables else None,
             observations=dataset.observations() if tables else None,
+            complexity=np.asarray(dataset.static["terrain_complexity"]),
             progress=lambda done, total, seconds_left: clock.tick(),
         )
     about = {

@@ -1,14 +1,19 @@
-"""How far attention can be trusted: hide coarse patches at the input and see whether the forecast minds.
+"""How far attention can be trusted: hide coarse patches and see whether the forecast minds.
 
 Of a place (one local token) the k most-attended coarse patches are hidden, against the k nearest, and against patches
 elsewhere that hold as much attention together. If attention tells what matters, hiding the first changes the forecast
 most. Patch by patch, the change must also rank like the attention. Attention is not source apportionment: this says how
 much of a picture of attention may be believed.
+
+Patches are hidden in two places. At the *input* of the global branch what they hold is gone for everything: for the
+other tokens that have read it, for transport and the coarse forecast. At the *bridge* only their keys and values are
+hidden: what a local token can no longer attend to, all else equal. The second asks about attention alone; how much the
+whole bridge is worth there says the change when it is switched off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,9 +26,13 @@ from cranpm.domain import Statistics, Tile
 from cranpm.explain.direction import token_means
 from cranpm.explain.tiles import forecast_tile
 from cranpm.forecasting.day import ForecastDay, load_day
+from cranpm.forecasting.interventions import switched
 from cranpm.model import CranPM, GlobalContext, ModelConfig, Trace
 from cranpm.model.layers.bias import squared_distance
 from cranpm.verification.bootstrap import bootstrap_by_day
+
+HIDDEN_AT = ("input", "bridge")
+"""Where patches are hidden."""
 
 HIDDEN = 4
 """Coarse patches hidden together (each 2 x 2 degrees)."""
@@ -33,7 +42,7 @@ HIDDEN = 4
 class FaithfulnessPlan:
     """What is hidden of every tile and day."""
 
-    places: int = 2
+    places: int = 4
     """Places of a tile."""
     hidden: int = HIDDEN
     """k, patches hidden together."""
@@ -49,9 +58,11 @@ class FaithfulnessPlan:
 class PlaceFaith:
     """What hiding did at one place, as absolute change of its token's mean forecast [ug m-3].
 
+    ``hidden_at`` is "input" or "bridge"; ``bridge_off`` the change without the bridge, the same for both.
     ``rank_correlation`` is Spearman's between attention and leave-one-out change over the patches that were tried.
     """
 
+    hidden_at: str
     init_time: np.datetime64
     tile: int
     token: int
@@ -63,6 +74,7 @@ class PlaceFaith:
     shared: int
     rank_correlation: float
     rank_distance: float
+    bridge_off: float
 
 
 def hide_patches(day: ForecastDay, patches: Sequence[int], config: ModelConfig) -> ForecastDay:
@@ -134,7 +146,7 @@ class TileFaith:
     """Hides coarse patches from one tile of a day."""
 
     def __init__(self, network: CranPM, day: ForecastDay, tile: Tile, context: GlobalContext) -> None:
-        self.network, self.day, self.tile = network, day, tile
+        self.network, self.day, self.tile, self.context = network, day, tile, context
         self.attention = attention_of(network, day, context, tile)
         self.valid = np.ones(self.attention.shape[1], bool)
         if context.valid is not None:
@@ -152,14 +164,29 @@ class TileFaith:
         ]
         return squared_distance(here[0], here[1], context.latitude.cpu(), context.longitude.cpu())[0].numpy()
 
-    def change(self, patches: Sequence[int]) -> np.ndarray:
-        """Absolute change of each token's mean forecast at T+1 without these patches [ug m-3]; NaN without support."""
+    def change(self, patches: Sequence[int], hidden_at: str = "input") -> np.ndarray:
+        """Absolute change of each token's mean forecast at T+1 without these patches [ug m-3]; NaN without support.
+
+        Parameters
+        ----------
+        patches : sequence of int
+            Numbers of coarse tokens.
+        hidden_at : str
+            "input" or "bridge".
+        """
+        if hidden_at == "bridge":
+            return self._change(self.day, self.context.without(patches))
         hidden = hide_patches(self.day, patches, self.network.config)
-        context = self.network.encode_global(hidden.global_inputs())
-        return np.abs(
-            token_means(forecast_tile(self.network, hidden, context, self.tile, (1,))[0]).ravel()
-            - self.before
-        )
+        return self._change(hidden, self.network.encode_global(hidden.global_inputs()))
+
+    def change_without_bridge(self) -> np.ndarray:
+        """The same where the bridge is switched off."""
+        with switched(self.network, [("bridge_off", 1.0)]):
+            return self._change(self.day, self.context)
+
+    def _change(self, day: ForecastDay, context: GlobalContext) -> np.ndarray:
+        forecast = forecast_tile(self.network, day, context, self.tile, (1,))[0]
+        return np.abs(token_means(forecast).ravel() - self.before)
 
     def tried_alone(self, near: int, far: int, generator: np.random.Generator) -> list[int]:
         """Patches for leave-one-out: the nearest to the tile's middle, and some drawn from the rest."""
@@ -186,7 +213,13 @@ def run_faithfulness(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> list[PlaceFaith]:
-    """Hide patches from places of every tile and day."""
+    """Hide patches from places of every tile and day, at the input and at the bridge alone.
+
+    Returns
+    -------
+    list of PlaceFaith
+        Two a place, one for each place where patches are hidden.
+    """
     found: list[PlaceFaith] = []
     generator, clock = np.random.default_rng(plan.seed), Clock(len(days) * len(tiles), progress)
     for init in days:
@@ -195,9 +228,13 @@ def run_faithfulness(
         for tile in tiles:
             faith = TileFaith(network, day, tile, context)
             alone = faith.tried_alone(plan.near, plan.far, generator)
-            effects = np.stack([faith.change([patch]) for patch in alone])  # (patches, tokens)
+            without = faith.change_without_bridge()
+            effects = {  # (patches, tokens)
+                at: np.stack([faith.change([patch], at) for patch in alone]) for at in HIDDEN_AT
+            }
             for token in faith.places(plan.places):
-                found.append(_ask(faith, token, alone, effects[:, token], plan.hidden, generator))
+                asked = _ask(faith, token, alone, effects, plan.hidden, generator)
+                found += [replace(place, bridge_off=float(without[token])) for place in asked]
             clock.tick()
     return found
 
@@ -206,29 +243,35 @@ def _ask(
     faith: TileFaith,
     token: int,
     alone: list[int],
-    effects: np.ndarray,
+    effects: Mapping[str, np.ndarray],
     hidden: int,
     generator: np.random.Generator,
-) -> PlaceFaith:
+) -> list[PlaceFaith]:
+    """The same patches hidden in either place."""
     attention = np.where(faith.valid, faith.attention[token], -1.0)
     distance = np.where(faith.valid, faith.distance[token], np.inf)
     most = [int(i) for i in np.argsort(-attention)[:hidden]]
     nearest = [int(i) for i in np.argsort(distance)[:hidden]]
     mass = float(attention[most].sum())
     elsewhere = equal_mass(attention, mass, set(most), generator)
-    return PlaceFaith(
-        init_time=faith.day.init_time,
-        tile=faith.tile.index,
-        token=token,
-        most_attended=float(faith.change(most)[token]),
-        nearest=float(faith.change(nearest)[token]),
-        equal_mass_elsewhere=float(faith.change(elsewhere)[token]),
-        mass=mass,
-        mass_elsewhere=float(attention[elsewhere].sum()),
-        shared=len(set(most) & set(nearest)),
-        rank_correlation=rank_correlation(attention[alone], effects),
-        rank_distance=rank_correlation(-distance[alone], effects),
-    )
+    return [
+        PlaceFaith(
+            hidden_at=at,
+            init_time=faith.day.init_time,
+            tile=faith.tile.index,
+            token=token,
+            most_attended=float(faith.change(most, at)[token]),
+            nearest=float(faith.change(nearest, at)[token]),
+            equal_mass_elsewhere=float(faith.change(elsewhere, at)[token]),
+            mass=mass,
+            mass_elsewhere=float(attention[elsewhere].sum()),
+            shared=len(set(most) & set(nearest)),
+            rank_correlation=rank_correlation(attention[alone], effects[at][:, token]),
+            rank_distance=rank_correlation(-distance[alone], effects[at][:, token]),
+            bridge_off=float("nan"),
+        )
+        for at in HIDDEN_AT
+    ]
 
 
 _AVERAGED = (
@@ -239,14 +282,28 @@ _AVERAGED = (
     "rank_distance",
     "mass",
     "mass_elsewhere",
+    "bridge_off",
 )
 
 
 def summarise(places: Sequence[PlaceFaith]) -> dict[str, Any]:
-    """Means with intervals over init days, and ratios of the first set's effect to the others'."""
+    """Means with intervals over init days, and ratios of the first set's effect to the others'.
+
+    Returns
+    -------
+    dict
+        ``places``, ``days``, ``hidden``, and a part for each place where patches were hidden, "input" and "bridge".
+    """
+    days = {p.init_time for p in places}
+    count = len({(p.init_time, p.tile, p.token) for p in places})
+    parts = {at: _summary([p for p in places if p.hidden_at == at]) for at in HIDDEN_AT}
+    return {"places": count, "days": len(days), "hidden": HIDDEN, **parts}
+
+
+def _summary(places: Sequence[PlaceFaith]) -> dict[str, Any]:
     days = [p.init_time for p in places]
     columns = {name: np.array([getattr(p, name) for p in places]) for name in _AVERAGED}
-    summary: dict[str, Any] = {"places": len(places), "days": len(set(days)), "hidden": HIDDEN}
+    summary: dict[str, Any] = {}
     for name, values in columns.items():
         found = bootstrap_by_day(np.mean, values, days=days)
         summary[name] = {"mean": found.estimate, "ci_low": found.low, "ci_high": found.high}

@@ -54,6 +54,7 @@ _SWITCHED = {
     "scan raster": (("scan_raster", 1.0),),
     "transport off": (("transport", 0.0),),
     "height damping off": (("height_damping", 0.0),),
+    "bridge off": (("bridge_off", 1.0),),
     "all priors off": (
         ("elevation_bias", 0.0),
         ("wind_bias", 0.0),

@@ -41,7 +41,7 @@ class PhysicsPlan:
     """Lead times [days]."""
     puffs: int = 3
     """Puffs a day (each is nine tiles, with and without, under three winds); 0 for none."""
-    places: int = 2
+    places: int = 4
     """Places a tile for the faithfulness of attention (two tiles a day, up to six days); 0 for none."""
     patches: int = 18
     """Coarse patches hidden one by one for the rank correlation, a third of them far from the tile."""

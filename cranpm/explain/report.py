@@ -165,24 +165,39 @@ def _puff_table(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _faith_lines(summary: dict[str, Any]) -> list[str]:
-    def mean(name: str) -> str:
-        part = summary[name]
+    parts: dict[str, Any] = {at: summary[at] for at in ("input", "bridge") if at in summary}
+    parts = parts or {"input": summary}  # results of version 0.1, which hid at the input only
+
+    def mean(at: str, name: str) -> str:
+        part = parts[at][name]
         return interval_text(part["mean"], part["ci_low"], part["ci_high"], ".3g")
 
-    def ratio(name: str) -> str:
-        part = summary[name]
+    def ratio(at: str, name: str) -> str:
+        part = parts[at][name]
         return interval_text(part["ratio"], part["ci_low"], part["ci_high"], ".2f")
 
-    return [
+    lines = [
         f"{summary['places']} places on {summary['days']} days; {summary['hidden']} patches hidden together; T+1.",
+        "At the input, what patches hold is gone for the whole network; at the bridge, only their keys and values are.",
         "",
-        "| hidden | change of the forecast there [ug m-3] | attention they hold |",
-        "|---|---|---|",
-        f"| most attended | {mean('most_attended')} | {mean('mass')} |",
-        f"| nearest | {mean('nearest')} | |",
-        f"| elsewhere, equal attention | {mean('equal_mass_elsewhere')} | {mean('mass_elsewhere')} |",
-        "",
-        f"Most attended over nearest: {ratio('most_attended_over_nearest')}; over equal attention elsewhere: "
-        f"{ratio('most_attended_over_equal_mass_elsewhere')}. Rank correlation of attention with leave-one-out change: "
-        f"{mean('rank_correlation')}; of nearness with it: {mean('rank_distance')}.",
+        "| hidden at | patches | change of the forecast there [ug m-3] | attention they hold |",
+        "|---|---|---|---|",
     ]
+    for at in parts:
+        for patches, change, mass in (
+            ("most attended", "most_attended", "mass"),
+            ("nearest", "nearest", None),
+            ("elsewhere, equal attention", "equal_mass_elsewhere", "mass_elsewhere"),
+        ):
+            held = "" if mass is None else mean(at, mass)
+            lines.append(f"| {at} | {patches} | {mean(at, change)} | {held} |")
+    if "bridge" in parts:
+        lines.append(f"| bridge | all: the bridge off | {mean('bridge', 'bridge_off')} | |")
+    lines.append("")
+    for at in parts:
+        lines.append(
+            f"At the {at}: most attended over nearest {ratio(at, 'most_attended_over_nearest')}, over equal attention "
+            f"elsewhere {ratio(at, 'most_attended_over_equal_mass_elsewhere')}; rank correlation of attention with "
+            f"leave-one-out change {mean(at, 'rank_correlation')}, of nearness with it {mean(at, 'rank_distance')}."
+        )
+    return lines

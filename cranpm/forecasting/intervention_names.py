@@ -53,10 +53,11 @@ SWITCHES: dict[str, str] = {
     "transport": "multiply the length of the paths that air comes by (0: it stays where it is)",
     "height_damping": "multiply the strength of what keeps change from summits (0: off)",
     "scan_raster": "1: read groups row by row, whatever the wind",
+    "bridge_off": "1: tiles read nothing of the continent through the bridge's attention",
 }
 """Steps that change the network while it runs."""
 
-SHARES = {name for name in PLAIN if name != "place_random"} | {"terrain_flatten", "scan_raster"}
+SHARES = {name for name in PLAIN if name != "place_random"} | {"terrain_flatten", "scan_raster", "bridge_off"}
 """Steps whose number is a share from 0 to 1."""
 
 

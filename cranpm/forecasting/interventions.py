@@ -227,6 +227,8 @@ def _switch(module: nn.Module, step: Step, put: Any) -> None:
         put(module, "length", module.length * step.value)
     elif step.name == "height_damping" and isinstance(module, HeightDamping):
         put(module, "strength", module.strength * step.value)
+    elif step.name == "bridge_off" and isinstance(module, CranPM) and step.value:
+        put(module, "bridge_off", True)
     elif step.name == "scan_raster" and isinstance(module, GlobalBranch) and step.value:
         put(module, "scan", WindScan(module.scan.size, "raster").to(module.scan.table.device))
 

@@ -89,6 +89,33 @@ class GlobalContext:
     nodes: tuple[Tensor, Tensor] | None = None
     """(Hc,) and (Wc,) latitude and longitude of the coarse nodes, padding included [degrees]."""
 
+    def without(self, tokens: Sequence[int]) -> GlobalContext:
+        """The same with some coarse tokens hidden from the bridge alone.
+
+        No local token attends to their keys and values; what else is known of the day (other tokens, which have read
+        them; upwind differences; the coarse forecast) stays as it is.
+
+        Parameters
+        ----------
+        tokens : sequence of int
+            Row-major on the padded token grid.
+
+        Raises
+        ------
+        ModelInputError
+            If none would be left to attend to.
+        """
+        shape = self.tokens.shape[:2]
+        everywhere = torch.ones(shape, dtype=torch.bool, device=self.tokens.device)
+        valid = everywhere if self.valid is None else self.valid.clone()
+        valid[:, list(tokens)] = False
+        if not bool(valid.any(1).all()):
+            raise ModelInputError(
+                f"All {shape[1]} coarse tokens would be hidden, and nothing be left to attend to; to do without the "
+                "bridge, switch it off (CranPM.bridge_off)."
+            )
+        return replace(self, valid=valid)
+
     def axes(self) -> tuple[Tensor, Tensor]:
         """Latitude of each row and longitude of each column of tokens [degrees]."""
         return self.latitude.unflatten(0, self.grid)[:, 0], self.longitude[: self.grid[1]]

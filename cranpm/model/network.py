@@ -61,12 +61,16 @@ class CranPM(nn.Module):
     check_inputs : bool
         Whether shapes and finiteness are checked at the door (on by default; costs one read of each input and, on a
         GPU, one synchronisation: switch off inside captured graphs).
+    bridge_off : bool
+        Whether tiles read nothing through the bridge: a counterfactual (off by default). Local tokens go to the decoder
+        as their branch made them; what reaches the map on other ways (transport, coarse forecast) stays.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.check_inputs = True
+        self.bridge_off = False
         self.local_branch = LocalBranch(config)
         self.global_branch = GlobalBranch(config) if config.fusion != "none" else None
         self.bridge = build_fusion(config)
@@ -284,7 +288,7 @@ class CranPM(nn.Module):
             check_local(inputs, self.config)
         place = self._place(inputs, context)
         tokens, patches = self.local_branch(inputs.fields, inputs.elevation, inputs.lead, trace, place)
-        if self.bridge is not None:
+        if self.bridge is not None and not self.bridge_off:
             centres = token_centres(inputs.latitude, inputs.longitude, self.config.local_patch)
             places = TokenPlaces(*centres, inputs.wind.flatten(2))
             tokens = self.bridge(tokens, context.of_tiles(day_index, len(tokens)), places, trace)

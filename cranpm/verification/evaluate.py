@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cranpm.verification.bootstrap import Interval, skill_interval
+from cranpm.verification.structure import DATA_RANGES, mean_ssim
 from cranpm.verification.sums import PairSums
 
 COARSE_CELLS = 25
@@ -19,6 +20,12 @@ GRIDS = ("1 km", "25 km")
 BLOCK_DAYS = 3
 """Init days drawn together for intervals: most of a month of `days_of_each_month`, a season of a quick look."""
 
+_Key = TypeVar("_Key")
+_Score = TypeVar("_Score")
+
+SSIM_EVERY = 4
+"""Of a 1-km map every so-many-th row and column is averaged for SSIM."""
+
 Maps = Mapping[int, np.ndarray]
 """Lead time [days] to map (H, W) [ug m-3]."""
 
@@ -27,11 +34,28 @@ Maps = Mapping[int, np.ndarray]
 class Scorecard:
     """Daily sums of every method, lead time and grid.
 
-    ``days`` are the init days in order; ``sums[(method, lead, grid)]`` holds one `PairSums` a day.
+    ``days`` are the init days in order; ``sums[(method, lead, grid)]`` holds one `PairSums` a day, ``area[(method,
+    lead)]`` one of the 1-km grid with cells weighted by area, ``ssim[(method, lead, grid)]`` the SSIM of a day's map
+    for each of `DATA_RANGES`; the last two are empty where nobody asked for them.
+
+    Parameters
+    ----------
+    row_weights : ndarray, shape (H,), optional
+        Relative areas of cells by row (`cranpm.verification.metrics.area_weights`); given, area-weighted scores are
+        kept.
+    similar : bool
+        Whether SSIM is kept: half a second a method, lead and day for Europe.
+    block_days : int
+        Init days drawn together for intervals.
     """
 
     days: list[np.datetime64] = field(default_factory=list)
     sums: dict[tuple[str, int, str], list[PairSums]] = field(default_factory=dict)
+    area: dict[tuple[str, int], list[PairSums]] = field(default_factory=dict)
+    ssim: dict[tuple[str, int, str], list[tuple[float, ...]]] = field(default_factory=dict)
+    row_weights: np.ndarray | None = None
+    similar: bool = False
+    block_days: int = BLOCK_DAYS
 
     def add_day(
         self, init_time: np.datetime64, forecasts: Mapping[str, Maps], targets: Maps, land: np.ndarray
@@ -59,19 +83,71 @@ class Scorecard:
             for values in fields.values():
                 common &= np.isfinite(values)
             reference = {"1 km": target[common], "25 km": block_means(target, common)}
+            weights = None
+            if self.row_weights is not None:
+                weights = np.broadcast_to(self.row_weights[:, None], common.shape)[common]
             for method, values in fields.items():
                 chosen = {"1 km": values[common], "25 km": block_means(values, common)}
                 for grid in GRIDS:
                     sums = PairSums.of(chosen[grid], reference[grid])
                     self.sums.setdefault((method, lead, grid), []).append(sums)
+                if weights is not None:
+                    by_area = PairSums.of(chosen["1 km"], reference["1 km"], weights=weights)
+                    self.area.setdefault((method, lead), []).append(by_area)
+            if self.similar:
+                self._add_ssim(fields, target, common, lead)
+
+    def _add_ssim(
+        self, forecasts: Mapping[str, np.ndarray], target: np.ndarray, common: np.ndarray, lead: int
+    ) -> None:
+        coarse = {name: block_map(field, common) for name, field in forecasts.items()}
+        coarse_target = block_map(target, common)
+        for grid, fields, reference, mask, every in (
+            ("1 km", forecasts, target, common, SSIM_EVERY),
+            ("25 km", coarse, coarse_target, np.isfinite(coarse_target), 1),
+        ):
+            for name, values in mean_ssim(fields, reference, mask, every=every).items():
+                self.ssim.setdefault((name, lead, grid), []).append(values)
 
     def add(self, later: Scorecard) -> None:
         """Append the days of another scorecard of the same methods."""
         if self.days and later.sums.keys() != self.sums.keys():
             raise ValueError("Scorecards of different methods, lead times or grids cannot be joined.")
         self.days += later.days
-        for key, parts in later.sums.items():
-            self.sums.setdefault(key, []).extend(parts)
+        _extend(self.sums, later.sums)
+        _extend(self.area, later.area)
+        _extend(self.ssim, later.ssim)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON: what a day's scores are kept as until all days are there."""
+        kept = {name: getattr(self, name).items() for name in ("sums", "area", "ssim")}
+        return {
+            "days": [str(day) for day in self.days],
+            "block_days": self.block_days,
+            "row_weights": None if self.row_weights is None else self.row_weights.tolist(),
+            "similar": self.similar,
+            "sums": [[*key, [part.to_dict() for part in parts]] for key, parts in kept["sums"]],
+            "area": [[*key, [part.to_dict() for part in parts]] for key, parts in kept["area"]],
+            "ssim": [[*key, parts] for key, parts in kept["ssim"]],
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Scorecard:
+        """Inverse of `to_dict`."""
+        sums, area = (
+            {tuple(key): [PairSums.from_dict(part) for part in parts] for *key, parts in values[name]}
+            for name in ("sums", "area")
+        )
+        weights = values["row_weights"]
+        return cls(
+            days=[np.datetime64(day, "D") for day in values["days"]],
+            block_days=values["block_days"],
+            row_weights=None if weights is None else np.asarray(weights),
+            similar=values["similar"],
+            sums=sums,
+            area=area,
+            ssim={tuple(key): [tuple(part) for part in parts] for *key, parts in values["ssim"]},
+        )
 
     def methods(self) -> list[str]:
         """Methods that were scored, in the order of their first day."""
@@ -84,10 +160,14 @@ class Scorecard:
     def skill(self, method: str, reference: str, lead: int, grid: str) -> Interval:
         """1 - RMSE / RMSE of a reference method on the same days, with its interval over blocks of days."""
         mine, other = (PairSums.stack(self.sums[name, lead, grid]) for name in (method, reference))
-        return skill_interval(mine, other, block_days=BLOCK_DAYS)
+        return skill_interval(mine, other, block_days=self.block_days)
 
     def table(self, reference: str) -> list[dict[str, Any]]:
-        """One row a method, lead and grid: N, RMSE, MAE, bias, r and skill against ``reference`` with its interval."""
+        """One row a method, lead and grid: N, RMSE, MAE, bias, r and skill against ``reference`` with its interval.
+
+        Where they were kept, also the SSIM of maps (mean of days; ``ssim_100``, ``ssim_20``), and RMSE and bias with
+        cells weighted by area.
+        """
         rows = []
         for (method, lead, grid), parts in self.sums.items():
             pooled = PairSums.stack(parts).pooled()
@@ -106,19 +186,44 @@ class Scorecard:
                     "skill": interval.estimate,
                     "skill_low": interval.low,
                     "skill_high": interval.high,
+                    **self._of_maps(method, lead, grid),
                 }
             )
         return rows
 
+    def _of_maps(self, method: str, lead: int, grid: str) -> dict[str, float]:
+        found: dict[str, float] = {}
+        if self.similar:
+            days = np.array(self.ssim[method, lead, grid])
+            days = days[np.isfinite(days).all(1)]
+            means = days.mean(0) if len(days) else np.full(len(DATA_RANGES), np.nan)
+            found |= {f"ssim_{r:g}": float(v) for r, v in zip(DATA_RANGES, means, strict=True)}
+        if self.row_weights is not None and grid == "1 km":
+            pooled = PairSums.stack(self.area[method, lead]).pooled()
+            found |= {"area_rmse": float(pooled.rmse), "area_bias": float(pooled.bias)}
+        return found
+
+
+def _extend(daily: dict[_Key, list[_Score]], later: Mapping[_Key, list[_Score]]) -> None:
+    for key, parts in later.items():
+        daily.setdefault(key, []).extend(parts)
+
 
 def block_means(values: np.ndarray, mask: np.ndarray, cells: int = COARSE_CELLS) -> np.ndarray:
     """Means over blocks of cells that are at least half masked in, flattened; equal masks give equal blocks."""
+    means = block_map(values, mask, cells)
+    return means[np.isfinite(means)]
+
+
+def block_map(values: np.ndarray, mask: np.ndarray, cells: int = COARSE_CELLS) -> np.ndarray:
+    """Means over blocks of cells, NaN where less than half of a block is masked in."""
     rows, cols = (n // cells for n in values.shape)
     shape = (rows, cells, cols, cells)
     inside = mask[: rows * cells, : cols * cells].reshape(shape)
     filled = np.where(inside, values[: rows * cells, : cols * cells].reshape(shape), np.float32(0))
     count = inside.sum((1, 3))
-    return (filled.sum((1, 3), dtype=np.float64) / np.maximum(count, 1))[count >= cells * cells / 2]
+    means = filled.sum((1, 3), dtype=np.float64) / np.maximum(count, 1)
+    return np.where(count >= cells * cells / 2, means, np.nan)
 
 
 def evaluate(

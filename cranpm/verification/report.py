@@ -7,8 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from cranpm._files import write_figure
+from cranpm.verification.stations import FLAT_TERRAIN, STEEP_TERRAIN
 
 Row = dict[str, Any]
+
+OF_MAPS = (
+    ("area_rmse", "RMSE by area"),
+    ("area_bias", "bias by area"),
+    ("ssim_100", "SSIM (range 100)"),
+    ("ssim_20", "SSIM (range 20)"),
+)
+"""Scores that only whole maps have, and their headings."""
 
 
 def score_page(results: dict[str, Any]) -> str:
@@ -40,6 +49,9 @@ def score_page(results: dict[str, Any]) -> str:
     ):
         if chosen:
             lines += ["", f"## {title}", "", *_table(chosen, leads)]
+    terrain = [row for row in rows if row["where"] in (FLAT_TERRAIN, STEEP_TERRAIN) and row["grid"] == "1 km"]
+    if terrain:
+        lines += ["", "## Flat and complex terrain", "", *_terrain(terrain)]
     events = [row for row in rows if row["reference"] == "stations" and row["where"] == "all stations"]
     if events:
         lines += [
@@ -112,12 +124,16 @@ def _chosen(rows: Iterable[Row], reference: str, where: str, grid: str) -> list[
 
 
 def _table(rows: list[Row], leads: list[int]) -> list[str]:
-    lines = ["| method | lead | N | RMSE | MAE | bias | r | skill |", "|---|---|---|---|---|---|---|---|"]
+    of_maps = [(key, title) for key, title in OF_MAPS if rows[0].get(key) is not None]
+    titles = ["method", "lead", "N", "RMSE", "MAE", "bias", "r", *(title for _, title in of_maps), "skill"]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for lead in leads:
         for row in (r for r in rows if r["lead"] == lead):
             lines.append(
                 f"| {row['method']} | T+{lead} | {row['pairs']:,} | {_number(row['rmse'])} | {_number(row['mae'])} | "
-                f"{_number(row['bias'], sign=True)} | {_number(row['correlation'])} | {_skill(row)} |"
+                f"{_number(row['bias'], sign=True)} | {_number(row['correlation'])} | "
+                + "".join(f"{_number(row[key], digits=3 if 'ssim' in key else 2)} | " for key, _ in of_maps)
+                + f"{_skill(row)} |"
             )
     return lines
 
@@ -150,8 +166,19 @@ def _groups(rows: list[Row]) -> list[str]:
     return lines
 
 
-def _number(value: float | None, *, sign: bool = False) -> str:
-    return "-" if value is None else f"{value:+.2f}" if sign else f"{value:.2f}"
+def _terrain(rows: list[Row]) -> list[str]:
+    """RMSE, MAE and bias by terrain, of maps and at stations."""
+    lines = ["| against | where | method | lead | N | RMSE | MAE | bias |", "|---" * 8 + "|"]
+    for row in rows:
+        lines.append(
+            f"| {row['reference']} | {row['where']} | {row['method']} | T+{row['lead']} | {row['pairs']:,} | "
+            f"{_number(row['rmse'])} | {_number(row['mae'])} | {_number(row['bias'], sign=True)} |"
+        )
+    return lines
+
+
+def _number(value: float | None, *, sign: bool = False, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
 
 
 def _skill(row: Row) -> str:

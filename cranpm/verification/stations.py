@@ -10,6 +10,7 @@ import pandas as pd
 
 from cranpm.data.store.tables import COMPLEX_TERRAIN
 from cranpm.domain import REGIONS, Grid
+from cranpm.domain.blocks import held_out
 from cranpm.verification.bootstrap import Interval, skill_interval
 from cranpm.verification.evaluate import Maps
 from cranpm.verification.limits import EXCEEDANCE_THRESHOLDS, FAIRMODE_PM25_DAILY
@@ -20,6 +21,10 @@ LEAST_DAYS = 10
 """Days below which a station's modelling quality indicator is not told."""
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
+
+FLAT_TERRAIN = f"terrain complexity < {COMPLEX_TERRAIN:g} m"
+STEEP_TERRAIN = f"terrain complexity >= {COMPLEX_TERRAIN:g} m"
+"""Groups of stations, and of land cells, by how much elevation varies round them."""
 
 ALL_STATIONS = "all stations"
 """The group that holds every station."""
@@ -119,8 +124,13 @@ def _groups(pairs: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
         ]
     complexity = pairs["terrain_complexity"].to_numpy(float)
     groups += [
-        (f"terrain complexity < {COMPLEX_TERRAIN:g} m", complexity < COMPLEX_TERRAIN),
-        (f"terrain complexity >= {COMPLEX_TERRAIN:g} m", complexity >= COMPLEX_TERRAIN),
+        (FLAT_TERRAIN, complexity < COMPLEX_TERRAIN),
+        (STEEP_TERRAIN, complexity >= COMPLEX_TERRAIN),
+    ]
+    held = held_out(latitude, longitude)
+    groups += [
+        ("blocks that training may read", ~held),
+        ("blocks held out of training", held),
     ]
     valid = pd.to_datetime(pairs["init_time"]) + pd.to_timedelta(pairs["lead"].astype(int), unit="D")
     season = (valid.dt.month.to_numpy() % 12) // 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ RADIUS = 5
 
 DATA_RANGE = 100.0
 """Fixed range of PM2.5 [ug m-3]; report 20 beside it. A range taken from the data would differ from day to day."""
+
+DATA_RANGES = (DATA_RANGE, 20.0)
+"""What is reported: at a range of 100 nearly everything is alike, at 20 maps of clean air are told apart, too."""
 
 
 def ssim_map(forecast: Any, reference: Any, *, data_range: float = DATA_RANGE) -> np.ndarray:
@@ -56,3 +60,81 @@ def ssim(forecast: Any, reference: Any, *, data_range: float = DATA_RANGE) -> fl
 
 def _blur(field: np.ndarray) -> np.ndarray:
     return gaussian_filter(field, SIGMA, radius=RADIUS, mode="constant", cval=0.0)
+
+
+def mean_ssim(
+    forecasts: Mapping[str, np.ndarray],
+    reference: np.ndarray,
+    mask: np.ndarray,
+    *,
+    data_ranges: Sequence[float] = DATA_RANGES,
+    every: int = 1,
+) -> dict[str, tuple[float, ...]]:
+    """Mean of `ssim_map` of several forecasts, for several ranges at once.
+
+    What depends on the reference alone is computed once, in single precision. Windows overlap by far: of a large map
+    every fourth cell of every fourth row tells the mean as well as all, at a tenth of the time.
+
+    Parameters
+    ----------
+    forecasts : mapping of str to ndarray, shape (rows, cols)
+    reference : ndarray, shape (rows, cols)
+        On the same grid.
+    mask : ndarray of bool, shape (rows, cols)
+        Cells that count; all fields have values there.
+    data_ranges : sequence of float
+        [ug m-3].
+    every : int
+        Rows and columns from one cell that is averaged to the next.
+
+    Returns
+    -------
+    dict
+        Of each forecast the mean for each range; NaN where the mask holds no such cell.
+    """
+    seen = mask[::every, ::every]
+    if not seen.any():
+        return {name: (float("nan"),) * len(data_ranges) for name in forecasts}
+    shift = np.float32(reference[mask].mean(dtype=np.float64))
+    weight = _blur_every(mask.astype(np.float32), every)[seen]
+
+    def means(field: np.ndarray) -> np.ndarray:
+        return _blur_every(field, every)[seen] / weight
+
+    y = np.where(mask, reference - shift, np.float32(0)).astype(np.float32)
+    mean_y, square_y = means(y), means(y * y)
+    var_y = square_y - mean_y**2
+    found = {}
+    for name, forecast in forecasts.items():
+        x = np.where(mask, forecast - shift, np.float32(0)).astype(np.float32)
+        mean_x = means(x)
+        var_x, covariance = means(x * x) - mean_x**2, means(x * y) - mean_x * mean_y
+        level_x, level_y = mean_x + shift, mean_y + shift
+        values = []
+        for data_range in data_ranges:
+            c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+            luminance = (2 * level_x * level_y + c1) / (level_x**2 + level_y**2 + c1)
+            values.append(
+                float((luminance * (2 * covariance + c2) / (var_x + var_y + c2)).mean(dtype=np.float64))
+            )
+        found[name] = tuple(values)
+    return found
+
+
+_TAPS = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
+_TAPS = (_TAPS / _TAPS.sum()).astype(np.float32)
+
+
+def _blur_every(field: np.ndarray, every: int) -> np.ndarray:
+    """`_blur` at every so-many-th row and column, single precision."""
+    for axis in (0, 1):
+        size = field.shape[axis]
+        pads = [(0, 0), (0, 0)]
+        pads[axis] = (RADIUS, RADIUS)
+        padded = np.moveaxis(np.pad(field, pads), axis, 0)
+        stop = (size - 1) // every * every + 1
+        blurred = _TAPS[0] * padded[:stop:every]
+        for k, tap in enumerate(_TAPS[1:], start=1):
+            blurred += tap * padded[k : k + stop : every]
+        field = np.moveaxis(blurred, 0, axis)
+    return field

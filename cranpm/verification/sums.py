@@ -89,8 +89,8 @@ class PairSums:
         weights: np.ndarray | None,
         axis: int | tuple[int, ...] | None,
     ) -> PairSums:
-        if axis is None and weights is None:
-            return cls._of_all(forecast, reference)
+        if axis is None:
+            return cls._of_all(forecast, reference, weights)
         f, r = forecast.astype(float), reference.astype(float)
         valid = np.isfinite(f) & np.isfinite(r)
         f, r = np.where(valid, f, 0.0), np.where(valid, r, 0.0)
@@ -115,26 +115,50 @@ class PairSums:
         )
 
     @classmethod
-    def _of_all(cls, forecast: np.ndarray, reference: np.ndarray) -> PairSums:
+    def _of_all(cls, forecast: np.ndarray, reference: np.ndarray, weights: np.ndarray | None) -> PairSums:
         """The plain case, by dot products: maps are scored by it."""
         valid = np.isfinite(forecast) & np.isfinite(reference)
         f, r = forecast[valid].astype(float), reference[valid].astype(float)
         error = f - r
         within = (f >= 0.5 * r) & (f <= 2 * r)
-        values = {
-            "count": len(f),
-            "missing": valid.size - len(f),
-            "weight": float(len(f)),
-            "f": f.sum(),
-            "r": r.sum(),
-            "ff": f @ f,
-            "rr": r @ r,
-            "fr": f @ r,
-            "absolute": np.abs(error).sum(),
-            "squared": error @ error,
-            "within_factor_2": float(np.count_nonzero(within)),
-        }
+        count = {"count": len(f), "missing": valid.size - len(f)}
+        if weights is None:
+            values = {
+                **count,
+                "weight": float(len(f)),
+                "f": f.sum(),
+                "r": r.sum(),
+                "ff": f @ f,
+                "rr": r @ r,
+                "fr": f @ r,
+                "absolute": np.abs(error).sum(),
+                "squared": error @ error,
+                "within_factor_2": float(np.count_nonzero(within)),
+            }
+        else:
+            w = weights[valid].astype(float)
+            values = {
+                **count,
+                "weight": w.sum(),
+                "f": w @ f,
+                "r": w @ r,
+                "ff": w @ (f * f),
+                "rr": w @ (r * r),
+                "fr": w @ (f * r),
+                "absolute": w @ np.abs(error),
+                "squared": w @ (error * error),
+                "within_factor_2": w[within].sum(),
+            }
         return cls(**{name: np.asarray(value) for name, value in values.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; `from_dict` is the inverse, to the last bit."""
+        return {x.name: getattr(self, x.name).tolist() for x in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PairSums:
+        """Inverse of `to_dict`."""
+        return cls(**{x.name: np.asarray(values[x.name]) for x in fields(cls)})
 
     def __add__(self, other: PairSums) -> PairSums:
         return PairSums(**{x.name: getattr(self, x.name) + getattr(other, x.name) for x in fields(self)})

@@ -169,3 +169,21 @@ def test_scores_do_not_depend_on_threads(machine):
 
     one, two = scores(1), scores(2)
     np.testing.assert_allclose(one.to_numpy(float), two.to_numpy(float), rtol=1e-6)
+
+
+def test_tables_tell_ssim_area_weights_and_terrain(results):
+    scores, _, output = results
+    for grid in ("1 km", "25 km"):
+        held = row(scores, reference="product", where="all land", grid=grid, method="persistence", lead=1)
+        assert -1 <= held["ssim_20"] <= held["ssim_100"] <= 1
+    held = row(scores, reference="product", where="all land", grid="1 km", method="persistence", lead=1)
+    assert held["area_rmse"] == pytest.approx(held["rmse"], rel=0.1)
+    assert "SSIM (range 100)" in output and "SSIM (range 20)" in output and "RMSE by area" in output
+    of_terrain = [
+        r
+        for r in scores["rows"]
+        if r["where"].startswith("terrain complexity") and (r["reference"], r["grid"]) == ("product", "1 km")
+    ]
+    parts = [r["pairs"] for r in of_terrain if r["method"] == "persistence" and r["lead"] == 1]
+    assert sum(parts) == held["pairs"]
+    assert "## Flat and complex terrain" in output

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cranpm.verification.evaluate import block_means, days_of_each_month, evaluate
+from cranpm.verification.evaluate import Scorecard, block_means, days_of_each_month, evaluate
 
 SHAPE = (100, 75)
 
@@ -51,3 +51,25 @@ def test_coarse_means_keep_blocks_that_are_mostly_land():
     values = np.add.outer(np.zeros(50), np.arange(50.0))
     # the other blocks have means 37, 12 and 37
     assert block_means(values, mask).tolist() == [37.0, 12.0, 37.0]
+
+
+def test_area_weights_and_ssim_reach_the_table():
+    """An error of 1 in the north, where cells weigh 1, and of 3 in the south, where they weigh 3."""
+    truth = np.random.default_rng(1).uniform(5, 30, SHAPE).astype(np.float32)
+    error = np.where(np.arange(SHAPE[0]) < 50, 1.0, 3.0)[:, None].astype(np.float32)
+    weights = np.where(np.arange(SHAPE[0]) < 50, 1.0, 3.0)
+    card = Scorecard(row_weights=weights, similar=True)
+    for day in days_of_each_month(2022, (1,)):
+        one_day = Scorecard(row_weights=weights, similar=True)
+        maps = {"ours": {1: truth + error}, "same": {1: truth}}
+        one_day.add_day(day, maps, {1: truth}, np.ones(SHAPE, bool))
+        card.add(one_day)
+    rows = {(r["method"], r["grid"]): r for r in card.table("same")}
+    ours = rows["ours", "1 km"]
+    assert ours["rmse"] == pytest.approx(np.sqrt(5), rel=1e-5)  # (1 + 9) / 2
+    assert ours["area_rmse"] == pytest.approx(np.sqrt(7), rel=1e-5)  # (1 * 1 + 3 * 9) / 4
+    assert ours["area_bias"] == pytest.approx(2.5, rel=1e-5)  # (1 * 1 + 3 * 3) / 4
+    assert rows["same", "1 km"]["ssim_100"] == pytest.approx(1, abs=1e-5)
+    assert rows["same", "25 km"]["ssim_20"] == pytest.approx(1, abs=1e-5)
+    assert ours["ssim_20"] < ours["ssim_100"] < 1
+    assert "area_rmse" not in rows["ours", "25 km"]

@@ -15,8 +15,8 @@ from hypothesis.extra.numpy import arrays
 
 from cranpm.domain import FINE
 from cranpm.verification import metrics
-from cranpm.verification.bootstrap import block_bootstrap
-from cranpm.verification.structure import ssim_map
+from cranpm.verification.bootstrap import block_bootstrap, skill_interval
+from cranpm.verification.structure import mean_ssim, ssim_map
 from cranpm.verification.sums import PairSums
 
 
@@ -239,3 +239,35 @@ def test_a_real_forecast_at_425_stations_scores_as_computed_independently(real_d
     assert round(metrics.correlation(forecast, observed), 2) == 0.87
     assert round(metrics.rmse(forecast, observed), 1) == 6.7
     assert round(metrics.bias(forecast, observed)) == -2
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_mean_ssim_is_the_mean_of_the_map_of_ssim(every: int) -> None:
+    generator = np.random.default_rng(5)
+    truth = (15 + 6 * generator.standard_normal((83, 66))).astype(np.float32)
+    near, far = truth + 1, truth + 5 * generator.standard_normal(truth.shape).astype(np.float32)
+    mask = np.ones(truth.shape, bool)
+    mask[:30, :20] = False
+    found = mean_ssim({"near": near, "far": far}, truth, mask, every=every)
+    for name, field in (("near", near), ("far", far)):
+        for value, data_range in zip(found[name], (100.0, 20.0), strict=True):
+            gaps = np.where(mask, field, np.nan), np.where(mask, truth, np.nan)
+            slow = ssim_map(*gaps, data_range=data_range)[::every, ::every]
+            assert value == pytest.approx(np.nanmean(slow), abs=2e-5)
+    assert found["near"][1] > found["far"][1] and found["far"][0] > found["far"][1]
+    nothing = mean_ssim({"near": near}, truth, ~np.ones(truth.shape, bool))
+    assert np.isnan(nothing["near"]).all()
+
+
+def test_the_interval_of_skill_is_the_block_bootstraps() -> None:
+    generator = np.random.default_rng(2)
+    truth = generator.uniform(5, 30, (24, 40))
+    ours, theirs = (
+        PairSums.of(truth + error * generator.standard_normal(truth.shape), truth, axis=1)
+        for error in (1.0, 2.0)
+    )
+    fast = skill_interval(ours, theirs, block_days=3)
+    slow = block_bootstrap(lambda a, b: 1 - float(a.rmse / b.rmse), ours, theirs, block_days=3)
+    for name in ("estimate", "low", "high"):
+        assert getattr(fast, name) == pytest.approx(getattr(slow, name), abs=1e-12)
+    assert (fast.days, fast.block_days, fast.level) == (slow.days, slow.block_days, slow.level)
