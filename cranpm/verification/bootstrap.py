@@ -86,8 +86,8 @@ def skill_interval(ours: PairSums, theirs: PairSums, *, block_days: int = 3) -> 
     block = max(1, min(block_days, days // 2))
     # what `block_bootstrap` does with `_skill`, all redraws at once: tables ask for thousands of these
     choice = _choices(days, REPEATS, block)
-    mine, other = (part.squared[choice].sum(1) / part.weight[choice].sum(1) for part in (ours, theirs))
     with np.errstate(invalid="ignore", divide="ignore"):
+        mine, other = (part.squared[choice].sum(1) / part.weight[choice].sum(1) for part in (ours, theirs))
         drawn = np.where(other > 0, 1 - np.sqrt(mine) / np.sqrt(other), np.nan)
     low, high = central_interval(drawn.tolist(), LEVEL)
     estimate = _skill(ours.pooled(), theirs.pooled())
