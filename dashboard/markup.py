@@ -14,7 +14,7 @@ from typing import Any
 import panel as pn
 from markupsafe import Markup, escape
 
-__all__ = ["Html", "Markup", "join", "without_paths"]
+__all__ = ["Html", "Markup", "join", "table", "without_paths"]
 
 _PATH = re.compile(
     r"""(?<=['"])(?:~?/|[A-Za-z]:\\)[^'"\n]+(?=['"])"""  # in quotes, as Python names files
@@ -34,6 +34,34 @@ class Html(pn.pane.HTML):
 def join(parts: Iterable[Any]) -> Markup:
     """Fragments one after the other; what is no `Markup` is escaped."""
     return Markup("").join(parts)
+
+
+_TABLE = Markup(
+    "<table class='cranpm-table' style='border-collapse:collapse;font-size:12px;width:100%;"
+    "font-variant-numeric:tabular-nums;color:var(--mui-palette-text-primary)'>"
+    "<caption style='text-align:left;padding:6px 0 3px;font-weight:600'>{}</caption>"
+    "<thead><tr>{}</tr></thead><tbody>{}</tbody></table>"
+)
+_RULE = "border-bottom:1px solid var(--mui-palette-divider)"
+_HEAD = Markup(
+    f"<th scope='col' style='text-align:{{}};padding:2px 6px 2px 0;font-weight:500;{_RULE};"
+    "color:var(--mui-palette-text-secondary)'>{}</th>"
+)
+_NAME_CELL = Markup(
+    f"<th scope='row' style='text-align:left;font-weight:400;padding:3px 6px 3px 0;{_RULE}'>{{}}</th>"
+)
+_CELL = Markup(f"<td style='text-align:right;padding:3px 6px 3px 0;{_RULE}'>{{}}</td>")
+_ROW = Markup("<tr>{}</tr>")
+
+
+def table(caption: Any, columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> Markup:
+    """A small table; the first column names the rows, the others hold numbers."""
+    head = join(_HEAD.format("right" if i else "left", name) for i, name in enumerate(columns))
+    body = join(
+        _ROW.format(join((_CELL if i else _NAME_CELL).format(value) for i, value in enumerate(row)))
+        for row in rows
+    )
+    return _TABLE.format(caption, head, body)
 
 
 def without_paths(text: str) -> str:

@@ -21,12 +21,17 @@ from .layers import LAYERS, Layer, layer_of
 
 SCALES: dict[str, str] = {"continuous": "Continuous", "eaqi": "EAQI classes"}
 STATION_TYPES: tuple[str, ...] = ("background", "traffic", "industrial")
+STATION_AREAS: tuple[str, ...] = ("urban", "suburban", "rural")
+TERRAINS: dict[str, str] = {"": "Any terrain", "flat": "σz < 50 m", "complex": "σz ≥ 50 m"}
+"""By the standard deviation of elevation around a station."""
+
 LEADS: tuple[int, ...] = (1, 2, 3)
 
 MOVED = "moved"
 """Stands for "no region" after the view was moved by hand."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+MAX_IDENTIFIER = 80
 MAX_QUERY_VALUE = 200  # characters; a longer value is not one that this page wrote
 
 
@@ -48,11 +53,26 @@ class State(param.Parameterized):
         default=None, length=2, allow_None=True, doc="Picked place (latitude, longitude) [degrees]"
     )
     stations = param.Boolean(default=True)
-    station_types = param.ListSelector(default=list(STATION_TYPES), objects=list(STATION_TYPES))
+    # a list of its own: a default is otherwise one list for all pages
+    station_types = param.ListSelector(
+        default=list(STATION_TYPES), objects=list(STATION_TYPES), instantiate=True
+    )
+    station_areas = param.ListSelector(
+        default=list(STATION_AREAS), objects=list(STATION_AREAS), instantiate=True
+    )
+    terrain: Any = param.Selector(default="", objects=list(TERRAINS), doc="Terrain around stations")
+    station = param.String(default="", doc="Id of the picked station; its place is `place`")
     station_file = param.String(default="", doc="Name of an external station file shown over the map")
     extent = param.Tuple(
         default=None, length=4, allow_None=True, doc="View (west, south, east, north) [degrees]"
     )
+    box = param.Tuple(
+        default=None,
+        length=4,
+        allow_None=True,
+        doc="Box drawn on the map (west, south, east, north) [degrees]",
+    )
+    numbers = param.Boolean(default=False, doc="Whether statistics of the area are shown")
     dark = param.Boolean(default=False)
 
     @property
@@ -81,7 +101,8 @@ class State(param.Parameterized):
     def copy(self) -> State:
         """The same parameters, which no longer change with these."""
         values = {name: value for name, value in self.param.values().items() if name != "name"}
-        return State(**values | {"station_types": list(self.station_types)})
+        lists = {name: list(values[name]) for name in ("station_types", "station_areas")}
+        return State(**values | lists)
 
     def to_query(self) -> str:
         """The query of a link to this view, without the question mark."""
@@ -182,9 +203,16 @@ def _is_box(west: float, south: float, east: float, north: float) -> bool:
     return _is_place(south, west) and _is_place(north, east) and west < east and south < north
 
 
-def _types(text: str) -> list[str]:
-    names = [name for name in text.split(",") if name]
-    return [name if name in STATION_TYPES else _refuse() for name in names]
+def _some_of(known: tuple[str, ...]) -> Callable[[str], list[str]]:
+    def read(text: str) -> list[str]:
+        return [name if name in known else _refuse() for name in text.split(",") if name]
+
+    return read
+
+
+def _identifier(text: str) -> str:
+    """An id as networks give them, such as “IT0477A@45.46_9.19”; whether it is known, the dataset tells."""
+    return text if text.isprintable() and len(text) <= MAX_IDENTIFIER else _refuse()
 
 
 _Codec = tuple[Callable[[Any], str], Callable[[str], Any]]
@@ -202,8 +230,13 @@ _CODECS: dict[str, _Codec] = {
     "checkpoint": (str, _name),
     "place": (_write_numbers(4), _numbers(2, _is_place)),
     "stations": (lambda on: str(int(on)), _flag),
-    "station_types": (",".join, _types),
+    "station_types": (",".join, _some_of(STATION_TYPES)),
+    "station_areas": (",".join, _some_of(STATION_AREAS)),
+    "terrain": (str, str),
+    "station": (str, _identifier),
     "station_file": (str, _name),
     "extent": (_write_numbers(3), _numbers(4, _is_box)),
+    "box": (_write_numbers(3), _numbers(4, _is_box)),
+    "numbers": (lambda on: str(int(on)), _flag),
     "dark": (lambda on: str(int(on)), _flag),
 }

@@ -1,11 +1,20 @@
-"""Skill of methods with its intervals, beside each other."""
+"""Scores as pictures: skill with its intervals, and FAIRMODE's target diagram."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import holoviews as hv
+import numpy as np
 import pandas as pd
 
 from .curves import intervals
+from .series import SERIES_STYLE, series_colour
+from .style import GROUNDS, ground_options
+
+if TYPE_CHECKING:
+    from cranpm.verification.fairmode import TargetPoint
 
 
 def plot_scores(
@@ -68,3 +77,68 @@ def plot_scores(
         for reference, part in chosen.groupby("reference", sort=False)
     ]
     return hv.Layout(pictures).opts(shared_axes=False).cols(1)  # names of methods and titles are long
+
+
+def target_diagram(points: Mapping[str, TargetPoint], *, size: int = 260, dark: bool = False) -> hv.Overlay:
+    """FAIRMODE's target diagram: who lies inside the circle of radius 1 meets the quality objective.
+
+    Parameters
+    ----------
+    points : mapping of str to TargetPoint
+        By method, named as in `cranpm.plot.series.SERIES_STYLE`; hollow where the days are too few for a verdict.
+    size : int
+        Of the picture [pixels].
+    dark : bool
+        Whether it is drawn on a dark ground.
+
+    Returns
+    -------
+    hv.Overlay
+        Centred error (x) and bias (y) in units of beta times the uncertainty of the observations.
+    """
+    x = hv.Dimension("x", label="CRMSE / (β RMSU)")
+    y = hv.Dimension("y", label="Bias / (β RMSU)")
+    known = {name: point for name, point in points.items() if np.isfinite(point.indicator)}
+    reach = 1.15 * max([1.1, *(max(abs(p.x), abs(p.y)) for p in known.values())])
+    rule, ink = GROUNDS[dark]["rule"], GROUNDS[dark]["soft"]
+    parts: list[hv.Element] = [
+        hv.Ellipse(0, 0, 2.0).opts(color=ink, line_width=1.4),
+        hv.Ellipse(0, 0, 1.0).opts(color=ink, line_width=0.8, line_dash="dashed"),
+        hv.HLine(0).opts(color=rule, line_width=1),
+        hv.VLine(0).opts(color=rule, line_width=1),
+    ]
+    for name, point in known.items():
+        colour = series_colour(name, dark=dark)
+        frame = pd.DataFrame(
+            {
+                "x": [point.x],
+                "y": [point.y],
+                "Method": [str(SERIES_STYLE[name]["label"])],
+                "Indicator": [point.indicator],
+            }
+        )
+        dot = hv.Points(frame, [x, y], ["Method", "Indicator"])
+        parts.append(
+            dot.opts(
+                size=11,
+                line_width=2.2,
+                line_color=colour,
+                fill_color=colour,
+                fill_alpha=1.0 if point.enough_days else 0.0,
+                tools=["hover"],
+            )
+        )
+    return hv.Overlay(parts).opts(
+        hv.opts.Overlay(
+            width=size,
+            height=size,
+            xlim=(-reach, reach),
+            ylim=(-reach, reach),
+            toolbar=None,
+            show_legend=False,
+            fontsize={"labels": 9, "ticks": 8},
+            xlabel=x.label,
+            ylabel=y.label,
+            backend_opts=ground_options(dark=dark),
+        )
+    )

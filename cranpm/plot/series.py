@@ -1,13 +1,14 @@
-"""Time series of one place: target, forecast, persistence, physical forecast, station, and the limits."""
+"""Time series: of one place with station and limits; of regions, with the errors of forecasts there."""
 
 from __future__ import annotations
 
 import holoviews as hv
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from .backend import load_bokeh
-from .style import ground_options
+from .style import GROUNDS, ground_options
 
 load_bokeh()
 
@@ -30,6 +31,19 @@ SERIES_STYLE: dict[str, dict[str, object]] = {
     },
     "observed": {"label": "Station", "color": ("#1b2733", "#f2f5f8")},
     "forecast": {"label": "Forecast", "color": ("#0b7fa8", "#4fc3e8"), "line_width": 2.8},
+    "lead_3": {
+        "label": "Forecast T+3",
+        "color": ("#b0559a", "#e8a0d6"),
+        "line_dash": "dotted",
+        "line_width": 2.0,
+    },
+    "lead_2": {
+        "label": "Forecast T+2",
+        "color": ("#3c6fc4", "#8fb4f5"),
+        "line_dash": "dashed",
+        "line_width": 2.2,
+    },
+    "lead_1": {"label": "Forecast T+1", "color": ("#0b7fa8", "#4fc3e8"), "line_width": 2.8},
 }
 """Variables of a series in drawing order, with label and style; colours on a light and on a dark ground."""
 
@@ -90,7 +104,7 @@ def place_series(
             parts.append(hv.Curve(frame, day, pm, label=label).opts(**style))
         marker = "square" if name == "observed" else "circle"
         points = hv.Scatter(frame, day, pm, label=label)
-        size = 6 if name in ("forecast", "observed") else 4
+        size = 6 if name in ("forecast", "observed", "lead_1", "lead_2", "lead_3") else 4
         parts.append(points.opts(color=style["color"], size=size, marker=marker, tools=["hover"]))
     top = max(
         [30.0, *(float(series[n].max()) for n in SERIES_STYLE if n in series and series[n].notnull().any())]
@@ -109,6 +123,113 @@ def place_series(
             padding=0.04,
             xlabel="",
             ylabel="PM2.5 [µg/m³]",
+            backend_opts=ground_options(dark=dark),
+        )
+    )
+
+
+REGION_LINES = ("target", "persistence", "cams_forecast", "forecast")
+"""Variables of regional series, in drawing order."""
+
+
+def regional_lines(
+    means: pd.DataFrame, *, width: int = 200, height: int = 130, dark: bool = False
+) -> hv.Layout:
+    """Daily means of regions, one small picture each (Fig. 4 of the paper).
+
+    Parameters
+    ----------
+    means : DataFrame
+        ``region``, ``time`` and columns of :data:`REGION_LINES` [ug m-3], NaN where there is no value.
+    width, height : int
+        Of each picture [pixels].
+    dark : bool
+        Whether they are drawn on a dark ground.
+
+    Returns
+    -------
+    hv.Layout
+        Two pictures a row, all with the same scale.
+    """
+    pm = hv.Dimension("pm2p5", label="PM2.5", unit="µg/m³")
+    day = hv.Dimension("time", label="Day (UTC)")
+    top = max(20.0, 1.1 * float(np.nanmax(means[list(REGION_LINES)].to_numpy(float), initial=0.0)))
+    pictures = []
+    for region, rows in means.groupby("region", sort=False):
+        parts: list[hv.Element] = []
+        for name in REGION_LINES:
+            frame = rows[["time", name]].rename(columns={name: "pm2p5"}).dropna()
+            style = {k: v for k, v in SERIES_STYLE[name].items() if k not in ("label", "color")}
+            colour = series_colour(name, dark=dark)
+            parts.append(hv.Curve(frame, day, pm).opts(color=colour, **style))
+            if len(frame) and name in ("target", "forecast"):  # one day alone is no line
+                parts.append(hv.Scatter(frame, day, pm).opts(color=colour, size=4))
+        pictures.append(
+            hv.Overlay(parts).opts(
+                hv.opts.Overlay(
+                    title=str(region),
+                    width=width,
+                    height=height,
+                    ylim=(0, top),
+                    toolbar=None,
+                    show_legend=False,
+                    show_grid=True,
+                    fontsize={"title": 9, "labels": 8, "ticks": 7},
+                    xlabel="",
+                    ylabel="µg/m³",
+                    xticks=3,
+                    yticks=3,
+                    backend_opts=ground_options(dark=dark) | {"plot.title.text_color": GROUNDS[dark]["ink"]},
+                )
+            )
+        )
+    return hv.Layout(pictures).opts(shared_axes=False, toolbar=None).cols(2)
+
+
+def rmse_bars(errors: pd.DataFrame, *, width: int = 400, height: int = 190, dark: bool = False) -> hv.Overlay:
+    """RMSE by region and method.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        ``region``, ``method`` (names of :data:`SERIES_STYLE`) and ``rmse`` [ug m-3].
+    width, height : int
+        Size [pixels].
+    dark : bool
+        Whether it is drawn on a dark ground.
+
+    Returns
+    -------
+    hv.Overlay
+        Bars of a region beside each other, always in the order of the methods; the colours are those of the lines.
+    """
+    regions = list(dict.fromkeys(errors["region"]))
+    methods = list(dict.fromkeys(errors["method"]))
+    thick = 0.8 / max(len(methods), 1)
+    parts = []
+    for number, name in enumerate(methods):
+        rows = errors[errors["method"] == name]
+        label = str(SERIES_STYLE[name]["label"])
+        bars = [
+            (left, 0.0, left + 0.92 * thick, float(rmse), str(region))
+            for region, rmse in zip(rows["region"], rows["rmse"])
+            for left in [regions.index(region) - 0.4 + number * thick]
+        ]
+        boxes = hv.Rectangles(bars, ["x0", "y0", "x1", "RMSE"], "Region", label=label)
+        parts.append(boxes.opts(color=series_colour(name, dark=dark), line_color=None, tools=["hover"]))
+    return hv.Overlay(parts).opts(
+        hv.opts.Overlay(
+            width=width,
+            height=height,
+            ylim=(0, 1.1 * max(float(errors["rmse"].max()), 1.0)),
+            xticks=list(enumerate(map(str, regions))),
+            xrotation=20,
+            xlabel="",
+            ylabel="RMSE [µg/m³]",
+            legend_position="top",
+            legend_opts={"background_fill_alpha": 0, "label_text_color": GROUNDS[dark]["ink"]},
+            toolbar=None,
+            fontsize={"legend": 8, "labels": 9, "ticks": 8},
             backend_opts=ground_options(dark=dark),
         )
     )

@@ -95,6 +95,10 @@ class FairmodeConstants:
         proportional = (1 - self.alpha**2) * observed**2
         return self.relative_uncertainty * np.sqrt(proportional + (self.alpha * self.reference_value) ** 2)
 
+    def indicator(self, squared_error: Any, squared_uncertainty: Any) -> np.ndarray:
+        """Modelling quality indicator, RMSE / (beta RMS_U), of means over days of a station, or of many stations."""
+        return np.sqrt(np.asarray(squared_error, float) / np.asarray(squared_uncertainty, float)) / self.beta
+
 
 FAIRMODE_PM25_DAILY = FairmodeConstants(
     version="guidance document on modelling quality objectives, 3.x",

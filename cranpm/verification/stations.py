@@ -13,12 +13,10 @@ from cranpm.domain import REGIONS, Grid
 from cranpm.domain.blocks import held_out
 from cranpm.verification.bootstrap import Interval, skill_interval
 from cranpm.verification.evaluate import Maps
+from cranpm.verification.fairmode import LEAST_DAYS
 from cranpm.verification.limits import EXCEEDANCE_THRESHOLDS, FAIRMODE_PM25_DAILY
 from cranpm.verification.metrics import contingency
 from cranpm.verification.sums import PairSums
-
-LEAST_DAYS = 10
-"""Days below which a station's modelling quality indicator is not told."""
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 
@@ -182,5 +180,4 @@ def _quality(group: pd.DataFrame, method: str) -> float:
     usual = means.mean()[means.size() >= LEAST_DAYS]
     if usual.empty:
         return float("nan")
-    indicators = np.sqrt(usual["error"].to_numpy() / usual["u"].to_numpy()) / FAIRMODE_PM25_DAILY.beta
-    return float(np.quantile(indicators, 0.9))
+    return float(np.quantile(FAIRMODE_PM25_DAILY.indicator(usual["error"], usual["u"]), 0.9))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from .store import Store
 if TYPE_CHECKING:
     from cranpm.forecasting.service.jobs import ForecastService
     from cranpm.forecasting.service.run import Run
+    from cranpm.forecasting.service.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,26 @@ class Forecasts:
         except (OSError, ValueError, KeyError) as error:
             log.warning("Cannot look for a run of %s: %s", checkpoint, error)
             return None
+
+    def finished(self, dataset: str, checkpoint: str, days: Iterable[dt.date]) -> dict[dt.date, RunFolder]:
+        """Runs of a checkpoint that are done, by init day; nobody watches them more than before."""
+        from cranpm.forecasting.service.request import make_request
+        from cranpm.forecasting.service.run_folder import RunFolder
+
+        folder = self._store.checkpoints().get(checkpoint)
+        if folder is None:
+            return {}
+        found = {}
+        try:
+            for day in days:
+                request = make_request(self._store.dataset_folders()[dataset], folder, day, LEADS)
+                for run in RunFolder.of_request(service().root, request):
+                    if run.status().state == "done" and run.has_maps(LEADS):
+                        found[day] = run
+                        break
+        except (OSError, ValueError, KeyError) as error:
+            log.warning("Cannot look for runs of %s: %s", checkpoint, error)
+        return found
 
     def submit(
         self,

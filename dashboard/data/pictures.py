@@ -22,7 +22,8 @@ from cranpm.plot.style import ColourScale, scale_for
 from ..layers import Layer
 from ..state import LEADS, State
 from .fields import FieldKey, FieldUnavailableError
-from .places import Place, describe_place, forecast_values, series_of, station_day
+from .places import Place, describe_place, forecast_values, series_of
+from .stations import station_day
 from .store import Store
 
 if TYPE_CHECKING:
@@ -87,6 +88,9 @@ def question_of(state: State, run: Run | None) -> tuple[Any, ...]:
         state.place,
         state.stations,
         tuple(state.station_types),
+        tuple(state.station_areas),
+        state.terrain,
+        state.station,
         state.station_file,
         state.dark,
         "" if run is None else run.id,
@@ -160,7 +164,7 @@ def _stations(store: Store, state: State, warnings: list[str]) -> tuple[pd.DataF
         return None, ""
     if not state.station_file:
         try:
-            return station_day(store, state.dataset, state.shown_time, state.station_types), ""
+            return station_day(store, state, state.shown_time), ""
         except StoreError as error:
             log.warning("No stations: %s", error)
             warnings.append("The stations of this dataset cannot be read; the map is shown without them.")
@@ -178,7 +182,8 @@ def _stations(store: Store, state: State, warnings: list[str]) -> tuple[pd.DataF
 def _place(store: Store, state: State, run: Run | None, warnings: list[str]) -> PlacePicture | None:
     if state.place is None:
         return None
-    place = describe_place(store, state.dataset, *state.place)
+    lat, lon = state.place
+    place = describe_place(store, state.dataset, lat, lon, state.station)
     series = series_of(store, state.dataset, place, state.init_time, run)
     if series.attrs["unreadable"]:
         warnings.append(

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from cranpm.data.errors import StoreError
@@ -46,8 +45,11 @@ class Place:
     station_kilometres: float = float("nan")
 
 
-def describe_place(store: Store, dataset_name: str, lat: float, lon: float) -> Place:
-    """Cell, elevation, nearest town and nearest station of a place inside the domain."""
+def describe_place(store: Store, dataset_name: str, lat: float, lon: float, station_id: str = "") -> Place:
+    """Cell, elevation, nearest town and nearest station of a place inside the domain.
+
+    ``station_id`` names the station that is meant, where several share a site.
+    """
     dataset = store.dataset(dataset_name)
     row, col = dataset.domain.fine.index_of(lat, lon)
     found = Place(
@@ -63,7 +65,8 @@ def describe_place(store: Store, dataset_name: str, lat: float, lon: float) -> P
     if stations.empty:
         return found
     away = kilometres(lat, lon, stations["latitude"].to_numpy(float), stations["longitude"].to_numpy(float))
-    nearest = int(np.argmin(away))
+    named = np.flatnonzero(stations["station_id"].to_numpy() == station_id)
+    nearest = int(named[0]) if named.size else int(np.argmin(away))
     if away[nearest] > NEAR_KILOMETRES:
         return found
     station = stations.iloc[nearest]
@@ -162,18 +165,3 @@ def forecast_values(run: Run, place: Place) -> dict[int, float]:
         except (FileNotFoundError, IndexError):  # not begun, or a map of another grid
             values[lead] = float("nan")
     return values
-
-
-def station_day(store: Store, dataset_name: str, day: dt.date, kinds: list[str]) -> pd.DataFrame:
-    """Stations of some types that reported on a day.
-
-    Returns
-    -------
-    DataFrame
-        ``name, latitude, longitude, altitude, pm2p5, kind``.
-    """
-    stations = store.stations(dataset_name)
-    stations = stations[stations["station_type"].isin(kinds)]
-    seen = store.observations(dataset_name, day)
-    table = stations.merge(seen[["station_id", "pm2p5"]], on="station_id", how="inner")
-    return table.assign(kind=table["station_type"].astype(str) + ", " + table["area"].astype(str))

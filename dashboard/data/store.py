@@ -174,13 +174,21 @@ class Store:
 
     def elevation(self, name: str, row: int, col: int) -> float:
         """Elevation of a fine cell [m], to the metre; NaN where it is unknown."""
+        metres = int(self._elevation(name)[row, col])
+        return float("nan") if metres == _UNKNOWN else float(metres)
 
+    def mean_elevation(self, name: str, rows: slice, cols: slice) -> float:
+        """Mean elevation of a window of the fine grid [m]; unknown cells are left out, NaN without any."""
+        metres = self._elevation(name)[rows, cols]
+        known = metres[metres != _UNKNOWN]
+        return float(known.mean()) if known.size else float("nan")
+
+    def _elevation(self, name: str) -> np.ndarray:
         def build() -> np.ndarray:
             metres = self._static(name, "elevation")
             return np.where(np.isfinite(metres), np.round(metres), _UNKNOWN).astype(np.int16)
 
-        metres = int(self._once(("dataset", name, self.version(name), "elevation"), build)[row, col])
-        return float("nan") if metres == _UNKNOWN else float(metres)
+        return self._once(("dataset", name, self.version(name), "elevation"), build)
 
     def _static(self, name: str, field: str) -> np.ndarray:
         """A static field, not kept: a dataset of its own reads it, for xarray keeps what was read through one."""

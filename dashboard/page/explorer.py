@@ -11,6 +11,7 @@ import panel as pn
 from cranpm.domain.regions import REGIONS
 
 from ..background import Latest, tell_failures
+from ..data.areas.area import area_of
 from ..data.fields import FieldUnavailableError
 from ..data.forecasts import Forecasts, tiles_in_view
 from ..data.pictures import Picture, UnreadableError, make_picture, question_of
@@ -18,7 +19,9 @@ from ..data.store import Store
 from ..markup import Html, without_paths
 from ..state import LEADS, MOVED, State
 from ..theme import CARD, SIDEBAR_WIDTH, STAGE, STAGE_CSS
-from ..views.controls import DayControls, LayerControls, RegionControls, StationControls
+from ..views.areas.box import BoxTool
+from ..views.areas.controls import AreaControls
+from ..views.controls import DayControls, LayerControls
 from ..views.frame import page_frame
 from ..views.header import BRAND, badge, title_html
 from ..views.inputs import InputStrip
@@ -27,9 +30,12 @@ from ..views.map import MapView
 from ..views.model import ModelControls
 from ..views.notice import Notice
 from ..views.share import Share
+from ..views.stations.controls import StationControls
+from ..views.stations.table import StationTable
 from .run import PageRun
 
 if TYPE_CHECKING:
+    from ..views.areas.panel import AreaPanel
     from ..views.inspector import Inspector
 
 log = logging.getLogger(__name__)
@@ -58,11 +64,12 @@ class Explorer:
         self._pictures = Latest(self._document)
         self._asked: tuple[Any, ...] = ()
         self._settle_state(notices)
+        self._forecasts = Forecasts(store, watcher=uuid4().hex)
         self._build(notices)
         tell_failures(self._document, self.notice.say)
         self.run = PageRun(
             state,
-            Forecasts(store, watcher=uuid4().hex),
+            self._forecasts,
             self.model,
             first_tiles=self._tiles_in_view,
             on_change=self._ask_picture,
@@ -99,6 +106,9 @@ class Explorer:
             state.place = None
         if state.extent is not None and not _shows(state.extent, self._region_extent(state.region)):
             state.region = MOVED
+        if state.station and state.station not in set(self.store.stations(state.dataset)["station_id"]):
+            notices.append(f"There is no station “{state.station}” in this dataset.")
+            state.station = ""
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -124,14 +134,26 @@ class Explorer:
             on_cancel=lambda: self.run.cancel(),
         )
         self.inputs = InputStrip(self.dataset.source, str(self.dataset.meta.get("hash", "")))
-        self.regions = RegionControls(state)
-        self.station_controls = StationControls(state, list(self.store.station_files()))
+        self.regions = AreaControls(state, on_draw=lambda on: self.box.draw(on))
+        self.box = BoxTool(
+            self.map.figure,
+            on_box=lambda box: state.param.update(box=box, numbers=True),
+            on_end=lambda: self.regions.draw.param.update(value=False),
+            dark=state.dark,
+        )
+        self.box.show(state.box)
+        self.station_table = StationTable(self.store, on_pick=self._picked)
+        self.station_controls = StationControls(
+            state, list(self.store.station_files()), on_table=self._open_station_table
+        )
         self.share = Share(state, self._address)
         self.notice = Notice(" ".join(notices))
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
         self.inspector: Inspector | None = None
+        self.area: AreaPanel | None = None
         self.stage = pn.Column(
             self.map.root, self.title, self.legend, self.notice.root, self.share.dialog,
+            self.station_table.dialog,
             sizing_mode="stretch_both", margin=0, styles=STAGE, stylesheets=[STAGE_CSS],
         )  # fmt: skip
         self.page = page_frame(
@@ -168,9 +190,21 @@ class Explorer:
         watch(lambda *_: self.run.layer_changed(), ["layer"])
         watch(
             lambda *_: self._ask_picture(),
-            ["lead_time", "scale", "station_file", "stations", "station_types", "place", "dark"],
+            [
+                "lead_time",
+                "scale",
+                "station_file",
+                "stations",
+                "station_types",
+                "station_areas",
+                "terrain",
+                "place",
+                "station",
+                "dark",
+            ],
         )
         watch(lambda *_: self._region_changed(), ["region"])
+        watch(lambda *_: self._area_changed(), ["box", "numbers", "extent", "region"])
         watch(lambda *_: self._link_changed(), list(State.param))
         self.page.param.watch(self._theme_changed, "dark_theme")
 
@@ -218,12 +252,44 @@ class Explorer:
         if before is None or _station_question(before) != _station_question(picture):
             self.map.set_stations(picture.stations, picture.scale)
         self.map.set_place(picture.state.place)
-        if picture.place is not None:
-            self._open_inspector().show(picture)
-        self.stage.css_classes = [] if picture.place is None else ["above-drawer"]
-        self.page.contextbar_open = picture.place is not None
+        self._show_drawer(picture)
         if picture.warnings and (before is None or picture.warnings != before.warnings):
             self.say(" ".join(picture.warnings))
+
+    def _show_drawer(self, picture: Picture) -> None:
+        """What belongs into the drawer: a picked place, else the numbers of an area; without either it is shut."""
+        if picture.place is not None:
+            inspector = self._open_inspector()
+            inspector.show(picture)
+            self._fill_drawer(inspector.root)
+        elif self.state.numbers:
+            panel = self._open_area()
+            panel.show(picture, area_of(self.state, self.state.extent or self.domain_extent))
+            self._fill_drawer(panel.root)
+        opened = picture.place is not None or self.state.numbers
+        self.stage.css_classes = ["above-drawer"] if opened else []
+        self.page.contextbar_open = opened
+
+    def _fill_drawer(self, view: Any) -> None:
+        if view not in self.drawer:
+            self.drawer[:] = [view]
+
+    def _open_area(self) -> AreaPanel:
+        if self.area is None:
+            from ..views.areas.panel import AreaPanel
+
+            self.area = AreaPanel(
+                self.store,
+                self._forecasts,
+                close=lambda: self.state.param.update(numbers=False),
+                remove_box=lambda: self.state.param.update(box=None),
+            )
+        return self.area
+
+    def _area_changed(self) -> None:
+        self.box.show(self.state.box)
+        if self.shown is not None:
+            self._show_drawer(self.shown)
 
     def _open_inspector(self) -> Inspector:
         """Build the drawer when it is first wanted: HoloViews views are most of a page's cost."""
@@ -231,10 +297,9 @@ class Explorer:
             from ..views.inspector import Inspector
 
             def close() -> None:
-                self.state.place = None
+                self.state.param.update(place=None, station="")
 
-            self.inspector = Inspector(self.store, close=close)
-            self.drawer[:] = [self.inspector.root]
+            self.inspector = Inspector(self.store, self._forecasts, close=close)
         return self.inspector
 
     # -- moving about --------------------------------------------------------------------------------------------
@@ -262,10 +327,14 @@ class Explorer:
     def _inside(self, lat: float, lon: float) -> bool:
         return bool(self.dataset.domain.fine.contains(lat, lon))
 
-    def _picked(self, lat: float, lon: float) -> None:
+    def _picked(self, lat: float, lon: float, station: str = "") -> None:
         lat, lon = round(lat, 4), round(lon, 4)
         if self._inside(lat, lon):
-            self.state.place = (lat, lon)
+            self.state.param.update(place=(lat, lon), station=station)
+
+    def _open_station_table(self) -> None:
+        if self.shown is not None:
+            self.station_table.open(self.shown)
 
     def _key_pressed(self, key: str) -> None:
         if key == "ArrowLeft":
@@ -277,11 +346,12 @@ class Explorer:
         elif key == " ":
             self.days.toggle_play()
         elif key == "Escape":
-            self.state.place = None
+            self.state.param.update(place=None, station="")
 
     def _theme_changed(self, event: Any) -> None:
         self.state.dark = bool(event.new)
         self.map.set_dark(self.state.dark)
+        self.box.set_dark(self.state.dark)
 
     def say(self, text: str) -> None:
         """Show a notice over the map."""
@@ -308,6 +378,8 @@ def _station_question(picture: Picture) -> tuple[Any, ...]:
         state.dataset,
         state.shown_time,
         tuple(state.station_types),
+        tuple(state.station_areas),
+        state.terrain,
         state.station_file,
         picture.scale.name,
         picture.stations is None,

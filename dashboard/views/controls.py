@@ -9,11 +9,9 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from cranpm.domain.regions import REGIONS
-
 from ..layers import FINE, INPUT_DAYS, LAYERS, MAIN, Layer
 from ..markup import Html, Markup
-from ..state import LEADS, MOVED, SCALES, STATION_TYPES, State
+from ..state import LEADS, SCALES, State
 from ..theme import HEADING, SOFT
 
 _ROW: dict[str, Any] = {
@@ -193,51 +191,3 @@ class LayerControls:
             if key not in LAYERS:
                 key = f"{key}.{self.day.value}"
         self._state.layer = key
-
-
-class RegionControls:
-    """The paper's regional zooms, one click each."""
-
-    def __init__(self, state: State) -> None:
-        options = (
-            {"Whole domain": ""}
-            | {region.title: name for name, region in REGIONS.items()}
-            | {"Free view": MOVED}
-        )
-        self.pills = pmui.Pill.from_param(
-            state.param.region, label="", description="", options=options, size="small",
-            sizing_mode="stretch_width", margin=(2, 13, 4, 13),
-        )  # fmt: skip
-        self.root = pn.Column(heading("Regions"), self.pills, sizing_mode="stretch_width", margin=0)
-
-
-class StationControls:
-    """Stations on or off, which types, and an external file of a day."""
-
-    def __init__(self, state: State, files: Sequence[str]) -> None:
-        self.show = pmui.Switch.from_param(
-            state.param.stations, label="Show on the map", description="", margin=(2, 16, 2, 16)
-        )
-        self.types = pmui.CheckButtonGroup.from_param(
-            state.param.station_types,
-            label="",
-            description="",
-            options={kind.capitalize(): kind for kind in STATION_TYPES},
-            size="small",
-            sizing_mode="stretch_width",
-            margin=(4, 16, 4, 16),
-            sx={"& .MuiToggleButton-root": {"paddingX": "4px", "paddingY": "4px", "fontSize": "12px"}},
-        )
-        parts: list[Any] = [heading("Stations"), self.show, self.types]
-        if files:
-            self.file = pmui.Select.from_param(
-                state.param.station_file,
-                label="External station file",
-                description="",
-                options={"None": ""} | {name: name for name in files},
-                size="small",
-                sizing_mode="stretch_width",
-                margin=(8, 16, 4, 16),
-            )
-            parts.append(self.file)
-        self.root = pn.Column(*parts, sizing_mode="stretch_width", margin=0)

@@ -12,14 +12,17 @@ import xarray as xr
 from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
 from cranpm.plot.series import SERIES_STYLE, place_series, series_colour
 
+from ..data.forecasts import Forecasts
 from ..data.pictures import Picture, PlacePicture
 from ..data.places import Place
 from ..data.store import Store
 from ..markup import Html, Markup, join
 from ..theme import INK, SOFT
 from .attention import AttentionView
+from .stations.card import StationView
 
 WIDTH = 430
+STATION_TAB = 2
 
 
 def coordinates(lat: float, lon: float) -> str:
@@ -79,7 +82,7 @@ def series_legend(series: xr.Dataset, *, dark: bool) -> Markup:
     """Names of the lines that are drawn."""
     entries = []
     for name, style in SERIES_STYLE.items():
-        if bool(series[name].notnull().any()):
+        if name in series and bool(series[name].notnull().any()):
             dash = {"dotted": "dotted", "dashed": "dashed"}.get(str(style.get("line_dash", "")), "solid")
             colour = series_colour(name, dark=dark)
             mark = _SQUARE.format(colour) if name == "observed" else _DASH.format(dash, colour)
@@ -93,11 +96,13 @@ class Inspector:
     Parameters
     ----------
     store : Store
+    forecasts : Forecasts
+        Where a station's card looks for finished runs.
     close : callable
         Called when the drawer is to be closed.
     """
 
-    def __init__(self, store: Store, *, close: Callable[[], None]) -> None:
+    def __init__(self, store: Store, forecasts: Forecasts, *, close: Callable[[], None]) -> None:
         self.text = Html("", sizing_mode="stretch_width", margin=(10, 0, 0, 16))
         self.close = pmui.IconButton(
             icon="close", description="Close (Escape)", size="small", margin=(6, 8, 0, 0)
@@ -106,19 +111,22 @@ class Inspector:
         self.series = pn.pane.HoloViews(sizing_mode="fixed", margin=(8, 10, 0, 8))
         self.legend = Html("", sizing_mode="stretch_width", margin=(0, 16, 8, 16))
         self.attention = AttentionView(store)
+        self.station = StationView(store, forecasts)
         self.tabs = pmui.Tabs(
             ("Time series", pn.Column(self.series, self.legend, margin=0, sizing_mode="stretch_width")),
             ("Where does this place look?", self.attention.root),
+            ("Station", self.station.root),
             dynamic=True,
             sizing_mode="stretch_width",
             margin=(4, 0, 0, 0),
         )
-        self.tabs.param.watch(lambda _event: self._draw_attention(), "active")
+        self.tabs.param.watch(lambda _event: self._draw_tab(), "active")
         self.root = pn.Column(
             pn.Row(self.text, self.close, sizing_mode="stretch_width", margin=0), self.tabs,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         self._drawn: PlacePicture | None = None
+        self._station = ""
         self._dark = False
         self._picture: Picture | None = None
 
@@ -135,11 +143,17 @@ class Inspector:
                 drawn.series, width=WIDTH - 26, height=230, show_legend=False, dark=dark
             )
             self.legend.object = series_legend(drawn.series, dark=dark)
-        self._draw_attention()
+        if picture.state.station and picture.state.station != self._station:
+            self.tabs.active = STATION_TAB
+        self._station = picture.state.station
+        self._draw_tab()
 
-    def _draw_attention(self) -> None:
-        if self.tabs.active == 1 and self._picture is not None:
-            self.attention.show(self._picture)
+    def _draw_tab(self) -> None:
+        """Views of tabs read for themselves, once they are looked at."""
+        views: dict[int, AttentionView | StationView] = {1: self.attention, STATION_TAB: self.station}
+        view = views.get(int(self.tabs.active))
+        if view is not None and self._picture is not None:
+            view.show(self._picture)
 
 
 def _same(one: PlacePicture, other: PlacePicture) -> bool:

@@ -29,7 +29,10 @@ STATIC = Path(__file__).parent.parent / "static"
 MIN_RESOLUTION = 12.0
 """Closest view [Mercator metres per pixel]: a fine cell is then some 90 pixels wide."""
 
-_STATION_COLUMNS = ("x", "y", "colour", "name", "value", "kind", "height")
+_STATION_COLUMNS = ("x", "y", "colour", "name", "value", "kind", "height", "id")
+
+NEAR_PIXELS = 9
+"""How near to a station's middle a click must be to mean the station."""
 
 
 @lru_cache(maxsize=4)
@@ -47,7 +50,8 @@ class MapView:
     dataset : str
         Name of the dataset, for the land shown where there is no field.
     on_pick, on_move, on_key : callable
-        Called with (lat, lon), with the new extent in degrees, and with the name of a key.
+        Called with (lat, lon, id of the station that was hit or ""), with the new extent in degrees, and with the name
+        of a key.
     """
 
     def __init__(
@@ -57,7 +61,7 @@ class MapView:
         view_extent: tuple[float, float, float, float],
         dataset: str,
         dark: bool,
-        on_pick: Callable[[float, float], None],
+        on_pick: Callable[[float, float, str], None],
         on_move: Callable[[tuple[float, float, float, float]], None],
         on_key: Callable[[str], None],
     ) -> None:
@@ -143,6 +147,9 @@ class MapView:
             "name": stations["name"].astype(str).to_list(),
             "value": [_with_units(v, scale.units) for v in stations["pm2p5"]],
             "kind": stations["kind"].astype(str).to_list(),
+            "id": (
+                stations["station_id"] if "station_id" in stations else pd.Series("", stations.index)
+            ).to_list(),
             "height": [
                 f"{v:.0f} m" if np.isfinite(v) else "unknown" for v in stations["altitude"].to_numpy(float)
             ],
@@ -184,9 +191,23 @@ class MapView:
     # -- what the browser says -----------------------------------------------------------------------------------
 
     def _tapped(self, event: Any) -> None:
-        lat, lon = from_mercator(event.x, event.y)
+        x, y, station = self._nearest_station(float(event.x), float(event.y))
+        lat, lon = from_mercator(x, y)
         if np.isfinite(lat) and np.isfinite(lon):
-            self._on_pick(float(lat), float(lon))
+            self._on_pick(float(lat), float(lon), station)
+
+    def _nearest_station(self, x: float, y: float) -> tuple[float, float, str]:
+        """Place and id of the station that a click at a Mercator place means; the place itself where it means none."""
+        there = self.stations.data
+        box, width = self._viewport.data, self.figure.inner_width
+        if not len(there["x"]) or not width:
+            return x, y, ""
+        reach = NEAR_PIXELS * (float(box["east"][0]) - float(box["west"][0])) / width
+        away = np.hypot(np.asarray(there["x"]) - x, np.asarray(there["y"]) - y)
+        nearest = int(np.argmin(away))
+        if not away[nearest] <= reach or not there["id"][nearest]:
+            return x, y, ""
+        return float(there["x"][nearest]), float(there["y"][nearest]), str(there["id"][nearest])
 
     def _key_pressed(self, _attr: str, _old: Any, new: dict[str, list[Any]]) -> None:
         key = str(new["key"][0])[:12]

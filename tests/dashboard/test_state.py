@@ -35,7 +35,12 @@ def test_a_view_survives_its_link():
         place=(45.4642, 9.19),
         stations=False,
         station_types=["traffic"],
+        station_areas=["rural", "urban"],
+        terrain="complex",
+        station="IT0477A@45.46_9.19 ä",
         extent=(7.0, 44.0, 13.25, 46.6),
+        box=(8.0, 45.0, 9.125, 46.5),
+        numbers=True,
         dark=True,
     )
     back, notices = State.from_query(query_of(state))

@@ -177,6 +177,35 @@ def test_picking_a_place_opens_its_series_and_its_attention(
     assert not page.page.contextbar_open
 
 
+def test_a_click_on_a_station_opens_its_card(checkpoint: str, runs: list[Any], scene: ModuleType):
+    page = explorer(layer="today")
+    view = page.map
+    view.figure.set_from_json("inner_width", 800)  # as the browser tells it
+    view._viewport.data = {"west": [0.0], "east": [800_000.0], "south": [0.0], "north": [400_000.0]}
+    where = view.stations.data["id"].index("TB000")
+    x, y = view.stations.data["x"][where], view.stations.data["y"][where]
+    view._tapped(SimpleNamespace(x=x + 8_000, y=y))  # 8 pixels beside its middle
+    assert page.state.station == "TB000"
+    assert page.state.place == scene.MILAN
+    card = page.inspector.station
+    assert page.inspector.tabs.active == 2
+    assert "&lt;img src=x" in card.head.object
+    assert "<img" not in card.head.object
+    assert "all days held (n = 3)" in card.scores.object
+    hv.renderer("bokeh").get_plot(card.series.object)
+    view._tapped(SimpleNamespace(x=x + 30_000, y=y + 30_000))
+    assert page.state.station == ""
+    page._key_pressed("Escape")
+    assert page.state.place is None
+
+
+def test_a_link_to_a_station_that_is_not_there_says_so(machine: Path, runs: list[Any]):
+    notices: list[str] = []
+    page = Explorer(State(dataset="testbed", station="nobody", layer="today"), Store(), notices)
+    assert page.state.station == ""
+    assert "There is no station “nobody”" in notices[0]
+
+
 def test_a_place_outside_the_domain_is_not_picked(machine: Path, runs: list[Any]):
     page = explorer(layer="today")
     page._picked(10.0, 0.0)
@@ -252,3 +281,34 @@ def test_an_empty_machine_gets_the_first_run_page(
     pages.get_store.cache_clear()
     page = pages.build()
     assert "first-run" in " ".join(page.main[0].css_classes)
+
+
+def test_a_drawn_box_opens_its_statistics(machine: Path, runs: list[Any]):
+    page = explorer(layer="today")
+    page.regions.draw.value = True
+    assert page.box.drawing
+    corners = {"x0": 900_000.0, "x1": 1_100_000.0, "y0": 5_600_000.0, "y1": 5_800_000.0}
+    drawn = SimpleNamespace(geometry={"type": "rect", **corners}, final=True)
+    page.box._drawn(drawn)
+    assert not page.box.drawing
+    assert not page.regions.draw.value
+    assert page.state.numbers
+    west, south, east, north = page.state.box
+    # x = R lon: 900 km is 8.085 degrees; y 5600 km is 44.87 N
+    assert (west, east) == (pytest.approx(8.085, abs=1e-3), pytest.approx(9.881, abs=1e-3))
+    assert (south, north) == (pytest.approx(44.87, abs=0.01), pytest.approx(46.13, abs=0.01))
+    assert page.page.contextbar_open
+    assert "Drawn box" in page.area.head.object
+    assert "n = 2" in page.area.texts[0].object
+    page.area.tabs.active = 1
+    assert "Against the target: n = " in page.area.texts[1].object
+    page.area.tabs.active = 2
+    assert "Po Valley" in page.area.texts[2].object
+    page._picked(45.2, 9.5)  # a place comes first, the numbers come back when it is closed
+    assert page.drawer[0] is page.inspector.root
+    page._key_pressed("Escape")
+    assert page.drawer[0] is page.area.root
+    page.state.box = None
+    assert "In view" in page.area.head.object
+    page.state.numbers = False
+    assert not page.page.contextbar_open

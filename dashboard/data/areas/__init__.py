@@ -1,0 +1,1 @@
+"""Numbers of an area of the map: what its cells hold, how forecasts score there, its daily means."""

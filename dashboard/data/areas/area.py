@@ -1,0 +1,37 @@
+"""The area that numbers are of: a box that was drawn, a named region, or what is in view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cranpm.domain.regions import REGIONS
+
+from ...state import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """What the numbers are of: a box (west, south, east, north) [degrees] and its name."""
+
+    title: str
+    box: tuple[float, float, float, float]
+
+    @property
+    def bounds(self) -> str:
+        west, south, east, north = self.box
+        along = f"{_degrees(west, 'W', 'E')} – {_degrees(east, 'W', 'E')}"
+        return f"{_degrees(south, 'S', 'N')} – {_degrees(north, 'S', 'N')}, {along}"
+
+
+def _degrees(value: float, below: str, above: str) -> str:
+    return f"{abs(value):.2f}° {below if value < 0 else above}"
+
+
+def area_of(state: State, view: tuple[float, float, float, float]) -> Area:
+    """The drawn box, else the named region, else what is in view."""
+    if state.box is not None:
+        return Area(title="Drawn box", box=tuple(state.box))
+    if state.region in REGIONS:
+        region = REGIONS[state.region]
+        return Area(title=region.title, box=(region.west, region.south, region.east, region.north))
+    return Area(title="In view", box=view)

@@ -1,0 +1,1 @@
+"""Stations on the page: filters, the card of one, the table of all."""
