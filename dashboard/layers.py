@@ -80,6 +80,12 @@ _RIVALS = (
 )  # fmt: skip
 
 
+_WHATIF = _layer(
+    "whatif", "What if", "The forecast with changes, minus the forecast", "What if", "valid", needs_run=True,
+    scale="change",
+)  # fmt: skip
+
+
 def _input(field: str, title: str, group: str, scale: str, *, of_day: bool = True) -> list[Layer]:
     if not of_day:
         key = f"input.{field}"
@@ -137,7 +143,7 @@ _INPUTS = [
     ),
 ]
 
-LAYERS: dict[str, Layer] = {layer.key: layer for layer in (*_MAIN, *_RIVALS, *_INPUTS)}
+LAYERS: dict[str, Layer] = {layer.key: layer for layer in (*_MAIN, _WHATIF, *_RIVALS, *_INPUTS)}
 """All layers by key."""
 
 MAIN: tuple[str, ...] = tuple(layer.key for layer in _MAIN)

@@ -17,6 +17,7 @@ import param
 
 from cranpm.domain.regions import REGIONS
 
+from .changes import read_steps, write_steps
 from .layers import LAYERS, Layer, layer_of
 
 SCALES: dict[str, str] = {"continuous": "Continuous", "eaqi": "EAQI classes"}
@@ -44,6 +45,9 @@ class State(param.Parameterized):
     )
     lead_time: Any = param.Selector(default=1, objects=list(LEADS), doc="Days ahead")
     layer: Any = param.Selector(default="forecast", objects=list(LAYERS))
+    whatif: Any = param.ClassSelector(
+        class_=tuple, default=(), doc="Changes of a what-if: (name, number) pairs"
+    )
     scale: Any = param.Selector(default="continuous", objects=list(SCALES))
     region: Any = param.Selector(
         default="", objects=["", *REGIONS, MOVED], doc="Regional zoom; empty is the whole domain"
@@ -225,6 +229,7 @@ _CODECS: dict[str, _Codec] = {
     ),
     "lead_time": (str, int),
     "layer": (str, str),
+    "whatif": (write_steps, read_steps),
     "scale": (str, str),
     "region": (str, str),
     "checkpoint": (str, _name),

@@ -49,6 +49,8 @@ PLAIN: dict[str, str] = {
 SWITCHES: dict[str, str] = {
     "elevation_bias": "multiply the strength of the elevation bias (0: off)",
     "wind_bias": "multiply the strength of the wind bias (0: off)",
+    "bridge": "multiply what tiles take from the coarse tokens by attention (0: nothing)",
+    "coarse_forecast": "multiply the coarse branch's own forecast, where it makes one (0: none)",
     "bridge_reach": "multiply the reach of the bridge, where it has one (0: no penalty on distance)",
     "transport": "multiply the length of the paths that air comes by (0: it stays where it is)",
     "height_damping": "multiply the strength of what keeps change from summits (0: off)",
@@ -59,6 +61,10 @@ SWITCHES: dict[str, str] = {
 
 SHARES = {name for name in PLAIN if name != "place_random"} | {"terrain_flatten", "scan_raster", "bridge_off"}
 """Steps whose number is a share from 0 to 1."""
+
+
+_FACTORS = ("elevation_bias", "bridge", "coarse_forecast", "bridge_reach", "height_damping")
+"""Switches whose factor has no meaning below zero."""
 
 
 class UnknownInterventionError(ValueError):
@@ -111,6 +117,6 @@ def _parse(text: str, value: float) -> Step:
     if value != value or abs(value) == float("inf") or (name in SHARES and not 0 <= value <= 1):
         wanted = "a share from 0 to 1" if name in SHARES else "a finite number"
         raise UnknownInterventionError(f"Intervention {text!r} needs {wanted}, got {value}.")
-    if value < 0 and name in ("elevation_bias", "bridge_reach", "height_damping"):
+    if value < 0 and name in _FACTORS:
         raise UnknownInterventionError(f"Intervention {text!r} needs a factor of zero or more, got {value}.")
     return Step(name=name, value=value, form=(form or "both") if name in WITH_FORM else "")

@@ -31,6 +31,7 @@ from cranpm.forecasting.day import ForecastDay
 from cranpm.forecasting.intervention_names import HIDDEN_GROUPS, SWITCHES, Step, parse_steps
 from cranpm.model import CranPM
 from cranpm.model.branches import ElevationBlock, GlobalBranch
+from cranpm.model.extensions.coarse_forecast import CoarseForecast
 from cranpm.model.extensions.height import HeightDamping
 from cranpm.model.extensions.transport import Transport
 from cranpm.model.layers.bridge import BridgeLayer
@@ -212,6 +213,14 @@ def switched(network: CranPM, steps: Steps) -> Iterator[CranPM]:
             setattr(module, name, value)
 
 
+_STRONG: dict[str, type] = {
+    "bridge": BridgeLayer,
+    "coarse_forecast": CoarseForecast,
+    "height_damping": HeightDamping,
+}
+"""Modules whose effect is multiplied by their ``strength``."""
+
+
 def _switch(module: nn.Module, step: Step, put: Any) -> None:
     off = step.value == 0
     if step.name == "elevation_bias" and isinstance(module, ElevationBlock) and module.alpha is not None:
@@ -223,10 +232,10 @@ def _switch(module: nn.Module, step: Step, put: Any) -> None:
     elif step.name == "bridge_reach" and isinstance(module, BridgeLayer) and module.raw_reach is not None:
         reach = module.raw_reach
         put(module, "raw_reach", None if off else _parameter(reach + math.log(step.value), reach))
+    elif isinstance(module, _STRONG.get(step.name, ())):
+        put(module, "strength", module.strength * step.value)
     elif step.name == "transport" and isinstance(module, Transport):
         put(module, "length", module.length * step.value)
-    elif step.name == "height_damping" and isinstance(module, HeightDamping):
-        put(module, "strength", module.strength * step.value)
     elif step.name == "bridge_off" and isinstance(module, CranPM) and step.value:
         put(module, "bridge_off", True)
     elif step.name == "scan_raster" and isinstance(module, GlobalBranch) and step.value:

@@ -143,6 +143,7 @@ SCALES: dict[str, ColourScale] = {
 _DIFFERENCES = {
     "change": SCALES["change"],
     "error": replace(SCALES["change"], title="Forecast minus target"),
+    "whatif": replace(SCALES["change"], title="What if, minus forecast"),
 }
 """By layer: these have no index classes."""
 

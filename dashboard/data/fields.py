@@ -26,6 +26,8 @@ from .layer_fields import FieldUnavailableError, raw_map, refuse_missing, values
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
 
+    from .whatif import WhatIf
+
 MAX_ANNOUNCED = 2000
 
 
@@ -58,7 +60,13 @@ class Field:
     """A field with its pyramid, and where it is still filling, its version."""
 
     def __init__(
-        self, key: FieldKey, pyramid: Pyramid, *, held_bytes: int, run: Run | None = None, tiles_seen: int = 0
+        self,
+        key: FieldKey,
+        pyramid: Pyramid,
+        *,
+        held_bytes: int,
+        run: Run | WhatIf | None = None,
+        tiles_seen: int = 0,
     ) -> None:
         self.key = key
         self.pyramid = pyramid
@@ -104,10 +112,10 @@ class FieldCache:
         self.cache_bytes = cache_bytes or whole_number("CRANPM_FIELD_CACHE_MB") * 2**20
         self._lock = threading.RLock()
         self._building: dict[str, threading.Lock] = {}
-        self._announced: OrderedDict[str, tuple[FieldKey, Run | None]] = OrderedDict()
+        self._announced: OrderedDict[str, tuple[FieldKey, Run | WhatIf | None]] = OrderedDict()
         self._fields: OrderedDict[str, Field] = OrderedDict()
 
-    def announce(self, key: FieldKey, run: Run | None = None) -> str:
+    def announce(self, key: FieldKey, run: Run | WhatIf | None = None) -> str:
         """Make a field known to the tile route; returns its id.
 
         Raises
@@ -170,7 +178,7 @@ class FieldCache:
             while len(self._fields) > 1 and self.nbytes > self.cache_bytes:
                 self._fields.popitem(last=False)
 
-    def _check(self, key: FieldKey, run: Run | None) -> None:
+    def _check(self, key: FieldKey, run: Run | WhatIf | None) -> None:
         refuse_missing(key.layer, key.init_time, key.lead_time, self._days(key.dataset))
         if not layer_of(key.layer).needs_run:
             return
@@ -183,7 +191,7 @@ class FieldCache:
         except FileNotFoundError:
             raise FieldUnavailableError(_NO_MAP.get(run.state, "The forecast has no map.")) from None
 
-    def _build(self, key: FieldKey, run: Run | None) -> Field:
+    def _build(self, key: FieldKey, run: Run | WhatIf | None) -> Field:
         dataset = self._dataset(key.dataset)
         grid = dataset.domain.fine
         valid = key.init_time + dt.timedelta(days=key.lead_time)
@@ -198,7 +206,7 @@ class FieldCache:
             raise ArrayFileError(
                 f"The forecast's map has shape {forecast.shape}, the dataset's grid {grid.shape}."
             )
-        if key.layer == "forecast":
+        if key.layer in ("forecast", "whatif"):
             return Field(key, Pyramid(forecast.read, grid), held_bytes=0, run=run, tiles_seen=seen)
         packed = raw_map(dataset, key.init_time if key.layer == "change" else valid)
         reference = Pyramid.of_packed(packed, grid, num_levels=0)

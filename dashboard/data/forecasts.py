@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -108,15 +108,19 @@ class Forecasts:
         checkpoint: str,
         init_time: dt.date,
         *,
-        first: list[int],
         then: Callable[[Run | None, BaseException | None], None],
+        leads: Sequence[int] = LEADS,
+        **question: Any,
     ) -> None:
-        """Start a run in a thread; ``then(run, None)`` or ``then(None, error)`` is called from that thread."""
+        """Start a run in a thread; ``then(run, None)`` or ``then(None, error)`` is called from that thread.
+
+        ``question`` is what `ForecastService.submit` takes besides: tiles first or only, interventions.
+        """
         folder = self._store.checkpoints()[checkpoint]
         root = self._store.dataset_folders()[dataset]
 
         def submit() -> Run:
-            return service().submit(root, folder, init_time, LEADS, first=first, watcher=self._watcher)
+            return service().submit(root, folder, init_time, leads, watcher=self._watcher, **question)
 
         future = _THREADS.submit(submit)
         future.add_done_callback(lambda done: _report(done, then))

@@ -55,7 +55,7 @@ def needed_days(layer: str, init: dt.date, lead: int) -> tuple[dt.date, ...]:
     before, valid = init - dt.timedelta(days=1), init + dt.timedelta(days=lead)
     if layer in ("target", "error"):
         return (valid,)
-    if layer == "forecast":
+    if layer in ("forecast", "whatif"):
         return ()
     return {"t-1": (before,), "change": (before, init)}.get(layer_of(layer).input_day, (init,))
 

@@ -29,9 +29,14 @@ from .store import Store
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
 
+    from .whatif import WhatIf
+
 log = logging.getLogger(__name__)
 
 _UNREADABLE = (StoreError, DataFileError, OSError)
+
+
+NOTHING_CHANGED = "Nothing is changed yet: choose something under “What if?”."
 
 
 class UnreadableError(RuntimeError):
@@ -76,7 +81,7 @@ def layer_scale(layer: Layer, choice: str) -> ColourScale:
     return own or scale_for(layer.key, choice)
 
 
-def question_of(state: State, run: Run | None) -> tuple[Any, ...]:
+def question_of(state: State, run: Run | None, whatif: WhatIf | None = None) -> tuple[Any, ...]:
     """Equal for pictures that would be the same."""
     return (
         state.dataset,
@@ -96,10 +101,12 @@ def question_of(state: State, run: Run | None) -> tuple[Any, ...]:
         "" if run is None else run.id,
         0 if run is None else run.version,
         "" if run is None else run.state,
+        () if whatif is None else (whatif.id, whatif.version, whatif.state),
+        state.whatif,
     )
 
 
-def make_picture(store: Store, state: State, run: Run | None) -> Picture:
+def make_picture(store: Store, state: State, run: Run | None, whatif: WhatIf | None = None) -> Picture:
     """Read all that a state shows.
 
     Parameters
@@ -108,6 +115,8 @@ def make_picture(store: Store, state: State, run: Run | None) -> Picture:
         A copy, which does not change meanwhile.
     run : Run or None
         The run that answers the state's question.
+    whatif : WhatIf or None
+        What is shown instead of it where the layer is a what-if.
 
     Raises
     ------
@@ -116,7 +125,7 @@ def make_picture(store: Store, state: State, run: Run | None) -> Picture:
     """
     warnings: list[str] = []
     try:
-        field_id, version, note = _field(store, state, run)
+        field_id, version, note = _field(store, state, whatif if state.layer == "whatif" else run)
         stations, station_note = _stations(store, state, warnings)
         place = _place(store, state, run, warnings)
     except _UNREADABLE as error:
@@ -134,9 +143,11 @@ def make_picture(store: Store, state: State, run: Run | None) -> Picture:
     )
 
 
-def _field(store: Store, state: State, run: Run | None) -> tuple[str, str, str]:
+def _field(store: Store, state: State, run: Run | WhatIf | None) -> tuple[str, str, str]:
     """Id and version of the field, read into memory; or why there is none."""
     layer = state.shown_layer
+    if layer.key == "whatif" and run is None:
+        return "", "", "The forecast comes first, then what is changed." if state.whatif else NOTHING_CHANGED
     run = run if layer.needs_run else None
     key = FieldKey(
         dataset=state.dataset,

@@ -16,6 +16,7 @@ from ..data.fields import FieldUnavailableError
 from ..data.forecasts import Forecasts, tiles_in_view
 from ..data.pictures import Picture, UnreadableError, make_picture, question_of
 from ..data.store import Store
+from ..data.whatif import network_parts
 from ..markup import Html, without_paths
 from ..state import LEADS, MOVED, State
 from ..theme import CARD, SIDEBAR_WIDTH, STAGE, STAGE_CSS
@@ -32,7 +33,9 @@ from ..views.notice import Notice
 from ..views.share import Share
 from ..views.stations.controls import StationControls
 from ..views.stations.table import StationTable
+from ..views.whatif.panel import WhatIfPanel
 from .run import PageRun
+from .whatif import PageWhatIf
 
 if TYPE_CHECKING:
     from ..views.areas.panel import AreaPanel
@@ -68,12 +71,12 @@ class Explorer:
         self._build(notices)
         tell_failures(self._document, self.notice.say)
         self.run = PageRun(
-            state,
-            self._forecasts,
-            self.model,
-            first_tiles=self._tiles_in_view,
-            on_change=self._ask_picture,
+            state, self._forecasts, self.model, first_tiles=self._tiles_in_view, on_change=self._question_changed
         )
+        self.whatif = PageWhatIf(
+            state, self._forecasts, self.whatif_panel, base=lambda: self.run.current, tiles=self._tiles_in_view,
+            on_change=self._ask_picture,
+        )  # fmt: skip
         self._watch()
         self.run.question_changed()
         pn.state.onload(self.run.open)
@@ -83,6 +86,7 @@ class Explorer:
     def close(self) -> None:
         """The page is gone: nothing waits for it any more."""
         self.run.close()
+        self.whatif.close()
         self.days.close()
 
     # -- the state, made possible --------------------------------------------------------------------------------
@@ -133,6 +137,10 @@ class Explorer:
             on_run=lambda: self.run.ask(),
             on_cancel=lambda: self.run.cancel(),
         )
+        self.whatif_panel = WhatIfPanel(
+            state, on_view=lambda: self.whatif.ask_view(), on_all=lambda: self.whatif.ask_all()
+        )
+        self._offer_changes()
         self.inputs = InputStrip(self.dataset.source, str(self.dataset.meta.get("hash", "")))
         self.regions = AreaControls(state, on_draw=lambda on: self.box.draw(on))
         self.box = BoxTool(
@@ -169,6 +177,7 @@ class Explorer:
                 self.days.root,
                 self.layers.root,
                 self.model.root,
+                self.whatif_panel.root,
                 self.inputs.root,
                 self.regions.root,
                 self.station_controls.root,
@@ -187,11 +196,12 @@ class Explorer:
     def _watch(self) -> None:
         watch = self.state.param.watch
         watch(lambda *_: self.run.question_changed(), ["init_time", "checkpoint"])
+        watch(lambda *_: self._offer_changes(), ["checkpoint"])
         watch(lambda *_: self.run.layer_changed(), ["layer"])
+        watch(lambda *_: self._question_changed(), ["lead_time", "whatif"])
         watch(
             lambda *_: self._ask_picture(),
             [
-                "lead_time",
                 "scale",
                 "station_file",
                 "stations",
@@ -213,7 +223,10 @@ class Explorer:
     def _ask_picture(self) -> None:
         """Have what the state asks for read in a thread, and shown as a whole when it is there."""
         state, run, store = self.state.copy(), self.run.current, self.store
-        question = question_of(state, run)
+        whatif = self.whatif.answer if state.layer == "whatif" else None
+        if state.layer == "whatif" and state.whatif and whatif is None and self.shown is not None:
+            return  # until its first tile is there, the page keeps what it shows
+        question = question_of(state, run, whatif)
         if question == self._asked:
             return
         self._asked = question
@@ -224,7 +237,16 @@ class Explorer:
             if picture is not None:
                 self._show(picture)
 
-        self._pictures.ask(lambda: make_picture(store, state, run), then)
+        self._pictures.ask(lambda: make_picture(store, state, run, whatif), then)
+
+    def _question_changed(self) -> None:
+        """What is asked, or how far its forecast is, may have changed."""
+        self.whatif.update()
+        self._ask_picture()
+
+    def _offer_changes(self) -> None:
+        folder = self.store.checkpoints().get(self.state.checkpoint)
+        self.whatif_panel.offer({} if folder is None else network_parts(folder))
 
     def _instead(self, state: State, error: BaseException | None) -> Picture | None:
         """What to show where a picture cannot be made: nothing new, or at first a title that says why."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..changes import describe
 from ..markup import Markup
 from ..state import State, long_date
 from ..theme import INK, PILL, SOFT
@@ -23,11 +24,13 @@ _NOTE = Markup(
     "<div class='cranpm-note' style='margin-top:5px;color:var(--mui-palette-secondary-main);max-width:420px'>{}</div>"
 )
 
+_CHANGES = Markup("<div class='cranpm-changes' style='margin-top:3px;max-width:420px'>If: <b>{}</b></div>")
+
 _TITLE = Markup(
     f"<div class='cranpm-title' style='line-height:1.35;font-size:12.5px;{SOFT}'>"
     "<div style='display:flex;gap:12px;align-items:center'>"
     f"<span style='font-size:17px;font-weight:600;{INK}'>{{first}}</span>{{badge}}</div>"
-    f"<div style='{INK}'>{{when}}</div><div>{{init}}{{model}}</div>{{note}}</div>"
+    f"<div style='{INK}'>{{when}}</div><div>{{init}}{{model}}</div>{{changes}}{{note}}</div>"
 )
 
 
@@ -43,7 +46,9 @@ def title_html(state: State, *, badge_html: Markup, note: str = "") -> Markup:
     """The card at the map's corner: layer, valid day, init day, lead time, checkpoint."""
     layer = state.shown_layer
     of_lead = layer.day == "valid"
-    if state.layer in _MINUS:
+    if state.layer == "whatif":
+        when = f"minus the forecast, valid {long_date(state.valid_time)}"
+    elif state.layer in _MINUS:
         when = f"forecast minus {_MINUS[state.layer]}, valid {long_date(state.valid_time)}"
     else:
         when = f"{'valid ' if of_lead else ''}{long_date(state.shown_time)}"
@@ -59,5 +64,6 @@ def title_html(state: State, *, badge_html: Markup, note: str = "") -> Markup:
         when=when,
         init=init,
         model=f" · {state.checkpoint}" if made else "",
+        changes=_CHANGES.format(describe(state.whatif)) if state.layer == "whatif" and state.whatif else "",
         note=_NOTE.format(note) if note else "",
     )

@@ -24,6 +24,8 @@ def python_snippet(state: State) -> str:
             f'checkpoint="{state.checkpoint}", data=data)',
             f"field = maps.pm2p5.sel(lead={state.lead_time})",
         ]
+        if layer.key == "whatif":
+            return "\n".join(_whatif_lines(state))
         if layer.key != "forecast":
             day = state.init_time if layer.key == "change" else state.valid_time
             lines.append(f'field = field - data.pm2p5("{day}")')
@@ -33,10 +35,36 @@ def python_snippet(state: State) -> str:
         more, made = _field_lines(state)
         imports += more
         lines += made
-    if state.place:
-        lat, lon = state.place
-        lines.append(f'print(float(field.sel(latitude={lat}, longitude={lon}, method="nearest")))')
-    return "\n".join(imports + lines)
+    return "\n".join(imports + lines + _place_lines(state))
+
+
+def _whatif_lines(state: State) -> list[str]:
+    lines = [
+        "import cranpm",
+        "from cranpm.forecasting.day import load_day",
+        "from cranpm.forecasting.engine import run_forecast",
+        "from cranpm.forecasting.interventions import intervene, switched",
+        "",
+        f'data = cranpm.open_dataset("{state.dataset}")',
+        f'checkpoint = cranpm.load_checkpoint("{state.checkpoint}")',
+        f"steps = {list(state.whatif)}",
+        "statistics = checkpoint.require_statistics()",
+        f'day = load_day(data, "{state.init_time}", statistics)',
+        f'before = run_forecast(checkpoint.network, day, [{state.lead_time}], precision="auto")',
+        "with switched(checkpoint.network, steps) as network:",
+        "    changed = intervene(day, steps, statistics)",
+        f'    after = run_forecast(network, changed, [{state.lead_time}], precision="auto")',
+        f'field = data.pm2p5("{state.init_time}")',
+        f"field[:] = after.fields[{state.lead_time}] - before.fields[{state.lead_time}]",
+    ]
+    return lines + _place_lines(state)
+
+
+def _place_lines(state: State) -> list[str]:
+    if not state.place:
+        return []
+    lat, lon = state.place
+    return [f'print(float(field.sel(latitude={lat}, longitude={lon}, method="nearest")))']
 
 
 def _input_lines(state: State) -> list[str]:

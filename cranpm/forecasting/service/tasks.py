@@ -14,7 +14,7 @@ from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
 from cranpm.forecasting.attention import AttentionRecorder, read_attention
-from cranpm.forecasting.day import load_day
+from cranpm.forecasting.day import ForecastDay, load_day
 from cranpm.forecasting.engine import ForecastCancelledError, Progress, choose_device, run_forecast
 from cranpm.forecasting.interventions import intervene, switched
 from cranpm.forecasting.service.request import RunRequest
@@ -40,6 +40,17 @@ def _checkpoint(folder: str, content_hash: str, device: str) -> Checkpoint:
 def _dataset(root: str, content_hash: str) -> Dataset:
     """An opened dataset; one that was built anew in the same place has another hash."""
     return Dataset.open(root)
+
+
+@lru_cache(maxsize=1)
+def _day(
+    root: str, dataset_hash: str, folder: str, checkpoint_hash: str, init: str, device: str
+) -> ForecastDay:
+    """The inputs of the last day: what-ifs of one forecast follow each other, and reading takes as long as a tile."""
+    dataset = _dataset(root, dataset_hash)
+    dataset.refresh()
+    statistics = _checkpoint(folder, checkpoint_hash, device).require_statistics()
+    return load_day(DatasetSource(dataset), init, statistics, device)
 
 
 def forecast_into_folder(path: str, request_values: dict[str, Any]) -> str:
@@ -75,12 +86,12 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     folder.write_status(RunStatus(state="running", device=str(device), message="Loading model and inputs"))
     checkpoint = _checkpoint(request.checkpoint, request.checkpoint_hash, str(device))
     _stop_if_cancelled(folder)
-    dataset = _dataset(request.dataset, request.dataset_hash)
-    dataset.refresh()
-    statistics = checkpoint.require_statistics()
-    day = load_day(DatasetSource(dataset), request.init_time, statistics, device)
+    day = _day(
+        request.dataset, request.dataset_hash, request.checkpoint, request.checkpoint_hash, request.init_time,
+        str(device),
+    )  # fmt: skip
     _stop_if_cancelled(folder)
-    day = intervene(day, request.interventions, statistics)
+    day = intervene(day, request.interventions, checkpoint.require_statistics())
     read = RunStatus(
         state="running",
         device=str(device),

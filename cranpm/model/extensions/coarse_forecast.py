@@ -35,6 +35,8 @@ class CoarseForecast(nn.Module):
         self.patch, self.leads, self.parts, self.smoothing = patch, leads, 1 + predictors, smoothing
         self.norm = nn.LayerNorm(width)
         self.read = nn.Linear(width, leads * self.parts * patch * patch)
+        self.strength = 1.0
+        """Factor of the whole; 0 leaves the forecast to the tiles (a counterfactual)."""
         self.reset()
 
     @classmethod
@@ -73,4 +75,4 @@ class CoarseForecast(nn.Module):
         if upwind is not None:
             carried = upwind[:, : self.leads, :, :height, :width].transpose(1, 2)
             factors = torch.cat([factors, carried.to(factors.dtype)], 1)
-        return apply_growth(parts[..., :height, :width], factors)
+        return self.strength * apply_growth(parts[..., :height, :width], factors)

@@ -1,0 +1,1 @@
+"""Asking "what if": the panel of switches and sliders."""
