@@ -82,7 +82,7 @@ _RIVALS = (
 
 _WHATIF = _layer(
     "whatif", "What if", "The forecast with changes, minus the forecast", "What if", "valid", needs_run=True,
-    scale="change",
+    scale="whatif",
 )  # fmt: skip
 
 

@@ -138,12 +138,21 @@ SCALES: dict[str, ColourScale] = {
         colours=_BALANCE,
         ticks=(-15, -10, -5, 0, 5, 10, 15),
     ),
+    "whatif": ColourScale(
+        name="whatif",
+        title="What if, minus forecast",
+        kind="diverging",
+        low=-5.0,
+        high=5.0,
+        colours=_BALANCE,
+        ticks=(-5, -2.5, 0, 2.5, 5),
+    ),
 }
 """The scales of the map: PM2.5 continuous, PM2.5 in index classes, and signed differences."""
 _DIFFERENCES = {
     "change": SCALES["change"],
     "error": replace(SCALES["change"], title="Forecast minus target"),
-    "whatif": replace(SCALES["change"], title="What if, minus forecast"),
+    "whatif": SCALES["whatif"],
 }
 """By layer: these have no index classes."""
 

@@ -183,8 +183,8 @@ def describe_cell(field: Field, lat: float, lon: float) -> dict[str, Any]:
 
 
 def _digits(layer: Layer) -> int:
-    """Decimals to show: tenths of PM2.5, as it is stored; of other fields a thousandth of their scale's length."""
-    if not layer.field or layer.scale in ("", "change"):
+    """Decimals to show: tenths of PM2.5, as it is stored; of all else a thousandth of its scale's length."""
+    if layer.scale in ("", "change"):
         return 1
     scale = find_scale(layer.scale)
     assert scale is not None

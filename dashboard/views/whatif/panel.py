@@ -65,6 +65,7 @@ class WhatIfPanel:
             active=[0] if state.layer == "whatif" else [],
             disable_gutters=True,
             elevation=0,
+            title_variant="body2",
             margin=(2, 8, 0, 8),
             sizing_mode="stretch_width",
             sx={"& .MuiAccordionSummary-root": {"minHeight": "34px", "fontSize": "13px"}},
