@@ -233,7 +233,7 @@ def _switch(module: nn.Module, step: Step, put: Any) -> None:
         reach = module.raw_reach
         put(module, "raw_reach", None if off else _parameter(reach + math.log(step.value), reach))
     elif isinstance(module, _STRONG.get(step.name, ())):
-        put(module, "strength", module.strength * step.value)
+        put(module, "strength", getattr(module, "strength") * step.value)  # noqa: B009  a module's number, to mypy too
     elif step.name == "transport" and isinstance(module, Transport):
         put(module, "length", module.length * step.value)
     elif step.name == "bridge_off" and isinstance(module, CranPM) and step.value:
