@@ -70,7 +70,7 @@ CHANGES: dict[str, Change] = {
         _off("elevation_bias", "Elevation bias off", "elevation_bias"),
         _off("wind_bias", "Wind bias off", "wind_bias"),
         _on("scan_raster", "Wind scan off", "Network", "scan"),
-        _off("bridge", "Bridge off", "fusion"),
+        _on("bridge_off", "Bridge off", "Network", "fusion"),
         _off("bridge_reach", "Reach of the bridge off", "bridge_reach"),
         _off("transport", "Transport off", "transport"),
         _off("coarse_forecast", "Coarse forecast off", "coarse_forecast"),

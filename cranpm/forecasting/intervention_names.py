@@ -49,7 +49,6 @@ PLAIN: dict[str, str] = {
 SWITCHES: dict[str, str] = {
     "elevation_bias": "multiply the strength of the elevation bias (0: off)",
     "wind_bias": "multiply the strength of the wind bias (0: off)",
-    "bridge": "multiply what tiles take from the coarse tokens by attention (0: nothing)",
     "coarse_forecast": "multiply the coarse branch's own forecast, where it makes one (0: none)",
     "bridge_reach": "multiply the reach of the bridge, where it has one (0: no penalty on distance)",
     "transport": "multiply the length of the paths that air comes by (0: it stays where it is)",
@@ -63,7 +62,7 @@ SHARES = {name for name in PLAIN if name != "place_random"} | {"terrain_flatten"
 """Steps whose number is a share from 0 to 1."""
 
 
-_FACTORS = ("elevation_bias", "bridge", "coarse_forecast", "bridge_reach", "height_damping")
+_FACTORS = ("elevation_bias", "coarse_forecast", "bridge_reach", "height_damping")
 """Switches whose factor has no meaning below zero."""
 
 

@@ -214,7 +214,6 @@ def switched(network: CranPM, steps: Steps) -> Iterator[CranPM]:
 
 
 _STRONG: dict[str, type] = {
-    "bridge": BridgeLayer,
     "coarse_forecast": CoarseForecast,
     "height_damping": HeightDamping,
 }

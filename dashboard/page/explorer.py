@@ -71,7 +71,11 @@ class Explorer:
         self._build(notices)
         tell_failures(self._document, self.notice.say)
         self.run = PageRun(
-            state, self._forecasts, self.model, first_tiles=self._tiles_in_view, on_change=self._question_changed
+            state,
+            self._forecasts,
+            self.model,
+            first_tiles=self._tiles_in_view,
+            on_change=self._question_changed,
         )
         self.whatif = PageWhatIf(
             state, self._forecasts, self.whatif_panel, base=lambda: self.run.current, tiles=self._tiles_in_view,

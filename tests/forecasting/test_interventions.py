@@ -159,15 +159,6 @@ def test_without_its_priors_of_terrain_a_network_sees_terrain_in_its_channels_al
             assert not torch.equal(delta(drawn, flat), delta(drawn, day))
 
 
-def test_a_bridge_that_is_switched_off_hides_the_continent(day, statistics, draw_network):
-    """Without its extensions a network knows the weather by the bridge alone."""
-    network = draw_network(replace(tiny(), transport=False, coarse_forecast=False))
-    other = intervene(day, [("hide_t2m", 1)], statistics)
-    assert not torch.equal(delta(network, other), delta(network, day))
-    with switched(network, [("bridge", 0)]):
-        assert torch.equal(delta(network, other), delta(network, day))
-
-
 def test_the_coarse_forecast_can_be_switched_off(day, drawn):
     with switched(drawn, [("coarse_forecast", 0)]):
         without = delta(drawn, day)
@@ -178,7 +169,7 @@ def test_after_a_switch_the_network_is_the_same_object_for_object(day, drawn):
     before = {name: (id(p), p.detach().clone()) for name, p in drawn.named_parameters()}
     forecast = delta(drawn, day)
     steps = [("elevation_bias", 0), ("wind_bias", 0.5), ("bridge_reach", 2.0), ("scan_raster", 1)]
-    steps += [("height_damping", 0), ("bridge", 0.5), ("coarse_forecast", 0.5)]
+    steps += [("height_damping", 0), ("coarse_forecast", 0.5)]
     with switched(drawn, steps):
         assert not torch.equal(delta(drawn, day), forecast)
     with pytest.raises(ZeroDivisionError), switched(drawn, steps):
@@ -207,7 +198,7 @@ def test_a_factor_scales_the_strength_itself(drawn):
         (("hide_cams", 2), "a share from 0 to 1, got 2"),
         (("wind_turn", float("nan")), "a finite number"),
         (("elevation_bias", -1), "zero or more"),
-        (("bridge", -1), "zero or more"),
+        (("coarse_forecast", -1), "zero or more"),
     ],
 )
 def test_what_makes_no_sense_is_refused(step, message):

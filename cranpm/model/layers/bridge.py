@@ -86,8 +86,6 @@ class BridgeLayer(nn.Module):
         self.norm_feed_forward = nn.LayerNorm(width)
         self.feed_forward = FeedForward(width, mlp_ratio)
         self.plain = False
-        self.strength = 1.0
-        """Factor of what attention adds; 0 cuts tiles off from the continent (a counterfactual)."""
 
     def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """(B, Ng, Dl) context to its keys and values, each (B, h, Ng, dh); once per day, for all tiles."""
@@ -110,7 +108,7 @@ class BridgeLayer(nn.Module):
         batched = (len(queries), -1, -1, -1)
         plain = self.plain or (trace is not None and trace.wants("bridge_attention"))
         mixed = attend(queries, keys.expand(batched), values.expand(batched), bias, plain=plain)
-        tokens = tokens + self.strength * self.projection(merge_heads(mixed))
+        tokens = tokens + self.projection(merge_heads(mixed))
         return tokens + self.feed_forward(self.norm_feed_forward(tokens))
 
     @property

@@ -389,12 +389,12 @@ def test_undo_and_reset_lead_back(checkpoint: str, runs: list[Any]):
 
 
 def test_a_what_if_is_in_the_link(checkpoint: str, runs: list[Any]):
-    page = explorer(layer="whatif", whatif=(("bridge", 0.0),))
+    page = explorer(layer="whatif", whatif=(("bridge_off", 1.0),))
     runs[0].finish_tiles(9)
     page.run.poll()
-    assert page.whatif_panel.controls["bridge"].value is True
-    assert runs[1].question["interventions"] == (("bridge", 0.0),)
-    assert "whatif=bridge:0" in page.state.to_query()
+    assert page.whatif_panel.controls["bridge_off"].value is True
+    assert runs[1].question["interventions"] == (("bridge_off", 1.0),)
+    assert "whatif=bridge_off:1" in page.state.to_query()
 
 
 def test_switches_are_those_of_the_network(machine: Path, checkpoint: str, runs: list[Any]):
@@ -403,5 +403,5 @@ def test_switches_are_those_of_the_network(machine: Path, checkpoint: str, runs:
         '{"model": {"transport": false, "wind_bias": true, "fusion": "film"}}'
     )
     controls = explorer().whatif_panel.controls
-    shown = {name for name in ("transport", "wind_bias", "bridge", "hide_cams") if controls[name].visible}
+    shown = {name for name in ("transport", "wind_bias", "bridge_off", "hide_cams") if controls[name].visible}
     assert shown == {"wind_bias", "hide_cams"}
