@@ -136,7 +136,7 @@ def run_physics(
         if keep is not None:
             keep(results)
     far = plan.patches // 3
-    if plan.places and network.config.fusion == "cross":
+    if plan.places and network.config.fusion == "cross" and network.config.bridge_depth:
         hiding = faithfulness.FaithfulnessPlan(
             places=plan.places, near=plan.patches - far, far=far, seed=plan.seed
         )

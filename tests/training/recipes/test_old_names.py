@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cranpm import paths
+from cranpm.domain import Statistics
 from cranpm.model.config import RENAMED as MODEL_RENAMED
 from cranpm.model.config import ModelConfig
 from cranpm.training.recipes.recipes import RENAMED, Recipe, tiny
@@ -51,3 +52,6 @@ def test_the_released_checkpoint_was_made_under_old_names_and_opens():
     config = ModelConfig.from_dict(values)
     assert config.global_elevation_scale == values["global_climb"]
     assert config.coarse_predictors == values["coarse_amounts"]
+    # it forecasts as it was trained: gaps told by their value, and filled with 15 ug/m3
+    assert "gap_masks" not in values and config.gap_masks is False
+    assert Statistics.from_dict(document["statistics"]).pm2p5_fill == 15.0
