@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from cranpm.baselines.cams import CoarseForecasts, EuropeanEnsemble, europe_rows, global_rows
 from cranpm.baselines.climatology import SEASONS, Climatology, NoTrainingDaysError, fit_climatology, season_of
@@ -56,6 +57,8 @@ class Setting:
     """Fetched runs of the CAMS European ensemble."""
     trained: Sequence[Path] = ()
     """Checkpoints of learned rivals, and files of least-squares coefficients."""
+    device: torch.device | str = "cpu"
+    """Where learned rivals compute."""
     fitted: Callable[[], None] | None = None
     """Called after each training day that a fit has read."""
     notes: list[str] = field(default_factory=list)
@@ -181,7 +184,7 @@ def trained_rows(setting: Setting) -> dict[str, Method]:
     for folder in setting.trained:
         if _is_json(folder):
             continue
-        rival = load_rival(folder)
+        rival = load_rival(folder, setting.device)
         found = learned_rows(rival, setting.maps, setting.leads, setting.notes)
         _warn_of_seen_days(setting, rival.config.title, rival.period, before=1, after=max(rival.leads))
         twice = sorted(set(found) & set(rows))

@@ -122,6 +122,7 @@ def score(
             training_days=fit_on,
             ensemble=ensemble,
             trained=[Path(path) for path in rivals],
+            device=chosen,
             fitted=clock.tick,
         )
         methods, left_out = all_rivals(setting)

@@ -51,6 +51,9 @@ from cranpm.training.state.state import SavedState, TrainStateError, TrainStates
 
 STATE_FOLDER, CHECKPOINT_FOLDER, LEAST_SQUARES_FILE = "train_state", "checkpoint", "least_squares.json"
 
+VALIDATIONS_AT_LEAST = 20
+"""Of a run, to choose the best weights from, unless it has fewer than ten steps for each."""
+
 
 def run_rival_job(
     recipe: RivalRecipe,
@@ -208,12 +211,14 @@ def _fit(
     days.first_step = 0 if session.saved is None else session.saved.step
     chosen = validation_days(recipe, data.source, options.validation_days)
     validation = ValidationDays(days, chosen) if chosen else None
+    # a budget of few, dear steps shall still be validated often enough to choose from
+    validate_every = min(options.validate_every, max(10, recipe.steps // VALIDATIONS_AT_LEAST))
     pace = Pace()
     trainer = L.Trainer(
         max_steps=recipe.steps,
         precision=recipe.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.gradient_clip,
-        val_check_interval=options.validate_every if validation is not None else None,
+        val_check_interval=validate_every if validation is not None else None,
         check_val_every_n_epoch=None,
         limit_val_batches=None if validation is not None else 0,
         num_sanity_val_steps=0,
@@ -233,7 +238,7 @@ def _fit(
             StateSaver(
                 session,
                 every=options.save_every,
-                validate_every=options.validate_every if validation is not None else recipe.steps,
+                validate_every=validate_every if validation is not None else recipe.steps,
                 max_minutes=options.max_minutes,
             ),
         ],
