@@ -16,6 +16,7 @@ from cranpm.dashboard import (
     settings,
 )
 from cranpm.dashboard.background import failed
+from cranpm.dashboard.server.definitions import hide_folders
 from cranpm.dashboard.server.headers import set_security_headers
 from cranpm.dashboard.server.page_handler import AutoloadHandler, PageHandler
 from cranpm.dashboard.server.routes import ROUTES
@@ -37,6 +38,8 @@ per_app_patterns[:] = [
     (route, next((own for own in OWN if issubclass(own, handler)), handler))
     for route, handler, *_ in per_app_patterns
 ]
+
+hide_folders()
 
 # what goes wrong in a callback of a control: otherwise the browser gets the traceback
 pn.config.exception_handler = lambda error: failed(pn.state.curdoc, error)

@@ -1,4 +1,9 @@
-"""Work in threads, and the way back to the page that asked: the server's own loop never waits for a file."""
+"""Work in threads, and the way back to the page that asked: the server's own loop never waits for a file.
+
+A page is on its way from the moment its document is copied for the browser until the browser has mounted it. A change
+made meanwhile can get lost: Bokeh's client ignores patches that come before the document, and a component of React
+that has read its model but does not listen yet never hears of them. Such changes wait, see `hold`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary, WeakMethod
+from weakref import WeakKeyDictionary, WeakMethod, WeakSet
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +28,54 @@ _TELL: WeakKeyDictionary[Any, WeakMethod[Callable[[str], None]]] = WeakKeyDictio
 """How each page says a sentence to its reader, by document."""
 
 
+_ON_THE_WAY: WeakKeyDictionary[Any, list[Callable[[], None]]] = WeakKeyDictionary()
+"""What waits until a page is mounted, by document."""
+
+_SENT: WeakSet[Any] = WeakSet()
+"""Documents that have been on their way once; a browser reports only once that it has mounted one."""
+
+_HELD = threading.Lock()
+
+HOLD_SECONDS = 60.0
+"""After this, a browser that never said that it has mounted the page gets the changes all the same."""
+
+
+def hold(document: Any) -> None:
+    """The document is about to be copied for a browser: changes of it wait until the browser has mounted it."""
+    with _HELD:
+        if document in _SENT:
+            return
+        _SENT.add(document)
+        _ON_THE_WAY[document] = []
+    document.on_event("document_ready", lambda _event: release(document))
+    document.add_timeout_callback(lambda: release(document), int(1000 * HOLD_SECONDS))
+    # the actions keep the page, and with it the document: they would outlive a tab that is closed meanwhile
+    document.on_session_destroyed(lambda _context: _forget(document))
+
+
+def release(document: Any) -> None:
+    """The browser shows the page: what waited is done now, in the order in which it came."""
+    with _HELD:
+        waiting = _ON_THE_WAY.pop(document, [])
+
+        def catch_up() -> None:
+            for action in waiting:
+                action()
+
+        if waiting:
+            _schedule(document, catch_up)
+
+
+def _forget(document: Any) -> None:
+    with _HELD:
+        _ON_THE_WAY.pop(document, None)
+
+
 def in_page(document: Any, action: Callable[[], None]) -> None:
     """Do something under the lock of a page's document; not at all where the page is gone.
 
-    At once where no browser is behind it. What goes wrong is told there, see `failed`.
+    At once where no browser is behind it; later where the page is on its way, see `hold`. What goes wrong is told
+    there, see `failed`.
     """
 
     def guarded() -> None:
@@ -66,6 +115,15 @@ def failed(document: Any, error: BaseException | None) -> None:
 
 
 def _next_tick(document: Any, action: Callable[[], None]) -> None:
+    with _HELD:  # or an action could be left behind by the `release` that it just missed
+        waiting = _ON_THE_WAY.get(document)
+        if waiting is None:
+            _schedule(document, action)
+        else:
+            waiting.append(action)
+
+
+def _schedule(document: Any, action: Callable[[], None]) -> None:
     context = document.session_context
     if context is not None and not context.destroyed:
         document.add_next_tick_callback(action)

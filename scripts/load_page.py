@@ -39,6 +39,13 @@ FIRST_TILES = [(4, x, y) for x in (7, 8, 9) for y in (4, 5, 6)]
 
 _TOKEN = re.compile(r'"token":\s*"([^"]+)"')
 _TILES = re.compile(r"tiles/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/\{Z\}/\{X\}/\{Y\}\.png\?[A-Za-z0-9=&_-]*")
+_MOUNTED = {
+    "kind": "MessageSent",
+    "msg_type": "bokeh_event",
+    "msg_data": {"type": "event", "name": "document_ready", "values": {"type": "map", "entries": []}},
+}
+"""What a browser says once it shows the page."""
+
 PATIENCE = 120.0  # seconds for any answer
 
 
@@ -99,6 +106,16 @@ class Visitor:
     async def open(self) -> Visitor:
         """Arrive and wait for the first map."""
         begun = time.monotonic()
+        await self.connect()
+        self.tiles = await self._first_picture()
+        self.seconds["picture"] = time.monotonic() - begun
+        await asyncio.gather(*(self.tile(*place) for place in FIRST_TILES))
+        self.seconds["map"] = time.monotonic() - begun
+        return self
+
+    async def connect(self) -> None:
+        """Get the document, connect, and ask for its models."""
+        begun = time.monotonic()
         document = await fetch(f"{self.address}/dashboard?{self.query}")
         self.seconds["document"] = time.monotonic() - begun
         token = _TOKEN.search(document.decode())
@@ -114,23 +131,24 @@ class Visitor:
             request, subprotocols=["bokeh", token.group(1)], max_message_size=2**30
         )
         await self._pull()
-        self.tiles = await self._first_picture()
-        self.seconds["picture"] = time.monotonic() - begun
-        await asyncio.gather(*(self.tile(*place) for place in FIRST_TILES))
-        self.seconds["map"] = time.monotonic() - begun
-        return self
 
     async def _pull(self) -> None:
         """Ask for the document's models, as a browser does once it has heard ACK."""
         await self._hear()
+        await self._say("1", "PULL-DOC-REQ", {})
+
+    async def _say(self, number: str, kind: str, content: dict[str, Any]) -> None:
         assert self._socket is not None
-        header = {"msgid": "1", "msgtype": "PULL-DOC-REQ"}
-        for part in (header, {}, {}):
+        for part in ({"msgid": number, "msgtype": kind}, {}, content):
             await self._socket.write_message(json.dumps(part))
 
     async def _first_picture(self) -> str:
+        mounted = False
         async for text in self._messages():
             found = _TILES.search(text)
+            if '"doc"' in text and not mounted:
+                mounted = True
+                await self._say("2", "PATCH-DOC", {"events": [_MOUNTED]})
             if found:
                 return found.group()
         raise RuntimeError("The server closed the connection before there was a map.")

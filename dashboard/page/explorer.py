@@ -10,7 +10,7 @@ import panel as pn
 
 from cranpm.domain.regions import REGIONS
 
-from ..background import Latest, tell_failures
+from ..background import Latest, in_page, tell_failures
 from ..data.areas.area import area_of
 from ..data.fields import FieldUnavailableError
 from ..data.forecasts import Forecasts, tiles_in_view
@@ -393,6 +393,9 @@ class Explorer:
         return f"{base}?{self.state.to_query()}"
 
     def _link_changed(self) -> None:
+        in_page(self._document, self._write_link)
+
+    def _write_link(self) -> None:
         if pn.state.location is not None:
             pn.state.location.search = "?" + self.state.to_query()
 

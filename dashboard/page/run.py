@@ -58,6 +58,7 @@ class PageRun:
     def open(self) -> None:
         """Somebody looks at the page: from now on it may start runs. A bare request of the document starts none."""
         self._open = True
+        self._keep_polling()
         self.layer_changed()
 
     def close(self) -> None:
@@ -166,7 +167,8 @@ class PageRun:
         self._on_change()
 
     def _keep_polling(self) -> None:
-        unfinished = self.current is not None and self.current.state in ("queued", "running")
+        # not before the page is open: what is changed while the browser mounts it can get lost
+        unfinished = self._open and self.current is not None and self.current.state in ("queued", "running")
         if unfinished and self._poll is None:
             self._poll = pn.state.add_periodic_callback(self.poll, period=POLL_MILLISECONDS)
         elif not unfinished:

@@ -9,7 +9,7 @@ from bokeh.protocol.message import Message
 from bokeh.util.token import get_session_id
 from panel.io.server import WSHandler
 
-from ..background import failed
+from ..background import failed, hold
 from .full_page import FULL
 from .turns import TURNS, FullError, house
 
@@ -40,6 +40,12 @@ class SocketHandler(WSHandler):
         if self.ws_connection is None:
             # closed while the session was looked for: `on_close` knew no connection, and nobody else would end it
             self.application.client_lost(self.connection)  # type: ignore[attr-defined]
+
+    async def _handle(self, message: Message[Any]) -> Any | None:
+        """Answer it; a page whose document is asked for is on its way from here on."""
+        if message.msgtype == "PULL-DOC-REQ" and self.connection is not None:
+            hold(self.connection.session.document)
+        return await super()._handle(message)
 
     async def send_message(self, message: Message[Any]) -> None:
         """Send it, unless nobody is there any more; of an error, only that there was one."""

@@ -18,6 +18,12 @@ def same(a: State, b: State) -> bool:
     return all(getattr(a, name) == getattr(b, name) for name in State.param if name != "name")
 
 
+def test_the_lists_of_one_page_are_no_other_pages():
+    """A default that is shared is changed for every page that comes after."""
+    State().station_types.remove("traffic")
+    assert "traffic" in State().station_types
+
+
 def test_a_link_carries_every_parameter_defaults_included():
     names = set(parse_qs(State().to_query(), keep_blank_values=True))
     assert names == {name for name in State.param if name != "name"}

@@ -1,0 +1,30 @@
+"""What a page shows does not depend on the moment at which its first field is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from playwright.sync_api import Page
+
+PROGRAM = Path(__file__).parents[1] / "dashboard" / "slow_field.py"
+
+
+@pytest.mark.parametrize("moment", ["copied", "sent"])
+def test_a_field_that_arrives_while_the_page_is_mounted_is_shown_with_all_that_belongs_to_it(
+    load_file: Callable[[str], ModuleType], tab: Page, machine: dict[str, str], tmp_path: Path, moment: str
+):
+    """The link opens a place, so that map, title, legend and drawer all change with the first picture."""
+    serving, page_tests = load_file("tests/dashboard/serving.py"), load_file("tests/browser/test_page.py")
+    variables = machine | {"CRANPM_TEST_MOMENT": moment}
+    dashboard = serving.Dashboard(variables, tmp_path / "log.txt", program=(str(PROGRAM),))
+    with serving.running(dashboard):
+        tab.goto(f"{dashboard.address}/dashboard?layer=today&init_time=2022-01-11&place=45.4642,9.1900")
+        page_tests.wait_for_text(tab, "testbed (simulated)")
+        page_tests.wait_for_picture(tab, "_today_2022-01-11_")
+        page_tests.wait_for_text(tab, "Time series")
+        page_tests.wait_for_url(tab, "dataset=testbed", "place=45.4642,9.1900")
+    assert tab.problems == []  # type: ignore[attr-defined]
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()

@@ -1,0 +1,84 @@
+"""Changes wait while a page is on its way to its browser; none is lost, and none is kept for a tab that is gone."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bokeh.document import Document
+from bokeh.events import DocumentReady
+from cranpm.dashboard.background import hold, in_page, release
+
+
+@pytest.fixture
+def document() -> Document:
+    """That of an open tab."""
+    made = Document()
+    made._session_context = lambda: context  # type: ignore[assignment]
+    context = SimpleNamespace(destroyed=False)
+    return made
+
+
+def run_callbacks(document: Document) -> None:
+    """What the server's loop does, of what it is to do next."""
+    for due in list(document.session_callbacks):
+        if type(due).__name__ == "NextTickCallback":
+            document.remove_next_tick_callback(due)
+            due.callback()
+
+
+def test_changes_wait_from_the_copy_of_the_document_until_it_is_mounted_and_keep_their_order(
+    document: Document,
+):
+    seen: list[int] = []
+    in_page(document, lambda: seen.append(0))
+    run_callbacks(document)
+    assert seen == [0]  # part of the copy
+    hold(document)
+    for number in (1, 2, 3):
+        in_page(document, lambda number=number: seen.append(number))  # type: ignore[misc]
+    run_callbacks(document)
+    assert seen == [0]
+    document.callbacks.trigger_event(DocumentReady())
+    run_callbacks(document)
+    assert seen == [0, 1, 2, 3]
+
+
+def test_a_page_is_held_once(document: Document):
+    """A second copy, after a connection that was lost, is not followed by a word of the browser."""
+    seen: list[int] = []
+    hold(document)
+    release(document)
+    hold(document)
+    in_page(document, lambda: seen.append(1))
+    run_callbacks(document)
+    assert seen == [1]
+
+
+def test_a_browser_that_never_says_that_it_is_ready_gets_the_changes_in_the_end(document: Document):
+    seen: list[int] = []
+    hold(document)
+    in_page(document, lambda: seen.append(1))
+    (late,) = (due for due in document.session_callbacks if type(due).__name__ == "TimeoutCallback")
+    assert 10_000 <= late.timeout <= 120_000  # type: ignore[attr-defined]
+    late.callback()
+    run_callbacks(document)
+    assert seen == [1]
+
+
+def test_a_tab_that_is_closed_on_the_way_is_not_kept(document: Document):
+    class Kept:
+        pass
+
+    kept: Any = Kept()
+    gone = weakref.ref(kept)
+    hold(document)
+    in_page(document, lambda kept=kept, document=document: None)  # type: ignore[misc]
+    for callback in document.callbacks.session_destroyed_callbacks:
+        callback(SimpleNamespace())  # type: ignore[arg-type]
+    del kept, document
+    gc.collect()
+    assert gone() is None
