@@ -149,7 +149,9 @@ class PageWhatIf:
         self.current, self._about = WhatIf(run, base), question
         self.poll()
         if self._poll is None and not self.current.status.finished:
-            self._poll = pn.state.add_periodic_callback(self.poll, period=POLL_MILLISECONDS)
+            self._poll = pn.state.add_periodic_callback(
+                lambda: in_page(self._document, self.poll), period=POLL_MILLISECONDS
+            )
 
     def poll(self) -> None:
         """Take in how far it is."""

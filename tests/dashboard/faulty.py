@@ -44,12 +44,12 @@ def break_everything() -> None:
         if self.state.region == DOORS["page"]:
             raise RuntimeError(f"cannot read '{SECRET}'")
 
-    def make_or_not(store, state, run):
+    def make_or_not(store, state, *others):
         if state.region == DOORS["foreseen"]:
             raise UnreadableError(f"{SECRET} is damaged (see file://{SECRET})")
         if state.region == DOORS["unforeseen"]:
             raise ZeroDivisionError(SECRET)
-        return make(store, state, run)
+        return make(store, state, *others)
 
     def open_or_not(self):
         if self._state.region == DOORS["opening"]:
