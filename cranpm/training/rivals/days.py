@@ -24,6 +24,9 @@ from cranpm.paths import cache_dir
 from cranpm.training.batches.batches import SUBSTITUTES, BadSampleError
 from cranpm.training.batches.source import TrainingData
 
+_WINDOW = 256
+"""Cells along the side of the window that tells a day from one prepared anew."""
+
 _OF_THE_DAYS = {"init_days", "first", "last", "days_sha256"}
 """Parts of a fingerprint that say which days were chosen, not where they come from."""
 
@@ -58,6 +61,9 @@ class RivalBatch:
 class NodeMeans:
     """Means of a source's fine maps at the nodes, one small file a day, read again by every later run.
 
+    A window in the middle of the day's map is part of the file's name, so that a day that was prepared anew, from other
+    values, is averaged anew.
+
     Parameters
     ----------
     data : TrainingData
@@ -68,13 +74,14 @@ class NodeMeans:
 
     def __init__(self, data: TrainingData, folder: Path | None = None) -> None:
         self._source = data.source
+        self._paths: dict[np.datetime64, Path] = {}
         origin = {name: value for name, value in data.fingerprint.items() if name not in _OF_THE_DAYS}
         key = hashlib.sha256(json.dumps([origin, data.source.domain.to_dict()], sort_keys=True).encode())
         self.folder = folder or cache_dir() / "node-means" / key.hexdigest()[:16]
 
     def __call__(self, day: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
         """Mean and share of a day (see `node_means`)."""
-        path = self.folder / f"{day}.npy"
+        path = self._path(day)
         try:
             mean, share = np.load(path, allow_pickle=False)
         except (OSError, ValueError):  # not there yet, or cut short by whoever filled the disk
@@ -84,6 +91,16 @@ class NodeMeans:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(path, buffer.getvalue())
         return mean, share
+
+    def _path(self, day: np.datetime64) -> Path:
+        """Of a day's file; its window is read once a process."""
+        if day not in self._paths:
+            rows, cols = (
+                slice(max(0, (n - _WINDOW) // 2), (n + _WINDOW) // 2) for n in self._source.domain.fine.shape
+            )
+            seen = np.ascontiguousarray(self._source.pm2p5(day, rows, cols), dtype=np.float32)
+            self._paths[day] = self.folder / f"{day}-{hashlib.sha256(seen.tobytes()).hexdigest()[:12]}.npy"
+        return self._paths[day]
 
 
 class RivalDays(IterableDataset[RivalBatch]):

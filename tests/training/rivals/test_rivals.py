@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from cranpm.baselines.learned.checkpoint import load_rival
 from cranpm.baselines.least_squares import LeastSquares
+from cranpm.baselines.nodes import node_means
 from cranpm.data.store.source import source_statistics
 from cranpm.training.batches.batches import BadSampleError
 from cranpm.training.batches.source import TrainingData
@@ -198,17 +199,32 @@ def test_days_that_cannot_be_learned_from_are_named_and_replaced(make_world, tmp
         assert [b.init_days for b in ValidationDays(days, [bad, world.days[6]])] == [(world.days[6],)]
 
 
-def test_means_are_computed_once_and_a_damaged_file_again(make_world, tmp_path) -> None:
+def test_means_are_computed_once_and_a_damaged_file_again(make_world, tmp_path, monkeypatch) -> None:
     world = make_world()
     data = TrainingData(source=world, statistics=None, fingerprint={"kind": "test"})
-    means, day = NodeMeans(data, tmp_path), world.days[2]
-    first = means(day)
-    world.opened.clear()
-    assert np.array_equal(NodeMeans(data, tmp_path)(day), first, equal_nan=True) and not world.opened
-    (tmp_path / f"{day}.npy").write_bytes(b"cut")
-    assert np.array_equal(means(day), first, equal_nan=True) and world.opened
+    day, averaged = world.days[2], []
+
+    def counted(field, domain):
+        averaged.append(1)
+        return node_means(field, domain)
+
+    monkeypatch.setattr("cranpm.training.rivals.days.node_means", counted)
+    first = NodeMeans(data, tmp_path)(day)
+    assert np.array_equal(NodeMeans(data, tmp_path)(day), first, equal_nan=True) and len(averaged) == 1
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(b"cut")
+    assert np.array_equal(NodeMeans(data, tmp_path)(day), first, equal_nan=True) and len(averaged) == 2
     elsewhere = TrainingData(source=world, statistics=None, fingerprint={"kind": "other"})
     assert NodeMeans(elsewhere).folder != NodeMeans(data).folder
+
+
+def test_a_day_that_was_prepared_anew_is_averaged_anew(make_world, tmp_path) -> None:
+    world = make_world()
+    data = TrainingData(source=world, statistics=None, fingerprint={"kind": "test"})
+    before = NodeMeans(data, tmp_path)(world.days[2])[0]
+    world._pattern = 2 * world._pattern
+    after = NodeMeans(data, tmp_path)(world.days[2])[0]
+    assert after == pytest.approx(2 * before, nan_ok=True, rel=1e-5)
 
 
 def test_least_squares_is_a_recipe_too(data, tmp_path) -> None:
