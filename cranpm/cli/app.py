@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cranpm import __version__
+from cranpm.cli.bench import bench
 from cranpm.cli.console import console
 from cranpm.cli.dashboard import dashboard
 from cranpm.cli.data import data_app
@@ -24,7 +25,7 @@ from cranpm.cli.testbed import testbed_app
 from cranpm.cli.train import train
 
 app = App(no_args_is_help=True, help="CRAN-PM Explorer: PM2.5 over Europe at 1 km.")
-for command in (dashboard, info, doctor, forecast, train, score, evaluate, physics):
+for command in (dashboard, info, doctor, forecast, train, score, evaluate, physics, bench):
     app.command()(command)
 app.add_typer(testbed_app, name="testbed")
 app.add_typer(data_app, name="data")

@@ -46,21 +46,36 @@ def benchmark_step(
     micro_batch : int, optional
         Tiles whose activations are held at a time; None for all.
     """
-    batch = to_device(_made_up_batch(recipe, domain), device)
-
-    def step_of(module: Training) -> float:
-        def loss() -> torch.Tensor:
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.bfloat16):
-                return module.losses(batch)["loss"]
-
-        return _seconds(loss, module.to(device), device)
-
     return StepTiming(
         # outside a trainer a module is at step 0, so its recipe says which stage that is
-        step=step_of(Training(replace(recipe, token_steps=0), micro_batch=micro_batch).train()),
-        token_step=step_of(Training(replace(recipe, token_steps=1), micro_batch=micro_batch).train()),
+        step=_seconds(make_step(replace(recipe, token_steps=0), domain, device, micro_batch), device),
+        token_step=_seconds(make_step(replace(recipe, token_steps=1), domain, device, micro_batch), device),
         pretrain_day=_pretrain_step_seconds(recipe, domain, device) / recipe.global_days_per_step,
     )
+
+
+def make_step(
+    recipe: Recipe, domain: Domain, device: torch.device, micro_batch: int | None = None
+) -> Callable[[], None]:
+    """A step of training on made-up values, to be called again and again: forward, backward, update.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With ``token_steps`` above 0 the step is of the stage that learns patch means.
+    domain : Domain
+    device : torch.device
+    micro_batch : int, optional
+        Tiles whose activations are held at a time; None for all.
+    """
+    batch = to_device(_made_up_batch(recipe, domain), device)
+    module = Training(recipe, micro_batch=micro_batch).train().to(device)
+
+    def loss() -> torch.Tensor:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.bfloat16):
+            return module.losses(batch)["loss"]
+
+    return _step(loss, module)
 
 
 def _pretrain_step_seconds(recipe: Recipe, domain: Domain, device: torch.device) -> float:
@@ -74,18 +89,26 @@ def _pretrain_step_seconds(recipe: Recipe, domain: Domain, device: torch.device)
     def loss() -> torch.Tensor:
         return pretrain_loss(network, head, inputs, change, recipe.leads, recipe.bfloat16)
 
-    return _seconds(loss, network, device)
+    return _seconds(_step(loss, network), device)
 
 
-def _seconds(loss: Callable[[], torch.Tensor], learner: torch.nn.Module, device: torch.device) -> float:
+def _step(loss: Callable[[], torch.Tensor], learner: torch.nn.Module) -> Callable[[], None]:
     optimiser = torch.optim.AdamW(learner.parameters(), lr=1e-6)
+
+    def step() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        loss().backward()
+        optimiser.step()
+
+    return step
+
+
+def _seconds(step: Callable[[], None], device: torch.device) -> float:
     best = float("inf")
     for turn in range(1 + ROUNDS):
         synchronize(device)
         begun = time.perf_counter()
-        optimiser.zero_grad(set_to_none=True)
-        loss().backward()
-        optimiser.step()
+        step()
         synchronize(device)
         if turn:
             best = min(best, time.perf_counter() - begun)
