@@ -411,7 +411,8 @@ def run_session(given: argparse.Namespace) -> dict[str, Any]:
     chosen = given.only or list(SECTIONS)
     for name in chosen:
         left = given.limit - (time.monotonic() - began)
-        allowed = min(SECTIONS[name][1], left)
+        # whoever gives the session more time gives it to each section
+        allowed = min(SECTIONS[name][1] * max(1.0, given.limit / LIMIT), left)
         print(f"== {name}: up to {max(allowed, 0):.0f} s", flush=True)
         results["sections"][name] = (
             _guarded(name, given, allowed) if allowed > 10 else {"left_out": "no time is left"}

@@ -242,7 +242,8 @@ def _measure(job: _Job, ceilings: Ceilings) -> list[Figure]:
 
     best = ceilings.of[ceilings.best]
     forms = {"all": lambda: lines.append(job.line()), "un-cached": uncached, **ceilings.forms(best.name)}
-    job.line()  # caches of the file system, kernels that are chosen
+    if not settings.quick:
+        job.line()  # caches of the file system, kernels that are chosen
     turns = time_in_turns(
         forms, settings.device, seconds=settings.seconds, least=1 if settings.quick else 3, warm_up=False
     )

@@ -33,6 +33,9 @@ PARTS: dict[str, Measure] = {
 }
 """What can be measured, in the order of a run."""
 
+QUICK_LIMIT = 45.0
+"""Seconds after which a quick run begins no further part."""
+
 _FAILURES = (ValueError, LookupError, OSError, RuntimeError, ImportError)
 
 
@@ -133,6 +136,11 @@ def run_bench(
     results = BenchResults(about=about, ceilings=ceilings.to_dict(device, 1.0))
     begun = time.perf_counter()
     for part in chosen:
+        if settings.quick and results.figures and time.perf_counter() - begun > QUICK_LIMIT:
+            results.left_out[part] = (
+                f"the {QUICK_LIMIT:.0f} s of a quick run are over; measure it with --only {part}"
+            )
+            continue
         report(part)
         try:
             results.figures += PARTS[part](settings, ceilings)

@@ -170,6 +170,13 @@ def test_a_part_that_breaks_costs_only_itself(monkeypatch):
     assert "FAILED: model: RuntimeError: out of luck" in results.lines()
 
 
+def test_a_quick_run_begins_no_part_when_its_time_is_over(monkeypatch):
+    monkeypatch.setattr(run_module, "QUICK_LIMIT", 0.0)
+    results = run_bench(settings(), ["blend", "verify"])
+    assert [one.part for one in results.figures] == ["blend"]
+    assert "measure it with --only verify" in results.left_out["verify"]
+
+
 def test_an_unknown_part_is_refused():
     with pytest.raises(ValueError, match=r"Parts to measure are model, blend, .*; got 'speed'"):
         check_parts(["model", "speed"])
