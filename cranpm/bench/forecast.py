@@ -23,6 +23,7 @@ from cranpm.data.datasets import open_dataset
 from cranpm.data.store.encoding import decode_pm2p5
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import Tile, plan_tiles
+from cranpm.domain.tiling import TILE_SIZE
 from cranpm.forecasting.day import ForecastDay, load_day
 from cranpm.forecasting.engine import run_forecast
 from cranpm.forecasting.output import forecast_dataset, write_forecast
@@ -232,7 +233,7 @@ def _measure(job: _Job, ceilings: Ceilings) -> list[Figure]:
     day = load_day(job.dataset, job.init, job.checkpoint.require_statistics(), settings.device)
     plan = plan_tiles(day.domain.fine.shape, settings.tile_size)
     theirs = plan_tiles(
-        day.domain.fine.shape, settings.tile_size, stride=USERS_STRIDE * settings.tile_size // 512
+        day.domain.fine.shape, settings.tile_size, stride=USERS_STRIDE * settings.tile_size // TILE_SIZE
     ).num_tiles
     one = max(plan.tiles, key=lambda tile: int(day.pm2p5[tile.rows, tile.cols].isfinite().sum()))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -15,6 +16,7 @@ from cranpm.bench.figures import Figure
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import Form, time_in_turns
 from cranpm.domain import Domain, plan_tiles
+from cranpm.domain.tiling import TILE_SIZE
 from cranpm.model import CranPM, GlobalInputs, LocalInputs, ModelConfig, count_flops
 from cranpm.training.batches.batches import to_device
 from cranpm.training.recipes.recipes import get_recipe
@@ -71,7 +73,7 @@ class RandomDay:
 
     def batch(self, size: int, start: int = 0) -> LocalInputs:
         """So many tiles from one on."""
-        values = {
+        values: dict[str, Any] = {
             name: None if tensor is None else tensor[start : start + size]
             for name, tensor in vars(self.tiles).items()
         }
@@ -101,10 +103,9 @@ def measure_model(settings: BenchSettings, ceilings: Ceilings) -> list[Figure]:
     turns = time_in_turns(forms, device, seconds=settings.seconds)
     flops = count_flops(settings.config, settings.tile_size, domain.coarse.shape)
     per_day = flops["global"] + flops["bridge_keys_values"]
-    ours, theirs = (
-        plan_tiles(domain.fine.shape, settings.tile_size, **how).num_tiles
-        for how in ({}, {"stride": USERS_STRIDE * settings.tile_size // 512})
-    )
+    shape, tile_size = domain.fine.shape, settings.tile_size
+    ours = plan_tiles(shape, tile_size).num_tiles
+    theirs = plan_tiles(shape, tile_size, stride=USERS_STRIDE * tile_size // TILE_SIZE).num_tiles
     uncached = "un-cached, batch 1, float32"
     turns.combine(f"{theirs} un-cached tiles, batch 1, float32", {uncached: theirs})
     figures = []
