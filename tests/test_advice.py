@@ -125,6 +125,7 @@ def test_an_installed_package_advises_no_make() -> None:
 OTHERS_OPTIONS = {
     "--allow-websocket-origin": "panel serve", "--use-xheaders": "panel serve",
     "--force-reinstall": "pip", "--no-deps": "pip", "--always": "git", "--dirty": "git",
+    "--small": "scripts/gpu_session.py",
 }  # fmt: skip
 
 
