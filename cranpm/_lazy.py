@@ -42,7 +42,8 @@ def lazy_names(
         return found
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *home})
+        special = {name for name in vars(sys.modules[package]) if name.startswith("__")}
+        return sorted(special | set(home))
 
     return get, names
 

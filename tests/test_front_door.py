@@ -93,6 +93,11 @@ def test_an_unknown_name_is_told_what_there_is(name, message):
         exec(f"from cranpm import {name}")
 
 
+def test_completion_offers_the_public_names_only():
+    names = [name for name in dir(cranpm) if not name.startswith("_")]
+    assert names == [name for name in cranpm.__all__ if name != "__version__"]
+
+
 # -- what they do ---------------------------------------------------------------------------------------------------
 
 
@@ -152,7 +157,9 @@ def test_scores_are_a_table_with_intervals(here):
     assert ours["skill"] == pytest.approx(1 - ours["rmse"] / held["rmse"])
     assert ours["skill_low"] <= ours["skill"] <= ours["skill_high"]
     assert table.attrs["source"] == "testbed (simulated)"
-    assert scores.left_out == ["damped persistence: no training days were given to fit it on"]
+    untrained = {line.partition(":")[0] for line in scores.left_out}  # the small testbed holds no training days
+    assert untrained == {"climatology", "damped persistence", "least squares"}
+    assert all("no training days were given to fit it on" in line for line in scores.left_out)
     assert ("stations", "traffic") in scores.groups().index
     assert "testbed (simulated)" in repr(scores)
     assert len(cranpm.plot_scores(table)) == 2  # against the product, and at stations
@@ -189,6 +196,16 @@ def test_a_bar_is_drawn_when_asked(here, capfd):
         (lambda: cranpm.load_checkpoint(Path("moon")), CheckpointError, "config.json is missing"),
         (lambda: cranpm.forecast("soon"), ValueError, "Init day must be YYYY-MM-DD, got 'soon'"),
         (lambda: cranpm.forecast("2022-01-11", leads=[4]), ValueError, "among 1, 2, 3 days, got"),
+        (lambda: cranpm.forecast("2022-01-11", leads=1.5), ValueError, r"among 1, 2, 3 days, got \[1\.5\]"),
+        (lambda: cranpm.forecast("2022-01-11", leads="tomorrow"), ValueError, "among 1, 2, 3 days, got"),
+        (
+            lambda: cranpm.forecast("2022-01-11", data=3),
+            TypeError,
+            "what cranpm.open_dataset returns; got int",
+        ),
+        (lambda: cranpm.write_forecast(3, "x.nc"), TypeError, "that cranpm.forecast returns.*got int"),
+        (lambda: cranpm.plot_scores(3), TypeError, r"cranpm\.score\(\.\.\.\)\.table\(\); got int"),
+        (lambda: cranpm.plot_map(3), TypeError, "draws one DataArray, got int"),
         (lambda: cranpm.forecast("1999-01-11"), StoreError, "Day 1999-01-11 is not in dataset"),
         (lambda: cranpm.score(days=1, against="luck"), ValueError, "against must be one of persistence"),
         (lambda: cranpm.score(start="2030-01-01"), LookupError, "No init day with the day before it"),

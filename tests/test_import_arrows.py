@@ -25,8 +25,8 @@ def test_every_contract_is_kept() -> None:
     assert " 0 broken" in result.stdout
 
 
-def test_an_upward_and_an_indirect_import_are_found(tmp_path: Path) -> None:
-    """An import inside a function of the lowest floor, and torch reached through another module."""
+def test_upward_indirect_and_circular_imports_are_found(tmp_path: Path) -> None:
+    """An import inside a function of the lowest floor, torch reached through another module, a circle in one room."""
     for folder in ("cranpm", "dashboard"):
         shutil.copytree(
             ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("assets", "__pycache__")
@@ -34,8 +34,14 @@ def test_an_upward_and_an_indirect_import_are_found(tmp_path: Path) -> None:
     shutil.copy(ROOT / ".importlinter", tmp_path)
     splits = tmp_path / "cranpm" / "domain" / "splits.py"
     splits.write_text(splits.read_text() + "\n\ndef f():\n    import cranpm.data.samples\n")
+    days = tmp_path / "cranpm" / "domain" / "days.py"
+    days.write_text(days.read_text() + "\n\ndef f():\n    import cranpm.domain.splits\n")
+    splits.write_text(splits.read_text() + "\n\ndef g():\n    import cranpm.domain.days\n")
+    (tmp_path / "cranpm" / "attic.py").write_text("")
     result = lint(tmp_path)
     assert result.returncode == 1
+    assert "No circle anywhere, between files of one room either BROKEN" in result.stdout
+    assert "cranpm.attic" in result.stdout  # a module that no floor lists
     assert "cranpm.domain is not allowed to import cranpm.data" in result.stdout
     assert "cranpm.domain is not allowed to import torch" in result.stdout
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -20,6 +20,10 @@ from rich.table import Table
 from cranpm._progress import duration
 from cranpm.cli.console import bar, console, plain_errors
 from cranpm.cli.options import App, DomainOrFile, dataset_names, day_option
+
+if TYPE_CHECKING:
+    from cranpm.data.download.fetch import FetchPlan
+    from cranpm.data.download.progress import FetchProgress
 
 data_app = App(no_args_is_help=True, help="Real data: what there is, get it, prepare it, check it.")
 
@@ -125,7 +129,7 @@ def add(
         )
 
 
-def _describe(plan: Any) -> None:
+def _describe(plan: FetchPlan) -> None:
     size = f", {plan.known_bytes / 1e9:.1f} GB" if plan.known_bytes else ""
     cost = ""
     if plan.costs:
@@ -143,7 +147,7 @@ def _describe(plan: Any) -> None:
 class _transfer_bar:
     """A bar of bytes for the file, and the time left for all of them."""
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> _transfer_bar:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -152,14 +156,15 @@ class _transfer_bar:
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
             console=console,
-        ).__enter__()
+        )
+        self._progress.start()
         self._task = self._progress.add_task("", total=None, left="")
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._progress.__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
 
-    def __call__(self, event: Any) -> None:
+    def __call__(self, event: FetchProgress) -> None:
         left = "" if event.seconds_left is None else f"{duration(event.seconds_left)} left"
         self._progress.update(
             self._task,

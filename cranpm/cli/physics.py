@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,11 @@ from cranpm._files import write_atomically, write_figure
 from cranpm._json import finite
 from cranpm.cli.console import console, plain_errors, stages
 from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cranpm.data.store.source import DaySource
 
 
 def physics(
@@ -86,10 +91,11 @@ def physics(
     print_physics(results)
 
 
-def _open(data: str | None, world: Path | None) -> tuple[Any, Any]:
+def _open(data: str | None, world: Path | None) -> tuple[DaySource, np.ndarray | None]:
     """The days, and the mask of cells near high barriers where the domain's geography is known."""
     from cranpm.domain import DOMAINS, EUROPE
     from cranpm.testbed.geography.geography import load_geography
+    from cranpm.testbed.studies.ladder import near_barriers
 
     if world is not None:
         from cranpm.testbed.source import WorldSource
@@ -101,21 +107,6 @@ def _open(data: str | None, world: Path | None) -> tuple[Any, Any]:
     source = open_source(data)
     known = DOMAINS.get(source.domain.name) == source.domain
     return source, near_barriers(load_geography(source.domain)) if known else None
-
-
-def near_barriers(geography: Any) -> Any:
-    """Fine cells whose nearest coarse node has a crossing higher than 700 m beside it, (H, W) bool."""
-    import numpy as np
-
-    from cranpm.domain import fine_to_coarse
-    from cranpm.testbed.studies.ladder import BARRIER, highest_barrier
-
-    high = highest_barrier(geography) > BARRIER
-    rows, cols = (
-        np.clip(np.rint(fine_to_coarse(np.arange(n))).astype(int), 0, limit - 1)
-        for n, limit in zip(geography.domain.fine.shape, high.shape)
-    )
-    return high[rows[:, None], cols[None, :]]
 
 
 def _command() -> str:

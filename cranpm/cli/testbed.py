@@ -112,7 +112,7 @@ def ladder(
 def statistics(
     data: Data = None,
     start: Annotated[str, day_option("First training day.")] = "2017-01-01",
-    stop: Annotated[str, day_option("Last training day.")] = "2020-12-31",
+    end: Annotated[str, day_option("Last training day.")] = "2020-12-31",
 ) -> None:
     """Compute channel statistics from a dataset's training days and keep them in it."""
     with plain_errors():
@@ -124,7 +124,7 @@ def statistics(
 
         entry = registry.find_dataset(data)
         source = DatasetSource(Dataset.open(entry.path))
-        days = [d for d in source.days if np.datetime64(start) <= d <= np.datetime64(stop)]
+        days = [d for d in source.days if np.datetime64(start) <= d <= np.datetime64(end)]
         found = source_statistics(source, days)
         with DatasetWriter.open(entry.path) as writer:
             writer.write_statistics(found)

@@ -64,7 +64,17 @@ def open_source(data: DataLike | DaySource = None) -> DaySource:
     -------
     DaySource
         Its ``pm2p5`` [ug m-3] and ``coarse`` fields have NaN in gaps.
+
+    Raises
+    ------
+    TypeError
+        For something that is neither.
     """
     if data is None or isinstance(data, (str, Path, Dataset)):
         return DatasetSource(open_dataset(data))
+    if not hasattr(data, "coarse"):
+        raise TypeError(
+            "Data are a name, a folder, an address, or what cranpm.open_dataset returns; "
+            f"got {type(data).__name__}."
+        )
     return data

@@ -87,7 +87,7 @@ def prepare_dataset(
     out, splits = Path(out), splits or Splits()
     days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + 1)
     if not days.size:
-        raise ValueError(f"The period {start} to {end} has no day.")
+        raise ValueError(f"The period {start} to {end} has no day; its end lies before its start.")
     exists = (out / "dataset.json").exists()
     held = Dataset.open(out).days if exists else days[:0]
     missing = [day for day in days if day not in held]

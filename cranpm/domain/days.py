@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
 
 import numpy as np
 
-Day = np.datetime64 | str
-"""A UTC day, as numpy's datetime64 or as YYYY-MM-DD."""
+Day = np.datetime64 | date | str
+"""A UTC day, as numpy's datetime64, Python's date or as YYYY-MM-DD."""
 
 
-def as_day(day: Any) -> np.datetime64:
+def as_day(day: Day) -> np.datetime64:
     """A day as datetime64[D]; a time within it is cut off.
 
     Examples
@@ -18,4 +18,4 @@ def as_day(day: Any) -> np.datetime64:
     >>> print(as_day("2022-01-10T18:00"))
     2022-01-10
     """
-    return np.datetime64(day, "D")
+    return np.datetime64(day, "D")  # type: ignore[call-overload]  # its stubs know each alone, not the union

@@ -7,9 +7,9 @@ The official index is hourly. Here its classes are applied to a 24-hour mean, an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ NO_DATA_COLOUR = "#9aa0a6"
 _LOWER = np.array([item.low for item in EAQI_CLASSES])
 
 
-def eaqi_class(pm2p5: Any) -> np.ndarray:
+def eaqi_class(pm2p5: npt.ArrayLike) -> np.ndarray:
     """Class number 1..6 of PM2.5, 0 where there is none.
 
     The concentration is rounded half up to a whole number first (numpy's ``round`` goes half to even), which

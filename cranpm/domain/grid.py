@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 KM_PER_DEGREE = 111.2
 """Length of a degree of latitude [km]."""
@@ -113,15 +114,15 @@ class Grid:
             float(self.lat_edges[0]),
         )
 
-    def row_of(self, lat: Any) -> Any:
+    def row_of(self, lat: npt.ArrayLike) -> np.ndarray:
         """Fractional row of a latitude; integers are centres (cell) or nodes (node)."""
         return (self.north - np.asarray(lat, dtype=float)) * self._steps_per_degree - self._offset
 
-    def col_of(self, lon: Any) -> Any:
+    def col_of(self, lon: npt.ArrayLike) -> np.ndarray:
         """Fractional column of a longitude; integers are centres (cell) or nodes (node)."""
         return (np.asarray(lon, dtype=float) - self.west) * self._steps_per_degree - self._offset
 
-    def contains(self, lat: Any, lon: Any) -> Any:
+    def contains(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> np.ndarray:
         """Whether places lie inside the outer edges; a place on the south or east edge belongs to the neighbour."""
         row, col = np.round(self.row_of(lat) + 0.5, 9), np.round(self.col_of(lon) + 0.5, 9)
         return (row >= 0) & (row < self.rows) & (col >= 0) & (col < self.cols)
@@ -144,7 +145,7 @@ class Grid:
         row, col = self.cells_of(lat, lon)
         return int(row), int(col)
 
-    def cells_of(self, lat: Any, lon: Any) -> tuple[np.ndarray, np.ndarray]:
+    def cells_of(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the cells or nearest nodes that hold places inside (see `contains`)."""
         row, col = (np.floor(np.round(place + 0.5, 9)) for place in (self.row_of(lat), self.col_of(lon)))
         return row.astype(int), col.astype(int)
@@ -241,7 +242,7 @@ def domain_from_corner(
     return Domain(name=name, title=title, fine=fine, coarse=coarse, coarse_box=box)
 
 
-def fine_to_coarse(index: Any) -> Any:
+def fine_to_coarse(index: npt.ArrayLike) -> np.ndarray:
     """Fractional coarse index of a fine row or column: cell centres against nodes, (i + 0.5) / 25.
 
     Parameters

@@ -7,13 +7,15 @@ training and verification, which must not import each other, both draw here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+_T = TypeVar("_T")
 
-def subsample_evenly(items: Sequence[Any], count: int) -> list[Any]:
+
+def subsample_evenly(items: Sequence[_T], count: int) -> list[_T]:
     """At most so many of them, spread evenly, each from the middle of its share.
 
     Examples
@@ -26,7 +28,7 @@ def subsample_evenly(items: Sequence[Any], count: int) -> list[Any]:
     return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
 
 
-def consecutive_runs(days: Sequence[Any], number: int, leads: Sequence[int]) -> list[Any]:
+def consecutive_runs(days: Sequence[_T], number: int, leads: Sequence[int]) -> list[_T]:
     """About so many days, in short runs spread evenly: what is fitted on pairs needs days that lie ``leads`` apart.
 
     Parameters

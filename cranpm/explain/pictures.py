@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cranpm.domain.grid import KM_PER_DEGREE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cranpm.explain.puff import PuffResponse
 
 FORM_COLOURS = {"priors": "#b3400a", "channels": "#2b6ca3", "both": "#333333", "network": "#7a3e9d"}
 FORM_WORDS = {
@@ -18,7 +23,7 @@ FORM_WORDS = {
 }
 
 
-def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
+def interval_figure(results: dict[str, Any], lead: int = 1) -> Figure:
     """Change of RMSE under every intervention as points with intervals (a matplotlib figure).
 
     Parameters
@@ -61,7 +66,7 @@ def interval_figure(results: dict[str, Any], lead: int = 1) -> Any:
     return figure
 
 
-def puff_figure(responses: Sequence[Any]) -> Any:
+def puff_figure(responses: Sequence[PuffResponse]) -> Figure:
     """Responses to puffs as maps, with the wind as an arrow from the place (a matplotlib figure).
 
     Parameters
@@ -74,11 +79,20 @@ def puff_figure(responses: Sequence[Any]) -> Any:
     matplotlib.figure.Figure
         One map a response [ug m-3], true in aspect at its place: red where the forecast rises. The arrow is the wind
         times the lead time, the dotted line the way of the response's centre.
+
+    Raises
+    ------
+    ValueError
+        If a response was made without its map.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * len(responses), 4.2), layout="constrained")
     for axes, r in zip(np.atleast_1d(figure.subplots(1, len(responses))), responses):
+        if r.response is None or r.latitude is None or r.longitude is None:
+            raise ValueError(
+                f"The response of {r.init_time} holds no map to draw. Insert the puffs with keep=True."
+            )
         extent = (r.longitude[0], r.longitude[-1], r.latitude[-1], r.latitude[0])
         top = max(float(np.nanmax(np.abs(r.response))), 1e-6)
         step = max(r.response.shape[0] // 400, 1)

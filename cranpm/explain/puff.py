@@ -16,7 +16,7 @@ import torch
 from cranpm._progress import Clock, Progress
 from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.store.source import DaySource
-from cranpm.domain import COARSE_CHANNELS, Statistics, channel_index
+from cranpm.domain import COARSE_CHANNELS, Statistics, Tile, channel_index
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.explain.places import choose_places, gaussian, wind_over
 from cranpm.explain.tiles import forecasts_if, neighbourhood
@@ -223,7 +223,7 @@ def puff_responses(
     return found
 
 
-def _mosaic(tiles: Sequence[Any], at: Callable[[Any], np.ndarray]) -> np.ndarray:
+def _mosaic(tiles: Sequence[Tile], at: Callable[[Tile], np.ndarray]) -> np.ndarray:
     """(leads, rows, cols) of tiles edge to edge."""
     columns = tiles[-1].col + 1
     values = [at(tile) for tile in tiles]

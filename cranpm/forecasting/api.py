@@ -110,7 +110,7 @@ def forecast(
             chosen_leads,
             memory_budget=memory_budget,
             precision=precision,
-            on_progress=lambda p: report(p.done_tiles, p.total_tiles, p.seconds_left),
+            progress=lambda p: report(p.done_tiles, p.total_tiles, p.seconds_left),
         )
     return forecast_dataset(
         result.fields,

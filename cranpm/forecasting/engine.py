@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ class NonFiniteForecastError(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class TilesDone:
     """State of a run after a batch of tiles."""
 
     done_tiles: int
@@ -81,7 +82,7 @@ def check_leads(leads: int | Sequence[int]) -> tuple[int, ...]:
     >>> check_leads([3, 1]), check_leads(2)
     ((1, 3), (2,))
     """
-    asked = [leads] if isinstance(leads, int | np.integer) else list(leads)
+    asked: list[Any] = list(leads) if isinstance(leads, Iterable) and not isinstance(leads, str) else [leads]
     if not asked or not set(asked) <= set(LEAD_DAYS):
         known = ", ".join(map(str, LEAD_DAYS))
         raise ValueError(f"Lead times must be among {known} days, got {asked}.")
@@ -112,7 +113,7 @@ def run_forecast(
     out: dict[int, np.ndarray] | None = None,
     memory_budget: int = DEFAULT_MEMORY,
     precision: str = "float32",
-    on_progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[TilesDone], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     recorder: AttentionRecorder | None = None,
 ) -> ForecastMaps:
@@ -141,8 +142,8 @@ def run_forecast(
         What matrix products and convolutions run in: "float32", "bfloat16", or "auto" (bfloat16 where the device
         multiplies it natively). If bfloat16 gives a value that is not finite the run begins again in float32, with a
         warning.
-    on_progress : callable, optional
-        Called with `Progress` after each batch.
+    progress : callable, optional
+        Called with `TilesDone` after each batch.
     cancelled : callable, optional
         Asked before each batch; a true answer stops the run.
     recorder : AttentionRecorder, optional
@@ -168,7 +169,7 @@ def run_forecast(
     plan = plan or plan_tiles(day.domain.fine.shape)
     chosen = _choose_tiles(plan, day, tiles, first)
     dtype = choose_precision(precision, day.device)
-    progressive = out is not None or on_progress is not None
+    progressive = out is not None or progress is not None
 
     def run(dtype: torch.dtype) -> ForecastMaps:
         maps = {lead: ResidualMap(day.pm2p5, plan, None if out is None else out[lead]) for lead in leads}
@@ -196,9 +197,9 @@ def run_forecast(
                 if progressive or day.device.type == "cpu":
                     _refuse_non_finite(finite, group)
                 clock.tick(len(group))
-                if on_progress is not None:
-                    on_progress(
-                        Progress(
+                if progress is not None:
+                    progress(
+                        TilesDone(
                             done_tiles=clock.done,
                             total_tiles=clock.total,
                             seconds=clock.seconds,

@@ -8,10 +8,9 @@ the priors (scan, biases, transport, height), ``coarse.fields`` and ``channel_ma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -102,7 +101,9 @@ def _wind_change(step: Step, shape: tuple[int, int]) -> tuple[np.ndarray, float]
     return np.kron(drawn, np.ones((WIND_BLOCK, WIND_BLOCK)))[: shape[0], : shape[1]], 1.0
 
 
-def _turned(east: Any, north: Any, angle: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+def _turned(
+    east: np.ndarray, north: np.ndarray, angle: np.ndarray, factor: float
+) -> tuple[np.ndarray, np.ndarray]:
     angle = angle[: east.shape[-2], : east.shape[-1]]
     cos, sin = factor * np.cos(angle), factor * np.sin(angle)
     return east * cos - north * sin, east * sin + north * cos
@@ -197,9 +198,9 @@ def switched(network: CranPM, steps: Steps) -> Iterator[CranPM]:
 
     Parameters outside the switched ones are not touched, and those are replaced, never written to.
     """
-    kept: list[tuple[nn.Module, str, Any]] = []
+    kept: list[tuple[nn.Module, str, object]] = []
 
-    def put(module: nn.Module, name: str, value: Any) -> None:
+    def put(module: nn.Module, name: str, value: object) -> None:
         kept.append((module, name, getattr(module, name)))
         setattr(module, name, value)
 
@@ -213,6 +214,7 @@ def switched(network: CranPM, steps: Steps) -> Iterator[CranPM]:
             setattr(module, name, value)
 
 
+<<<<<<< HEAD
 _STRONG: dict[str, type] = {
     "coarse_forecast": CoarseForecast,
     "height_damping": HeightDamping,
@@ -221,6 +223,9 @@ _STRONG: dict[str, type] = {
 
 
 def _switch(module: nn.Module, step: Step, put: Any) -> None:
+=======
+def _switch(module: nn.Module, step: Step, put: Callable[[nn.Module, str, object], None]) -> None:
+>>>>>>> 1126a71 (No circle between files of a room, every room on a floor, types where they exist, refusals of the front door in sentences)
     off = step.value == 0
     if step.name == "elevation_bias" and isinstance(module, ElevationBlock) and module.alpha is not None:
         # the inverse of softplus: alpha becomes alpha times the factor

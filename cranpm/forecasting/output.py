@@ -184,6 +184,8 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     ------
     FileExistsError
         If the file is there and ``overwrite`` is false, or what is there is no forecast, or more than that.
+    TypeError
+        For something that is no forecast.
     ValueError
         For another suffix, or an infinite value.
     OSError
@@ -197,6 +199,11 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
     'tomorrow.zarr'
     """
     path = Path(path)
+    if not isinstance(dataset, xr.Dataset) or "pm2p5" not in dataset:
+        raise TypeError(
+            "write_forecast takes the xarray.Dataset that cranpm.forecast returns, with pm2p5 in it; "
+            f"got {type(dataset).__name__}."
+        )
     lowest, largest = float(dataset["pm2p5"].min()), float(dataset["pm2p5"].max())
     if np.isinf([lowest, largest]).any():
         raise ValueError(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import holoviews as hv
 import numpy as np
 import xarray as xr
+
+from .style import ColourScale
 
 COLOUR_BAR: dict[str, Any] = {"colorbar": True, "colorbar_opts": {"title_standoff": 10}}
 """Options of an element with a colour bar; Bokeh by itself sets the label so close that it runs into the bar."""
@@ -101,3 +104,25 @@ def reduced(field: xr.DataArray, pixels: int) -> xr.DataArray:
     return xr.DataArray(
         means.astype(values.dtype), coords, ("latitude", "longitude"), field.name, field.attrs
     )
+
+
+def value_dimension(scale: ColourScale) -> hv.Dimension:
+    """The values of a map, with the label and unit of its colour bar."""
+    return hv.Dimension("pm2p5", label=scale.title, unit=scale.units)
+
+
+def colour_options(scale: ColourScale) -> dict[str, Any]:
+    """Colours, limits and colour bar of a map; classes keep their unequal bounds."""
+    options: dict[str, Any] = {"clim": (scale.low, scale.high), **COLOUR_BAR}
+    if scale.kind != "classes":
+        return options | {"cmap": scale.even_colours}
+    # a whole number belongs to the class that begins half below it, since concentrations are rounded
+    lower = [max(0.0, tick - 0.5) for tick in scale.ticks]
+    top = lower[-1] + (lower[-1] - lower[-2])
+    ticks = [(low, f"{tick:.0f}") for low, tick in zip(lower, scale.ticks, strict=True)]
+    return options | {
+        "clim": (0.0, top),
+        "cmap": list(scale.colours),
+        "color_levels": [*lower, top],
+        "cticks": ticks,
+    }

@@ -6,9 +6,8 @@ a one-dimensional choice of rows (:func:`latitude_rows`), exact and cheap, inste
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 
 EARTH_RADIUS = 6_378_137.0
 """Radius of the sphere of Web Mercator (EPSG:3857) [m]."""
@@ -20,7 +19,7 @@ TILE_PIXELS = 256
 MAX_ZOOM = 14
 
 
-def to_mercator(lat: Any, lon: Any) -> tuple[Any, Any]:
+def to_mercator(lat: npt.ArrayLike, lon: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Web Mercator coordinates of places.
 
     Parameters
@@ -43,7 +42,7 @@ def to_mercator(lat: Any, lon: Any) -> tuple[Any, Any]:
     return EARTH_RADIUS * np.deg2rad(np.asarray(lon, dtype=float)), EARTH_RADIUS * np.arcsinh(np.tan(phi))
 
 
-def from_mercator(x: Any, y: Any) -> tuple[Any, Any]:
+def from_mercator(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Latitudes and longitudes [degrees] of Web Mercator coordinates [m]; the inverse of :func:`to_mercator`."""
     lon = np.rad2deg(np.asarray(x, dtype=float) / EARTH_RADIUS)
     return np.rad2deg(np.arctan(np.sinh(np.asarray(y, dtype=float) / EARTH_RADIUS))), lon

@@ -15,9 +15,8 @@ from cranpm._installed import PackageDataError, package_folder
 from cranpm.domain.regions import Region
 
 from .backend import load_bokeh
-from .frames import as_map, frame_size, reduced
+from .frames import as_map, colour_options, frame_size, reduced, value_dimension
 from .style import INK, ColourScale, scale_for
-from .whole import colour_options, value_dimension
 
 load_bokeh()
 

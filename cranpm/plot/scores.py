@@ -40,6 +40,8 @@ def plot_scores(
 
     Raises
     ------
+    TypeError
+        For something that is no table of scores.
     ValueError
         If the table holds no such lead or grid.
 
@@ -50,7 +52,11 @@ def plot_scores(
     >>> len(cranpm.plot_scores(scores.table()))  # against the product, and at stations
     2
     """
-    rows = table.reset_index()
+    rows = table.reset_index() if isinstance(table, pd.DataFrame) else pd.DataFrame()
+    if not {"lead", "grid", "method"} <= set(rows.columns):
+        raise TypeError(
+            f"plot_scores draws the table of scores, cranpm.score(...).table(); got {type(table).__name__}."
+        )
     lead = int(rows["lead"].min()) if lead is None else lead
     against = table.attrs.get("against", "the baseline")
     chosen = rows[(rows["lead"] == lead) & (rows["grid"] == grid) & (rows["method"] != against)]

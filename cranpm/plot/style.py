@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import colorcet
 import numpy as np
+import numpy.typing as npt
 
 from cranpm.domain.eaqi import EAQI_CLASSES, EAQI_NOTE, NO_DATA_COLOUR, eaqi_class
 
@@ -63,7 +64,7 @@ class ColourScale:
     gamma: float = 1.0
     note: str = ""
 
-    def position(self, values: Any) -> np.ndarray:
+    def position(self, values: npt.ArrayLike) -> np.ndarray:
         """Position on the palette in 0..1, NaN where there is no value."""
         share = np.clip((np.asarray(values, dtype=np.float32) - self.low) / (self.high - self.low), 0.0, 1.0)
         return share if self.gamma == 1.0 else share**self.gamma
@@ -74,7 +75,7 @@ class ColourScale:
         last = len(self.colours) - 1
         return [self.colours[round((i / last) ** self.gamma * last)] for i in range(last + 1)]
 
-    def index(self, values: Any) -> np.ndarray:
+    def index(self, values: npt.ArrayLike) -> np.ndarray:
         """Palette index: 0 where there is no value, else 1..len(colours); uint8, shape of ``values``."""
         if self.kind == "classes":
             return eaqi_class(values)
@@ -83,7 +84,7 @@ class ColourScale:
         scaled = np.where(valid, position, 0.0) * (len(self.colours) - 1) + 1.5
         return np.where(valid, scaled, 0).astype(np.uint8)
 
-    def colours_of(self, values: Any) -> list[str]:
+    def colours_of(self, values: npt.ArrayLike) -> list[str]:
         """Hex colour of each value of a sequence; grey where there is none."""
         palette = (NO_DATA_COLOUR, *self.colours)
         return [palette[i] for i in np.atleast_1d(self.index(values))]

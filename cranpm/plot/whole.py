@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import holoviews as hv
 import numpy as np
 import xarray as xr
@@ -11,7 +9,7 @@ import xarray as xr
 from cranpm.domain.regions import REGIONS, Region
 
 from .backend import load_bokeh
-from .frames import COLOUR_BAR, as_map, aspect_of, frame_size, reduced
+from .frames import as_map, aspect_of, colour_options, frame_size, reduced, value_dimension
 from .style import SCALES, ColourScale
 
 load_bokeh()
@@ -89,28 +87,6 @@ def plot_map(
         tools=["hover"],
         title=title,
     )
-
-
-def value_dimension(scale: ColourScale) -> hv.Dimension:
-    """The values of a map, with the label and unit of its colour bar."""
-    return hv.Dimension("pm2p5", label=scale.title, unit=scale.units)
-
-
-def colour_options(scale: ColourScale) -> dict[str, Any]:
-    """Colours, limits and colour bar of a map; classes keep their unequal bounds."""
-    options: dict[str, Any] = {"clim": (scale.low, scale.high), **COLOUR_BAR}
-    if scale.kind != "classes":
-        return options | {"cmap": scale.even_colours}
-    # a whole number belongs to the class that begins half below it, since concentrations are rounded
-    lower = [max(0.0, tick - 0.5) for tick in scale.ticks]
-    top = lower[-1] + (lower[-1] - lower[-2])
-    ticks = [(low, f"{tick:.0f}") for low, tick in zip(lower, scale.ticks, strict=True)]
-    return options | {
-        "clim": (0.0, top),
-        "cmap": list(scale.colours),
-        "color_levels": [*lower, top],
-        "cticks": ticks,
-    }
 
 
 def _scale(scale: str | ColourScale | None, field: xr.DataArray) -> ColourScale:

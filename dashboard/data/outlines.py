@@ -127,8 +127,8 @@ def town_labels() -> list[dict[str, list[Any]]]:
     used: set[int] = set()
     places: list[tuple[int, Town, float, float]] = []
     for number, town in enumerate(towns()):
-        x, y = to_mercator(town.lat, town.lon)
-        places.append((number, town, float(x), float(y)))
+        east, north = to_mercator(town.lat, town.lon)
+        places.append((number, town, float(east), float(north)))
     for limit, people in TOWN_ZOOMS:
         resolution = 0.75 * limit  # where the group is mostly looked at
         width, height = 24 * _LETTER * resolution, _LINE * resolution

@@ -71,7 +71,7 @@ def test_tiles_asked_for_first_come_first_and_sea_tiles_never(untrained, day):
         (1,),
         memory_budget=1,
         first=(3,),
-        on_progress=lambda p: order.extend(t.index for t in p.tiles),
+        progress=lambda p: order.extend(t.index for t in p.tiles),
     )
     assert order[0] == 3
     with_land = [t.index for t in plan_tiles(day.domain.fine.shape).tiles if day.has_support(t)]
@@ -80,7 +80,7 @@ def test_tiles_asked_for_first_come_first_and_sea_tiles_never(untrained, day):
 
 def test_progress_counts_every_tile_and_time_left_ends_at_zero(untrained, day):
     seen = []
-    run_forecast(untrained, day, (1,), memory_budget=1, on_progress=seen.append)
+    run_forecast(untrained, day, (1,), memory_budget=1, progress=seen.append)
     assert [p.done_tiles for p in seen] == list(range(1, seen[-1].total_tiles + 1))
     assert seen[-1].seconds_left == 0
 

@@ -28,7 +28,7 @@ from cranpm.data.errors import (
 from cranpm.data.files.archives import extract_member, open_archive, refuse_without_room
 from cranpm.data.files.netcdf import open_netcdf
 from cranpm.data.files.openers import sniff
-from cranpm.data.readers.identity import identify, judge
+from cranpm.data.readers.identity import identify, identify_from
 from cranpm.data.readers.products import GHAP
 from cranpm.data.readers.statements import of_name
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
@@ -62,7 +62,7 @@ def read_ghap_day(path: str | Path, day: np.datetime64, grid: Grid) -> np.ndarra
     if sniff(path) != "zip":
         return _read(path, day, grid, path.name)
     month = {"day": (str(day)[:7], str(day)[:4], str(day))}
-    judge(of_name(path.name), [GHAP], name=path.name, asked=month)
+    identify_from(of_name(path.name), [GHAP], name=path.name, asked=month)
     with open_archive(path) as archive, tempfile.TemporaryDirectory(prefix="cranpm-") as folder:
         info = _member_of(archive, day, path.name)
         refuse_without_room(info.file_size, path.name)
@@ -82,11 +82,11 @@ def describe_ghap(path: str | Path, days: Iterable[np.datetime64]) -> dict[str, 
     path, left = Path(path), ""
     for day in days:
         month = {"day": (str(day)[:7], str(day)[:4], str(day))}
-        left = judge(of_name(path.name), [GHAP], name=path.name, asked=month).attrs["not_stated"]
+        left = identify_from(of_name(path.name), [GHAP], name=path.name, asked=month).attrs["not_stated"]
         if sniff(path) == "zip":
             with open_archive(path) as archive:
                 info = _member_of(archive, day, path.name)
-            left = judge(of_name(info.filename), [GHAP], name=path.name, asked={}).attrs["not_stated"]
+            left = identify_from(of_name(info.filename), [GHAP], name=path.name, asked={}).attrs["not_stated"]
     return {"product": GHAP.title, "not_stated": left}
 
 
@@ -100,7 +100,7 @@ def _member_of(archive: zipfile.ZipFile, day: np.datetime64, name: str) -> zipfi
     if held:
         raise TimeAxisError(f"{name}: expected a member for {day}, it has {min(held)} to {max(held)}.")
     for info in members:  # monthly means, another pollutant: their names say so
-        judge(of_name(info.filename), [GHAP], name=f"{name}/{info.filename}", asked={})
+        identify_from(of_name(info.filename), [GHAP], name=f"{name}/{info.filename}", asked={})
     raise NotThisProductError(f"{name}: expected days of GHAP, got {len(members)} files of other names.")
 
 

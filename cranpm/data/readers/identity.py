@@ -124,10 +124,12 @@ def identify(
     products = [products] if isinstance(products, Product) else list(products)
     names = (name, *str(dataset.encoding.get("source", "")).split("/"))
     statements = gather(dataset, filter(None, names), variables)
-    return judge(statements, products, name=name, asked=asked or {}, variables=set(variables.values()))
+    return identify_from(
+        statements, products, name=name, asked=asked or {}, variables=set(variables.values())
+    )
 
 
-def judge(
+def identify_from(
     statements: Sequence[Statement],
     products: Sequence[Product],
     *,

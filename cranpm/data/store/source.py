@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from cranpm.domain import Domain, Statistics
 from cranpm.domain.normalise import compute_statistics
 from cranpm.domain.resampling import subsample_evenly
 from cranpm.domain.splits import Splits
+
+if TYPE_CHECKING:
+    from cranpm.data.store.dataset import Dataset
 
 MAPS_OF_MEAN = 24
 """Days, spread evenly, whose whole maps are read for the fine product's mean: known to about a tenth, which is enough
@@ -47,7 +50,7 @@ class DaySource(Protocol):
 class DatasetSource:
     """Days of a `cranpm.data.store.dataset.Dataset` (any store that fsspec reaches)."""
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         static = dataset.static
         self.name = dataset.source

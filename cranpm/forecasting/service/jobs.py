@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from cranpm import paths
 from cranpm.domain import LEAD_DAYS
+from cranpm.domain.days import Day
 from cranpm.forecasting.service.cluster import connect
 from cranpm.forecasting.service.request import RunRequest, checkpoint_hash, make_request
 from cranpm.forecasting.service.run import Run
@@ -63,7 +64,7 @@ class ForecastService:
         self,
         dataset_root: Path | str,
         checkpoint_folder: Path | str,
-        init_time: Any,
+        init_time: Day,
         leads: Sequence[int] = LEAD_DAYS,
         *,
         watcher: str = CALLER,
@@ -108,7 +109,7 @@ class ForecastService:
         self,
         dataset_root: Path | str,
         checkpoint_folder: Path | str,
-        init_time: Any,
+        init_time: Day,
         leads: Sequence[int] = LEAD_DAYS,
         *,
         interventions: Sequence[tuple[str, float]] = (),

@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cranpm.domain import LEAD_DAYS
+from cranpm.domain.days import Day, as_day
 from cranpm.forecasting.intervention_names import parse_steps
 
 RUN_VERSION = 1
@@ -69,7 +68,7 @@ class RunRequest:
 def make_request(
     dataset_root: Path | str,
     checkpoint_folder: Path | str,
-    init_time: Any,
+    init_time: Day,
     leads: Sequence[int] = LEAD_DAYS,
     *,
     first: Sequence[int] = (),
@@ -92,7 +91,7 @@ def make_request(
         dataset_hash=_dataset_hash(dataset),
         checkpoint=checkpoint,
         checkpoint_hash=checkpoint_hash(checkpoint),
-        init_time=str(np.datetime64(init_time, "D")),
+        init_time=str(as_day(init_time)),
         leads=tuple(sorted(int(lead) for lead in leads)),
         first=tuple(int(i) for i in first),
         tiles=None if tiles is None else tuple(int(i) for i in tiles),

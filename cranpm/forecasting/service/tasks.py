@@ -14,8 +14,13 @@ from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
 from cranpm.forecasting.attention import AttentionRecorder, read_attention
+<<<<<<< HEAD
 from cranpm.forecasting.day import ForecastDay, load_day
 from cranpm.forecasting.engine import ForecastCancelledError, Progress, choose_device, run_forecast
+=======
+from cranpm.forecasting.day import load_day
+from cranpm.forecasting.engine import ForecastCancelledError, TilesDone, choose_device, run_forecast
+>>>>>>> 1126a71 (No circle between files of a room, every room on a floor, types where they exist, refusals of the front door in sentences)
 from cranpm.forecasting.interventions import intervene, switched
 from cranpm.forecasting.service.request import RunRequest
 from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
@@ -104,7 +109,7 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     recorder = AttentionRecorder(folder.path, plan, day)
     done: list[int] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: TilesDone) -> None:
         done.extend(tile.index for tile in progress.tiles)
         folder.write_status(
             replace(
@@ -126,7 +131,7 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
             tiles=request.tiles,
             first=request.first,
             out={**maps},
-            on_progress=report,
+            progress=report,
             precision=request.precision,
             cancelled=folder.cancel_asked,
             recorder=recorder,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from cranpm.domain import fine_to_coarse
 from cranpm.testbed.geography.geography import Geography
 from cranpm.testbed.instruments.downscale import downscaler
 from cranpm.testbed.instruments.instruments import retrieval
@@ -132,6 +133,16 @@ def highest_barrier(geography: Geography) -> np.ndarray:
     highest[:, 1:] = np.maximum(highest[:, 1:], east[:, :-1])
     highest[:-1] = np.maximum(highest[:-1], north[1:])
     return highest
+
+
+def near_barriers(geography: Geography) -> np.ndarray:
+    """Fine cells whose nearest coarse node has a crossing higher than `BARRIER` beside it, (H, W) bool."""
+    high = highest_barrier(geography) > BARRIER
+    rows, cols = (
+        np.clip(np.rint(fine_to_coarse(np.arange(n))).astype(int), 0, limit - 1)
+        for n, limit in zip(geography.domain.fine.shape, high.shape)
+    )
+    return high[rows[:, None], cols[None, :]]
 
 
 def _blend(forecast: np.ndarray, damped: np.ndarray, truth: np.ndarray, land: np.ndarray) -> np.ndarray:

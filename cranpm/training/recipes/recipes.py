@@ -311,5 +311,8 @@ def get_recipe(name: str) -> Recipe:
         Listing the known ones.
     """
     if name not in RECIPES:
-        raise ValueError(f"Unknown recipe {name!r}; expected one of {', '.join(RECIPES)}.")
+        raise ValueError(
+            f"Unknown recipe {name!r}; expected one of {', '.join(RECIPES)}, or a rival's such as rival-convlstm "
+            "('cranpm train --help' lists them)."
+        )
     return RECIPES[name]()
