@@ -157,7 +157,9 @@ def test_scores_are_a_table_with_intervals(here):
     assert ours["skill"] == pytest.approx(1 - ours["rmse"] / held["rmse"])
     assert ours["skill_low"] <= ours["skill"] <= ours["skill_high"]
     assert table.attrs["source"] == "testbed (simulated)"
-    untrained = {line.partition(":")[0] for line in scores.left_out}  # the small testbed holds no training days
+    untrained = {
+        line.partition(":")[0] for line in scores.left_out
+    }  # the small testbed holds no training days
     assert untrained == {"climatology", "damped persistence", "least squares"}
     assert all("no training days were given to fit it on" in line for line in scores.left_out)
     assert ("stations", "traffic") in scores.groups().index

@@ -214,7 +214,6 @@ def switched(network: CranPM, steps: Steps) -> Iterator[CranPM]:
             setattr(module, name, value)
 
 
-<<<<<<< HEAD
 _STRONG: dict[str, type] = {
     "coarse_forecast": CoarseForecast,
     "height_damping": HeightDamping,
@@ -222,10 +221,7 @@ _STRONG: dict[str, type] = {
 """Modules whose effect is multiplied by their ``strength``."""
 
 
-def _switch(module: nn.Module, step: Step, put: Any) -> None:
-=======
 def _switch(module: nn.Module, step: Step, put: Callable[[nn.Module, str, object], None]) -> None:
->>>>>>> 1126a71 (No circle between files of a room, every room on a floor, types where they exist, refusals of the front door in sentences)
     off = step.value == 0
     if step.name == "elevation_bias" and isinstance(module, ElevationBlock) and module.alpha is not None:
         # the inverse of softplus: alpha becomes alpha times the factor

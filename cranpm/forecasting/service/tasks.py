@@ -14,13 +14,8 @@ from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
 from cranpm.forecasting.attention import AttentionRecorder, read_attention
-<<<<<<< HEAD
 from cranpm.forecasting.day import ForecastDay, load_day
-from cranpm.forecasting.engine import ForecastCancelledError, Progress, choose_device, run_forecast
-=======
-from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import ForecastCancelledError, TilesDone, choose_device, run_forecast
->>>>>>> 1126a71 (No circle between files of a room, every room on a floor, types where they exist, refusals of the front door in sentences)
 from cranpm.forecasting.interventions import intervene, switched
 from cranpm.forecasting.service.request import RunRequest
 from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
