@@ -210,6 +210,9 @@ def test_a_bar_is_drawn_when_asked(here, capfd):
         (lambda: cranpm.plot_map(3), TypeError, "draws one DataArray, got int"),
         (lambda: cranpm.forecast("1999-01-11"), StoreError, "Day 1999-01-11 is not in dataset"),
         (lambda: cranpm.score(days=1, against="luck"), ValueError, "against must be one of persistence"),
+        (lambda: cranpm.score(days=0), ValueError, "days must be a whole number of days, 1 or more; got 0"),
+        (lambda: cranpm.score(fit_days=-1), ValueError, "fit_days must be a whole number of days, 0 or more"),
+        (lambda: cranpm.score(days="all"), ValueError, "days must be a whole number .* got 'all'"),
         (lambda: cranpm.score(start="2030-01-01"), LookupError, "No init day with the day before it"),
     ],
 )

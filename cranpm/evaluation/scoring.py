@@ -87,7 +87,7 @@ def score(
     LookupError
         For a checkpoint or dataset that is not there, or where no init day lies between the dates.
     ValueError
-        For lead times or a baseline that are not there.
+        For lead times or a baseline that are not there, and for fewer than one day.
 
     Examples
     --------
@@ -100,6 +100,9 @@ def score(
     np.float64(0.0)
     """
     wanted, chosen = check_leads(leads), choose_device(device)
+    for argument, number, least in (("days", days, 1), ("fit_days", fit_days, 0)):
+        if not isinstance(number, int | np.integer) or number < least:
+            raise ValueError(f"{argument} must be a whole number of days, {least} or more; got {number!r}.")
     dataset = open_dataset(data)
     loaded = load_checkpoint(checkpoint, device=chosen)
     source = DatasetSource(dataset)
