@@ -28,6 +28,18 @@ TERRAINS: dict[str, str] = {"": "Any terrain", "flat": "σz < 50 m", "complex": 
 
 LEADS: tuple[int, ...] = (1, 2, 3)
 
+OVERLAYS: dict[str, str] = {
+    "": "Nothing",
+    "attention": "Attention",
+    "wind_bias": "Wind bias",
+    "elevation_bias": "Elevation bias",
+    "height_damping": "Height damping",
+}
+"""What the footprint of the picked place may show on the map."""
+
+MARKS: dict[str, str] = {"arrows": "Wind", "path": "Path of the air", "scan": "Scan order"}
+"""Drawn over the map with it."""
+
 MOVED = "moved"
 """Stands for "no region" after the view was moved by hand."""
 
@@ -56,6 +68,13 @@ class State(param.Parameterized):
     place = param.Tuple(
         default=None, length=2, allow_None=True, doc="Picked place (latitude, longitude) [degrees]"
     )
+    overlay: Any = param.Selector(default="", objects=list(OVERLAYS), doc="What the place's footprint shows")
+    marks: Any = param.ListSelector(
+        default=["arrows", "path"], objects=list(MARKS), instantiate=True, doc="Drawn with the footprint"
+    )
+    bridge_layer = param.Integer(default=-1, bounds=(-1, 31), doc="Of the bridge; -1 for the mean")
+    bridge_head = param.Integer(default=-1, bounds=(-1, 63), doc="Of the bridge; -1 for the mean")
+    opacity = param.Number(default=0.7, bounds=(0.0, 1.0), doc="Of the footprint")
     stations = param.Boolean(default=True)
     # a list of its own: a default is otherwise one list for all pages
     station_types = param.ListSelector(
@@ -105,7 +124,7 @@ class State(param.Parameterized):
     def copy(self) -> State:
         """The same parameters, which no longer change with these."""
         values = {name: value for name, value in self.param.values().items() if name != "name"}
-        lists = {name: list(values[name]) for name in ("station_types", "station_areas")}
+        lists = {name: list(values[name]) for name in ("station_types", "station_areas", "marks")}
         return State(**values | lists)
 
     def to_query(self) -> str:
@@ -219,6 +238,10 @@ def _identifier(text: str) -> str:
     return text if text.isprintable() and len(text) <= MAX_IDENTIFIER else _refuse()
 
 
+def _marks(text: str) -> list[str]:
+    return [name if name in MARKS else _refuse() for name in text.split(",") if name]
+
+
 _Codec = tuple[Callable[[Any], str], Callable[[str], Any]]
 
 _CODECS: dict[str, _Codec] = {
@@ -234,6 +257,11 @@ _CODECS: dict[str, _Codec] = {
     "region": (str, str),
     "checkpoint": (str, _name),
     "place": (_write_numbers(4), _numbers(2, _is_place)),
+    "overlay": (str, str),
+    "marks": (",".join, _marks),
+    "bridge_layer": (str, int),
+    "bridge_head": (str, int),
+    "opacity": (lambda share: f"{share:g}", float),
     "stations": (lambda on: str(int(on)), _flag),
     "station_types": (",".join, _some_of(STATION_TYPES)),
     "station_areas": (",".join, _some_of(STATION_AREAS)),

@@ -30,7 +30,7 @@ from cranpm.model.layers.bias import (
 )
 
 STRENGTHS = ("wind_beta", "bridge_reach", "local_alpha")
-LOCAL_TENSORS = ("bridge_queries", *STRENGTHS)
+LOCAL_TENSORS = ("bridge_queries", "height_damping", *STRENGTHS)
 GLOBAL_TENSORS = ("sectors", "order", "global_alpha")
 
 
@@ -54,6 +54,7 @@ class AttentionRecorder:
     def __init__(self, folder: Path, plan: TilePlan, day: ForecastDay) -> None:
         self.folder, self.plan, self.day = Path(folder), plan, day
         self._queries: dict[int, np.ndarray] = {}
+        self._damping: np.ndarray | None = None
         self._recorded: dict[int, np.ndarray] = {}
 
     def new_trace(self) -> Trace:
@@ -85,6 +86,8 @@ class AttentionRecorder:
         """Keep one pass: a batch of tiles at one lead time, or one tile at several."""
         if "bridge_queries" not in trace:
             return
+        if "height_damping" in trace:
+            self._record_damping(tiles, trace["height_damping"])
         values = trace["bridge_queries"].transpose(0, 1).half().cpu().numpy()  # (B, L, h, Nl, dh)
         maps = [(lead, tile) for lead in leads for tile in tiles]
         for (lead, tile), queries in zip(maps, values, strict=True):
@@ -93,6 +96,14 @@ class AttentionRecorder:
                 self._record_strengths(trace)
             self._queries[lead][tile.index] = queries
             self._recorded[lead][tile.index] = True
+
+    def _record_damping(self, tiles: list[Tile], share: torch.Tensor) -> None:
+        """Mean over each token's cells; it is the same at all lead times."""
+        tokens = torch.nn.functional.avg_pool2d(share[:, None].float(), LOCAL_PATCH)[:, 0].cpu().numpy()
+        if self._damping is None:
+            self._damping = np.full((self.plan.num_tiles, *tokens.shape[1:]), np.nan, np.float32)
+        for tile, values in zip(tiles, tokens):
+            self._damping[tile.index] = values
 
     def _open(self, lead: int, shape: tuple[int, ...]) -> None:
         path = self.folder / f"attention_queries_T{lead}.npy"
@@ -110,6 +121,8 @@ class AttentionRecorder:
         """Finish the files; only then may `read_attention` be asked."""
         for lead, recorded in self._recorded.items():
             np.save(self.folder / f"attention_recorded_T{lead}.npy", recorded)
+        if self._damping is not None:
+            np.save(self.folder / "attention_damping.npy", self._damping)
         tokens = np.stack([self._token_fields(tile) for tile in self.plan.tiles])
         np.save(self.folder / "attention_tokens.npy", tokens)
 
@@ -143,7 +156,8 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
     dict
         ``attention`` (layers, heads, rows, cols) over the coarse tokens, each summing to one; ``wind_bias`` of the
         same shape, as added to the logits; ``latitude`` (rows,), ``longitude`` (cols,) of the coarse tokens;
-        ``elevation_bias`` (n, n) of the tile's tokens as keys, ``elevation`` (n, n) [m]; ``tile_latitude``,
+        ``elevation_bias`` (n, n) of the tile's tokens as keys, ``height_damping`` (n, n) what height leaves of the
+        change, mean over each token, 0..1, or None without it; ``elevation`` (n, n) [m]; ``tile_latitude``,
         ``tile_longitude`` (n,) of those tokens; ``wind`` (2,) towards east and north at the token [m s-1];
         ``token_latitude``, ``token_longitude``; ``tile``; ``sectors`` (groups,) and ``order`` (groups, 49) of the
         scan; ``beta`` and, where distance is penalised, ``reach`` [km] (layers, heads); ``alpha``; ``path``
@@ -205,6 +219,7 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
         "latitude": day["latitude"].reshape(rows, cols)[:, 0].numpy(),
         "longitude": day["longitude"].reshape(rows, cols)[0].numpy(),
         "elevation_bias": uphill,
+        "height_damping": _damping(Path(folder), tile),
         "elevation": tokens[2].numpy(),
         "tile_latitude": tile_lat,
         "tile_longitude": tile_lon,
@@ -219,6 +234,11 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
         "alpha": None if alpha is None else float(alpha),
         "path": _path(day, lead, lat, lon, domain),
     }
+
+
+def _damping(folder: Path, tile: Tile) -> np.ndarray | None:
+    file = folder / "attention_damping.npy"
+    return np.load(file, mmap_mode="r")[tile.index].copy() if file.exists() else None
 
 
 def _path(

@@ -192,6 +192,8 @@ class CranPM(nn.Module):
         share = self.damping_factor(inputs, context, day_index)
         if share is not None:
             delta = delta * share.to(delta.dtype)
+            if trace is not None:
+                trace.record("height_damping", share)
         if trace is not None:
             trace.record("delta", delta)
         return delta

@@ -17,7 +17,7 @@ from ..data.forecasts import Forecasts, tiles_in_view
 from ..data.pictures import Picture, UnreadableError, make_picture, question_of
 from ..data.store import Store
 from ..data.whatif import network_parts
-from ..markup import Html, without_paths
+from ..markup import Html, join, without_paths
 from ..state import LEADS, MOVED, State
 from ..theme import CARD, SIDEBAR_WIDTH, STAGE, STAGE_CSS
 from ..views.areas.box import BoxTool
@@ -30,6 +30,8 @@ from ..views.legend import legend_html
 from ..views.map import MapView
 from ..views.model import ModelControls
 from ..views.notice import Notice
+from ..views.overlays.overlay import Overlay
+from ..views.overlays.reader import FootprintReader
 from ..views.share import Share
 from ..views.stations.controls import StationControls
 from ..views.stations.table import StationTable
@@ -131,6 +133,8 @@ class Explorer:
             on_move=self._map_moved,
             on_key=self._key_pressed,
         )
+        self.footprints = FootprintReader(self.store)
+        self.overlay = Overlay(state, self.map.overlay, self.footprints, on_legend=self._draw_legend)
         self.title = Html("", styles=CARD | {"left": "12px", "top": "12px"}, margin=0)
         self.legend = Html("", styles=CARD | {"left": "12px", "bottom": "12px"}, margin=0)
         self.days = DayControls(state, self.store.days(state.dataset))
@@ -273,7 +277,8 @@ class Explorer:
         self.title.object = title_html(
             picture.state, badge_html=badge(self.dataset.source, self.dataset.simulated), note=picture.note
         )
-        self.legend.object = legend_html(picture.scale)
+        self.overlay.show(picture)
+        self._draw_legend()
         self.inputs.show(picture.run)
         if before is None or _station_question(before) != _station_question(picture):
             self.map.set_stations(picture.stations, picture.scale)
@@ -281,6 +286,10 @@ class Explorer:
         self._show_drawer(picture)
         if picture.warnings and (before is None or picture.warnings != before.warnings):
             self.say(" ".join(picture.warnings))
+
+    def _draw_legend(self) -> None:
+        if self.shown is not None:
+            self.legend.object = join([legend_html(self.shown.scale), self.overlay.legend])
 
     def _show_drawer(self, picture: Picture) -> None:
         """What belongs into the drawer: a picked place, else the numbers of an area; without either it is shut."""
@@ -325,7 +334,9 @@ class Explorer:
             def close() -> None:
                 self.state.param.update(place=None, station="")
 
-            self.inspector = Inspector(self.store, self._forecasts, close=close)
+            self.inspector = Inspector(
+                self.store, self._forecasts, state=self.state, footprints=self.footprints, close=close
+            )
         return self.inspector
 
     # -- moving about --------------------------------------------------------------------------------------------

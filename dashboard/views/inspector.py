@@ -17,8 +17,10 @@ from ..data.pictures import Picture, PlacePicture
 from ..data.places import Place
 from ..data.store import Store
 from ..markup import Html, Markup, join
+from ..state import State
 from ..theme import INK, SOFT
-from .attention import AttentionView
+from .overlays.drawer import AttentionView
+from .overlays.reader import FootprintReader
 from .stations.card import StationView
 
 WIDTH = 430
@@ -98,11 +100,22 @@ class Inspector:
     store : Store
     forecasts : Forecasts
         Where a station's card looks for finished runs.
+    state : State
+        Of the page, which holds what is drawn on the map.
+    footprints : FootprintReader
     close : callable
         Called when the drawer is to be closed.
     """
 
-    def __init__(self, store: Store, forecasts: Forecasts, *, close: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        forecasts: Forecasts,
+        *,
+        state: State,
+        footprints: FootprintReader,
+        close: Callable[[], None],
+    ) -> None:
         self.text = Html("", sizing_mode="stretch_width", margin=(10, 0, 0, 16))
         self.close = pmui.IconButton(
             icon="close", description="Close (Escape)", size="small", margin=(6, 8, 0, 0)
@@ -110,7 +123,7 @@ class Inspector:
         self.close.on_click(lambda _event: close())
         self.series = pn.pane.HoloViews(sizing_mode="fixed", margin=(8, 10, 0, 8))
         self.legend = Html("", sizing_mode="stretch_width", margin=(0, 16, 8, 16))
-        self.attention = AttentionView(store)
+        self.attention = AttentionView(state, footprints)
         self.station = StationView(store, forecasts)
         self.tabs = pmui.Tabs(
             ("Time series", pn.Column(self.series, self.legend, margin=0, sizing_mode="stretch_width")),

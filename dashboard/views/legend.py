@@ -28,6 +28,21 @@ def legend_html(scale: ColourScale) -> Markup:
     )
 
 
+def bar_html(scale: ColourScale, note: str) -> Markup:
+    """A second bar under the legend, for what is drawn over the map."""
+    units = f" {scale.units}" if scale.units else ""
+    return Markup(
+        "<div style='{box};margin-top:8px;padding-top:7px;border-top:1px solid var(--mui-palette-divider)' "
+        "class='cranpm-overlay-legend'><div style='margin-bottom:6px'><b>{title}</b>{units}</div>{bar}{note}</div>"
+    ).format(
+        box=_BOX,
+        title=scale.title,
+        units=units,
+        bar=_gradient(scale, open_ends=False),
+        note=_NOTE.format(note),
+    )
+
+
 _NOTE = Markup(f"<div style='margin-top:5px;max-width:330px;font-size:11px;{SOFT}'>{{}}</div>")
 
 _TICK = Markup(
@@ -46,15 +61,15 @@ _CLASS = Markup(
 )
 
 
-def _gradient(scale: ColourScale) -> Markup:
+def _gradient(scale: ColourScale, *, open_ends: bool = True) -> Markup:
     stops = ",".join(scale.colours[round(i * (len(scale.colours) - 1) / 40)] for i in range(41))
     labels = []
     for tick in scale.ticks:
         sign = "+" if scale.kind == "diverging" and tick > 0 else ""
         text = f"{sign}{tick:g}".replace("-", "−")
-        if tick == scale.high:
+        if open_ends and tick == scale.high:
             text = f"≥{text}"
-        elif tick == scale.low and (scale.kind == "diverging" or tick != 0):
+        elif open_ends and tick == scale.low and (scale.kind == "diverging" or tick != 0):
             text = f"≤{text}"
         labels.append(_TICK.format(100 * float(scale.position(tick)), text))
     return Markup(

@@ -23,6 +23,7 @@ from cranpm.plot.style import ColourScale
 
 from ..data.outlines import TOWN_ZOOMS
 from .map_layers import NO_TILES, MapLayers
+from .overlays.layers import OverlayLayers
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -154,6 +155,11 @@ class MapView:
                 f"{v:.0f} m" if np.isfinite(v) else "unknown" for v in stations["altitude"].to_numpy(float)
             ],
         }
+
+    @property
+    def overlay(self) -> OverlayLayers:
+        """What is drawn over the field for the picked place."""
+        return self._layers.overlay
 
     def set_dark(self, dark: bool) -> None:
         self._dark = dark

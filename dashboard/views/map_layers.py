@@ -10,6 +10,8 @@ from bokeh.plotting import figure
 
 from cranpm.plot.mercator import MAX_ZOOM
 
+from .overlays.layers import OverlayLayers
+
 THEMES: dict[bool, dict[str, str]] = {
     False: {"coast": "#3a4753", "name": "#17222c", "halo": "#ffffff", "ring": "#1b2733"},
     True: {"coast": "#c3ced8", "name": "#eef3f7", "halo": "#0b1015", "ring": "#f4f7f9"},
@@ -37,6 +39,7 @@ class MapLayers:
         plot = self.figure = _empty_figure(view)
         self.tiles = [_tile_layer(plot), _tile_layer(plot)]
         self.lines = {kind: _line_layer(plot, kind) for kind in ("lake", "border", "coast")}
+        self.overlay = OverlayLayers(plot)
         self.names = _name_layers(plot)
         self.stations = plot.scatter(
             "x",
@@ -55,6 +58,7 @@ class MapLayers:
 
     def set_dark(self, dark: bool) -> None:
         theme = THEMES[dark]
+        self.overlay.set_dark(dark)
         for kind in ("coast", "lake"):
             self.lines[kind].glyph.line_color = theme["coast"]
         halo, ink = self.names

@@ -19,6 +19,7 @@ TRACED = {
     "bridge_queries": "(L, B, h, Nl, dh)",
     "bridge_keys": "(L, B or 1, h, Ng, dh)",
     "bridge_attention": "(L, B, h, Nl, Ng) weights; asking for them runs the plain formula",
+    "height_damping": "(B, S, S) share of the change that height leaves, in (0, 1]",
     "delta": "(B, S, S) what the network returned",
 }
 

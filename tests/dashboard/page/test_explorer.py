@@ -172,13 +172,26 @@ def test_picking_a_place_opens_its_series_and_its_attention(
     hv.renderer("bokeh").get_plot(overlay)  # draws
     assert "&lt;img" in page.inspector.text.object
     assert "<img" not in page.inspector.text.object
+    assert len(page.map.overlay.cells.data["left"]) == 0  # nothing is drawn before somebody asks
     page.inspector.tabs.active = 1
-    for what in ("attention", "wind_bias", "elevation_bias"):
+    numbers = {"attention": 49, "wind_bias": 49, "elevation_bias": 32 * 32, "height_damping": 0}
+    for what, cells in numbers.items():
         page.inspector.attention.what.value = what
-        hv.renderer("bokeh").get_plot(page.inspector.attention.figure.object)
+        assert page.state.overlay == what
+        assert len(page.map.overlay.cells.data["left"]) == cells  # the fake run has no height damping
+        assert ("cranpm-overlay-legend" in page.legend.object) is bool(cells)
+    assert len(page.map.overlay.arrows.data["xs"]) == 49
+    page.state.marks = []
+    assert len(page.map.overlay.arrows.data["xs"]) == 0
+    page.inspector.attention.on.value = False
+    assert page.state.overlay == ""
+    page.inspector.attention.on.value = True
+    page.inspector.attention.what.value = "attention"
     assert "not source apportionment" in page.inspector.attention.text.object
     page._key_pressed("Escape")
     assert not page.page.contextbar_open
+    assert len(page.map.overlay.cells.data["left"]) == 0
+    assert "overlay-legend" not in page.legend.object
 
 
 def test_a_click_on_a_station_opens_its_card(checkpoint: str, runs: list[Any], scene: ModuleType):
