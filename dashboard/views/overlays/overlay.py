@@ -12,7 +12,14 @@ from .layers import OverlayLayers
 from .reader import FootprintReader
 from .shapes import Shown, shown_layer
 
-CAVEAT = "What the network read, not where the particles came from."
+NOTES: dict[str, str] = {
+    "attention": "What the network read, not where the particles came from.",
+    "wind_bias": "Added to the attention's logits: tokens upwind attract.",
+    "elevation_bias": "Added to the attention's logits inside the tile: higher ground costs.",
+    "height_damping": "Inside the tile: summits follow less of what their region does.",
+}
+"""Under the bar, by what is drawn."""
+
 PARAMETERS = ["overlay", "marks", "bridge_layer", "bridge_head", "opacity"]
 
 
@@ -56,7 +63,7 @@ class Overlay:
         if footprint is not None:
             shown = shown_layer(footprint, state.overlay, int(state.bridge_layer), int(state.bridge_head))
         self._layers.draw(state, footprint, look.wind, shown)
-        legend = "" if shown is None else bar_html(shown.scale, CAVEAT)
+        legend = "" if shown is None else bar_html(shown.scale, NOTES[state.overlay])
         if legend != self.legend:
             self.legend = legend
             self._on_legend()
