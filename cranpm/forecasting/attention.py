@@ -155,7 +155,8 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
     -------
     dict
         ``attention`` (layers, heads, rows, cols) over the coarse tokens, each summing to one; ``wind_bias`` of the
-        same shape, as added to the logits; ``latitude`` (rows,), ``longitude`` (cols,) of the coarse tokens;
+        same shape, as added to the logits; ``valid`` (rows, cols), tokens that may be attended to, or None for all;
+        ``latitude`` (rows,), ``longitude`` (cols,) of the coarse tokens;
         ``elevation_bias`` (n, n) of the tile's tokens as keys, ``height_damping`` (n, n) what height leaves of the
         change, mean over each token, 0..1, or None without it; ``elevation`` (n, n) [m]; ``tile_latitude``,
         ``tile_longitude`` (n,) of those tokens; ``wind`` (2,) towards east and north at the token [m s-1];
@@ -216,6 +217,7 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
     return {
         "attention": weights[:, :, 0].reshape(layers, heads, rows, cols).numpy(),
         "wind_bias": bias[:, :, 0].reshape(layers, heads, rows, cols).numpy(),
+        "valid": day["valid"].reshape(rows, cols).numpy() if "valid" in day else None,
         "latitude": day["latitude"].reshape(rows, cols)[:, 0].numpy(),
         "longitude": day["longitude"].reshape(rows, cols)[0].numpy(),
         "elevation_bias": uphill,

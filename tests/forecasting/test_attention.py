@@ -47,6 +47,8 @@ def test_attention_sums_to_one_and_spares_padded_tokens(recorded, day):
     # 28 coarse columns are padded to 56: token columns 4.. hold nothing real (28 / 8 = 3.5)
     assert look["attention"].shape[-2:] == (7, 7)
     assert look["attention"][..., 4:].max() == 0
+    assert look["valid"].shape == (7, 7)
+    assert look["valid"][:, :4].all() and look["valid"].sum() == 28
 
 
 def test_looking_uphill_costs_attention_and_wind_is_read_at_the_place(recorded, day):
@@ -58,6 +60,18 @@ def test_looking_uphill_costs_attention_and_wind_is_read_at_the_place(recorded, 
     assert (look["elevation_bias"][higher] < 0).all() and (look["elevation_bias"][~higher] == 0).all()
     assert np.isfinite(look["wind"]).all()
     assert abs(look["token_latitude"] - PLACE[0]) <= 0.08 + 1e-6
+
+
+def test_what_height_leaves_is_that_of_the_pass(recorded, drawn, day):
+    folder, plan = recorded
+    look = read_attention(folder, 2, *PLACE, day.domain)
+    with torch.inference_mode():
+        share = drawn.damping_factor(
+            day.local_inputs([plan.tiles[look["tile"]]], 2), drawn.encode_global(day.global_inputs())
+        )
+    expected = share[0].reshape(32, 16, 32, 16).mean((1, 3)).numpy()
+    assert np.allclose(look["height_damping"], expected, atol=1e-5)
+    assert look["height_damping"].min() < 1
 
 
 def test_the_airs_way_is_the_one_the_run_took(recorded, drawn, day):

@@ -1,4 +1,4 @@
-"""The drawer's tab “Where does this place look?”: what is drawn on the map, and what it says in numbers and words."""
+"""The drawer's tab “Where does this place look?”: what is drawn on the map, in numbers and words."""
 
 from __future__ import annotations
 

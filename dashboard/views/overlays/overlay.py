@@ -1,4 +1,4 @@
-"""“Where does this place look?” on the map itself: follows the state, draws what the run recorded, and its legend."""
+"""“Where does this place look?” on the map: follows the state, draws what the run recorded, with a legend."""
 
 from __future__ import annotations
 

@@ -62,6 +62,9 @@ def shown_layer(footprint: Mapping[str, Any], what: str, layer: int = -1, head: 
         layers, heads = values.shape[:2]
         values = values[layer : layer + 1] if 0 <= layer < layers else values
         values = (values[:, head : head + 1] if 0 <= head < heads else values).mean(axis=(0, 1))
+        valid = footprint.get("valid")
+        if valid is not None:  # what lies beyond the domain, or is missing there, is nothing to look at
+            values = np.where(valid, values, np.nan)
     else:
         axes = footprint["tile_latitude"], footprint["tile_longitude"]
     values = np.asarray(values, np.float64) * (100 if what == "attention" else 1)

@@ -55,6 +55,13 @@ def test_what_the_network_lacks_is_not_drawn_and_gaps_have_no_cell():
     assert (shown.scale.low, shown.scale.high) == (0.0, 1.0)
 
 
+def test_tokens_that_cannot_be_attended_to_have_no_cell():
+    valid = np.ones((3, 4), bool)
+    valid[:, 3] = False
+    shown = shown_layer(footprint(valid=valid), "wind_bias")
+    assert len(cells(shown, 1.0)["left"]) == 9
+
+
 def test_arrows_point_to_where_the_air_goes():
     wind = np.zeros((2, 24, 32))
     wind[0], wind[1, :8] = 5.0, 5.0  # towards the east, in the north towards the north-east
