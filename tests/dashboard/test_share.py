@@ -45,6 +45,17 @@ def value_on_the_map(state: State) -> float:
     return describe_cell(store.fields.field(store.fields.announce(key)), *state.place)["value"]
 
 
+def test_the_python_of_a_what_if_gives_a_difference(state: State, capsys: pytest.CaptureFixture[str]):
+    """Weights of the checkpoint are drawn: whatever it says, it says something else with another wind."""
+    state.layer, state.whatif = "whatif", (("wind_turn", 90.0), ("coarse_forecast", 0.0))
+    names: dict[str, object] = {}
+    exec(python_snippet(state), names)
+    difference = float(capsys.readouterr().out)
+    assert np.isfinite(difference)
+    assert difference != 0
+    assert names["steps"] == [("wind_turn", 90.0), ("coarse_forecast", 0.0)]
+
+
 NEED_TRAINING_DAYS = ("climatology", "damped")
 OF_DATA = [
     *(k for k, one in LAYERS.items() if not (one.needs_run or one.field or k in NEED_TRAINING_DAYS)),

@@ -174,7 +174,11 @@ def _sentence(footprint: dict[str, Any], attention: xr.DataArray | None) -> str:
         )
     ordered = np.sort(attention.to_numpy().ravel())[::-1]
     half = int(np.searchsorted(np.cumsum(ordered), 0.5 * ordered.sum())) + 1
-    patches = f"Half of the attention lies on {half} of {ordered.size} coarse patches (2° each)."
+    valid = footprint.get("valid")
+    number = (
+        ordered.size if valid is None else int(np.sum(valid))
+    )  # none lies on the padding beyond the domain
+    patches = f"Half of the attention lies on {half} of {number} coarse patches (2° each)."
     return f"{wind} {patches}{_way(footprint.get('path'))}"
 
 
