@@ -38,7 +38,7 @@ def commands(text: str) -> list[str]:
 def refused(command: str) -> str | None:
     """Why the command line does not understand a command; None if it does. Nothing is run."""
     at: Any = typer.main.get_command(app)
-    words = shlex.split(command)[1:]
+    words = shlex.split(re.sub(r"\$day\b", "2022-01-10", command))[1:]  # of a loop over days
     context = None
     try:
         while True:

@@ -10,8 +10,11 @@ SAVE_EVERY = 100
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerOptions:
-    """Where and how a run is computed; nothing here changes what is learned, but the number of processes and, through
-    the numbers that dropout draws, whether a step is taken in parts."""
+    """Where and how a run is computed.
+
+    Nothing here changes what is learned, but the number of processes and, through the numbers that dropout draws,
+    whether a step is taken in parts.
+    """
 
     devices: int = 1
     """Processes on each machine; each takes every so many-th day group."""
