@@ -17,6 +17,7 @@ from cranpm.dashboard import (
 )
 from cranpm.dashboard.background import failed
 from cranpm.dashboard.server.definitions import hide_folders
+from cranpm.dashboard.server.downloads import DOWNLOADS
 from cranpm.dashboard.server.headers import set_security_headers
 from cranpm.dashboard.server.page_handler import AutoloadHandler, PageHandler
 from cranpm.dashboard.server.routes import ROUTES
@@ -32,7 +33,7 @@ except ValueError as wrong:
     ) from None  # anything else would be logged, and the page served without its hooks
 
 known = {pattern[0] for pattern in toplevel_patterns}
-toplevel_patterns.extend(route for route in ROUTES if route[0] not in known)
+toplevel_patterns.extend(route for route in (*ROUTES, *DOWNLOADS) if route[0] not in known)
 OWN = (PageHandler, AutoloadHandler, SocketHandler)
 per_app_patterns[:] = [
     (route, next((own for own in OWN if issubclass(own, handler)), handler))

@@ -72,7 +72,8 @@ def _decode(raw, scale_factor, fill):
     out = np.empty(raw.shape, np.float32)
     for i in range(raw.shape[0]):
         for j in range(raw.shape[1]):
-            out[i, j] = np.float32(np.nan) if raw[i, j] == fill else np.float32(raw[i, j] * scale_factor)
+            # in single precision, as the dataset decodes: both must give the same bits
+            out[i, j] = np.float32(np.nan) if raw[i, j] == fill else np.float32(raw[i, j]) * scale_factor
     return out
 
 
@@ -118,7 +119,7 @@ class Pyramid:
                 f"Field of shape {raw.shape} does not fit grid {grid.name!r} of shape {grid.shape}."
             )
         return cls(
-            lambda rows, cols: _decode(raw[rows, cols], scale_factor, _FILL), grid, num_levels=num_levels
+            lambda rows, cols: _decode(raw[rows, cols], np.float32(scale_factor), _FILL), grid, num_levels=num_levels
         )
 
     @property

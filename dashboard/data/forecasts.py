@@ -62,6 +62,18 @@ def tiles_in_view(
     return [index for _, index in sorted(seen)]
 
 
+def find_run(store: Store, dataset: str, checkpoint: str, init_time: dt.date) -> Run | None:
+    """The run that answers a question, if one is waiting, running or done; starts nothing and watches nothing."""
+    folder = store.checkpoints().get(checkpoint)
+    if folder is None:
+        return None
+    try:
+        return service().find(store.dataset_folders()[dataset], folder, init_time, LEADS)
+    except (OSError, ValueError, KeyError) as error:
+        log.warning("Cannot look for a run of %s: %s", checkpoint, error)
+        return None
+
+
 class Forecasts:
     """Runs as one page asks for them, and watches them under its name."""
 
@@ -70,17 +82,10 @@ class Forecasts:
 
     def find(self, dataset: str, checkpoint: str, init_time: dt.date) -> Run | None:
         """The run that answers this question, if one is running or done; from now on watched by the page."""
-        folder = self._store.checkpoints().get(checkpoint)
-        if folder is None:
-            return None
-        try:
-            run = service().find(self._store.dataset_folders()[dataset], folder, init_time, LEADS)
-            if run is not None:
-                run.watch(self._watcher)
-            return run
-        except (OSError, ValueError, KeyError) as error:
-            log.warning("Cannot look for a run of %s: %s", checkpoint, error)
-            return None
+        run = find_run(self._store, dataset, checkpoint, init_time)
+        if run is not None:
+            run.watch(self._watcher)
+        return run
 
     def finished(self, dataset: str, checkpoint: str, days: Iterable[dt.date]) -> dict[dt.date, RunFolder]:
         """Runs of a checkpoint that are done, by init day; nobody watches them more than before."""

@@ -162,7 +162,7 @@ class Explorer:
         self.station_controls = StationControls(
             state, list(self.store.station_files()), on_table=self._open_station_table
         )
-        self.share = Share(state, self._address)
+        self.share = Share(state, self._address, tiles=lambda: self.map.tile_path, precision=self._precision)
         self.notice = Notice(" ".join(notices))
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
         self.inspector: Inspector | None = None
@@ -402,6 +402,11 @@ class Explorer:
             else f"{location.protocol}//{location.hostname}:{location.port}{location.pathname}"
         )
         return f"{base}?{self.state.to_query()}"
+
+    def _precision(self) -> str:
+        """What the run on the map was computed in; empty where there is none."""
+        run = None if self.shown is None else self.shown.run
+        return "" if run is None else run.status.precision
 
     def _link_changed(self) -> None:
         in_page(self._document, self._write_link)

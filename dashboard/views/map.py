@@ -117,6 +117,14 @@ class MapView:
             "signed": [scale.kind == "diverging"],
         }
 
+    @property
+    def tile_path(self) -> str:
+        """Path of the tiles on the map, with x, y and z in braces as other map programs write them."""
+        if self._shown is None:
+            return ""
+        path = str(self._picture_columns()["url"][0])
+        return path.replace("{Z}", "{z}").replace("{X}", "{x}").replace("{Y}", "{y}")
+
     def go_to(self, extent: tuple[float, float, float, float]) -> None:
         """Move the view to a box (west, south, east, north) [degrees]."""
         serial = int(self._view.data["serial"][0]) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+import panel as pn
 import panel_material_ui as pmui
 
 from ..data.layer_fields import BLUR, FIT_DAYS
@@ -14,14 +15,18 @@ from ..state import State
 from .controls import heading_html
 
 
-def python_snippet(state: State) -> str:
-    """Python that makes the array on the map, and its value at the picked place."""
+def python_snippet(state: State, precision: str = "") -> str:
+    """Python that makes the array on the map, and its value at the picked place.
+
+    ``precision`` is that of the run on the map: elsewhere "auto" may choose another, whose last digits differ.
+    """
+    exact = f', precision="{precision}"' if precision else ""
     layer = state.shown_layer
     imports, lines = ["import cranpm"], ["", f'data = cranpm.open_dataset("{state.dataset}")']
     if layer.needs_run:
         lines += [
             f'maps = cranpm.forecast("{state.init_time}", leads=[{state.lead_time}], '
-            f'checkpoint="{state.checkpoint}", data=data)',
+            f'checkpoint="{state.checkpoint}", data=data{exact})',
             f"field = maps.pm2p5.sel(lead={state.lead_time})",
         ]
         if layer.key == "whatif":
@@ -135,11 +140,12 @@ def _field_lines(state: State) -> tuple[list[str], list[str]]:
     ]
 
 
-def command_snippet(state: State) -> str:
-    """The command line that writes the forecast of this view."""
+def command_snippet(state: State, precision: str = "") -> str:
+    """The command line that writes the forecast of this view; ``precision`` as for `python_snippet`."""
+    exact = f" --precision {precision}" if precision else ""
     return (
         f"cranpm forecast --init {state.init_time} --lead 1 2 3 "
-        f"--checkpoint {state.checkpoint or 'demo'} --data {state.dataset} --out forecast_{state.init_time}.zarr"
+        f"--checkpoint {state.checkpoint or 'demo'} --data {state.dataset} --out forecast_{state.init_time}.zarr{exact}"
     )
 
 
@@ -155,11 +161,50 @@ _PART = Markup(
 )
 
 
-class Share:
-    """A button and its dialog."""
+FILES: dict[str, tuple[str, str]] = {
+    "map.png": ("Picture (PNG)", "image"),
+    "map.nc": ("NetCDF", "grid_on"),
+    "map.tif": ("GeoTIFF", "map"),
+    "stations.csv": ("Stations (CSV)", "table_rows"),
+    "series.csv": ("Series (CSV)", "show_chart"),
+    "report.html": ("Report of the place", "description"),
+}
+"""Files of a view, see `dashboard.server.downloads`: title and icon."""
 
-    def __init__(self, state: State, address: Callable[[], str]) -> None:
-        self._state, self._address = state, address
+OF_A_PLACE = ("series.csv", "report.html")
+
+
+_ABOUT = Markup(
+    "<div style='font-size:12px;margin:2px 0 4px;color:var(--mui-palette-text-secondary)'>{}</div>"
+)
+
+
+def _about_files(state: State) -> str:
+    where = "the drawn box" if state.box is not None else "the named region, or what is in view"
+    place = "" if state.place is not None else " Series and report are of a place: pick one first."
+    return f"Map files hold {where}: the values of the map, with their source.{place}"
+
+
+class Share:
+    """A button and its dialog.
+
+    Parameters
+    ----------
+    state : State
+    address, tiles, precision : callable
+        Give the page's address, the path of the map's tiles below the server, and the precision of the run on the map;
+        empty where there are none.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        address: Callable[[], str],
+        *,
+        tiles: Callable[[], str],
+        precision: Callable[[], str],
+    ) -> None:
+        self._state, self._address, self._tiles, self._precision = state, address, tiles, precision
         self.button = pmui.Button(
             label="Link and code",
             icon="share",
@@ -175,9 +220,28 @@ class Share:
         )
         self.button.on_click(lambda _event: self.open())
         self._text = Html("", sizing_mode="stretch_width", margin=(0, 4))
+        self.files = {
+            name: pmui.Button(
+                label=title,
+                icon=icon,
+                variant="outlined",
+                size="small",
+                margin=(2, 6, 4, 0),
+                href="#",
+                target="_blank",
+            )
+            for name, (title, icon) in FILES.items()
+        }
+        self._about = Html("", sizing_mode="stretch_width", margin=(0, 4, 2, 4))
         # part of the page from the start: one that is added and opened in one step sometimes never shows
         self.dialog = pmui.Dialog(
-            self._text,
+            pn.Column(
+                self._about,
+                pn.FlexBox(*self.files.values(), margin=(0, 4, 10, 4), sizing_mode="stretch_width"),
+                self._text,
+                sizing_mode="stretch_width",
+                margin=0,
+            ),
             title="Take this view with you",
             close_on_click=True,
             show_close_button=True,
@@ -187,12 +251,25 @@ class Share:
     def open(self) -> None:
         """Write what the state says now and show the dialog."""
         state = self._state
+        query = state.to_query()
+        for name, button in self.files.items():
+            button.href = f"take/{name}?{query}"
+            button.disabled = state.place is None if name in OF_A_PLACE else False
+        self._about.object = join([heading_html("Files"), _ABOUT.format(_about_files(state))])
+        base = self._address().split("?")[0].rsplit("/", 1)[0]
+        tiles = self._tiles()
+        more = (
+            (("Tiles of this map for QGIS (XYZ), as long as this server runs", f"{base}/{tiles}"),)
+            if tiles
+            else ()
+        )
         self._text.object = join(
             _PART.format(title=heading_html(title), style=_CODE, text=text)
             for title, text in (
                 ("Link to this view", self._address()),
-                ("Python", python_snippet(state)),
-                ("Command line", command_snippet(state)),
+                ("Python", python_snippet(state, self._precision())),
+                ("Command line", command_snippet(state, self._precision())),
+                *more,
             )
         )
         self.dialog.open = True

@@ -6,6 +6,7 @@ import datetime as dt
 import shlex
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from cranpm.dashboard.server.routes import describe_cell
 from cranpm.dashboard.state import State
 from cranpm.dashboard.views.share import command_snippet, python_snippet
 from typer.testing import CliRunner
+
+if TYPE_CHECKING:
+    from cranpm.forecasting.service.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -93,6 +97,66 @@ def test_baselines_that_are_fitted_are_the_same_in_python(
     )
     exec(python_snippet(state), {})
     assert float(capsys.readouterr().out) == pytest.approx(value_on_the_map(state), abs=0.006)
+
+
+def test_python_and_command_line_give_the_array_of_the_run(
+    state: State, machine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """What is handed out, against a run as the page makes it."""
+    import cranpm
+    from cranpm.cli.app import app
+
+    folder = run_of(machine, state, first=())
+    precision = folder.status().precision
+    assert precision in ("float32", "bfloat16")
+    arrays = {}
+    for lead in (1, 3):
+        state.lead_time = lead
+        names: dict[str, object] = {}
+        exec(python_snippet(state, precision), names)
+        arrays[lead] = np.asarray(names["field"])
+        np.testing.assert_array_equal(arrays[lead], whole_map(folder, lead))
+    # tiles in view come first: overlaps are summed in another order, which may change the last bits and no more
+    other = run_of(machine, state, first=(8, 3))
+    np.testing.assert_allclose(whole_map(other, 1), arrays[1], rtol=5e-7, atol=0)
+    monkeypatch.chdir(tmp_path)
+    _, *words = shlex.split(command_snippet(state, precision))
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    written = cranpm.open_forecast("forecast_2022-01-11.zarr")
+    assert written.attrs["precision"] == precision
+    # files keep hundredths: half of one is all that they may differ by
+    np.testing.assert_allclose(written.pm2p5.sel(lead=3).to_numpy(), arrays[3], atol=0.00501)
+
+
+def run_of(machine: Path, state: State, first: tuple[int, ...]) -> RunFolder:
+    """The run that answers a state's question, made here."""
+    from cranpm.forecasting.service.request import make_request
+    from cranpm.forecasting.service.run_folder import RunFolder
+    from cranpm.forecasting.service.tasks import forecast_into_folder
+
+    get_store.cache_clear()
+    dataset = get_store().dataset_folders()["testbed"]
+    request = make_request(dataset, machine / "checkpoints" / "demo", state.init_time, first=first)
+    folder = RunFolder.new(machine / "runs", request)
+    assert forecast_into_folder(str(folder.path), request.to_dict()) == "done"
+    return folder
+
+
+def whole_map(folder: RunFolder, lead: int) -> np.ndarray:
+    return folder.open_map(lead).read(slice(None), slice(None))
+
+
+@pytest.mark.parametrize("layer", ["today", "target"])
+def test_the_python_of_a_stored_map_is_the_map_to_the_last_bit(state: State, layer: str):
+    get_store.cache_clear()
+    state.layer, store = layer, get_store()
+    names: dict[str, object] = {}
+    exec(python_snippet(state), names)
+    lead = 1 if layer == "target" else 0
+    key = FieldKey(dataset="testbed", layer=layer, init_time=state.init_time, lead_time=lead)
+    pyramid = store.fields.field(store.fields.announce(key)).pyramid
+    np.testing.assert_array_equal(np.asarray(names["field"]), pyramid.read(slice(None), slice(None)))
 
 
 def test_the_command_line_is_understood(state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -66,11 +66,11 @@ class StationView:
         self.target = pn.pane.HoloViews(sizing_mode="fixed", margin=(8, 0, 0, 8))
         self.key = Html("", width=150, margin=(16, 8, 0, 4))
         self.rest = Html("", sizing_mode="stretch_width", margin=(0, 16, 16, 16))
-        self._body = pn.Column(
+        body = pn.Column(
             self.series, self.scores, pn.Row(self.target, self.key, margin=0), self.rest,
-            margin=0, sizing_mode="stretch_width", visible=False,
+            margin=0, sizing_mode="stretch_width",
         )  # fmt: skip
-        self.root = pn.Column(self.head, self._body, sizing_mode="stretch_width", margin=0)
+        self.root = pn.Column(self.head, body, sizing_mode="stretch_width", margin=0)
 
     def show(self, picture: Picture) -> None:
         """Read the station of a picture's place, unless it is shown already."""
@@ -78,7 +78,7 @@ class StationView:
         station_id = "" if picked is None else picked.place.station_id
         if picked is None or not station_id:
             self._asked, self._card = (), None
-            self._body.visible = False
+            self._clear()
             self._say("No station within 15 km of this place. Stations are circles on the map; their table is "
                       "under “Stations”.")  # fmt: skip
             return
@@ -89,6 +89,7 @@ class StationView:
             self._draw(picture)
             return
         self._asked = question
+        self._clear()
         self._say("Reading the station’s days …")
         dataset, checkpoint, init = state.dataset, state.checkpoint, state.init_time
 
@@ -110,12 +111,17 @@ class StationView:
 
     def _failed(self, error: BaseException | None) -> None:
         self._asked = ()
-        self._body.visible = False
+        self._clear()
         if isinstance(error, FieldUnavailableError):
             self._say(str(error))
             return
         log.error("The station's card could not be made", exc_info=error)
         self._say(f"This station cannot be shown: {error}")
+
+    def _clear(self) -> None:
+        self._drawn = ()
+        self.series.object = self.target.object = None
+        self.scores.object = self.key.object = self.rest.object = ""
 
     def _say(self, text: str) -> None:
         self.head.object = _TEXT.format(without_paths(text))
@@ -146,7 +152,6 @@ class StationView:
         self.rest.object = _TEXT.format(
             join([classes_html(card, lead, methods[0]), surroundings_html(card.surroundings, card.station)])
         )
-        self._body.visible = True
 
 
 def methods_shown(card: StationCard, lead: int) -> list[str]:
