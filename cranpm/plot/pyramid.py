@@ -119,7 +119,9 @@ class Pyramid:
                 f"Field of shape {raw.shape} does not fit grid {grid.name!r} of shape {grid.shape}."
             )
         return cls(
-            lambda rows, cols: _decode(raw[rows, cols], np.float32(scale_factor), _FILL), grid, num_levels=num_levels
+            lambda rows, cols: _decode(raw[rows, cols], np.float32(scale_factor), _FILL),
+            grid,
+            num_levels=num_levels,
         )
 
     @property
