@@ -55,6 +55,7 @@ class Server:
 
     address: str
     process: psutil.Process
+    log: Path
 
     @property
     def megabytes(self) -> float:
@@ -81,7 +82,7 @@ def serve(log: Path, environment: Mapping[str, str] | None = None, *options: str
                 if process.poll() is not None or time.monotonic() > end:
                     raise RuntimeError(f"The dashboard did not start. It said:\n{log.read_text()[-2000:]}")
                 time.sleep(0.2)
-            yield Server(f"http://127.0.0.1:{port}", psutil.Process(process.pid))
+            yield Server(f"http://127.0.0.1:{port}", psutil.Process(process.pid), log)
         finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -173,6 +174,11 @@ class Visitor:
         """Shut the tab."""
         if self._socket is not None:
             self._socket.close()
+
+    def abandon(self) -> None:
+        """Be gone without a word, as a browser that is killed."""
+        if self._socket is not None and self._socket.protocol is not None:
+            self._socket.protocol._abort()
 
 
 async def fetch(address: str) -> bytes:

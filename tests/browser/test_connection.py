@@ -77,22 +77,6 @@ def _without_extent(link: str) -> str:
     return before + after[after.index("&") :]
 
 
-def test_a_page_that_cannot_stay_connected_says_why_and_is_not_loaded_for_ever(
-    load_file, tab: Page, machine: dict[str, str], tmp_path: Path
-):
-    loads: list[str] = []
-    tab.on("request", lambda request: loads.append(request.url) if request.is_navigation_request() else None)
-    elsewhere = "--allow-websocket-origin=air.example.org"
-    with load_file("tests/dashboard/serving.py").served(machine, tmp_path / "log.txt", elsewhere) as address:
-        tab.goto(f"{address}/dashboard?layer=today")
-        tab.get_by_text("keeps no connection").wait_for(timeout=150_000)
-        count = len(loads)
-        tab.wait_for_timeout(3000)
-        assert len(loads) == count <= 5
-        assert "cranpm dashboard --origin" in tab.locator(NOTICE).inner_text()
-        assert tab.locator(NOTICE).get_by_role("button", name="Load again").is_enabled()
-
-
 class Crowd:
     """Visitors that keep their pages open, in a loop of their own beside the browser's."""
 
