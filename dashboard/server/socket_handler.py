@@ -40,6 +40,7 @@ class SocketHandler(WSHandler):
         if self.ws_connection is None:
             # closed while the session was looked for: `on_close` knew no connection, and nobody else would end it
             self.application.client_lost(self.connection)  # type: ignore[attr-defined]
+            self.connection = None  # or an `on_close` that comes after all would end it again, and fail
 
     async def _handle(self, message: Message[Any]) -> Any | None:
         """Answer it; a page whose document is asked for is on its way from here on."""
