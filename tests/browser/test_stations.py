@@ -20,6 +20,8 @@ def test_a_click_on_a_station_opens_its_card(
 ):
     tab.goto(f"{dashboard}?layer=today&region=po_valley&stations=1&init_time=2022-01-11")
     page_test.wait_for_picture(tab, "_today_")
+    page_test.wait_for_url(tab, "extent=7.")  # the view has come to rest
+    tab.wait_for_timeout(800)
     x, y = page_test.place_on_screen(tab, 45.4642, 9.19)
     tab.mouse.click(x + 3, y)
     page_test.wait_for_url(tab, "station=TB000", "place=45.4642,9.1900")
