@@ -11,7 +11,7 @@ DISTRIBUTION = "cranpm-explorer"
 EXTRAS: dict[str, tuple[str, ...]] = {
     "dashboard": (
         "panel", "panel_material_ui", "param", "bokeh", "holoviews", "geoviews", "cartopy", "datashader", "numba",
-        "colorcet", "PIL", "shapefile", "shapely", "markupsafe",
+        "colorcet", "PIL", "rasterio", "shapefile", "shapely", "markupsafe",
     ),
     "data": ("ecmwf.datastores", "rioxarray"),
     "grib": ("cfgrib", "eccodes"),

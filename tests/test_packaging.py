@@ -59,10 +59,11 @@ def imported_names(path: Path) -> set[str]:
     return found
 
 
-def imported_modules(*folders: str, but: str = "none") -> set[str]:
+def imported_modules(*folders: str, but: tuple[str, ...] = ()) -> set[str]:
     """Modules of other projects that the files below these folders import."""
     paths = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
-    found = {name for path in paths if not path.is_relative_to(ROOT / but) for name in imported_names(path)}
+    kept = (path for path in paths if not any(path.is_relative_to(ROOT / folder) for folder in but))
+    found = {name for path in kept for name in imported_names(path)}
     return {name for name in found if name.partition(".")[0] not in (*sys.stdlib_module_names, "cranpm")}
 
 
@@ -89,7 +90,7 @@ READ_AS_FILES = {
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_used() -> None:
-    imported = distributions(imported_modules("cranpm", but="cranpm/plot"))
+    imported = distributions(imported_modules("cranpm", but=("cranpm/plot", "cranpm/bench")))
     assert imported - BASE == set()
     assert BASE - imported <= USED_BY_NAME | USED_BELOW | READ_AS_FILES
 
@@ -99,6 +100,12 @@ def test_the_page_and_the_plots_need_their_extra_only() -> None:
     extra = declared(OF_EXTRA["dashboard"])
     assert imported - BASE - extra == set()
     assert extra - imported == set()
+
+
+def test_a_benchmark_compares_with_what_is_there() -> None:
+    """It draws as a page does, and leaves out a comparison whose library is missing."""
+    imported = distributions(imported_modules("cranpm/bench"))
+    assert imported - BASE - declared(OF_EXTRA["dashboard"]) == {"scores"}
 
 
 def test_extras_bring_the_modules_that_the_program_asks_for() -> None:

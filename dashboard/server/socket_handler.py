@@ -34,7 +34,7 @@ class SocketHandler(WSHandler):
                         await super()._async_open(token)
             except FullError:
                 self.close(TRY_AGAIN_LATER, FULL)
-        if self.connection is None:
+        if self.connection is None or self.connection._session is None:  # none, or one that has ended already
             return
         house().came(self.connection.session)
         if self.ws_connection is None:

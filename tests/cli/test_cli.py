@@ -44,7 +44,7 @@ def test_the_doctor_names_what_is_missing_and_the_command_that_mends_it():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--init", "yesterday", "--out", "f.nc"], "Init day must be YYYY-MM-DD"),
+        (["--init", "yesterday", "--out", "f.nc"], "a day is written YYYY-MM-DD, such as 2022-01-05"),
         (["--init", "2022-01-05", "--out", "f.tif"], ".zarr or .nc"),
         (["--init", "2022-01-05", "--out", "f.nc"], "No dataset called 'testbed'"),
     ],

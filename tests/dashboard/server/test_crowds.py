@@ -1,16 +1,20 @@
-"""Many who come at once: those who are here go on, and those for whom there is no room are told."""
+"""Many who come at once, many who leave again, and tabs that are closed at a bad moment."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.tcpclient import TCPClient
+from tornado.websocket import websocket_connect
 
 ARRIVALS = 8
 
@@ -91,3 +95,76 @@ async def _when_empty(server: Any, load: ModuleType, work: Callable[[], Any]) ->
                 return await work()
             except load.RefusedError:
                 await asyncio.sleep(0.5)
+
+
+def test_pages_that_are_opened_and_closed_leave_nothing_behind(load: ModuleType, server: Any):
+    """What a page takes is measured first, with pages that stay open; those that are closed may keep a third of it."""
+
+    async def stay(count: int) -> float:
+        before, visitors = server.megabytes, [load.Visitor(server.address) for _ in range(count)]
+        for visitor in visitors:
+            await visitor.open()
+        taken = server.megabytes - before
+        for visitor in visitors:
+            visitor.close()
+        await asyncio.sleep(4.0)
+        return float(taken / count)
+
+    async def both() -> tuple[float, list[tuple[int, float]]]:
+        return await stay(8), await load.cycle(server, 16, warm=4, settle=4.0)
+
+    page, seen = asyncio.run(both())
+    assert seen[-1][0] == 16
+    assert seen[-1][1] - seen[0][1] < 16 * page / 3, (page, seen)
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
+def test_pages_of_other_sites_get_no_connection(load: ModuleType, server: Any, origin: str):
+    """A browser names the site that asks; only this server's own is answered (RFC 6455, section 10.2)."""
+
+    async def ask(of: str) -> None:
+        page = await AsyncHTTPClient().fetch(f"{server.address}/dashboard", request_timeout=60)
+        token = re.search(r'"token":"([^"]+)"', page.body.decode())
+        assert token is not None
+        address = server.address.replace("http://", "ws://") + "/dashboard/ws"
+        request = HTTPRequest(address, headers={"Origin": of})
+        (await websocket_connect(request, subprotocols=["bokeh", token[1]])).close()
+
+    asyncio.run(ask(server.address))
+    with pytest.raises(HTTPClientError, match="403"):
+        asyncio.run(ask(origin))
+
+
+def test_tabs_that_are_closed_at_any_moment_leave_no_traceback(load: ModuleType, server: Any):
+    """While the document is made, before the connection, before the models are sent, before and while a picture is."""
+
+    async def gone_before_the_document(address: str) -> None:
+        host, port = address.removeprefix("http://").split(":")
+        stream = await TCPClient().connect(host, int(port))
+        await stream.write(f"GET /dashboard?layer=today HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        await asyncio.sleep(0.02)
+        stream.close()
+
+    async def gone_after(address: str, step: str) -> None:
+        tab = load.Visitor(address, "layer=today&stations=1&place=45.4642,9.19")
+        await tab.connect()
+        if step != "asked":
+            await tab._hear()
+        if step == "mounted":
+            await tab._say("2", "PATCH-DOC", {"events": [load._MOUNTED]})
+        tab.abandon()
+
+    async def everything() -> None:
+        here = await load.Visitor(server.address).open()
+        for _ in range(3):
+            await gone_before_the_document(server.address)
+            for step in ("asked", "heard", "mounted"):
+                await gone_after(server.address, step)
+        await asyncio.sleep(4.0)  # sessions that nobody uses are thrown away meanwhile
+        assert await here.tile(5, 16, 11) < load.PATIENCE
+        here.close()
+
+    asyncio.run(everything())
+    said = server.log.read_text()
+    at = said.find("Traceback")
+    assert "Uncaught" not in said and at < 0, said[max(0, at - 800) : at + 3000]
