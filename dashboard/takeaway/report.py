@@ -18,8 +18,8 @@ from ..data.pictures import PlacePicture
 from ..data.station_card import days_scored, make_card
 from ..markup import Markup, join
 from ..state import long_date
-from ..views.overlays.drawer import CAVEAT
 from ..views.inspector import place_html
+from ..views.overlays.drawer import CAVEAT
 from ..views.stations.card import classes_html, methods_shown, scores_html, station_head, surroundings_html
 from .picture import map_png
 from .view import View
