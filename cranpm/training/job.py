@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +39,7 @@ from cranpm.training.state.lock import lock_run
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.session import Session
 from cranpm.training.state.signals import StopRequest
-from cranpm.training.state.state import SavedState, TrainStateError, TrainStates
+from cranpm.training.state.state import TrainStateError, TrainStates
 
 STATE_FOLDER, CHECKPOINT_FOLDER = "train_state", "checkpoint"
 
@@ -96,7 +95,7 @@ def run_job(
         return None
     with lock_run(out), StopRequest() as stop:
         states.clean()
-        saved = _find(states, resume)
+        saved = states.find(resume)
         write_atomically(out / "recipe.json", json.dumps(recipe.to_dict(), indent=1) + "\n")
         if saved is not None:
             report(f"Goes on from step {saved.step} of stage '{saved.stage}'.")
@@ -197,19 +196,6 @@ def _identity(
     }
 
 
-def _find(states: TrainStates, resume: bool) -> SavedState | None:
-    saved = states.newest()
-    if saved is not None and not resume:
-        raise TrainStateError(
-            f"{states.folder.parent} holds a run, at step {saved.step}. Go on with --resume, or name another folder."
-        )
-    if saved is None and resume:
-        raise TrainStateError(f"Nothing to resume: {states.folder} holds no state. Start without --resume.")
-    if saved is not None:
-        states.refuse_other_run(saved)
-    return saved
-
-
 def _pretrain_stage(
     recipe: Recipe,
     data: TrainingData,
@@ -267,11 +253,7 @@ def _fit(
             f"Steps are taken in parts of {at_once} tiles, computed twice, so that they fit into the memory."
         )
     options = replace(options, micro_batch=at_once)
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=".*(does not have many workers|no `val_dataloader`|LeafSpec).*"
-        )
-        train(recipe, data, options, session, network=network, coarse_head=head)
+    train(recipe, data, options, session, network=network, coarse_head=head)
 
 
 def is_first_process() -> bool:

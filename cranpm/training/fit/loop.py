@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import warnings
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from cranpm import extras
 from cranpm.data.sampler import TileSampler
@@ -26,9 +29,10 @@ from cranpm.training.batches.station_points import StationReader
 from cranpm.training.batches.validation import validation_batches
 from cranpm.training.fit.callbacks import HealthWatch, Position, StateIO, StateSaver
 from cranpm.training.fit.ema import WeightAverage
-from cranpm.training.fit.module import Training
+from cranpm.training.fit.module import HealthyModule, Training
 from cranpm.training.fit.progress import Bar, Pace
 from cranpm.training.recipes.recipes import Recipe
+from cranpm.training.recipes.rivals import RivalRecipe
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.session import Session
 from cranpm.training.state.signals import ignore_signals_in_worker
@@ -71,20 +75,80 @@ def train(
     NonFiniteError
         If more than ``recipe.max_skipped_steps`` steps in a row cannot be learned from.
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    L.seed_everything(recipe.seed, workers=True, verbose=False)
+    begin_training(recipe.seed)
     module = Training(recipe, network, coarse_head, options.micro_batch)
     module.health.total = session.skipped_before  # a resumed stage knows its own
     batches = training_batches(recipe, data)
     every_station = station_reader(recipe, data.source, with_held_out=True)
     validation = validation_batches(recipe, data, days=options.validation_days, stations=every_station)
-    pace = Pace(recipe, matmul_rate(_device(), recipe.bfloat16, seconds=0.1))
     first_step = 0 if session.saved is None else session.saved.step
+    fit_module(
+        module,
+        recipe,
+        options,
+        session,
+        batches=batch_loader(batches, options.workers, batches.sampler.seed, prefetch=4),
+        validation=validation,
+        pace=Pace(recipe, matmul_rate(_device(), recipe.bfloat16, seconds=0.1)),
+        first=[Position(first_step, batches, validation)],
+        further=_averaging(recipe),
+        devices=options.devices,
+        num_nodes=options.nodes,
+        strategy=_strategy(options),
+    )
+    return module.network.eval()
+
+
+def begin_training(seed: int) -> None:
+    """What every training here does before it draws its first weight."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    L.seed_everything(seed, workers=True, verbose=False)
+
+
+def fit_module(
+    module: HealthyModule,
+    recipe: Recipe | RivalRecipe,
+    options: TrainerOptions,
+    session: Session,
+    *,
+    batches: DataLoader[Any],
+    validation: Any | None,
+    pace: Pace,
+    first: Sequence[Callback] = (),
+    further: Sequence[Callback] = (),
+    **machine: Any,
+) -> None:
+    """Fit a network with state, logs, health and progress: the one trainer of every network here.
+
+    Parameters
+    ----------
+    module : HealthyModule
+    recipe : Recipe or RivalRecipe
+    options : TrainerOptions
+    session : Session
+    batches : DataLoader
+        Endless.
+    validation : iterable, optional
+        Batches of validation days; None for no validation.
+    pace : Pace
+    first, further : sequence of Callback
+        Before and after those that every run has; the session's and the saving of states come last.
+    **machine
+        Devices and strategy, as Lightning's trainer takes them.
+
+    Raises
+    ------
+    TrainingStopped
+        If asked to stop.
+    NonFiniteError
+        If more than ``recipe.max_skipped_steps`` steps in a row cannot be learned from.
+    """
+    validate_every = options.validate_every if validation is not None else None
     trainer = L.Trainer(
         max_steps=recipe.steps,
         precision=recipe.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.gradient_clip,
-        val_check_interval=options.validate_every if validation is not None else None,
+        val_check_interval=validate_every,
         check_val_every_n_epoch=None,
         limit_val_batches=None if validation is not None else 0,
         num_sanity_val_steps=0,
@@ -95,32 +159,32 @@ def train(
         log_every_n_steps=min(10, max(1, recipe.steps // 50)),
         plugins=[] if session.states is None else [StateIO(session.states, session.saved)],
         callbacks=[
-            Position(first_step, batches, validation),
+            *first,
             LearningRateMonitor(),
             pace,
             *([Bar(pace)] if options.bar else []),
             HealthWatch(),
-            *_averaging(recipe),
+            *further,
             *session.callbacks,
             StateSaver(
                 session,
                 every=options.save_every,
-                validate_every=options.validate_every if validation is not None else recipe.steps,
+                validate_every=validate_every or recipe.steps,
                 max_minutes=options.max_minutes,
             ),
         ],
-        devices=options.devices,
-        num_nodes=options.nodes,
-        strategy=_strategy(options),
+        **machine,
     )
-    with session.stop:
+    with session.stop, warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=".*(does not have many workers|no `val_dataloader`|LeafSpec).*"
+        )
         trainer.fit(
             module,
-            train_dataloaders=_loader(batches, options.workers),
+            train_dataloaders=batches,
             val_dataloaders=validation,
             ckpt_path=None if session.saved is None else str(session.saved.folder),
         )
-    return module.network.eval()
 
 
 def training_batches(recipe: Recipe, data: TrainingData) -> TrainingDays:
@@ -199,15 +263,16 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _loader(batches: TrainingDays, workers: int) -> DataLoader:
+def batch_loader(batches: IterableDataset[Any], workers: int, seed: int, *, prefetch: int) -> DataLoader[Any]:
+    """Batches as they come, read by so many processes, each ``prefetch`` ahead."""
     return DataLoader(
         batches,
         batch_size=None,
         num_workers=workers,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=prefetch if workers else None,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=ignore_signals_in_worker if workers else None,
         # a stream of its own: starting workers draws a seed, and must not move the network's dropout
-        generator=torch.Generator().manual_seed(batches.sampler.seed),
+        generator=torch.Generator().manual_seed(seed),
     )

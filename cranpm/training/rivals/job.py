@@ -13,18 +13,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import lightning as L
-import torch
-from lightning.pytorch.callbacks import LearningRateMonitor
-from torch.utils.data import DataLoader
 
 from cranpm import __version__
 from cranpm._files import write_atomically
@@ -33,10 +26,9 @@ from cranpm.baselines.least_squares import LeastSquares, fit_least_squares
 from cranpm.domain.resampling import consecutive_runs
 from cranpm.training.batches.source import TrainingData, training_days
 from cranpm.training.batches.validation import validation_days
-from cranpm.training.fit.callbacks import HealthWatch, StateIO, StateSaver
 from cranpm.training.fit.health import refuse_non_finite
-from cranpm.training.fit.loop import run_loggers
-from cranpm.training.fit.progress import Bar, Pace
+from cranpm.training.fit.loop import batch_loader, begin_training, fit_module
+from cranpm.training.fit.progress import Pace
 from cranpm.training.recipes.rivals import LeastSquaresRecipe, RivalRecipe
 from cranpm.training.report.card import machine, revision
 from cranpm.training.report.curve import draw_learning_curve
@@ -46,7 +38,7 @@ from cranpm.training.rivals.module import KeepBest, RivalTraining
 from cranpm.training.state.lock import lock_run
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.session import Session
-from cranpm.training.state.signals import StopRequest, ignore_signals_in_worker
+from cranpm.training.state.signals import StopRequest
 from cranpm.training.state.state import SavedState, TrainStateError, TrainStates
 
 STATE_FOLDER, CHECKPOINT_FOLDER, LEAST_SQUARES_FILE = "train_state", "checkpoint", "least_squares.json"
@@ -101,7 +93,7 @@ def run_rival_job(
         recipe = _with_steps(recipe, data, means, out, resume, report)
         states = TrainStates(out / STATE_FOLDER, _identity(recipe, data))
         states.clean()
-        saved = _find(states, resume)
+        saved = states.find(resume)
         write_atomically(out / "recipe.json", json.dumps(recipe.to_dict(), indent=1) + "\n")
         best = KeepBest(out, recipe.patience, 0 if saved is None else saved.step)
         if saved is None or (saved.step < recipe.steps and not best.exhausted):
@@ -204,66 +196,24 @@ def _fit(
     session: Session,
     best: KeepBest,
 ) -> None:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    L.seed_everything(recipe.seed, workers=True, verbose=False)
+    begin_training(recipe.seed)
     module = RivalTraining(recipe)
     days = _days(recipe, data, means)
     days.first_step = 0 if session.saved is None else session.saved.step
     chosen = validation_days(recipe, data.source, options.validation_days)
-    validation = ValidationDays(days, chosen) if chosen else None
     # a budget of few, dear steps shall still be validated often enough to choose from
     validate_every = min(options.validate_every, max(10, recipe.steps // VALIDATIONS_AT_LEAST))
-    pace = Pace()
-    trainer = L.Trainer(
-        max_steps=recipe.steps,
-        precision=recipe.precision,  # type: ignore[arg-type]
-        gradient_clip_val=recipe.gradient_clip,
-        val_check_interval=validate_every if validation is not None else None,
-        check_val_every_n_epoch=None,
-        limit_val_batches=None if validation is not None else 0,
-        num_sanity_val_steps=0,
-        logger=run_loggers(session.out),
-        enable_checkpointing=True,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        log_every_n_steps=min(10, max(1, recipe.steps // 50)),
-        plugins=[] if session.states is None else [StateIO(session.states, session.saved)],
-        callbacks=[
-            LearningRateMonitor(),
-            pace,
-            *([Bar(pace)] if options.bar else []),
-            HealthWatch(),
-            best,
-            *session.callbacks,
-            StateSaver(
-                session,
-                every=options.save_every,
-                validate_every=validate_every if validation is not None else recipe.steps,
-                max_minutes=options.max_minutes,
-            ),
-        ],
+    fit_module(
+        module,
+        recipe,
+        replace(options, validate_every=validate_every),
+        session,
+        batches=batch_loader(days, options.workers, recipe.seed, prefetch=2),
+        validation=ValidationDays(days, chosen) if chosen else None,
+        pace=Pace(),
+        further=[best],
         devices=1,
     )
-    loader: DataLoader[Any] = DataLoader(
-        days,
-        batch_size=None,
-        num_workers=options.workers,
-        prefetch_factor=2 if options.workers else None,
-        persistent_workers=options.workers > 0,
-        worker_init_fn=ignore_signals_in_worker if options.workers else None,
-        # a stream of its own: starting workers draws a seed, and must not move the network's dropout
-        generator=torch.Generator().manual_seed(recipe.seed),
-    )
-    with session.stop, warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=".*(does not have many workers|no `val_dataloader`|LeafSpec).*"
-        )
-        trainer.fit(
-            module,
-            train_dataloaders=loader,
-            val_dataloaders=validation,
-            ckpt_path=None if session.saved is None else str(session.saved.folder),
-        )
 
 
 def _days(recipe: RivalRecipe, data: TrainingData, means: NodeMeans) -> RivalDays:
@@ -283,19 +233,6 @@ def _identity(recipe: RivalRecipe, data: TrainingData) -> dict[str, Any]:
         "statistics": data.statistics.to_dict(),
         "data": data.fingerprint,
     }
-
-
-def _find(states: TrainStates, resume: bool) -> SavedState | None:
-    saved = states.newest()
-    if saved is not None and not resume:
-        raise TrainStateError(
-            f"{states.folder.parent} holds a run, at step {saved.step}. Go on with --resume, or name another folder."
-        )
-    if saved is None and resume:
-        raise TrainStateError(f"Nothing to resume: {states.folder} holds no state. Start without --resume.")
-    if saved is not None:
-        states.refuse_other_run(saved)
-    return saved
 
 
 def _meta(recipe: RivalRecipe, data: TrainingData, saved: SavedState, best: KeepBest) -> dict[str, Any]:

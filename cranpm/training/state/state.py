@@ -128,6 +128,25 @@ class TrainStates:
             )
         return None
 
+    def find(self, resume: bool) -> SavedState | None:
+        """Where a start goes on from: the newest state on resuming, else nothing.
+
+        Raises
+        ------
+        TrainStateError
+            If there is a run and ``resume`` is off, nothing to resume, or a state of another run.
+        """
+        saved = self.newest()
+        if saved is not None and not resume:
+            raise TrainStateError(
+                f"{self.folder.parent} holds a run, at step {saved.step}. Go on with --resume, or name another folder."
+            )
+        if saved is None and resume:
+            raise TrainStateError(f"Nothing to resume: {self.folder} holds no state. Start without --resume.")
+        if saved is not None:
+            self.refuse_other_run(saved)
+        return saved
+
     def refuse_other_run(self, state: SavedState) -> None:
         """Raise unless a state was made with this recipe, these statistics, these data and as many processes."""
         for part, ours in self.identity.items():

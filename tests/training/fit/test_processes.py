@@ -15,7 +15,7 @@ from cranpm.model import CranPM
 from cranpm.training.batches.batches import BadSampleError
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.validation import validation_batches
-from cranpm.training.fit.loop import _loader, train, training_batches
+from cranpm.training.fit.loop import batch_loader, train, training_batches
 from cranpm.training.fit.module import Training
 from cranpm.training.report.curve import read_curves
 from cranpm.training.state.options import TrainerOptions
@@ -157,6 +157,6 @@ def test_an_epoch_holds_every_day_once_whatever_the_processes(size, days_per_ste
 
 def test_readers_of_one_process_keep_the_order_of_steps(data, quick):
     batches = training_batches(quick, data)
-    loader = _loader(batches, 2)
+    loader = batch_loader(batches, 2, batches.sampler.seed, prefetch=4)
     read = [batch.groups for batch, _ in zip(loader, range(5))]
     assert read == [batches.groups(step) for step in range(5)]
