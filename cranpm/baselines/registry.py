@@ -207,6 +207,15 @@ FAMILIES: Mapping[str, Family] = {
 """In the order of tables."""
 
 
+def days_read_by_fits(training_days: Sequence[np.datetime64], trained: Sequence[str | Path]) -> int:
+    """How often ``Setting.fitted`` will be called.
+
+    Damped persistence reads each training day, and so does least squares, unless its coefficients are given.
+    """
+    given = any(_is_json(Path(path)) for path in trained)
+    return (1 if given else 2) * len(training_days)
+
+
 def all_rivals(setting: Setting) -> tuple[dict[str, Method], list[str]]:
     """All methods that the setting allows, and a line on each family that it does not.
 

@@ -18,6 +18,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ import numpy as np
 import pandas as pd
 
 from cranpm._files import replacing, write_atomically
-from cranpm._progress import StageProgress
+from cranpm._progress import Clock, StageProgress
 from cranpm.baselines.maps import Method
-from cranpm.baselines.registry import PERSISTENCE, Setting, all_rivals
+from cranpm.baselines.registry import PERSISTENCE, Setting, all_rivals, days_read_by_fits
 from cranpm.data.store.dataset import Dataset
 from cranpm.domain import LEAD_DAYS
 from cranpm.evaluation.assess import ALL_LAND, Assessment, assess, checkpoint_forecaster
@@ -109,11 +110,9 @@ def evaluate_protocol(
     if missing:
         worlds, training = build_worlds(protocol, work, cache_dir=cache_dir, progress=progress)
         source = JoinedDays([training, *worlds.values()])
-        runs, told = fit_runs(protocol), [0]
-
-        def fitted() -> None:
-            told[0] += 1
-            report("fitting rivals on training days", told[0], 2 * len(runs), None)
+        runs = fit_runs(protocol)
+        stage = partial(report, "fitting rivals on training days")
+        fits = Clock(days_read_by_fits(runs, rivals), stage)
 
         setting = Setting(
             dataset=source,
@@ -122,7 +121,8 @@ def evaluate_protocol(
             leads=LEAD_DAYS,
             training_days=runs,
             trained=[Path(path) for path in rivals],
-            fitted=fitted,
+            device=chosen,
+            fitted=fits.tick,
         )
         methods, left_out = all_rivals(setting)
         methods[ours] = checkpoint_forecaster(loaded, source, LEAD_DAYS, chosen)
@@ -168,8 +168,8 @@ def _score_missing(
     folder: Path,
     report: StageProgress,
 ) -> None:
-    begun, wanted = time.monotonic(), set(missing)
-    done, total = 0, len(missing)
+    wanted = set(missing)
+    clock = Clock(len(missing), partial(report, "forecasting and scoring"))
     for world in protocol.worlds:
         dataset = worlds[world.name]
         stations, observations = dataset.stations(), dataset.observations()
@@ -189,9 +189,7 @@ def _score_missing(
                 block_days=world.init_days,
             )
             _keep(found, folder, day, world, time.monotonic() - started)
-            done += 1
-            left = (time.monotonic() - begun) / done * (total - done)
-            report("forecasting and scoring", done, total, left)
+            clock.tick()
 
 
 def _keep(found: Assessment, folder: Path, day: np.datetime64, world: FinalWorld, seconds: float) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cranpm._progress import Clock, Progress, reporting
 from cranpm.baselines.cams import EuropeanEnsemble
-from cranpm.baselines.registry import PERSISTENCE, Setting, all_rivals
+from cranpm.baselines.registry import PERSISTENCE, Setting, all_rivals, days_read_by_fits
 from cranpm.data.datasets import DataLike, open_dataset
 from cranpm.data.store.source import DatasetSource, init_times
 from cranpm.domain import LEAD_DAYS, Splits
@@ -115,8 +115,7 @@ def score(
     )
     name = loaded.folder.resolve().name
     with reporting(progress, f"Score {name}", unit="day") as report:
-        least_squares = not any(Path(path).suffix == ".json" for path in rivals)
-        clock = Clock((1 + least_squares) * len(fit_on) + len(init_days), report)
+        clock = Clock(days_read_by_fits(fit_on, rivals) + len(init_days), report)
         setting = Setting(
             dataset=dataset,
             source=source,

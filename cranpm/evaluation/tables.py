@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +57,13 @@ def markdown(results: dict[str, Any]) -> str:
         "",
     ]
     for name, part in _sets(results):
-        for reference, where, grid in WHOLE:
-            rows = _of(part, reference, where, grid)
-            if not rows:
-                continue
-            leads = sorted({row["lead"] for row in rows})
+        for (reference, where, grid), rows, leads in _whole(part):
             lines += [f"## {name}: {reference}, {where}, {grid}", "", _caption(about, name, rows), ""]
             maps = any(row.get("ssim_100") is not None for row in rows)
             head = ["method", *(f"T+{n} RMSE | T+{n} ours lower by" for n in leads)]
             head += [f"T+{n} SSIM 100 / 20" for n in leads] if maps else []
             lines += [f"| {' | '.join(head)} |", "|---" * (1 + (3 if maps else 2) * len(leads)) + "|"]
-            for method in dict.fromkeys(row["method"] for row in rows):
-                of = {row["lead"]: row for row in rows if row["method"] == method}
+            for method, of in _by_method(rows):
                 cells = [f"{of[n]['rmse']:.2f} | {_less(of[n])}" for n in leads]
                 cells += (
                     [f"{_fixed(of[n].get('ssim_100'))} / {_fixed(of[n].get('ssim_20'))}" for n in leads]
@@ -85,11 +81,7 @@ def latex(results: dict[str, Any]) -> str:
     """The maps' and stations' tables for a paper (booktabs)."""
     about, lines = results["about"], []
     for name, part in _sets(results):
-        for reference, where, grid in WHOLE:
-            rows = _of(part, reference, where, grid)
-            if not rows:
-                continue
-            leads = sorted({row["lead"] for row in rows})
+        for (reference, where, grid), rows, leads in _whole(part):
             lines += [
                 r"\begin{table}",
                 rf"\caption{{{_escape(f'{name}, {reference}, {where}, {grid}. {_caption(about, name, rows)}')}}}",
@@ -98,8 +90,7 @@ def latex(results: dict[str, Any]) -> str:
                 " & ".join(["method", *(f"T+{n} & ours lower by" for n in leads)]) + r" \\",
                 r"\midrule",
             ]
-            for method in dict.fromkeys(row["method"] for row in rows):
-                of = {row["lead"]: row for row in rows if row["method"] == method}
+            for method, of in _by_method(rows):
                 cells = [f"{of[n]['rmse']:.2f} & {_escape(_less(of[n]))}" for n in leads]
                 lines.append(" & ".join([_escape(method), *cells]) + r" \\")
             lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
@@ -147,8 +138,18 @@ def _sets(results: dict[str, Any]) -> list[tuple[str, list[Row]]]:
     return [(name, [row for row in results["rows"] if row["set"] == name]) for name in names]
 
 
-def _of(rows: list[Row], reference: str, where: str, grid: str) -> list[Row]:
-    return [row for row in rows if (row["reference"], row["where"], row["grid"]) == (reference, where, grid)]
+def _whole(rows: list[Row]) -> Iterator[tuple[tuple[str, str, str], list[Row], list[int]]]:
+    """Of each table of `WHOLE` that there is: what it is of, its rows, and its lead times."""
+    for of in WHOLE:
+        found = [row for row in rows if (row["reference"], row["where"], row["grid"]) == of]
+        if found:
+            yield of, found, sorted({row["lead"] for row in found})
+
+
+def _by_method(rows: list[Row]) -> Iterator[tuple[str, dict[int, Row]]]:
+    """The rows of each method, by lead time."""
+    for method in dict.fromkeys(row["method"] for row in rows):
+        yield method, {row["lead"]: row for row in rows if row["method"] == method}
 
 
 def _less(row: Row) -> str:
