@@ -19,9 +19,10 @@ from cranpm.baselines.climatology import SEASONS, Climatology, NoTrainingDaysErr
 from cranpm.baselines.damped import DampedPersistence, fit_damped
 from cranpm.baselines.learned.checkpoint import load_rival
 from cranpm.baselines.learned.forms import learned_rows
-from cranpm.baselines.least_squares import LeastSquares, LeastSquaresError, fit_least_squares
+from cranpm.baselines.least_squares import LeastSquares, fit_least_squares
 from cranpm.baselines.maps import LazyMaps, Maps, Method
 from cranpm.baselines.nodes import DayMaps
+from cranpm.baselines.normal_equations import LeastSquaresError
 from cranpm.baselines.persistence import blurred_persistence, choose_blur, persistence
 from cranpm.data.store.source import DaySource
 

@@ -7,18 +7,16 @@ import json
 import numpy as np
 import pytest
 
-from cranpm.baselines.least_squares import (
+from cranpm.baselines.least_squares import LeastSquares, fit_least_squares
+from cranpm.baselines.nodes import DayMaps, node_means, to_cells
+from cranpm.baselines.normal_equations import LeastSquaresError, NormalEquations
+from cranpm.baselines.predictors import (
     NODE_PREDICTORS,
     PREDICTORS,
-    LeastSquares,
-    LeastSquaresError,
-    NormalEquations,
-    fit_least_squares,
     node_predictors,
     regional_mean,
     upwind_difference,
 )
-from cranpm.baselines.nodes import DayMaps, node_means, to_cells
 from cranpm.domain import DAY_CHANNELS, channel_index, domain_from_corner
 
 DOMAIN = domain_from_corner("t", "T", north=48.0, west=6.0, coarse_rows=16, coarse_cols=16)

@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +29,8 @@ from cranpm.training.fit.health import refuse_non_finite
 from cranpm.training.fit.loop import batch_loader, begin_training, fit_module
 from cranpm.training.fit.progress import Pace
 from cranpm.training.recipes.rivals import LeastSquaresRecipe, RivalRecipe
-from cranpm.training.report.card import machine, revision
 from cranpm.training.report.curve import draw_learning_curve
+from cranpm.training.rivals.card import rival_card, rival_meta
 from cranpm.training.rivals.cost import measure_step
 from cranpm.training.rivals.days import NodeMeans, RivalDays, ValidationDays
 from cranpm.training.rivals.module import KeepBest, RivalTraining
@@ -39,7 +38,7 @@ from cranpm.training.state.lock import lock_run
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.session import Session
 from cranpm.training.state.signals import StopRequest
-from cranpm.training.state.state import SavedState, TrainStateError, TrainStates
+from cranpm.training.state.state import TrainStateError, TrainStates
 
 STATE_FOLDER, CHECKPOINT_FOLDER, LEAST_SQUARES_FILE = "train_state", "checkpoint", "least_squares.json"
 
@@ -130,7 +129,7 @@ def export_rival(recipe: RivalRecipe, data: TrainingData, out: Path) -> RivalChe
         weights = {name.removeprefix(prefix): t for name, t in payload.items() if name.startswith(prefix)}
     network.load_state_dict(weights)
     refuse_non_finite(network.state_dict().items(), f"The checkpoint of step {saved.step}")
-    meta = _meta(recipe, data, saved, best)
+    meta = rival_meta(recipe, data, saved, best)
     parameters = sum(p.numel() for p in network.parameters())
     return save_rival(
         out / CHECKPOINT_FOLDER,
@@ -233,68 +232,3 @@ def _identity(recipe: RivalRecipe, data: TrainingData) -> dict[str, Any]:
         "statistics": data.statistics.to_dict(),
         "data": data.fingerprint,
     }
-
-
-def _meta(recipe: RivalRecipe, data: TrainingData, saved: SavedState, best: KeepBest) -> dict[str, Any]:
-    """JSON values for ``rival.json``."""
-    days = training_days(data.source, recipe)
-    facts, chosen = saved.document, best.best
-    plain = recipe.to_dict()
-    plain.pop("rival")
-    known = {name: value for name, value in (chosen or {}).items() if math.isfinite(value)}
-    return {
-        "title": f"{recipe.rival.title}, {recipe.rival.size}",
-        **data.about,
-        "training": {
-            "period": f"{days[0]}..{days[-1]}",
-            "init_days": len(days),
-            "steps": saved.step,
-            "best_step": saved.step if chosen is None else chosen["step"],
-            "finished": saved.step >= recipe.steps or best.exhausted,
-            "ended_early": best.exhausted and saved.step < recipe.steps,
-            "skipped_steps": facts.get("skipped", 0),
-            "minutes": round(facts.get("seconds", 0.0) / 60, 1),
-            "machine": machine(),
-            "recipe": plain,
-        },
-        "scores": known,
-        "code": {"version": __version__, "revision": revision()},
-    }
-
-
-def rival_card(meta: dict[str, Any], parameters: int) -> str:
-    """The card, Markdown."""
-    training, recipe, scores = meta["training"], meta["training"]["recipe"], meta["scores"]
-    end = (
-        f"ended early, {recipe['patience']} validations without a lower error"
-        if training["ended_early"]
-        else "to its end"
-        if training["finished"]
-        else "**not to its end**"
-    )
-    lines = [
-        f"# {meta['title']}",
-        "",
-        f"- A rival of CRAN-PM at 25 km, {parameters:,} parameters; opened by `cranpm score --rival`",
-        f"- Data: **{meta.get('source')}**; trained on {training['init_days']} init days, {training['period']}; "
-        f"validation {'..'.join(recipe['splits']['validation'])}, test {'..'.join(recipe['splits']['test'])} (not "
-        "opened in training)",
-        f"- Training: {training['steps']:,} of {recipe['steps']:,} steps of {recipe['days_per_step']} days, {end}; "
-        f"weights of step {training['best_step']:,}; {training['minutes']} minutes on {training['machine']}; seed "
-        f"{recipe['seed']}",
-        f"- Code: version {meta['code']['version']}, revision {meta['code']['revision']}",
-        *([f"- Attribution: {meta['attribution']}"] if meta.get("attribution") else []),
-        "",
-    ]
-    if "skill" not in scores:
-        return "\n".join([*lines, "No scores: no validation day was held."]) + "\n"
-    spread = ""
-    if {"skill_low", "skill_high"} <= set(scores):
-        spread = f" [{100 * scores['skill_low']:+.1f}, {100 * scores['skill_high']:+.1f}] (95 %, over days)"
-    lines.append(
-        f"On {scores['days']:.0f} validation days, at 25 km, all leads, area-weighted: RMSE {scores['rmse']:.2f} "
-        f"ug m-3 against {scores['rmse_persistence']:.2f} for persistence, {100 * scores['skill']:+.1f} %{spread}."
-    )
-    if meta.get("simulated"):
-        lines.append("**Simulated: not comparable with scores on real data.**")
-    return "\n".join(lines) + "\n"
