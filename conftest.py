@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -68,6 +70,39 @@ def draw_network() -> Callable[..., CranPM]:
 def drawn(draw_network) -> CranPM:
     """The tiny network of `draw_network`."""
     return draw_network()
+
+
+_WITHOUT = """
+import sys
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {modules!r}:
+            return None
+        return self.finder.find_spec(name, path, target)
+sys.meta_path[:] = map(Without, sys.meta_path)
+"""
+
+
+@pytest.fixture(scope="session")
+def run_without() -> Callable[[Sequence[str], str], str]:
+    """``run_without(modules, code)``: what a new Python prints that runs code where these modules are not there."""
+
+    def run(modules: Sequence[str], code: str) -> str:
+        program = _WITHOUT.format(modules=list(modules)) + textwrap.dedent(code)
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,16 @@ _CELL = Markup(f"<td style='text-align:right;padding:3px 6px 3px 0;{_RULE}'>{{}}
 _ROW = Markup("<tr>{}</tr>")
 
 
+def latitude(value: float, digits: int) -> str:
+    """“45.464° N”."""
+    return f"{abs(value):.{digits}f}° {'S' if value < 0 else 'N'}"
+
+
+def longitude(value: float, digits: int) -> str:
+    """“9.190° E”."""
+    return f"{abs(value):.{digits}f}° {'W' if value < 0 else 'E'}"
+
+
 def table(caption: Any, columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> Markup:
     """A small table; the first column names the rows, the others hold numbers."""
     head = join(_HEAD.format("right" if i else "left", name) for i, name in enumerate(columns))

@@ -27,7 +27,7 @@ from cranpm.baselines.learned.checkpoint import load_rival
 from cranpm.baselines.learned.forms import learned_rows
 from cranpm.baselines.least_squares import LeastSquares, fit_least_squares
 from cranpm.baselines.nodes import DayMaps
-from cranpm.baselines.persistence import blurred_persistence, persistence
+from cranpm.baselines.persistence import USUAL_BLUR, blurred_persistence, persistence
 from cranpm.domain import EUROPE, LEAD_DAYS
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import choose_device, run_forecast
@@ -45,7 +45,6 @@ QUICK_DAYS = [
 """Held out like 2022: 2021 is never trained on, and nothing was chosen by its scores."""
 ONE_DAY = np.timedelta64(1, "D")
 EVERYWHERE = slice(None), slice(None)
-BLUR_CELLS = 3.0
 DAMPED = "damped-2017-2019.pickle"
 LEAST_SQUARES = "least-squares-2017-2019.json"
 
@@ -150,7 +149,7 @@ def _score_days(
     methods = {
         "persistence": lambda init: dict.fromkeys(LEAD_DAYS, persistence(product(init))),
         "blurred persistence": lambda init: dict.fromkeys(
-            LEAD_DAYS, blurred_persistence(product(init), BLUR_CELLS)
+            LEAD_DAYS, blurred_persistence(product(init), USUAL_BLUR)
         ),
         "climatology": lambda init: {n: _usual(damped, init + n * ONE_DAY) for n in LEAD_DAYS},
         "damped persistence": lambda init: {n: damped.forecast(product(init), init, n) for n in LEAD_DAYS},

@@ -12,6 +12,9 @@ from cranpm.data.store.source import DaySource
 BLURS = (1.0, 2.0, 4.0, 8.0)
 """Standard deviations to choose from [cells]."""
 
+USUAL_BLUR = 3.0
+"""Standard deviation of blurred persistence where there are no training days to choose it on [cells]."""
+
 _WINDOW = 1024
 """Cells along the side of the middle of the domain that the choice is made on."""
 

@@ -23,14 +23,11 @@ from cranpm.baselines.least_squares import LeastSquares, fit_least_squares
 from cranpm.baselines.maps import LazyMaps, Maps, Method
 from cranpm.baselines.nodes import DayMaps
 from cranpm.baselines.normal_equations import LeastSquaresError
-from cranpm.baselines.persistence import blurred_persistence, choose_blur, persistence
+from cranpm.baselines.persistence import USUAL_BLUR, blurred_persistence, choose_blur, persistence
 from cranpm.data.store.source import DaySource
 
 PERSISTENCE, BLURRED, CLIMATOLOGY = "persistence", "blurred persistence", "climatology"
 DAMPED, LEAST_SQUARES = "damped persistence", "least squares"
-
-USUAL_BLUR = 3.0
-"""Standard deviation of blurred persistence where there are no training days to choose it on [cells]."""
 
 BLUR_DAYS = 4
 """Training days that it is chosen on."""

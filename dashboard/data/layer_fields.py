@@ -16,7 +16,7 @@ import numpy as np
 from cranpm.baselines.cams import add_change, on_fine_grid
 from cranpm.baselines.climatology import NoTrainingDaysError
 from cranpm.baselines.damped import DampedPersistence, fit_damped
-from cranpm.baselines.persistence import blurred_persistence
+from cranpm.baselines.persistence import USUAL_BLUR, blurred_persistence
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import startable
 from cranpm.domain.channels import CAMS_CHANNELS, DAY_CHANNELS, channel_index
@@ -27,9 +27,6 @@ from cranpm.plot.pyramid import Pyramid
 
 from ..layers import FINE, layer_of
 from ..state import LEADS
-
-BLUR = 3.0
-"""Standard deviation of blurred persistence [cells]."""
 
 FIT_DAYS = 24
 """Training days that climatology and damping are fitted on: some ten seconds for Europe, once."""
@@ -193,7 +190,7 @@ def _damped(dataset: Dataset, init: np.datetime64, lead: int) -> np.ndarray:
 
 
 def _blurred(dataset: Dataset, init: np.datetime64, lead: int) -> np.ndarray:
-    return blurred_persistence(_today(dataset, init), BLUR)
+    return blurred_persistence(_today(dataset, init), USUAL_BLUR)
 
 
 _Make = Callable[[Dataset, np.datetime64, int], np.ndarray]

@@ -16,7 +16,7 @@ from ..data.forecasts import Forecasts
 from ..data.pictures import Picture, PlacePicture
 from ..data.places import Place
 from ..data.store import Store
-from ..markup import Html, Markup, join
+from ..markup import Html, Markup, join, latitude, longitude
 from ..state import State
 from ..theme import INK, SOFT
 from .overlays.drawer import AttentionView
@@ -25,10 +25,6 @@ from .stations.card import StationView
 
 WIDTH = 430
 STATION_TAB = 2
-
-
-def coordinates(lat: float, lon: float) -> str:
-    return f"{abs(lat):.3f}° {'S' if lat < 0 else 'N'}, {abs(lon):.3f}° {'W' if lon < 0 else 'E'}"
 
 
 _NO_VALUE = Markup(f"<span style='{SOFT}'>no data</span>")
@@ -71,7 +67,7 @@ def place_html(place: Place, today: float, forecast: dict[int, float]) -> Markup
     cells = [("Today", today), *((f"T+{lead}", value) for lead, value in forecast.items())]
     return _PLACE.format(
         town=place.town or ("Open country" if place.land else "At sea"),
-        coordinates=coordinates(place.lat, place.lon),
+        coordinates=f"{latitude(place.lat, 3)}, {longitude(place.lon, 3)}",
         height=f"{place.elevation:.0f} m" if math.isfinite(place.elevation) else "elevation unknown",
         row=place.row,
         col=place.col,

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import panel as pn
 import panel_material_ui as pmui
 
-from ..data.layer_fields import BLUR, FIT_DAYS
+from cranpm.baselines.persistence import USUAL_BLUR
+
+from ..data.layer_fields import FIT_DAYS
 from ..layers import FINE
 from ..markup import Html, Markup, join
 from ..state import State
@@ -118,7 +120,7 @@ def _field_lines(state: State) -> tuple[list[str], list[str]]:
         imports = ["from cranpm.baselines.persistence import blurred_persistence"]
         return imports, [
             f"field = data.pm2p5({init})",
-            f"field[:] = blurred_persistence(field.values, {BLUR:g})",
+            f"field[:] = blurred_persistence(field.values, {USUAL_BLUR:g})",
         ]
     imports = [
         "import numpy as np",

@@ -115,19 +115,10 @@ def test_a_section_that_breaks_keeps_its_reason_and_what_it_found(load_file, mon
     }
 
 
-def test_it_needs_no_more_than_a_bare_machine_has():
+def test_it_needs_no_more_than_a_bare_machine_has(run_without):
     blocked = "xarray zarr pandas dask distributed psutil h5py netCDF4 pyarrow typer rich pydantic datashader".split()
     code = f"""
-    import sys
-    class Without:
-        def __init__(self, finder):
-            self.finder = finder
-        def find_spec(self, name, path=None, target=None):
-            if name.partition(".")[0] in {blocked!r}:
-                return None
-            return self.finder.find_spec(name, path, target)
-    sys.meta_path[:] = map(Without, sys.meta_path)
-    import runpy
+    import runpy, sys
     sys.argv = ["gpu_session.py", "--help"]
     try:
         runpy.run_path({str(SCRIPT)!r}, run_name="__main__")
@@ -135,7 +126,4 @@ def test_it_needs_no_more_than_a_bare_machine_has():
         assert done.code in (0, None)
     import cranpm.training.command, cranpm.testbed.source, cranpm.testbed.geography.geography
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run_without(blocked, code)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -70,17 +70,20 @@ def _note_foreign(url: str, problems: list[str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def machine(scene: ModuleType, drawn: CranPM, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def page_tests(load_file: Callable[[str], ModuleType]) -> ModuleType:
+    """How the page's own tests wait for the map and find places on it, for the other browser tests."""
+    return load_file("tests/browser/test_page.py")
+
+
+@pytest.fixture(scope="session")
+def machine(
+    load_file, scene: ModuleType, drawn: CranPM, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """Variables of a machine with a small dataset and a checkpoint of random weights."""
     root = tmp_path_factory.mktemp("machine")
     scene.write_scene(root / "data" / "testbed", domain=scene.SMALL, days=4)
     scene.write_checkpoint(root / "checkpoints" / "random", drawn)
-    return {
-        "CRANPM_DATA": str(root / "data"),
-        "CRANPM_CHECKPOINTS": str(root / "checkpoints"),
-        "CRANPM_RUNS": str(root / "runs"),
-        "CRANPM_REAL_DATA": "",
-    }
+    return load_file("tests/dashboard/serving.py").variables(root)
 
 
 @pytest.fixture(scope="session")

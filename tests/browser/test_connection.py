@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,12 +13,6 @@ from playwright.sync_api import Page
 
 NOTICE = ".cranpm-cut-off"
 VIEW = "layer=today&init_time=2022-01-11&extent=8.000,44.800,11.000,46.200&place=45.4642,9.1900&stations=0"
-
-
-@pytest.fixture
-def page_tests(load_file: Callable[[str], ModuleType]) -> ModuleType:
-    """Helpers of the page's own tests."""
-    return load_file("tests/browser/test_page.py")
 
 
 @pytest.fixture

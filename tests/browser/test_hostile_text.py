@@ -53,13 +53,8 @@ def hostile(
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    machine = {
-        "CRANPM_DATA": str(root / "data"),
-        "CRANPM_CHECKPOINTS": str(root / "checkpoints"),
-        "CRANPM_RUNS": str(root / "runs"),
-        "CRANPM_REAL_DATA": "",
-    }
-    with load_file("tests/dashboard/serving.py").served(machine, Path(root / "log.txt")) as address:
+    serving = load_file("tests/dashboard/serving.py")
+    with serving.served(serving.variables(root), Path(root / "log.txt")) as address:
         yield f"{address}/dashboard"
 
 

@@ -48,11 +48,6 @@ LOOK = """
 
 
 @pytest.fixture(scope="module")
-def page_tests(load_file: Callable[[str], ModuleType]) -> ModuleType:
-    return load_file("tests/browser/test_page.py")
-
-
-@pytest.fixture(scope="module")
 def unusual(
     load_file: Callable[[str], ModuleType],
     scene: ModuleType,
@@ -72,13 +67,8 @@ def unusual(
     save_checkpoint(
         root / "checkpoints" / "narrow", drawn, narrow, card="For tests.", meta={"title": "Narrow"}
     )
-    machine = {
-        "CRANPM_DATA": str(root / "data"),
-        "CRANPM_CHECKPOINTS": str(root / "checkpoints"),
-        "CRANPM_RUNS": str(root / "runs"),
-        "CRANPM_REAL_DATA": "",
-    }
-    with load_file("tests/dashboard/serving.py").served(machine, Path(root / "log.txt")) as address:
+    serving = load_file("tests/dashboard/serving.py")
+    with serving.served(serving.variables(root), Path(root / "log.txt")) as address:
         yield f"{address}/dashboard?layer=forecast&checkpoint=narrow&init_time=2022-01-12"
 
 

@@ -11,11 +11,6 @@ from playwright.sync_api import Page, expect
 PLACE = "47,9.5"
 
 
-@pytest.fixture(scope="module")
-def page_tests(load_file: Callable[[str], ModuleType]) -> ModuleType:
-    return load_file("tests/browser/test_page.py")
-
-
 @pytest.fixture
 def today(tab: Page, dashboard: str, page_tests: ModuleType) -> Page:
     tab.goto(f"{dashboard}?layer=today")

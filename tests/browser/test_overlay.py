@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
 
-import pytest
 from playwright.sync_api import Page
 
 CELLS = """
@@ -18,32 +16,26 @@ CELLS = """
 """Rectangles of the footprint that the browser holds."""
 
 
-@pytest.fixture(scope="session")
-def on_page(load_file: Callable[[str], ModuleType]) -> ModuleType:
-    """How the other browser tests wait for the map and find places on it."""
-    return load_file("tests/browser/test_page.py")
-
-
 def test_the_footprint_of_a_place_is_drawn_with_its_legend_and_taken_away(
-    tab: Page, dashboard: str, on_page: ModuleType, screenshot
+    tab: Page, dashboard: str, page_tests: ModuleType, screenshot
 ):
     tab.goto(f"{dashboard}?layer=forecast&checkpoint=random&stations=0&init_time=2022-01-12")
-    on_page.wait_for_text(tab, "T+1 to T+3 ready", 200)
-    tab.mouse.click(*on_page.place_on_screen(tab, 45.1, 9.9))
-    on_page.wait_for_text(tab, "Time series")
+    page_tests.wait_for_text(tab, "T+1 to T+3 ready", 200)
+    tab.mouse.click(*page_tests.place_on_screen(tab, 45.1, 9.9))
+    page_tests.wait_for_text(tab, "Time series")
     assert tab.evaluate(CELLS) == 0
     tab.get_by_text("Where does this place look?").first.click()
-    on_page.wait_for_text(tab, "Share of attention per coarse token")
-    on_page.wait_for_text(tab, "Attention is not source apportionment")
+    page_tests.wait_for_text(tab, "Share of attention per coarse token")
+    page_tests.wait_for_text(tab, "Attention is not source apportionment")
     # 28 x 28 nodes are 4 x 4 patches of 8 x 8, the last ones padded
     assert tab.evaluate(CELLS) == 16
     screenshot("footprint")
     tab.get_by_role("button", name="Elevation bias").first.click()
-    on_page.wait_for_text(tab, "higher ground costs")
+    page_tests.wait_for_text(tab, "higher ground costs")
     tab.wait_for_function(f"() => ({CELLS})() === 1024", timeout=20_000)
-    link = on_page.wait_for_url(tab, "overlay=elevation_bias")
+    link = page_tests.wait_for_url(tab, "overlay=elevation_bias")
     tab.get_by_label("Draw on the map").first.click(force=True)
     tab.wait_for_function(f"() => ({CELLS})() === 0", timeout=20_000)
     tab.goto(link)
-    on_page.wait_for_text(tab, "Elevation bias on the logits")
+    page_tests.wait_for_text(tab, "Elevation bias on the logits")
     assert tab.problems == []  # type: ignore[attr-defined]

@@ -24,6 +24,9 @@ _FIND = """
 }
 """
 
+_WRITTEN = "el => el.querySelector('.readout').innerText"
+"""What stands beside the pointer."""
+
 
 def furniture(tab: Page, expression: str = "el => el.dataset.complete || ''") -> Any:
     """Something of the map's own element, which lies in shadow roots."""
@@ -125,14 +128,24 @@ def test_wheel_zoom_brings_new_tiles_and_the_link_follows(today: Page):
     assert max(zooms) >= 9
 
 
+def read_off(tab: Page, lat: float, lon: float) -> str:
+    """What is written beside the pointer over a place, once answers have stopped coming in."""
+    x, y = place_on_screen(tab, lat, lon)
+    tab.mouse.move(x - 3, y)
+    tab.mouse.move(x, y)
+    tab.wait_for_timeout(800)
+    tab.wait_for_function(f"() => ({_FIND})('.readout.on')")
+    text, before = furniture(tab, _WRITTEN), ""
+    while text != before:
+        tab.wait_for_timeout(400)
+        text, before = furniture(tab, _WRITTEN), text
+    return text
+
+
 def test_the_pointer_shows_the_exact_value(today: Page, scene: ModuleType):
     domain = scene.SMALL
     field = scene.pm2p5_of(2, domain)
-    x, y = place_on_screen(today, 45.2, 9.9)
-    today.mouse.move(x - 3, y)
-    today.mouse.move(x, y)
-    today.wait_for_function(f"() => ({_FIND})('.readout.on')")
-    text = furniture(today, "el => el.querySelector('.readout').innerText")
+    text = read_off(today, 45.2, 9.9)
     row, col = domain.fine.index_of(45.2, 9.9)
     near = field[row - 3 : row + 4, col - 3 : col + 4]
     value = float(text.split(" µg")[0].strip())
@@ -224,7 +237,7 @@ def test_station_names_are_text(tab: Page, dashboard: str):
     tab.mouse.move(x - 2, y)
     tab.mouse.move(x, y)
     tab.wait_for_function(f"() => ({_FIND})('.readout.on .station:not(:empty)')")
-    text = furniture(tab, "el => el.querySelector('.readout').innerText")
+    text = furniture(tab, _WRITTEN)
     assert "<img src=x onerror=alert(1)>Milano" in text
     assert furniture(tab, "el => el.querySelectorAll('img').length") == 0
 

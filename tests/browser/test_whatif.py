@@ -3,54 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from types import ModuleType
 
-import pytest
 from playwright.sync_api import Page
 
 
-@pytest.fixture(scope="session")
-def on_page(load_file: Callable[[str], ModuleType]) -> ModuleType:
-    """How the other browser tests wait for the map and find places on it."""
-    return load_file("tests/browser/test_page.py")
-
-
-def difference(tab: Page, on_page: ModuleType, lat: float, lon: float) -> float:
-    x, y = on_page.place_on_screen(tab, lat, lon)
-    tab.mouse.move(x - 3, y)
-    tab.mouse.move(x, y)
-    tab.wait_for_function(f"() => ({on_page._FIND})('.readout.on')")
-    tab.wait_for_timeout(800)
-    text = on_page.furniture(tab, "el => el.querySelector('.readout').innerText")
+def difference(tab: Page, page_tests: ModuleType, lat: float, lon: float) -> float:
+    text = page_tests.read_off(tab, lat, lon)
     return float(re.match(r"([+−]?[\d.]+) µg/m³", text).group(1).replace("−", "-"))  # type: ignore[union-attr]
 
 
 def test_a_switch_shows_the_difference_undo_leads_back_and_the_link_asks_again(
-    tab: Page, dashboard: str, on_page: ModuleType, screenshot
+    tab: Page, dashboard: str, page_tests: ModuleType, screenshot
 ):
     tab.goto(f"{dashboard}?layer=forecast&region=po_valley&checkpoint=random&stations=0&init_time=2022-01-12")
-    on_page.wait_for_text(tab, "T+1 to T+3 ready", 200)
+    page_tests.wait_for_text(tab, "T+1 to T+3 ready", 200)
     tab.get_by_text("Switches and sliders").first.click()
     tab.get_by_label("CAMS hidden").first.click(force=True)
-    on_page.wait_for_picture(tab, "_whatif_2022-01-12_T1_", 120)
-    on_page.wait_for_text(tab, "If: CAMS hidden")
-    on_page.wait_for_text(tab, "tiles in", 120)
+    page_tests.wait_for_picture(tab, "_whatif_2022-01-12_T1_", 120)
+    page_tests.wait_for_text(tab, "If: CAMS hidden")
+    page_tests.wait_for_text(tab, "tiles in", 120)
     # weights of the checkpoint are drawn: whatever it says, it says something else without CAMS
-    assert difference(tab, on_page, 45.1, 9.9) != 0
+    assert difference(tab, page_tests, 45.1, 9.9) != 0
     screenshot("whatif")
-    link = on_page.wait_for_url(tab, "layer=whatif", "whatif=hide_cams:1")
+    link = page_tests.wait_for_url(tab, "layer=whatif", "whatif=hide_cams:1")
     tab.get_by_role("button", name="Undo").first.click()
-    on_page.wait_for_picture(tab, "_forecast_2022-01-12_T1_")
+    page_tests.wait_for_picture(tab, "_forecast_2022-01-12_T1_")
     tab.goto(link)
-    on_page.wait_for_picture(tab, "_whatif_2022-01-12_T1_", 60)
+    page_tests.wait_for_picture(tab, "_whatif_2022-01-12_T1_", 60)
     assert tab.get_by_label("CAMS hidden").first.is_checked()
     assert tab.problems == []  # type: ignore[attr-defined]
 
 
 def test_a_link_with_changes_that_nobody_offers_shows_the_forecast(
-    tab: Page, dashboard: str, on_page: ModuleType
+    tab: Page, dashboard: str, page_tests: ModuleType
 ):
     tab.goto(f"{dashboard}?layer=today&whatif=wind_turn:720&checkpoint=random&init_time=2022-01-12")
-    on_page.wait_for_text(tab, "the default is used")
-    on_page.wait_for_picture(tab, "_today_")
+    page_tests.wait_for_text(tab, "the default is used")
+    page_tests.wait_for_picture(tab, "_today_")

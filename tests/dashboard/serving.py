@@ -24,6 +24,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def variables(root: Path, data: Path | None = None) -> dict[str, str]:
+    """Of a machine whose datasets, checkpoints and runs lie below a folder, and that has no real files."""
+    return {
+        "CRANPM_DATA": str(data or root / "data"),
+        "CRANPM_CHECKPOINTS": str(root / "checkpoints"),
+        "CRANPM_RUNS": str(root / "runs"),
+        "CRANPM_REAL_DATA": "",
+    }
+
+
 class Dashboard:
     """A server process that can be killed and started again at the same address.
 

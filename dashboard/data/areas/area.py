@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cranpm.domain.regions import REGIONS
 
+from ...markup import latitude, longitude
 from ...state import State
 
 
@@ -19,12 +20,8 @@ class Area:
     @property
     def bounds(self) -> str:
         west, south, east, north = self.box
-        along = f"{_degrees(west, 'W', 'E')} – {_degrees(east, 'W', 'E')}"
-        return f"{_degrees(south, 'S', 'N')} – {_degrees(north, 'S', 'N')}, {along}"
-
-
-def _degrees(value: float, below: str, above: str) -> str:
-    return f"{abs(value):.2f}° {below if value < 0 else above}"
+        along = f"{longitude(west, 2)} – {longitude(east, 2)}"
+        return f"{latitude(south, 2)} – {latitude(north, 2)}, {along}"
 
 
 def area_of(state: State, view: tuple[float, float, float, float]) -> Area:

@@ -11,11 +11,12 @@ import pandas as pd
 
 from cranpm.data.errors import DataFileError, StoreError
 from cranpm.domain.regions import REGIONS, Region, list_regions
+from cranpm.verification.metrics import area_weights
 from cranpm.verification.sums import PairSums
 
 from ..station_card import Maps
 from ..store import Store
-from .window import GoOn, Window, cams_cells, cell_areas
+from .window import GoOn, Window, cams_cells
 
 SIX_REGIONS = ("po_valley", "paris", "silesia", "rhine_ruhr", "london", "malmo")
 
@@ -59,13 +60,14 @@ def regional_series(
         Forecasts that are there, by init day. Where there are any, errors are those of their days alone.
     """
     dataset = store.dataset(dataset_name)
+    weights = area_weights(dataset.domain.fine)
     rows: list[dict[str, object]] = []
     errors: list[dict[str, object]] = []
     unreadable: list[str] = []
     for region in regions_of(store, dataset_name):
         box = region.west, region.south, region.east, region.north
         window = Window.of_box(dataset.domain.fine, box)
-        areas = np.broadcast_to(cell_areas(dataset.domain.fine, window.rows), window.shape)
+        areas = np.broadcast_to(weights[window.rows], window.shape)
         targets: dict[dt.date, np.ndarray] = {}
         for day in days:
             next(window.bands(go_on), None)  # stop here when nobody waits any more

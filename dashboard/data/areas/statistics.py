@@ -9,8 +9,9 @@ import numpy as np
 from cranpm.domain.grid import Grid
 from cranpm.plot.pyramid import Reader
 from cranpm.verification.limits import EXCEEDANCE_THRESHOLDS
+from cranpm.verification.metrics import area_weights
 
-from .window import GoOn, Window, cell_areas
+from .window import GoOn, Window
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -55,7 +56,7 @@ def area_statistics(
     counts = np.zeros(BINS + 1)
     above = dict.fromkeys(EXCEEDANCE_THRESHOLDS, 0.0)
     cells = without = 0
-    weight = total = 0.0
+    weights, weight, total = area_weights(grid), 0.0, 0.0
     for rows in window.bands(go_on):
         values = read(rows, window.cols)
         known = np.isfinite(values)
@@ -63,7 +64,7 @@ def area_statistics(
         without += int(np.count_nonzero(gaps))
         if not known.any() or not np.isfinite(lowest):
             continue
-        areas = np.broadcast_to(cell_areas(grid, rows), values.shape)[known]
+        areas = np.broadcast_to(weights[rows], values.shape)[known]
         held = values[known].astype(float)
         cells += held.size
         weight += float(areas.sum())

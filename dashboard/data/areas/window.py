@@ -65,12 +65,6 @@ class Window:
             start = stop
 
 
-def cell_areas(grid: Grid, rows: slice) -> np.ndarray:
-    """Relative areas of cells by row, from their edges, shape (rows, 1)."""
-    edges = np.sin(np.deg2rad(grid.lat_edges[rows.start : rows.stop + 1]))
-    return -np.diff(edges)[:, None]
-
-
 def cams_cells(dataset: Dataset, fields: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
     """A coarse field between its nodes, on cells of the fine grid; NaN beyond the nodes."""
     fine, box = dataset.domain.fine, dataset.domain.coarse_box

@@ -26,16 +26,14 @@ def load(load_file: Callable[[str], ModuleType]) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def serve(
-    load: ModuleType, data_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    load_file: Callable[[str], ModuleType],
+    load: ModuleType,
+    data_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., contextlib.AbstractContextManager[Any]]:
     """Starts a server, with a quick memory for pages that are closed."""
     root = tmp_path_factory.mktemp("crowds")
-    variables = {
-        "CRANPM_DATA": str(data_folder),
-        "CRANPM_CHECKPOINTS": str(root / "checkpoints"),
-        "CRANPM_RUNS": str(root / "runs"),
-        "CRANPM_REAL_DATA": "",
-    }
+    variables = load_file("tests/dashboard/serving.py").variables(root, data_folder)
     logs = (root / f"log-{number}.txt" for number in itertools.count())
     return lambda **more: load.serve(next(logs), variables | more, *load.SHORT_LIVES)
 

@@ -40,13 +40,8 @@ def faulty(
 ) -> Iterator[Any]:
     """The running server."""
     root = tmp_path_factory.mktemp("faulty")
-    variables = {
-        "CRANPM_DATA": str(data_folder),
-        "CRANPM_CHECKPOINTS": str(root / "checkpoints"),
-        "CRANPM_RUNS": str(root / "runs"),
-        "CRANPM_REAL_DATA": "",
-    }
     serving = load_file("tests/dashboard/serving.py")
+    variables = serving.variables(root, data_folder)
     with serving.running(serving.Dashboard(variables, root / "log.txt", program=(str(PROGRAM),))) as server:
         yield server
 
