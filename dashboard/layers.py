@@ -143,7 +143,7 @@ _INPUTS = [
     ),
 ]
 
-LAYERS: dict[str, Layer] = {layer.key: layer for layer in (*_MAIN, _WHATIF, *_RIVALS, *_INPUTS)}
+LAYERS: dict[str, Layer] = {layer.key: layer for layer in (*_MAIN, *_RIVALS, _WHATIF, *_INPUTS)}
 """All layers by key."""
 
 MAIN: tuple[str, ...] = tuple(layer.key for layer in _MAIN)

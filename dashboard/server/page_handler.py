@@ -69,10 +69,7 @@ class PageHandler(DocHandler):
         if isinstance(chunk, str):
             nonce = secrets.token_urlsafe(16)
             self.set_header("Content-Security-Policy", content_policy(nonce))
-            # first of all scripts: it watches the connection that the others make
-            chunk = _HEAD.sub(
-                lambda head: f"{head.group()}\n<script>{_connection_script()}</script>", chunk, count=1
-            )
+            chunk = _HEAD.sub(lambda head: head.group() + _first_of_all(), chunk, count=1)
             chunk = _SCRIPT.sub(f'<script nonce="{nonce}"', chunk)
         super().write(chunk)
 
@@ -91,5 +88,7 @@ class AutoloadHandler(AutoloadJsHandler):
 
 
 @lru_cache(maxsize=1)
-def _connection_script() -> str:
-    return (STATIC / "connection.js").read_text(encoding="utf-8")
+def _first_of_all() -> str:
+    """What stands before all else in a page: the script watches the connection that later ones make."""
+    style, script = ((STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "connection.js"))
+    return f"\n<style>{style}</style>\n<script>{script}</script>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import panel as pn
 from bokeh.protocol.message import Message
 from bokeh.util.token import get_session_id
 from panel.io.server import WSHandler
@@ -44,9 +45,16 @@ class SocketHandler(WSHandler):
 
     async def _handle(self, message: Message[Any]) -> Any | None:
         """Answer it; a page whose document is asked for is on its way from here on."""
-        if message.msgtype == "PULL-DOC-REQ" and self.connection is not None:
-            hold(self.connection.session.document)
-        return await super()._handle(message)
+        asked = self.connection is not None and message.msgtype == "PULL-DOC-REQ"
+        document = self.connection.session.document if asked else None
+        if document is not None:
+            hold(document)
+        answer = await super()._handle(message)
+        if document is not None:
+            # Until a page reports that it is ready, Panel (1.9) takes its document for one that is still to be sent as
+            # a whole, and drops what changes in it: what a click does that comes before that report would get lost.
+            pn.state._connected[document] = True
+        return answer
 
     async def send_message(self, message: Message[Any]) -> None:
         """Send it, unless nobody is there any more; of an error, only that there was one."""

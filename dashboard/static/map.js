@@ -234,18 +234,21 @@ function place_text(lat, lon) {
 async function read_value() {
   if (asking || pointer === null || !picture.data.cell[0]) return
   asking = true
-  const asked = pointer
+  const asked = pointer, field = picture.data.cell[0]
+  const is_current = () => pointer === asked && picture.data.cell[0] === field
   try {
-    const answer = await fetch(`cell/${picture.data.cell[0]}?x=${asked.x}&y=${asked.y}`)
-    if (answer.ok && pointer !== null) show_value(await answer.json())
+    const answer = await fetch(`cell/${field}?x=${asked.x}&y=${asked.y}`)
+    const cell = answer.ok ? await answer.json() : null
+    // a value of another field would stand beside this one's units
+    if (cell !== null && pointer !== null && picture.data.cell[0] === field) show_value(cell)
     else {
       hide_value()
       // the field is not read yet: ask again when the pointer rests
-      setTimeout(() => { if (pointer === asked) read_value() }, 350)
+      setTimeout(() => { if (is_current()) read_value() }, 350)
     }
   } catch { hide_value() }
   asking = false
-  if (pointer !== null && pointer !== asked) read_value()
+  if (pointer !== null && !is_current()) read_value()
 }
 function show_value(cell) {
   readout.classList.add("on")
@@ -387,5 +390,6 @@ document.addEventListener("keydown", (event) => {
 host.addEventListener("focus", () => { if (host.matches(":focus-visible")) point_at_centre() })
 host.addEventListener("blur", () => { pointer = null; hide_value() })
 
+document.documentElement.classList.add("cranpm-map-is-there") // see page.css
 fit_size()
 set_detail()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +24,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +58,11 @@ class Tab(Page):
 
 
 @pytest.fixture
-def tab(chromium: Browser) -> Iterator[Page]:
-    """A fresh page of 1280 x 720 that refuses to talk to anything but this machine; ``problems`` collects errors."""
+def tab(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh page of 1280 x 720 that refuses to talk to anything but this machine; ``problems`` collects errors.
+
+    Where a test fails, what it saw last lies under out/.
+    """
     context = chromium.new_context(viewport={"width": 1280, "height": 720})
     context.set_default_timeout(60_000)
     context.set_default_navigation_timeout(90_000)
@@ -61,6 +75,8 @@ def tab(chromium: Browser) -> Iterator[Page]:
     page.on("request", lambda request: _note_foreign(request.url, problems))
     page.problems = problems  # type: ignore[attr-defined]
     yield page
+    if request.node.stash.get(_FAILED, False):
+        _keep(page, f"failed_{request.node.name}")
     context.close()
 
 
@@ -98,8 +114,9 @@ def dashboard(load_file, machine: dict[str, str], tmp_path_factory: pytest.TempP
 def screenshot(tab: Page):
     """Keeps a picture of the page under out/, to be looked at."""
 
-    def keep(name: str) -> None:
-        OUT.mkdir(parents=True, exist_ok=True)
-        tab.screenshot(path=OUT / f"{name}.png")
+    return partial(_keep, tab)
 
-    return keep
+
+def _keep(tab: Page, name: str) -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    tab.screenshot(path=OUT / f"{name}.png")

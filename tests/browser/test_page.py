@@ -24,6 +24,9 @@ _FIND = """
 }
 """
 
+MAP_IS_THERE = f"() => ({_FIND})('.cranpm-furniture') !== undefined"
+"""Whether the map has begun, its pictures aside."""
+
 _WRITTEN = "el => el.querySelector('.readout').innerText"
 """What stands beside the pointer."""
 
@@ -177,6 +180,17 @@ def test_a_forecast_runs_fills_in_and_says_where_it_looked(tab: Page, dashboard:
     wait_for_text(tab, "Time series")
     wait_for_text(tab, "T+1 to T+3 ready", 20)
     assert tab.problems == []  # type: ignore[attr-defined]
+
+
+def test_a_map_whose_tiles_do_not_come_can_be_used_all_the_same(tab: Page, dashboard: str):
+    """Nothing lies over it meanwhile that takes pointer and clicks."""
+    tab.route("**/tiles/**", lambda route: None)  # asked for, never answered
+    tab.goto(f"{dashboard}?layer=today&region=po_valley&stations=0&init_time=2022-01-11")
+    tab.wait_for_function(f"() => ({_FIND})('.cranpm-furniture')?.dataset.picture")
+    assert "µg/m³" in read_off(tab, 45.2, 9.9)
+    tab.mouse.click(*place_on_screen(tab, 45.2, 9.9))
+    wait_for_text(tab, "Time series")
+    wait_for_url(tab, "place=45.")
 
 
 def test_a_map_under_way_is_seen_where_tiles_come_slowly(today: Page):

@@ -11,6 +11,8 @@ import psutil
 if TYPE_CHECKING:
     from distributed import Client
 
+_LOG = logging.getLogger("distributed")
+
 _LOWER_PRIORITY = 10
 """Niceness of the local worker: whoever moves the map is answered first."""
 
@@ -28,7 +30,7 @@ def connect(address: str | None) -> Client:
 
     if address:
         return Client(address)
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    _LOG.setLevel(logging.ERROR)
     dask.config.set(
         {
             "distributed.scheduler.allowed-failures": 0,  # a forecast that killed its worker is not tried on the next
@@ -52,20 +54,34 @@ def connect(address: str | None) -> Client:
         silence_logs=logging.ERROR,
     )
     client = Client(cluster, security=security)
-    client.register_plugin(_low_priority())
+    client.register_plugin(_considerate())
     return client
 
 
-def _low_priority() -> Any:
+def disconnect(client: Client) -> None:
+    """Close a client, and the worker that `connect` started with it: what it was asked and has not done is dropped."""
+    cluster = client.cluster
+    if cluster is not None:
+        _LOG.setLevel(logging.CRITICAL)  # that tasks end with their worker is what closing means
+    client.close()
+    if cluster is not None:
+        cluster.close()
+
+
+def _considerate() -> Any:
     from distributed import WorkerPlugin
 
-    class LowPriority(WorkerPlugin):
-        """Lets other processes of the machine go first; also in a worker that replaces one that died."""
+    class Considerate(WorkerPlugin):
+        """Lets other processes of the machine go first, and leaves without a word; also what replaces a dead worker."""
 
-        name = "low-priority"
+        name = "considerate"
 
         def setup(self, worker: Any) -> None:
             process = psutil.Process()
             process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else _LOWER_PRIORITY)
 
-    return LowPriority()
+        def teardown(self, worker: Any) -> None:
+            # a heartbeat under way ends with the connection, which a log would show as an error with a traceback
+            logging.getLogger("distributed").setLevel(logging.CRITICAL)
+
+    return Considerate()

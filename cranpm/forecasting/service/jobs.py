@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from cranpm import paths
 from cranpm.domain import LEAD_DAYS
 from cranpm.domain.days import Day
-from cranpm.forecasting.service.cluster import connect
+from cranpm.forecasting.service.cluster import connect, disconnect
 from cranpm.forecasting.service.request import RunRequest, checkpoint_hash, make_request
 from cranpm.forecasting.service.run import Run
 from cranpm.forecasting.service.run_folder import RunFolder, RunStatus, prune_runs
@@ -143,10 +143,7 @@ class ForecastService:
             self._waiting.clear()
         with self._connecting:
             if self._client is not None:
-                cluster = self._client.cluster
-                self._client.close()
-                if cluster is not None:
-                    cluster.close()
+                disconnect(self._client)
                 self._client = None
 
     # -- what runs ask -------------------------------------------------------------------------------------------
