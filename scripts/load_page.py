@@ -29,8 +29,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
+from cranpm.dashboard.data.store import get_store
+from cranpm.dashboard.views.first_run import COMMAND
 from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from cranpm.paths import data_dir
 
 ROOT = Path(__file__).parents[1]
 QUERY = "layer=today&stations=0"
@@ -325,6 +329,8 @@ def main() -> int:
     for one in (bursts, cycles):
         one.add_argument("--out", type=Path, help="write the figures as JSON")
     options = parser.parse_args()
+    if not get_store().dataset_folders():
+        parser.error(f"expected a dataset to show, found none in {data_dir()}. Build one: {COMMAND}")
     found: Any
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log.txt"
