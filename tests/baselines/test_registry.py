@@ -9,7 +9,6 @@ import pytest
 
 from cranpm.baselines.registry import CLIMATOLOGY, DAMPED, Setting, all_rivals
 from cranpm.domain import domain_from_corner
-from cranpm.domain.resampling import consecutive_runs
 
 DOMAIN = domain_from_corner("t", "T", north=48.0, west=6.0, coarse_rows=8, coarse_cols=8)
 SHAPE = DOMAIN.fine.shape
@@ -49,24 +48,6 @@ def rivals(init_days, training_days, **more):
         **more,
     )
     return *all_rivals(setting), setting.notes
-
-
-def test_few_of_many_days_still_hold_pairs_of_every_lead():
-    """Sixty days spread singly over four years lie 24 days apart, and nothing could be fitted."""
-    days = days_of("2017-01-01", "2021-01-01")
-    chosen = consecutive_runs(days, 60, leads=(1, 2, 3))
-    assert len(chosen) == 60
-    assert chosen == sorted(set(chosen))
-    held = set(chosen)
-    for lead in (1, 2, 3):
-        pairs = [day for day in chosen if day + np.timedelta64(lead, "D") in held]
-        assert len(pairs) == (4 - lead) * 15  # fifteen runs of four days
-    assert {int(str(day)[:4]) for day in chosen} == {2017, 2018, 2019, 2020}
-
-
-def test_where_there_are_few_days_all_are_taken():
-    assert consecutive_runs(WINTER, 60, leads=(1,)) == list(WINTER)
-    assert consecutive_runs(WINTER, 0, leads=(1,)) == []
 
 
 def test_what_is_fitted_is_fitted_on_the_training_days_and_each_day_is_told():
