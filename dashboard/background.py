@@ -7,10 +7,12 @@ that has read its model but does not listen yet never hears of them. Such change
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakMethod, WeakSet
 
@@ -28,8 +30,10 @@ _TELL: WeakKeyDictionary[Any, WeakMethod[Callable[[str], None]]] = WeakKeyDictio
 """How each page says a sentence to its reader, by document."""
 
 
-_ON_THE_WAY: WeakKeyDictionary[Any, list[Callable[[], None]]] = WeakKeyDictionary()
-"""What waits until a page is mounted, by document."""
+_ON_THE_WAY: WeakKeyDictionary[Any, list[tuple[int, Callable[[], None]]]] = WeakKeyDictionary()
+"""What waits until a page is mounted, each with its place in the order in which it came, by document."""
+
+_PLACES = itertools.count()
 
 _SENT: WeakSet[Any] = WeakSet()
 """Documents that have been on their way once; a browser reports only once that it has mounted one."""
@@ -59,7 +63,7 @@ def release(document: Any) -> None:
         waiting = _ON_THE_WAY.pop(document, [])
 
         def catch_up() -> None:
-            for action in waiting:
+            for _place, action in sorted(waiting, key=itemgetter(0)):
                 action()
 
         if waiting:
@@ -115,12 +119,24 @@ def failed(document: Any, error: BaseException | None) -> None:
 
 
 def _next_tick(document: Any, action: Callable[[], None]) -> None:
-    with _HELD:  # or an action could be left behind by the `release` that it just missed
+    place = next(_PLACES)
+
+    def now_or_later() -> None:
+        # the document may have been copied while this waited for its turn
+        if not _waits(document, place, action):
+            action()
+
+    if not _waits(document, place, action):
+        _schedule(document, now_or_later)
+
+
+def _waits(document: Any, place: int, action: Callable[[], None]) -> bool:
+    """Whether a page is on its way, and the action therefore among those that wait."""
+    with _HELD:
         waiting = _ON_THE_WAY.get(document)
-        if waiting is None:
-            _schedule(document, action)
-        else:
-            waiting.append(action)
+        if waiting is not None:
+            waiting.append((place, action))
+        return waiting is not None
 
 
 def _schedule(document: Any, action: Callable[[], None]) -> None:

@@ -47,6 +47,19 @@ def test_changes_wait_from_the_copy_of_the_document_until_it_is_mounted_and_keep
     assert seen == [0, 1, 2, 3]
 
 
+def test_a_change_that_waited_for_its_turn_while_the_document_was_copied_is_not_lost(document: Document):
+    """It came before the copy, but its turn comes after: the browser would not hear of it."""
+    seen: list[int] = []
+    in_page(document, lambda: seen.append(1))
+    hold(document)
+    in_page(document, lambda: seen.append(2))
+    run_callbacks(document)
+    assert seen == []
+    release(document)
+    run_callbacks(document)
+    assert seen == [1, 2]
+
+
 def test_a_page_is_held_once(document: Document):
     """A second copy, after a connection that was lost, is not followed by a word of the browser."""
     seen: list[int] = []
