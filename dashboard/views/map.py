@@ -1,7 +1,7 @@
 """The map: a plain Bokeh figure over server-drawn tiles, with outlines, names, stations and the picked place.
 
 HoloViews' figure repaints in 300-700 ms in the browser, a plain figure with tiles in 35-50 ms; hence this one view
-is plain Bokeh. What happens in the browser is in ``static/map.js``.
+is plain Bokeh. What happens in the browser is in ``static/map``, a file for each idea.
 """
 
 from __future__ import annotations
@@ -36,9 +36,23 @@ NEAR_PIXELS = 9
 """How near to a station's middle a click must be to mean the station."""
 
 
-@lru_cache(maxsize=4)
+MODULES = ("view", "pictures", "lines", "furniture", "readout", "keys", "start")
+"""Files of ``static/map`` that make up the map's script; each defines functions and runs nothing by itself."""
+
+
+@lru_cache(maxsize=16)
 def _static_text(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
+
+
+def map_code() -> str:
+    """What the browser runs when the map has its size, as the module of a `CustomJS`.
+
+    Bokeh's own callback carries it: it needs no address of its own, and the page's policy for scripts allows it.
+    """
+    parts = "\n".join(_static_text(f"map/{name}.js") for name in MODULES)
+    once = "if (args.fig.cranpm_started) return\nargs.fig.cranpm_started = true\nstart_map(args, context)"
+    return f"{parts}\nexport default function (args, obj, data, context) {{\n{once}\n}}"
 
 
 class MapView:
@@ -177,8 +191,7 @@ class MapView:
     # -- what the browser runs ------------------------------------------------------------------------------------
 
     def _script(self, domain: tuple[float, ...]) -> CustomJS:
-        layers, body = self._layers, _static_text("map.js")
-        code = f"export default function (args, obj, data, context) {{\n{_once()}\n{body}\n}}"
+        layers = self._layers
         return CustomJS(
             args={
                 "fig": layers.figure,
@@ -195,11 +208,11 @@ class MapView:
                     "domain": list(domain),
                     "min_resolution": MIN_RESOLUTION,
                     "name_resolutions": [limit for limit, _ in TOWN_ZOOMS],
-                    "css": _static_text("map.css"),
+                    "css": _static_text("map/map.css"),
                     "no_tiles": NO_TILES,
                 },
             },
-            code=code,
+            code=map_code(),
         )
 
     # -- what the browser says -----------------------------------------------------------------------------------
@@ -236,11 +249,6 @@ class MapView:
             return
         (south, north), (west, east) = from_mercator([edges[0], edges[2]], [edges[1], edges[3]])
         self._on_move((float(west), float(south), float(east), float(north)))
-
-
-def _once() -> str:
-    names = "fig, tiles, stations, place, lines, names, picture, view, viewport, keys, config"
-    return f"const {{{names}}} = args\nif (fig.cranpm_started) return\nfig.cranpm_started = true"
 
 
 def _box_columns(box: tuple[float, ...], *, serial: int | None = None) -> dict[str, Any]:

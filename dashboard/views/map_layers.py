@@ -53,7 +53,7 @@ class MapLayers:
         self.place = plot.scatter(
             "x", "y", source=place, size=17, fill_alpha=0, line_width=2.2, marker="circle_cross"
         )
-        # the card is map.js's own, filled as plain text: station names come from files
+        # the card is readout.js's own, filled as plain text: station names come from files
         plot.add_tools(HoverTool(renderers=[self.stations], tooltips=None))
 
     def set_dark(self, dark: bool) -> None:

@@ -65,7 +65,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         "cranpm/assets/data_manifest.yaml",
         "cranpm/assets/domains/india.yaml",
         "cranpm/assets/checkpoints/demo/model.safetensors",
-        "cranpm/dashboard/static/map.js",
+        "cranpm/dashboard/static/map/start.js",
     }
 
 

@@ -1,0 +1,52 @@
+// Puts the parts of the map together, once per map.
+//
+// Arguments: fig, tiles [a, b], stations, place, lines {kind: renderer}, names (data source),
+// picture {url, cell, units}, view {west.. [m], serial}, viewport (to the server), keys (to the server), config.
+
+function start_map(args, context) {
+  const {fig, tiles, stations, place, lines, names, picture, view: asked_view, viewport, keys, config} = args
+  const view = make_view({fig, config, place, viewport})
+  const furniture = make_furniture({fig, view, config, context})
+  const {host} = furniture
+  const readout = make_readout({fig, view, picture, stations, host})
+  const pictures = make_pictures({tiles, picture, host, config, on_complete: readout.read})
+  const detail = make_lines({view, lines, names, stations, config})
+  make_keys({view, host, readout, keys})
+
+  function attach() {
+    furniture.attach()
+    pictures.tame(context)
+  }
+  function draw() {
+    detail.set_detail()
+    furniture.draw_scale_bar()
+  }
+  view.on_move(draw)
+  view.on_settle(() => { attach(); draw() })
+
+  const asked_box = () => ["west", "south", "east", "north"].map((edge) => asked_view.data[edge][0])
+  asked_view.connect(asked_view.properties.data.change, () => view.go_to(asked_box(), true))
+
+  let known_size = [0, 0]
+  function fit_size() {
+    const size = [view.width(), view.height()]
+    if (size[0] < 10 || size[1] < 10 || (size[0] === known_size[0] && size[1] === known_size[1])) return
+    const first = known_size[0] === 0
+    known_size = size
+    attach()
+    if (first) {
+      // tile renderers snap to a whole zoom level when they first paint; ours comes after
+      const box = asked_box()
+      setTimeout(() => view.go_to(box, false), 0)
+      setTimeout(() => view.go_to(box, false), 60)
+    } else setTimeout(view.keep, 0)
+  }
+  fig.connect(fig.properties.inner_width.change, fit_size)
+  fig.connect(fig.properties.inner_height.change, fit_size)
+
+  attach()
+  pictures.show()
+  document.documentElement.classList.add("cranpm-map-is-there") // see page.css
+  fit_size()
+  detail.set_detail()
+}
