@@ -15,7 +15,8 @@ from cranpm.cli.console import console
 from cranpm.cli.dashboard import dashboard
 from cranpm.cli.data import data_app
 from cranpm.cli.doctor import doctor
-from cranpm.cli.evaluate import evaluate
+from cranpm.cli.evidence.ablate import ablate
+from cranpm.cli.evidence.evaluate import evaluate
 from cranpm.cli.forecast import forecast
 from cranpm.cli.info import info
 from cranpm.cli.options import App
@@ -25,7 +26,7 @@ from cranpm.cli.testbed import testbed_app
 from cranpm.cli.train import train
 
 app = App(no_args_is_help=True, help="CRAN-PM Explorer: PM2.5 over Europe at 1 km.")
-for command in (dashboard, info, doctor, forecast, train, score, evaluate, physics, bench):
+for command in (dashboard, info, doctor, forecast, train, ablate, score, evaluate, physics, bench):
     app.command()(command)
 app.add_typer(testbed_app, name="testbed")
 app.add_typer(data_app, name="data")

@@ -63,6 +63,15 @@ def dataset_names(incomplete: str) -> list[str]:
     return _beginning(incomplete, (entry.name for entry in registry.list_datasets()))
 
 
+def dataset_address(name: str) -> str:
+    """Names of datasets on this machine become folders; addresses stay."""
+    if "://" in name or "::" in name:
+        return name
+    from cranpm import registry
+
+    return str(registry.find_dataset(name).path)
+
+
 def checkpoint_names(incomplete: str) -> list[str]:
     """Checkpoints on this machine, and folders once one is being typed."""
     from cranpm import registry

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import console, plain_errors
-from cranpm.cli.options import NamedDomain, checkpoint_names, dataset_names, finite
+from cranpm.cli.options import NamedDomain, checkpoint_names, dataset_address, dataset_names, finite
 
 
 def train(
@@ -104,7 +104,7 @@ def train(
             recipe=recipe,
             settings=tuple(settings or ()),
             ablation=ablation,
-            data=None if data is None else _dataset(data),
+            data=None if data is None else dataset_address(data),
             world=world,
             geography=geography,
             domain=domain,
@@ -136,15 +136,6 @@ def train(
         code = command.run(report=_say)
     if code:
         raise typer.Exit(code)
-
-
-def _dataset(name: str) -> str:
-    """Names of datasets on this machine become folders; addresses stay."""
-    if "://" in name or "::" in name:
-        return name
-    from cranpm import registry
-
-    return str(registry.find_dataset(name).path)
 
 
 def _checkpoint(name: str) -> Path:

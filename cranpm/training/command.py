@@ -103,7 +103,7 @@ class TrainCommand:
     def estimate_cost(self) -> TrainingCost | StepCost:
         """What the run would cost here; opens the data only for the size of its grid."""
         recipe = self.resolve_recipe()
-        self._prepare_process()
+        self.prepare_process()
         if isinstance(recipe, LeastSquaresRecipe):
             raise ValueError(
                 "Least squares has no steps to time: it reads each day once. Start it without --dry-run."
@@ -137,7 +137,7 @@ class TrainCommand:
 
     def run(self, report: Callable[[str], None] = print) -> int:
         """Train (or only export) and return the exit code: 0, or `STOPPED_EXIT_CODE` after a stop."""
-        self._prepare_process()
+        self.prepare_process()
         recipe = self.resolve_recipe()
         data = self.open_data(recipe, partial(_tell_simulated, report))
         if isinstance(recipe, LeastSquaresRecipe):
@@ -196,7 +196,8 @@ class TrainCommand:
         identity: dict[str, Any] = {"recipe": recipe.to_dict(), "data": data.fingerprint}
         return TrainStates(self.out / STATE_FOLDER, identity)
 
-    def _prepare_process(self) -> None:
+    def prepare_process(self) -> None:
+        """Threads and memory of this process, as the run asks for them."""
         keep_freed_memory()
         if self.threads:
             torch.set_num_threads(self.threads)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.domain.resampling import bootstrap_indices, central_interval
 from cranpm.model import CranPM
-from cranpm.model.checkpoint import load_checkpoint
+from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.validation import ValidationBatches, validation_batches
 from cranpm.training.fit.losses import land_mse
-from cranpm.training.job import CHECKPOINT_FOLDER, run_job
-from cranpm.training.recipes.ablations import ABLATIONS, ablation
+from cranpm.training.job import CHECKPOINT_FOLDER, STATE_FOLDER, run_job
+from cranpm.training.recipes.ablations import ABLATIONS, ablation, same_recipe
 from cranpm.training.recipes.recipes import Recipe
 from cranpm.training.report.curve import Curve, read_curves
 from cranpm.training.state.options import TrainerOptions
@@ -45,9 +46,22 @@ class Comparison:
     persistence: np.ndarray
     squared: dict[str, np.ndarray] = field(default_factory=dict)
     curves: dict[str, list[Curve]] = field(default_factory=dict)
+    reference: str = "full"
+    """The variant that others are compared with."""
+    days: tuple[str, ...] = ()
+    """Held-out init days."""
+    same_as: dict[str, str] = field(default_factory=dict)
+    """Of variants that are the same recipe as another one here: which."""
+    trained: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Of each variant ``parameters``, ``steps``, ``minutes`` of each seed, and ``machine``."""
 
-    def rows(self, reference: str = "full") -> list[dict[str, Any]]:
+    def rows(self, reference: str | None = None) -> list[dict[str, Any]]:
         """One row a variant, for a table.
+
+        Parameters
+        ----------
+        reference : str, optional
+            Instead of `reference`.
 
         Returns
         -------
@@ -56,6 +70,7 @@ class Comparison:
             the reference, paired by seed and day; positive: worse without it) with ``low`` and ``high``, the 95 %
             interval of a bootstrap over seeds and days.
         """
+        reference = self.reference if reference is None else reference
         generator = np.random.default_rng(1)
         seeds, days = self.squared[reference].shape
         pick_seeds = bootstrap_indices(seeds, DRAWS, generator)[:, :, None]
@@ -91,10 +106,12 @@ def compare_ablations(
     names: Sequence[str],
     out: Path,
     *,
+    reference: str = "full",
     seeds: Sequence[int] = (1, 2, 3),
     days: int = 12,
     tiles_per_day: int = 6,
     options: TrainerOptions | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Train every variant with every seed and score all on the same held-out tiles; a bar tells the time left.
 
@@ -105,15 +122,20 @@ def compare_ablations(
     data : TrainingData
         From `open_world`, or of a dataset; holds days of the training and of the validation split.
     names : sequence of str
-        Keys of `cranpm.training.recipes.ablations.ABLATIONS`; "full" is added where it is missing.
+        Keys of `cranpm.training.recipes.ablations.ABLATIONS`; ``reference`` is added where it is missing.
     out : Path
-        One run folder a variant and seed; a run that has its checkpoint is not trained again.
+        One run folder a variant and seed. A run that has its checkpoint is not trained again, one that was interrupted
+        goes on; variants that are the same recipe share their runs.
+    reference : str
+        The variant that others are compared with.
     seeds : sequence of int
         Of the weights and of the order of tiles, paired between variants.
     days, tiles_per_day : int
         Held-out days of the validation split, spread over it, and tiles of each.
     options : TrainerOptions, optional
         Devices, workers, how often to validate.
+    report : callable, optional
+        Takes lines for people instead of the bar.
 
     Returns
     -------
@@ -123,33 +145,99 @@ def compare_ablations(
     Raises
     ------
     ValueError
-        If there is no such variant, or no day of the validation split.
+        If there is no such variant, fewer than two days of the validation split, no seed, a seed twice, or in a run's
+        folder another recipe, other data, or a training that ended before its steps were done.
+    TrainingStopped
+        If asked to stop; the run that was under way saved its state.
     """
-    names = list(dict.fromkeys(["full", *names]))
+    names = list(dict.fromkeys([reference, *names]))
     variants = {
         name: ablation(name, recipe) for name in names
     }  # unknown names are refused before hours are spent
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"Expected different seeds, at least one; got {list(seeds)}.")
     batches = validation_batches(recipe, data, days=days, tiles_per_day=tiles_per_day, seed=HELD_OUT_SEED)
     if batches is None:
         raise ValueError("The source holds no day of the validation split, so variants cannot be scored.")
-    result = Comparison(seeds=tuple(seeds), persistence=_squared_errors(None, batches))
+    persistence = _squared_errors(None, batches)
+    if len(persistence) < 2:
+        raise ValueError(
+            f"Intervals need at least 2 held-out days with PM2.5, got {len(persistence)} of {days} asked for. Add days "
+            f"of the validation split ({'..'.join(recipe.splits.validation)}) to the data, or ask for more of them."
+        )
+    known = {name: same_recipe(name, recipe) for name in names}
+    first_of = {name: next(n for n in names if known[n] == known[name]) for name in names}
+    result = Comparison(
+        seeds=tuple(seeds),
+        persistence=persistence,
+        reference=reference,
+        days=_days(batches),
+        same_as={name: first for name, first in first_of.items() if first != name},
+    )
     options = replace(options or TrainerOptions(), bar=False)
     runs = len(variants) * len(seeds)
-    with tqdm(total=runs, desc="Variants", unit="run", file=sys.stdout, dynamic_ncols=True) as bar:
+    with tqdm(
+        total=runs,
+        desc="Variants",
+        unit="run",
+        file=sys.stdout,
+        dynamic_ncols=True,
+        disable=report is not None,
+    ) as bar:
         for name, variant in variants.items():
-            errors, curves = [], []
+            errors, curves, made = [], [], []
             for seed in seeds:
                 bar.set_postfix_str(f"{name}, seed {seed}")
-                folder = out / f"{name}-seed{seed}"
-                if not (folder / CHECKPOINT_FOLDER / "config.json").exists():
-                    run_job(
-                        replace(variant, seed=seed), data, folder, options=options, report=lambda _line: None
-                    )
-                errors.append(_squared_errors(load_checkpoint(folder / CHECKPOINT_FOLDER).network, batches))
+                folder = out / f"{known[name]}-seed{seed}"
+                checkpoint = _train(replace(variant, seed=seed), data, folder, options)
+                errors.append(_squared_errors(checkpoint.network, batches))
                 curves.append(read_curves(folder).get("validation/skill", []))
+                made.append(checkpoint)
                 bar.update()
+                if report is not None:
+                    report(f"{name}, seed {seed}: RMSE {_rmse(errors[-1]):.3f} ug m-3")
             result.squared[name], result.curves[name] = np.stack(errors), curves
+            result.trained[name] = _facts(made)
     return result
+
+
+def _train(recipe: Recipe, data: TrainingData, folder: Path, options: TrainerOptions) -> Checkpoint:
+    """The checkpoint of a run's folder, trained or gone on with where it is not done."""
+    checkpoint = folder / CHECKPOINT_FOLDER
+    begun = any((folder / STATE_FOLDER).glob("step-*"))
+    if begun or checkpoint.exists():
+        found = Recipe.from_dict(json.loads((folder / "recipe.json").read_text(encoding="utf-8")))
+        if found != recipe:
+            wanted, given = recipe.to_dict(), found.to_dict()
+            differ = sorted(name for name in wanted if wanted[name] != given[name])
+            raise ValueError(
+                f"{folder} holds a run of another recipe (other {', '.join(differ)}). Name another folder for runs, or "
+                "move it away."
+            )
+    if not (checkpoint / "config.json").exists():
+        run_job(recipe, data, folder, options=options, resume=begun, report=lambda _line: None)
+    loaded = load_checkpoint(checkpoint)
+    if loaded.require_statistics().to_dict() != data.statistics.to_dict():
+        raise ValueError(
+            f"{folder} was trained on other data. Name another folder for runs, or move it away."
+        )
+    steps = int(loaded.meta.get("training", {}).get("steps", 0))
+    if steps < recipe.steps:
+        raise ValueError(
+            f"{folder} was trained for {steps} of {recipe.steps} steps only; half-trained variants are not compared. "
+            f"Go on with 'cranpm train --out {folder} --resume' and the data of before."
+        )
+    return loaded
+
+
+def _facts(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+    training = [checkpoint.meta.get("training", {}) for checkpoint in checkpoints]
+    return {
+        "parameters": sum(p.numel() for p in checkpoints[0].network.parameters()),
+        "steps": training[0].get("steps"),
+        "minutes": [facts.get("minutes") for facts in training],
+        "machine": ", ".join(sorted({str(facts.get("machine")) for facts in training})),
+    }
 
 
 @torch.inference_mode()
@@ -165,3 +253,8 @@ def _squared_errors(network: CranPM | None, batches: ValidationBatches) -> np.nd
             forecast = forecast + network.forecast_delta(batch.local_inputs, context, batch.day_index)
         errors.append(float(land_mse(forecast, normalise_pm2p5(batch.target), batch.mask)) * PM_SCALE**2)
     return np.array(errors)
+
+
+def _days(batches: ValidationBatches) -> tuple[str, ...]:
+    """Of the batches that are scored."""
+    return tuple(str(batch.groups[0].init_time) for batch in batches if bool(batch.mask.any()))

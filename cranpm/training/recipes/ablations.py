@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cranpm.training.recipes.recipes import Recipe
@@ -120,6 +120,53 @@ ABLATIONS: dict[str, tuple[str, Callable[[Recipe], Recipe]]] = {
     },
 }
 """Name -> what it means, and how it changes a recipe."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationTable:
+    """A part of Table 3: which variants, and the one that they are compared with."""
+
+    title: str
+    variants: tuple[str, ...]
+    reference: str
+
+
+TABLES: dict[str, AblationTable] = {
+    "a": AblationTable(
+        title="how the branches are joined",
+        variants=tuple(name for name in ABLATIONS if name.startswith("fusion-")),
+        reference="fusion-cross",
+    ),
+    "b": AblationTable(
+        title="what training adds, with equal numbers of drawn tiles",
+        variants=("A", "B", "C", "D"),
+        reference="D",
+    ),
+    "c": AblationTable(
+        title="what each part is worth, retrained without it",
+        variants=("full", *(f"R{n}" for n in range(1, 9)), "scan-only", "bias-only", "bridge-off"),
+        reference="full",
+    ),
+}
+"""Table 3 of the paper; (c) also takes the priors from wind apart, and switches the bridge off."""
+
+
+def same_recipe(name: str, recipe: Recipe) -> str:
+    """The first variant that is the same recipe: what is trained once though it has several names.
+
+    Examples
+    --------
+    >>> from cranpm.training.recipes.recipes import paper_small, tiny
+    >>> same_recipe("D", paper_small()), same_recipe("R7", paper_small())
+    ('full', 'R7')
+
+    A recipe without station loss loses nothing with it:
+
+    >>> same_recipe("R7", tiny())
+    'full'
+    """
+    variant = ablation(name, recipe)
+    return next(known for known in ABLATIONS if ablation(known, recipe) == variant)
 
 
 def ablation(name: str, recipe: Recipe) -> Recipe:

@@ -1,0 +1,1 @@
+"""Commands whose figures are quoted: final days, and parts retrained without."""
