@@ -25,8 +25,8 @@ from cranpm.data.store.source import DatasetSource
 from cranpm.domain import Tile, plan_tiles
 from cranpm.domain.tiling import TILE_SIZE
 from cranpm.forecasting.day import ForecastDay, load_day
-from cranpm.forecasting.engine import run_forecast
-from cranpm.forecasting.output import forecast_dataset, write_forecast
+from cranpm.forecasting.engine import TileSelection, run_forecast
+from cranpm.forecasting.output import ForecastOrigin, forecast_dataset, write_forecast
 from cranpm.model import CranPM, GlobalInputs, LocalInputs, count_flops
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 from cranpm.registry import NotFoundError
@@ -145,13 +145,13 @@ class _Job:
             day = load_day(source, self.init, self.checkpoint.require_statistics(), device)
         timed = _TimedDay(line=line, **{f.name: getattr(day, f.name) for f in fields(day)})
         network: Any = _TimedNetwork(self.checkpoint.network, line)
+        plan = plan_tiles(source.domain.fine.shape, self.settings.tile_size)
         with line.stage("blend"):  # what is left of the engine's time
             result = run_forecast(
                 network,
                 timed,
                 self.settings.leads,
-                plan=plan_tiles(source.domain.fine.shape, self.settings.tile_size),
-                tiles=self.tiles,
+                tiles=TileSelection(plan=plan, only=self.tiles),
                 precision="auto",
             )
         self._store(line, source, result.fields)
@@ -165,10 +165,12 @@ class _Job:
                     maps,
                     init_time=self.init,
                     grid=source.domain.fine,
-                    source=source.name,
-                    simulated=source.simulated,
-                    checkpoint_name=self.checkpoint.folder.name,
-                    checkpoint_hash=self.checkpoint.hash,
+                    origin=ForecastOrigin(
+                        source=source.name,
+                        simulated=source.simulated,
+                        checkpoint=self.checkpoint.folder.name,
+                        checkpoint_hash=self.checkpoint.hash,
+                    ),
                 )
                 stored = write_forecast(labelled, Path(memory) / "map.zarr")
             with line.stage("write"):

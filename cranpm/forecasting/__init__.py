@@ -8,6 +8,8 @@ from cranpm._lazy import lazy_names
 
 __all__ = [
     "AttentionRecorder",
+    "RunObserver",
+    "TileSelection",
     "forecast",
     "load_day",
     "open_forecast",
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
     from cranpm.forecasting.api import forecast
     from cranpm.forecasting.attention import AttentionRecorder, read_attention
     from cranpm.forecasting.day import load_day
-    from cranpm.forecasting.engine import run_forecast
+    from cranpm.forecasting.engine import RunObserver, TileSelection, run_forecast
     from cranpm.forecasting.output import open_forecast, write_forecast
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "AttentionRecorder": "cranpm.forecasting.attention",
+            "RunObserver": "cranpm.forecasting.engine",
+            "TileSelection": "cranpm.forecasting.engine",
             "forecast": "cranpm.forecasting.api",
             "load_day": "cranpm.forecasting.day",
             "open_forecast": "cranpm.forecasting.output",

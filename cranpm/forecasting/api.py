@@ -17,8 +17,14 @@ from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS
 from cranpm.domain.days import Day, as_day
 from cranpm.forecasting.day import load_day
-from cranpm.forecasting.engine import DEFAULT_MEMORY, check_leads, choose_device, run_forecast
-from cranpm.forecasting.output import check_target, forecast_dataset, unusual_attribute, write_forecast
+from cranpm.forecasting.engine import DEFAULT_MEMORY, RunObserver, check_leads, choose_device, run_forecast
+from cranpm.forecasting.output import (
+    ForecastOrigin,
+    check_target,
+    forecast_dataset,
+    unusual_attribute,
+    write_forecast,
+)
 from cranpm.forecasting.precision import Precision
 from cranpm.memory import keep_freed_memory, peak_memory
 from cranpm.model import CranPM, get_preset
@@ -110,16 +116,15 @@ def forecast(
             chosen_leads,
             memory_budget=memory_budget,
             precision=precision,
-            progress=lambda p: report(p.done_tiles, p.total_tiles, p.seconds_left),
+            observer=RunObserver(progress=lambda p: report(p.done_tiles, p.total_tiles, p.seconds_left)),
         )
     return forecast_dataset(
         result.fields,
         init_time=init,
         grid=source.domain.fine,
-        source=source.name,
-        simulated=source.simulated,
-        checkpoint_name=name,
-        checkpoint_hash=content,
+        origin=ForecastOrigin(
+            source=source.name, simulated=source.simulated, checkpoint=name, checkpoint_hash=content
+        ),
         negative=result.negative,
         attributes={
             "seconds": round(result.seconds, 2),

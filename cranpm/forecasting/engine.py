@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,6 +39,42 @@ class TilesDone:
     seconds: float
     seconds_left: float
     tiles: tuple[Tile, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileSelection:
+    """Which tiles of a map are forecast, and in which order."""
+
+    plan: TilePlan | None = None
+    """Default: 512-cell tiles with 64 shared cells."""
+    only: Sequence[int] | None = None
+    """These tiles of the plan and no others (a what-if of the visible part)."""
+    first: Sequence[int] = ()
+    """Tiles to run before the others, for instance those in view."""
+
+
+ALL_TILES = TileSelection()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunObserver:
+    """Who follows a run while it goes on."""
+
+    maps: Mapping[int, np.ndarray] | None = None
+    """Of each lead time a map (H, W) float32 to fill, for instance memory-mapped files that a viewer reads; they are
+    filled with NaN first and hold the blended forecast of all finished tiles after every batch."""
+    progress: Callable[[TilesDone], None] | None = None
+    """Called after each batch."""
+    cancelled: Callable[[], bool] | None = None
+    """Asked before each batch; a true answer stops the run."""
+
+    @property
+    def sees_tiles(self) -> bool:
+        """Whether anything of the run is seen before its end."""
+        return self.maps is not None or self.progress is not None
+
+
+UNOBSERVED = RunObserver()
 
 
 @dataclass(kw_only=True)
@@ -107,14 +143,10 @@ def run_forecast(
     day: ForecastDay,
     leads: Sequence[int] = LEAD_DAYS,
     *,
-    plan: TilePlan | None = None,
-    tiles: Sequence[int] | None = None,
-    first: Sequence[int] = (),
-    out: dict[int, np.ndarray] | None = None,
+    tiles: TileSelection = ALL_TILES,
     memory_budget: int = DEFAULT_MEMORY,
     precision: str = "float32",
-    progress: Callable[[TilesDone], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    observer: RunObserver = UNOBSERVED,
     recorder: AttentionRecorder | None = None,
 ) -> ForecastMaps:
     """Forecast the maps of one init day.
@@ -127,25 +159,16 @@ def run_forecast(
         Inputs.
     leads : sequence of int
         Lead times [days]; they share the global branch and the tile inputs.
-    plan : TilePlan, optional
-        Default: 512-cell tiles with 64 shared cells.
-    tiles : sequence of int, optional
-        Run only these tiles of the plan (a what-if of the visible part).
-    first : sequence of int
-        Tiles to run before the others, for instance those in view.
-    out : dict of int to ndarray, optional
-        Maps (H, W) float32 to fill, for instance memory-mapped files that a viewer reads; they are filled with NaN
-        first and hold the blended forecast of all finished tiles after every batch.
+    tiles : TileSelection
+        Default: the whole map.
     memory_budget : int
         Bytes that batched tiles may take; decides the batch size.
     precision : str
         What matrix products and convolutions run in: "float32", "bfloat16", or "auto" (bfloat16 where the device
         multiplies it natively). If bfloat16 gives a value that is not finite the run begins again in float32, with a
         warning.
-    progress : callable, optional
-        Called with `TilesDone` after each batch.
-    cancelled : callable, optional
-        Asked before each batch; a true answer stops the run.
+    observer : RunObserver
+        Sees the maps fill, is told of each batch, and may cancel.
     recorder : AttentionRecorder, optional
         Keeps the bridge's tensors of these very forward passes.
 
@@ -157,7 +180,7 @@ def run_forecast(
     Raises
     ------
     ForecastCancelledError
-        If ``cancelled`` returned true.
+        If ``observer.cancelled`` returned true.
     NonFiniteForecastError
         If the network gives values that are not finite in float32.
     ValueError
@@ -165,69 +188,100 @@ def run_forecast(
     torch.OutOfMemoryError
         If the device cannot hold a single tile; batches are halved before.
     """
-    leads = check_leads(leads)
-    plan = plan or plan_tiles(day.domain.fine.shape)
-    chosen = _choose_tiles(plan, day, tiles, first)
+    plan = tiles.plan or plan_tiles(day.domain.fine.shape)
+    run = _Run(
+        network=network,
+        day=day,
+        leads=check_leads(leads),
+        plan=plan,
+        tiles=_choose_tiles(plan, day, tiles),
+        batch_size=max(1, memory_budget // bytes_per_tile(network.config, plan.tile_size)),
+        observer=observer,
+        recorder=recorder,
+    )
     dtype = choose_precision(precision, day.device)
-    progressive = out is not None or progress is not None
-
-    def run(dtype: torch.dtype) -> ForecastMaps:
-        maps = {lead: ResidualMap(day.pm2p5, plan, None if out is None else out[lead]) for lead in leads}
-        clock = Clock(len(chosen))
-        batch = memory_budget // bytes_per_tile(network.config, plan.tile_size)
-        batch = max(1, min(_batch_limit(day.device), batch))
-        finite = torch.ones((), dtype=torch.bool, device=day.device)
-        with torch.autocast(day.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
-            context = _encode(network, day, recorder)
-            while clock.done < len(chosen):
-                if cancelled is not None and cancelled():
-                    raise ForecastCancelledError(f"Cancelled after {clock.done} of {len(chosen)} tiles.")
-                group = chosen[clock.done : clock.done + batch]
-                try:
-                    passes = _passes(network, day, context, group, leads, recorder)
-                except torch.OutOfMemoryError:
-                    batch = _halve(len(group), day.device)
-                    continue
-                for done in passes:
-                    finite &= done.deltas.isfinite().all()
-                    done.blend(maps, refresh=progressive)
-                    if recorder is not None and done.trace is not None:
-                        recorder.record(done.leads, group, done.trace)
-                # a GPU that runs ahead is asked once, at the end
-                if progressive or day.device.type == "cpu":
-                    _refuse_non_finite(finite, group)
-                clock.tick(len(group))
-                if progress is not None:
-                    progress(
-                        TilesDone(
-                            done_tiles=clock.done,
-                            total_tiles=clock.total,
-                            seconds=clock.seconds,
-                            seconds_left=clock.seconds_left,
-                            tiles=tuple(group),
-                        )
-                    )
-        _refuse_non_finite(finite, chosen)
-        fields, negative = {}, {}
-        for lead in leads:
-            fields[lead], negative[lead] = maps[lead].finish()
-        return ForecastMaps(
-            fields=fields,
-            negative=negative,
-            num_tiles=len(chosen),
-            skipped_tiles=plan.num_tiles - len(chosen),
-            seconds=clock.seconds,
-            device=str(day.device),
-            precision=str(dtype).removeprefix("torch."),
-        )
-
     try:
-        return run(dtype)
+        return run.maps(dtype)
     except NonFiniteForecastError as error:
         if dtype is torch.float32:
             raise
         warnings.warn(f"{error} In bfloat16; the forecast begins again in float32.", stacklevel=2)
-        return run(torch.float32)
+        return run.maps(torch.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What one run computes; `maps` computes it, from the beginning each time it is called."""
+
+    network: CranPM
+    day: ForecastDay
+    leads: tuple[int, ...]
+    plan: TilePlan
+    tiles: list[Tile]
+    batch_size: int
+    observer: RunObserver
+    recorder: AttentionRecorder | None
+
+    def maps(self, dtype: torch.dtype) -> ForecastMaps:
+        device, out = self.day.device, self.observer.maps
+        maps = {
+            lead: ResidualMap(self.day.pm2p5, self.plan, None if out is None else out[lead])
+            for lead in self.leads
+        }
+        clock = Clock(len(self.tiles))
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+            self._blend_all(maps, clock)
+        finished = {lead: maps[lead].finish() for lead in self.leads}
+        return ForecastMaps(
+            fields={lead: field for lead, (field, _) in finished.items()},
+            negative={lead: clipped for lead, (_, clipped) in finished.items()},
+            num_tiles=len(self.tiles),
+            skipped_tiles=self.plan.num_tiles - len(self.tiles),
+            seconds=clock.seconds,
+            device=str(device),
+            precision=str(dtype).removeprefix("torch."),
+        )
+
+    def _blend_all(self, maps: dict[int, ResidualMap], clock: Clock) -> None:
+        device, seen = self.day.device, self.observer.sees_tiles
+        batch = min(_batch_limit(device), self.batch_size)
+        finite = torch.ones((), dtype=torch.bool, device=device)
+        context = _encode(self.network, self.day, self.recorder)
+        while clock.done < len(self.tiles):
+            self._stop_if_cancelled(clock)
+            group = self.tiles[clock.done : clock.done + batch]
+            try:
+                passes = _passes(self.network, self.day, context, group, self.leads, self.recorder)
+            except torch.OutOfMemoryError:
+                batch = _halve(len(group), device)
+                continue
+            for done in passes:
+                finite &= done.deltas.isfinite().all()
+                done.blend(maps, refresh=seen)
+                if self.recorder is not None and done.trace is not None:
+                    self.recorder.record(done.leads, group, done.trace)
+            # a GPU that runs ahead is asked once, at the end
+            if seen or device.type == "cpu":
+                _refuse_non_finite(finite, group)
+            clock.tick(len(group))
+            self._tell(clock, group)
+        _refuse_non_finite(finite, self.tiles)
+
+    def _stop_if_cancelled(self, clock: Clock) -> None:
+        if self.observer.cancelled is not None and self.observer.cancelled():
+            raise ForecastCancelledError(f"Cancelled after {clock.done} of {clock.total} tiles.")
+
+    def _tell(self, clock: Clock, group: list[Tile]) -> None:
+        if self.observer.progress is not None:
+            self.observer.progress(
+                TilesDone(
+                    done_tiles=clock.done,
+                    total_tiles=clock.total,
+                    seconds=clock.seconds,
+                    seconds_left=clock.seconds_left,
+                    tiles=tuple(group),
+                )
+            )
 
 
 def _encode(network: CranPM, day: ForecastDay, recorder: AttentionRecorder | None) -> GlobalContext:
@@ -305,14 +359,13 @@ def _refuse_non_finite(finite: torch.Tensor, tiles: Sequence[Tile]) -> None:
         )
 
 
-def _choose_tiles(
-    plan: TilePlan, day: ForecastDay, only: Sequence[int] | None, first: Sequence[int]
-) -> list[Tile]:
-    wanted = range(plan.num_tiles) if only is None else only
-    outside = [i for i in (*wanted, *first) if not 0 <= i < plan.num_tiles]
+def _choose_tiles(plan: TilePlan, day: ForecastDay, selection: TileSelection) -> list[Tile]:
+    """Tiles of the selection that have anything to forecast, in the order they run in."""
+    wanted = range(plan.num_tiles) if selection.only is None else selection.only
+    outside = [i for i in (*wanted, *selection.first) if not 0 <= i < plan.num_tiles]
     if outside:
         raise ValueError(f"Tile(s) {outside} are outside the plan of {plan.num_tiles} tiles.")
-    early = dict.fromkeys(i for i in first if i in set(wanted))
+    early = dict.fromkeys(i for i in selection.first if i in set(wanted))
     order = list(dict.fromkeys([*early, *wanted]))
     return [plan.tiles[i] for i in order if day.has_support(plan.tiles[i])]
 

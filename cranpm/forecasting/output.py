@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,32 +36,53 @@ COARSE_STEP = 0.1
 
 STORED_FILL = 65535
 
+_CRS = {
+    "grid_mapping_name": "latitude_longitude",
+    "semi_major_axis": 6378137.0,
+    "inverse_flattening": 298.257223563,
+}
+
 LEAD_ATTRS = {"long_name": "lead time", "units": "day"}
 """In the singular: older versions of xarray turn "days" into timedeltas when they open a file, and lead=1 is lost."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForecastOrigin:
+    """What a forecast was made from and with; kept in its attributes."""
+
+    source: str
+    """Where the inputs came from; "testbed (simulated)" for the simulated Europe."""
+    simulated: bool
+    checkpoint: str
+    """Its name."""
+    checkpoint_hash: str
+    """SHA-256 of its weights."""
+
+
 def forecast_dataset(
-    fields: dict[int, np.ndarray],
+    fields: Mapping[int, np.ndarray],
     *,
     init_time: np.datetime64,
     grid: Grid,
-    source: str,
-    simulated: bool,
-    checkpoint_name: str,
-    checkpoint_hash: str,
-    negative: dict[int, int] | None = None,
-    attributes: dict[str, Any] | None = None,
+    origin: ForecastOrigin,
+    negative: Mapping[int, int] | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """Label forecast maps.
 
     Parameters
     ----------
-    fields : dict of int to ndarray
+    fields : mapping of int to ndarray
         Lead time in days to map (H, W) [ug m-3], NaN where there is no support.
     init_time : datetime64
         Day t; each forecast is the mean of the UTC day ``init_time + lead``.
-    source : str
-        Where the inputs came from; "testbed (simulated)" for the simulated Europe.
+    grid : Grid
+        Of the maps.
+    origin : ForecastOrigin
+    negative : mapping of int to int, optional
+        Lead time to cells that were clipped to zero.
+    attributes : mapping, optional
+        More facts for the dataset's attributes.
 
     Returns
     -------
@@ -81,68 +103,57 @@ def forecast_dataset(
             "standard_name": PM2P5.standard_name,
             "cell_methods": "time: mean",
             "grid_mapping": "crs",
-            "source": source,
+            "source": origin.source,
             "negative_cells_clipped": [int((negative or {}).get(lead, 0)) for lead in leads],
         },
     )
-    dataset = xr.Dataset(
+    return xr.Dataset(
         {
             "pm2p5": pm2p5,
-            "crs": xr.DataArray(
-                np.int32(0),
-                attrs={
-                    "grid_mapping_name": "latitude_longitude",
-                    "semi_major_axis": 6378137.0,
-                    "inverse_flattening": 298.257223563,
-                },
-            ),
+            "crs": xr.DataArray(np.int32(0), attrs=_CRS),
             "time_bounds": (("lead", "bounds"), np.stack([valid, valid + day], axis=1)),
         },
-        coords={
-            "lead": ("lead", np.array(leads, dtype=np.int32), LEAD_ATTRS),
-            "forecast_period": (
-                "lead",
-                np.array([24 * lead for lead in leads], dtype=np.int32),
-                {
-                    "standard_name": "forecast_period",
-                    "long_name": "time since the init day",
-                    "units": "hours",
-                },
-            ),
-            "forecast_reference_time": (
-                (),
-                init,
-                {"standard_name": "forecast_reference_time", "long_name": "init day"},
-            ),
-            "time": (
-                "lead",
-                valid,
-                {"standard_name": "time", "long_name": "valid day", "bounds": "time_bounds"},
-            ),
-            "latitude": (
-                "latitude",
-                grid.lat,
-                {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"},
-            ),
-            "longitude": (
-                "longitude",
-                grid.lon,
-                {"standard_name": "longitude", "units": "degrees_east", "axis": "X"},
-            ),
-        },
+        coords=_time_coords(init, leads, valid) | _place_coords(grid),
         attrs={
             "Conventions": "CF-1.11",
-            "title": "PM2.5 forecast" + (" on the simulated testbed" if simulated else ""),
-            "source": source,
-            "simulated": int(simulated),
+            "title": "PM2.5 forecast" + (" on the simulated testbed" if origin.simulated else ""),
+            "source": origin.source,
+            "simulated": int(origin.simulated),
             "institution": "CRAN-PM Explorer",
-            "checkpoint": checkpoint_name,
-            "checkpoint_sha256": checkpoint_hash,
+            "checkpoint": origin.checkpoint,
+            "checkpoint_sha256": origin.checkpoint_hash,
             "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} made by cranpm-explorer {__version__}",
             **(attributes or {}),
         },
     )
-    return dataset
+
+
+def _time_coords(init: np.datetime64, leads: list[int], valid: np.ndarray) -> dict[str, xr.Variable]:
+    return {
+        "lead": xr.Variable("lead", np.array(leads, dtype=np.int32), LEAD_ATTRS),
+        "forecast_period": xr.Variable(
+            "lead",
+            np.array([24 * lead for lead in leads], dtype=np.int32),
+            {"standard_name": "forecast_period", "long_name": "time since the init day", "units": "hours"},
+        ),
+        "forecast_reference_time": xr.Variable(
+            (), init, {"standard_name": "forecast_reference_time", "long_name": "init day"}
+        ),
+        "time": xr.Variable(
+            "lead", valid, {"standard_name": "time", "long_name": "valid day", "bounds": "time_bounds"}
+        ),
+    }
+
+
+def _place_coords(grid: Grid) -> dict[str, xr.Variable]:
+    return {
+        "latitude": xr.Variable(
+            "latitude", grid.lat, {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"}
+        ),
+        "longitude": xr.Variable(
+            "longitude", grid.lon, {"standard_name": "longitude", "units": "degrees_east", "axis": "X"}
+        ),
+    }
 
 
 def unusual_attribute(unusual: Sequence[UnusualInput]) -> dict[str, str]:

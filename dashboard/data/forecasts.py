@@ -67,8 +67,10 @@ def find_run(store: Store, dataset: str, checkpoint: str, init_time: dt.date) ->
     folder = store.checkpoints().get(checkpoint)
     if folder is None:
         return None
+    from cranpm.forecasting.service.request import make_request
+
     try:
-        return service().find(store.dataset_folders()[dataset], folder, init_time, LEADS)
+        return service().find(make_request(store.dataset_folders()[dataset], folder, init_time, LEADS))
     except (OSError, ValueError, KeyError) as error:
         log.warning("Cannot look for a run of %s: %s", checkpoint, error)
         return None
@@ -115,17 +117,24 @@ class Forecasts:
         *,
         then: Callable[[Run | None, BaseException | None], None],
         leads: Sequence[int] = LEADS,
-        **question: Any,
+        first: Sequence[int] = (),
+        tiles: Sequence[int] | None = None,
+        interventions: Sequence[tuple[str, float]] = (),
     ) -> None:
         """Start a run in a thread; ``then(run, None)`` or ``then(None, error)`` is called from that thread.
 
-        ``question`` is what `ForecastService.submit` takes besides: tiles first or only, interventions.
+        The others are as `cranpm.forecasting.service.request.make_request` takes them.
         """
         folder = self._store.checkpoints()[checkpoint]
         root = self._store.dataset_folders()[dataset]
 
         def submit() -> Run:
-            return service().submit(root, folder, init_time, leads, watcher=self._watcher, **question)
+            from cranpm.forecasting.service.request import make_request
+
+            request = make_request(
+                root, folder, init_time, leads, first=first, tiles=tiles, interventions=interventions
+            )
+            return service().submit(request, watcher=self._watcher)
 
         future = _THREADS.submit(submit)
         future.add_done_callback(lambda done: _report(done, then))

@@ -108,9 +108,6 @@ class PageWhatIf:
             return
         question = self._asked = self._question(base)
         self._panel.show(None, note="Asking …")
-        which: dict[str, Any] = (
-            {"first": self._tiles()} if tiles is None else {"tiles": tiles, "first": tiles}
-        )
 
         def then(run: Run | None, error: BaseException | None) -> None:
             with self._lock:
@@ -127,8 +124,9 @@ class PageWhatIf:
             state.init_time,
             then=then,
             leads=(int(state.lead_time),),
+            first=self._tiles() if tiles is None else tiles,
+            tiles=tiles,
             interventions=state.whatif,
-            **which,
         )
 
     def _started(

@@ -6,7 +6,7 @@ import torch
 
 from cranpm.domain import plan_tiles
 from cranpm.forecasting.attention import AttentionNotRecordedError, AttentionRecorder, read_attention
-from cranpm.forecasting.engine import run_forecast
+from cranpm.forecasting.engine import TileSelection, run_forecast
 from cranpm.model import Trace
 
 PLACE = (44.9, 12.3)
@@ -17,7 +17,7 @@ def recorded(drawn, day, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     plan = plan_tiles(day.domain.fine.shape)
     recorder = AttentionRecorder(folder, plan, day)
-    run_forecast(drawn, day, (2,), plan=plan, recorder=recorder)
+    run_forecast(drawn, day, (2,), tiles=TileSelection(plan=plan), recorder=recorder)
     recorder.close()
     return folder, plan
 

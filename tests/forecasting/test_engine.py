@@ -15,7 +15,13 @@ from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
 from cranpm.forecasting.api import _unusual_lines
 from cranpm.forecasting.day import load_day
-from cranpm.forecasting.engine import ForecastCancelledError, choose_device, run_forecast
+from cranpm.forecasting.engine import (
+    ForecastCancelledError,
+    RunObserver,
+    TileSelection,
+    choose_device,
+    run_forecast,
+)
 from cranpm.forecasting.output import unusual_attribute
 
 
@@ -35,7 +41,7 @@ def test_there_is_a_forecast_exactly_where_today_has_support(drawn, day, dataset
 
 def test_neither_batch_size_nor_tile_order_changes_the_map(drawn, day):
     whole = run_forecast(drawn, day, (2,)).fields[2]
-    one_by_one = run_forecast(drawn, day, (2,), memory_budget=1, first=(5, 3)).fields[2]
+    one_by_one = run_forecast(drawn, day, (2,), memory_budget=1, tiles=TileSelection(first=(5, 3))).fields[2]
     # float32 sums in another order: values to 100 ug m-3 agree to a few units in the last place
     assert np.nanmax(np.abs(whole - one_by_one)) < 2e-3
 
@@ -49,10 +55,10 @@ def test_a_blended_cell_is_the_weighted_mean_of_its_tiles(drawn, day):
     tile_above, tile_below = plan.tiles[0], plan.tiles[2]
     assert tile_above.rows.stop > row >= tile_below.rows.start
     separate = [
-        run_forecast(drawn, day, (1,), plan=plan, tiles=[t.index]).fields[1][row, col]
+        run_forecast(drawn, day, (1,), tiles=TileSelection(plan=plan, only=[t.index])).fields[1][row, col]
         for t in (tile_above, tile_below)
     ]
-    blended = run_forecast(drawn, day, (1,), plan=plan).fields[1][row, col]
+    blended = run_forecast(drawn, day, (1,), tiles=TileSelection(plan=plan)).fields[1][row, col]
     assert min(separate) - 1e-3 <= blended <= max(separate) + 1e-3
 
 
@@ -70,8 +76,8 @@ def test_tiles_asked_for_first_come_first_and_sea_tiles_never(untrained, day):
         day,
         (1,),
         memory_budget=1,
-        first=(3,),
-        progress=lambda p: order.extend(t.index for t in p.tiles),
+        tiles=TileSelection(first=(3,)),
+        observer=RunObserver(progress=lambda p: order.extend(t.index for t in p.tiles)),
     )
     assert order[0] == 3
     with_land = [t.index for t in plan_tiles(day.domain.fine.shape).tiles if day.has_support(t)]
@@ -80,7 +86,7 @@ def test_tiles_asked_for_first_come_first_and_sea_tiles_never(untrained, day):
 
 def test_progress_counts_every_tile_and_time_left_ends_at_zero(untrained, day):
     seen = []
-    run_forecast(untrained, day, (1,), memory_budget=1, progress=seen.append)
+    run_forecast(untrained, day, (1,), memory_budget=1, observer=RunObserver(progress=seen.append))
     assert [p.done_tiles for p in seen] == list(range(1, seen[-1].total_tiles + 1))
     assert seen[-1].seconds_left == 0
 
@@ -88,8 +94,9 @@ def test_progress_counts_every_tile_and_time_left_ends_at_zero(untrained, day):
 def test_output_maps_fill_as_tiles_arrive_and_cancel_keeps_them(drawn, day):
     out = {1: np.empty(day.domain.fine.shape, dtype=np.float32)}
     calls = iter([False, False, True])
+    observer = RunObserver(maps=out, cancelled=lambda: next(calls))
     with pytest.raises(ForecastCancelledError, match="after 2 of"):
-        run_forecast(drawn, day, (1,), out=out, memory_budget=1, cancelled=lambda: next(calls))
+        run_forecast(drawn, day, (1,), memory_budget=1, observer=observer)
     tiles = plan_tiles(day.domain.fine.shape).tiles
     assert np.isfinite(out[1][tiles[0].rows, tiles[0].cols]).any()
     assert np.isnan(out[1][1000:]).all()
@@ -99,9 +106,9 @@ def test_bad_requests_are_refused(untrained, day):
     with pytest.raises(ValueError, match="Lead times"):
         run_forecast(untrained, day, (4,))
     with pytest.raises(ValueError, match="outside the plan"):
-        run_forecast(untrained, day, (1,), tiles=[999])
+        run_forecast(untrained, day, (1,), tiles=TileSelection(only=[999]))
     with pytest.raises(ValueError, match="float32"):
-        run_forecast(untrained, day, (1,), out={1: np.zeros((3, 3), np.float32)})
+        run_forecast(untrained, day, (1,), observer=RunObserver(maps={1: np.zeros((3, 3), np.float32)}))
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="no CUDA"):
             choose_device("cuda")

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from cranpm.domain import Grid
-from cranpm.forecasting.output import forecast_dataset, open_forecast, write_forecast
+from cranpm.forecasting.output import ForecastOrigin, forecast_dataset, open_forecast, write_forecast
 
 GRID = Grid(name="g", rows=600, cols=520, step=0.01, north=50.0, west=5.0, registration="cell")
 
@@ -22,10 +22,9 @@ def forecast():
         fields,
         init_time=np.datetime64("2022-01-05"),
         grid=GRID,
-        source="testbed (simulated)",
-        simulated=True,
-        checkpoint_name="demo",
-        checkpoint_hash="abc",
+        origin=ForecastOrigin(
+            source="testbed (simulated)", simulated=True, checkpoint="demo", checkpoint_hash="abc"
+        ),
         negative={1: 3, 2: 0},
     )
 

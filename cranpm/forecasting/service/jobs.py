@@ -12,16 +12,14 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cranpm import paths
-from cranpm.domain import LEAD_DAYS
-from cranpm.domain.days import Day
 from cranpm.forecasting.service.cluster import connect, disconnect
-from cranpm.forecasting.service.request import RunRequest, checkpoint_hash, make_request
+from cranpm.forecasting.service.request import RunRequest, checkpoint_hash
 from cranpm.forecasting.service.run import Run
 from cranpm.forecasting.service.run_folder import RunFolder, RunStatus, prune_runs
 
@@ -60,40 +58,16 @@ class ForecastService:
 
     # -- what pages and programs ask -----------------------------------------------------------------------------
 
-    def submit(
-        self,
-        dataset_root: Path | str,
-        checkpoint_folder: Path | str,
-        init_time: Day,
-        leads: Sequence[int] = LEAD_DAYS,
-        *,
-        watcher: str = CALLER,
-        first: Sequence[int] = (),
-        tiles: Sequence[int] | None = None,
-        interventions: Sequence[tuple[str, float]] = (),
-        device: str = "auto",
-    ) -> Run:
+    def submit(self, request: RunRequest, *, watcher: str = CALLER) -> Run:
         """Queue a forecast, or return the run that already answers it (waiting, running or done).
 
         Parameters
         ----------
+        request : RunRequest
+            As `cranpm.forecasting.service.request.make_request` makes it.
         watcher : str
             For whom it is made; see `Run.leave`.
-        first : sequence of int
-            Tiles to forecast before the others.
-        tiles : sequence of int, optional
-            Only these tiles.
         """
-        request = make_request(
-            dataset_root,
-            checkpoint_folder,
-            init_time,
-            leads,
-            first=first,
-            tiles=tiles,
-            interventions=interventions,
-            device=device,
-        )
         with self._lock:
             run = self._find(request)
             if run is None:
@@ -105,17 +79,8 @@ class ForecastService:
         self._start_next()
         return run
 
-    def find(
-        self,
-        dataset_root: Path | str,
-        checkpoint_folder: Path | str,
-        init_time: Day,
-        leads: Sequence[int] = LEAD_DAYS,
-        *,
-        interventions: Sequence[tuple[str, float]] = (),
-    ) -> Run | None:
+    def find(self, request: RunRequest) -> Run | None:
         """The run that answers a request if one is waiting, running or done; starts nothing."""
-        request = make_request(dataset_root, checkpoint_folder, init_time, leads, interventions=interventions)
         with self._lock:
             return self._find(request)
 

@@ -75,9 +75,23 @@ def make_request(
     tiles: Sequence[int] | None = None,
     interventions: Sequence[tuple[str, float]] = (),
     device: str = "auto",
-    precision: str = "auto",
 ) -> RunRequest:
     """A request for a dataset and a checkpoint that lie here.
+
+    Parameters
+    ----------
+    dataset_root, checkpoint_folder : path
+    init_time : datetime64 or str
+        Day t (UTC).
+    leads : sequence of int
+        Lead times [days].
+    first : sequence of int
+        Tiles to forecast before the others.
+    tiles : sequence of int, optional
+        Only these tiles.
+    interventions : sequence of (str, float)
+        As `cranpm.forecasting.intervention_names` has them; none for a forecast.
+    device : str
 
     Raises
     ------
@@ -97,7 +111,6 @@ def make_request(
         tiles=None if tiles is None else tuple(int(i) for i in tiles),
         interventions=tuple((str(name), float(value)) for name, value in interventions),
         device=device,
-        precision=precision,
     )
 
 

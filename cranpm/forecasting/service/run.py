@@ -135,7 +135,7 @@ class Run:
         """
         from cranpm.data.input_ranges import UnusualInput
         from cranpm.data.store.dataset import Dataset
-        from cranpm.forecasting.output import forecast_dataset, unusual_attribute
+        from cranpm.forecasting.output import ForecastOrigin, forecast_dataset, unusual_attribute
 
         status = self.status
         if status.state != "done":
@@ -145,10 +145,12 @@ class Run:
             {lead: self.field(lead) for lead in self.request.leads},
             init_time=np.datetime64(self.request.init_time),
             grid=data.domain.fine,
-            source=data.source,
-            simulated=data.simulated,
-            checkpoint_name=Path(self.request.checkpoint).name,
-            checkpoint_hash=self.request.checkpoint_hash,
+            origin=ForecastOrigin(
+                source=data.source,
+                simulated=data.simulated,
+                checkpoint=Path(self.request.checkpoint).name,
+                checkpoint_hash=self.request.checkpoint_hash,
+            ),
             negative={int(lead): n for lead, n in (status.negative_cells or {}).items()},
             attributes=_changes(self.request)
             | unusual_attribute([UnusualInput(**one) for one in status.unusual_inputs]),

@@ -15,7 +15,15 @@ from cranpm.data.store.source import DatasetSource
 from cranpm.domain import plan_tiles
 from cranpm.forecasting.attention import AttentionRecorder, read_attention
 from cranpm.forecasting.day import ForecastDay, load_day
-from cranpm.forecasting.engine import ForecastCancelledError, TilesDone, choose_device, run_forecast
+from cranpm.forecasting.engine import (
+    ForecastCancelledError,
+    ForecastMaps,
+    RunObserver,
+    TilesDone,
+    TileSelection,
+    choose_device,
+    run_forecast,
+)
 from cranpm.forecasting.interventions import intervene, switched
 from cranpm.forecasting.service.request import RunRequest
 from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
@@ -92,62 +100,68 @@ def _forecast(folder: RunFolder, request: RunRequest) -> None:
     )  # fmt: skip
     _stop_if_cancelled(folder)
     day = intervene(day, request.interventions, checkpoint.require_statistics())
-    read = RunStatus(
-        state="running",
-        device=str(device),
-        unusual_inputs=tuple(one.to_dict() for one in day.unusual),
-        missing_land=day.missing_land,
-        missing_coarse=day.missing_coarse,
-    )
     plan = plan_tiles(day.domain.fine.shape)
     maps = {lead: folder.create_map(lead, plan.shape) for lead in request.leads}
     recorder = AttentionRecorder(folder.path, plan, day)
-    done: list[int] = []
-
-    def report(progress: TilesDone) -> None:
-        done.extend(tile.index for tile in progress.tiles)
-        folder.write_status(
-            replace(
-                read,
-                done_tiles=progress.done_tiles,
-                total_tiles=progress.total_tiles,
-                seconds=progress.seconds,
-                seconds_left=progress.seconds_left,
-                done_list=tuple(done),
-            )
-        )
-
+    status = _StatusWriter(folder, day)
     with switched(checkpoint.network, request.interventions) as network:
         result = run_forecast(
             network,
             day,
             request.leads,
-            plan=plan,
-            tiles=request.tiles,
-            first=request.first,
-            out={**maps},
-            progress=report,
+            tiles=TileSelection(plan=plan, only=request.tiles, first=request.first),
             precision=request.precision,
-            cancelled=folder.cancel_asked,
+            observer=RunObserver(maps=maps, progress=status.tell, cancelled=folder.cancel_asked),
             recorder=recorder,
         )
     recorder.close()
     for values in maps.values():
         values.flush()
-    folder.write_status(
-        replace(
-            read,
-            state="done",
-            done_tiles=result.num_tiles,
-            total_tiles=result.num_tiles,
-            seconds=result.seconds,
-            seconds_left=0.0,
-            device=result.device,
-            precision=result.precision,
-            done_list=tuple(done),
-            negative_cells={str(lead): count for lead, count in result.negative.items()},
+    status.finish(result)
+
+
+class _StatusWriter:
+    """Writes into a run folder how far the run is, beside what is known of its inputs."""
+
+    def __init__(self, folder: RunFolder, day: ForecastDay) -> None:
+        self._folder = folder
+        self._done: list[int] = []
+        self._read = RunStatus(
+            state="running",
+            device=str(day.device),
+            unusual_inputs=tuple(one.to_dict() for one in day.unusual),
+            missing_land=day.missing_land,
+            missing_coarse=day.missing_coarse,
         )
-    )
+
+    def tell(self, progress: TilesDone) -> None:
+        self._done.extend(tile.index for tile in progress.tiles)
+        self._folder.write_status(
+            replace(
+                self._read,
+                done_tiles=progress.done_tiles,
+                total_tiles=progress.total_tiles,
+                seconds=progress.seconds,
+                seconds_left=progress.seconds_left,
+                done_list=tuple(self._done),
+            )
+        )
+
+    def finish(self, result: ForecastMaps) -> None:
+        self._folder.write_status(
+            replace(
+                self._read,
+                state="done",
+                done_tiles=result.num_tiles,
+                total_tiles=result.num_tiles,
+                seconds=result.seconds,
+                seconds_left=0.0,
+                device=result.device,
+                precision=result.precision,
+                done_list=tuple(self._done),
+                negative_cells={str(lead): count for lead, count in result.negative.items()},
+            )
+        )
 
 
 def attention_of_run(

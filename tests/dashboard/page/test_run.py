@@ -164,22 +164,27 @@ def test_forecasts_watch_under_the_name_of_their_page(monkeypatch: pytest.Monkey
     run = fake_run.FakeRun()
     asked: dict[str, Any] = {}
 
-    def submit(*_: Any, watcher: str, **__: Any) -> Any:
-        asked["watcher"] = watcher
+    def submit(request: Any, *, watcher: str) -> Any:
+        asked.update(request, watcher=watcher)
         return run
+
+    def make_request(root: str, folder: str, init: dt.date, leads: Any, **question: Any) -> dict[str, Any]:
+        return {"of": (root, folder, init, tuple(leads)), **question}
 
     monkeypatch.setattr(
         "cranpm.dashboard.data.forecasts.service",
         lambda: SimpleNamespace(find=lambda *_: run, submit=submit),
     )
+    monkeypatch.setattr("cranpm.forecasting.service.request.make_request", make_request)
     store = SimpleNamespace(checkpoints=lambda: {"demo": "c"}, dataset_folders=lambda: {"testbed": "d"})
     forecasts = Forecasts(store, watcher="ada")  # type: ignore[arg-type]
     assert forecasts.find("testbed", "demo", MONDAY) is run
     assert run.watchers == {"ada"}
     answers: list[Any] = []
-    forecasts.submit("testbed", "demo", MONDAY, first=[], then=lambda *a: answers.append(a))
+    forecasts.submit("testbed", "demo", MONDAY, first=[4], then=lambda *a: answers.append(a))
     from cranpm.dashboard.data import forecasts as module
 
     module._THREADS.submit(lambda: None).result()
     module._THREADS.submit(lambda: None).result()
-    assert asked == {"watcher": "ada"}
+    of = ("d", "c", MONDAY, (1, 2, 3))
+    assert asked == {"of": of, "first": [4], "tiles": None, "interventions": (), "watcher": "ada"}

@@ -12,6 +12,7 @@ import pytest
 from cranpm.data.store.dataset import DatasetWriter, encode_day
 from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.forecasting.service.jobs import ForecastService
+from cranpm.forecasting.service.request import make_request
 from cranpm.forecasting.service.run import RunFailedError
 from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
 from cranpm.model.checkpoint import save_checkpoint
@@ -79,7 +80,7 @@ def service(tmp_path_factory):
 
 
 def test_a_run_happens_in_another_process_and_can_be_looked_into(service, folder, checkpoint):
-    run = service.submit(folder, checkpoint, INIT, (1, 2))
+    run = service.submit(make_request(folder, checkpoint, INIT, (1, 2)))
     status = run.wait(120)
     assert (status.state, status.message) == ("done", "")
     assert status.pid != os.getpid()
@@ -98,19 +99,22 @@ def test_a_run_happens_in_another_process_and_can_be_looked_into(service, folder
     labelled = run.dataset()
     assert labelled.attrs["checkpoint"] == "drawn" and labelled.attrs["simulated"] == 1
     # the same question is answered by the same run, without computing again
-    assert service.submit(folder, checkpoint, INIT, (2, 1)) is run
-    assert ForecastService(root=service.root).find(folder, checkpoint, INIT, (1, 2)).state == "done"
+    assert service.submit(make_request(folder, checkpoint, INIT, (2, 1))) is run
+    assert (
+        ForecastService(root=service.root).find(make_request(folder, checkpoint, INIT, (1, 2))).state
+        == "done"
+    )
 
 
 def test_failures_reach_the_one_who_asked(service, folder, checkpoint):
-    run = service.submit(folder, checkpoint, "2022-02-20", (1,))
+    run = service.submit(make_request(folder, checkpoint, "2022-02-20", (1,)))
     status = run.wait(60)
     assert status.state == "failed" and "2022-02-" in status.message
     assert run.error == status.message
     with pytest.raises(RunFailedError, match="failed, not done"):
         run.dataset()
     # a failed run is not an answer: asking again tries again
-    assert service.find(folder, checkpoint, "2022-02-20", (1,)) is None
+    assert service.find(make_request(folder, checkpoint, "2022-02-20", (1,))) is None
 
 
 @pytest.fixture
@@ -133,9 +137,9 @@ def held(service, tmp_path):
 
 
 def test_a_run_that_waits_is_cancelled_at_once(service, folder, checkpoint, held):
-    first = service.submit(folder, checkpoint, INIT, (3,))
-    second = service.submit(folder, checkpoint, INIT, (2, 3))
-    third = service.submit(folder, checkpoint, INIT, (1, 3))
+    first = service.submit(make_request(folder, checkpoint, INIT, (3,)))
+    second = service.submit(make_request(folder, checkpoint, INIT, (2, 3)))
+    third = service.submit(make_request(folder, checkpoint, INIT, (1, 3)))
     assert (first.position, second.position, third.position) == (0, 1, 2)
     begun = time.monotonic()
     second.cancel()
@@ -150,8 +154,8 @@ def test_a_run_that_waits_is_cancelled_at_once(service, folder, checkpoint, held
 def test_a_run_that_has_ended_is_not_ahead_while_the_worker_still_tidies_up(
     service, folder, checkpoint, held
 ):
-    ended = service.submit(folder, checkpoint, INIT, (1, 2, 3), tiles=(2,))
-    waiting = service.submit(folder, checkpoint, INIT, (1, 2, 3), tiles=(3,))
+    ended = service.submit(make_request(folder, checkpoint, INIT, (1, 2, 3), tiles=(2,)))
+    waiting = service.submit(make_request(folder, checkpoint, INIT, (1, 2, 3), tiles=(3,)))
     assert waiting.position == 1
     ended.folder.write_status(RunStatus(state="failed", message="No such day."))
     assert waiting.position == 0
@@ -160,9 +164,9 @@ def test_a_run_that_has_ended_is_not_ahead_while_the_worker_still_tidies_up(
 
 
 def test_a_run_belongs_to_those_who_watch_it(service, folder, checkpoint, held):
-    first = service.submit(folder, checkpoint, INIT, (1, 2, 3), watcher="somebody")
-    run = service.submit(folder, checkpoint, INIT, (2, 3), watcher="ada")
-    assert service.submit(folder, checkpoint, INIT, (2, 3), watcher="ben") is run
+    first = service.submit(make_request(folder, checkpoint, INIT, (1, 2, 3)), watcher="somebody")
+    run = service.submit(make_request(folder, checkpoint, INIT, (2, 3)), watcher="ada")
+    assert service.submit(make_request(folder, checkpoint, INIT, (2, 3)), watcher="ben") is run
     run.leave("ada")
     assert run.state == "queued"  # ben still waits
     run.leave("ben")
@@ -174,12 +178,14 @@ def test_a_run_belongs_to_those_who_watch_it(service, folder, checkpoint, held):
 
 
 def test_a_running_run_is_cancelled_within_a_second_and_the_next_goes_on(service, folder, checkpoint):
-    run = service.submit(folder, checkpoint, INIT, (1, 2, 3), interventions=[("wind_scale", 0.5)])
+    run = service.submit(
+        make_request(folder, checkpoint, INIT, (1, 2, 3), interventions=[("wind_scale", 0.5)])
+    )
     wait_until(lambda: run.status.done_tiles or run.status.finished)
     begun = time.monotonic()
     run.cancel()
     assert run.state == "cancelled"
-    following = service.submit(folder, checkpoint, INIT, (1,), tiles=(3,))
+    following = service.submit(make_request(folder, checkpoint, INIT, (1,), tiles=(3,)))
     assert following.wait(60).state == "done"
     assert run.folder.written_status().state == "cancelled"  # the worker noticed, and said how far it was
     assert time.monotonic() - begun < 60
@@ -188,20 +194,20 @@ def test_a_running_run_is_cancelled_within_a_second_and_the_next_goes_on(service
 def test_the_same_question_again_is_another_run(service, folder, checkpoint):
     """Two runs of one question share nothing: who shows the first does not see the second's tiles, nor its NaN."""
     steps = [("wind_scale", 0.25)]
-    first = service.submit(folder, checkpoint, INIT, (1,), interventions=steps)
+    first = service.submit(make_request(folder, checkpoint, INIT, (1,), interventions=steps))
     wait_until(lambda: first.status.done_tiles)
     partial = first.map(1)
     first.cancel()
-    second = service.submit(folder, checkpoint, INIT, (1,), interventions=steps)
+    second = service.submit(make_request(folder, checkpoint, INIT, (1,), interventions=steps))
     assert second.id != first.id
     assert second.wait(120).state == "done"
     assert second.map(1).read(slice(None), slice(None)).shape == partial.shape
     assert np.isfinite(second.field(1)).sum() >= np.isfinite(partial.read(slice(None), slice(None))).sum() > 0
-    assert service.find(folder, checkpoint, INIT, (1,), interventions=steps) is second
+    assert service.find(make_request(folder, checkpoint, INIT, (1,), interventions=steps)) is second
 
 
 def test_a_run_that_was_removed_is_not_there(service, folder, checkpoint):
-    run = service.submit(folder, checkpoint, INIT, (1,), tiles=(2, 3))
+    run = service.submit(make_request(folder, checkpoint, INIT, (1,), tiles=(2, 3)))
     run.wait(120)
     request = run.request
     shown = run.map(1)
@@ -210,13 +216,13 @@ def test_a_run_that_was_removed_is_not_there(service, folder, checkpoint):
     run.cancel()
     assert not service._find(request)
     assert np.isfinite(shown.read(slice(None), slice(None))).any()  # what is on the screen stays
-    again = service.submit(folder, checkpoint, INIT, (1,), tiles=(2, 3))
+    again = service.submit(make_request(folder, checkpoint, INIT, (1,), tiles=(2, 3)))
     assert again is not run
     assert again.wait(120).state == "done"
 
 
 def test_a_run_with_a_damaged_map_is_no_answer(service, folder, checkpoint):
-    run = service.submit(folder, checkpoint, INIT, (1,), tiles=(1,))
+    run = service.submit(make_request(folder, checkpoint, INIT, (1,), tiles=(1,)))
     assert run.wait(120).state == "done"
     path = run.folder.map_path(1)
     os.truncate(path, path.stat().st_size // 2)
@@ -228,11 +234,11 @@ def test_a_run_with_a_damaged_map_is_no_answer(service, folder, checkpoint):
 def test_a_worker_that_dies_takes_only_the_run_it_was_at(tmp_path, folder, checkpoint):
     service = ForecastService(root=tmp_path)
     try:
-        finished = service.submit(folder, checkpoint, INIT, (1,), tiles=(1,))
+        finished = service.submit(make_request(folder, checkpoint, INIT, (1,), tiles=(1,)))
         assert finished.wait(120).state == "done"
         before = finished.folder.map_path(1).stat().st_mtime_ns, finished.status
-        struck = service.submit(folder, checkpoint, INIT, (1, 2, 3))
-        waiting = service.submit(folder, checkpoint, INIT, (2,), tiles=(1,))
+        struck = service.submit(make_request(folder, checkpoint, INIT, (1, 2, 3)))
+        waiting = service.submit(make_request(folder, checkpoint, INIT, (2,), tiles=(1,)))
         wait_until(lambda: struck.status.done_tiles)
         os.kill(struck.status.pid, signal.SIGKILL)
         status = struck.wait(60)
@@ -240,13 +246,15 @@ def test_a_worker_that_dies_takes_only_the_run_it_was_at(tmp_path, folder, check
         assert "stopped without a word" in status.message or "worker process died" in status.message
         assert waiting.wait(120).state == "done"  # by the worker that took its place
         assert (finished.folder.map_path(1).stat().st_mtime_ns, finished.status) == before
-        assert service.find(folder, checkpoint, INIT, (1, 2, 3)) is None  # a failed run is no answer
+        assert (
+            service.find(make_request(folder, checkpoint, INIT, (1, 2, 3))) is None
+        )  # a failed run is no answer
     finally:
         service.close()
 
 
 def test_a_failed_run_says_why_and_leaves_its_disk(service, folder, checkpoint, monkeypatch):
-    run = service.submit(folder, checkpoint, INIT, (1,), tiles=(4000,))
+    run = service.submit(make_request(folder, checkpoint, INIT, (1,), tiles=(4000,)))
     status = run.wait(60)
     assert status.state == "failed"
     assert "outside the plan" in status.message
@@ -287,15 +295,9 @@ def test_whoever_finds_a_new_map_finds_nothing_but_nan(tmp_path):
 
 
 def test_a_counterfactual_is_a_run_of_its_own_and_says_so(service, folder, checkpoint):
-    plain = service.submit(folder, checkpoint, INIT, (1,), tiles=(2,))
-    calm = service.submit(
-        folder,
-        checkpoint,
-        INIT,
-        (1,),
-        tiles=(2,),
-        interventions=[("wind_scale/priors", 0), ("scan_raster", 1)],
-    )
+    plain = service.submit(make_request(folder, checkpoint, INIT, (1,), tiles=(2,)))
+    steps = [("wind_scale/priors", 0), ("scan_raster", 1)]
+    calm = service.submit(make_request(folder, checkpoint, INIT, (1,), tiles=(2,), interventions=steps))
     assert plain.id != calm.id
     assert (plain.wait(120).state, calm.wait(120).state) == ("done", "done")
     before, after = plain.field(1), calm.field(1)
@@ -304,4 +306,4 @@ def test_a_counterfactual_is_a_run_of_its_own_and_says_so(service, folder, check
     assert calm.dataset().attrs["interventions"] == "wind_scale/priors=0, scan_raster=1"
     assert "interventions" not in plain.dataset().attrs
     with pytest.raises(ValueError, match="Unknown intervention 'wind_of_change'"):
-        service.submit(folder, checkpoint, INIT, (1,), interventions=[("wind_of_change", 1)])
+        make_request(folder, checkpoint, INIT, (1,), interventions=[("wind_of_change", 1)])
