@@ -42,10 +42,12 @@ def build(
     target = out or paths.testbed_dir()
     with plain_errors():
         from cranpm.testbed.build import build_testbed
+        from cranpm.testbed.simulation.world_files import find_world
 
         as_json_to = sys.stdout if json_progress else None
         with stages(f"Testbed {domain}", unit="days", as_json_to=as_json_to) as progress:
-            build_testbed(target, start, days, domain, world=world_constants, seed=seed, progress=progress)
+            world = find_world(world_constants, seed=seed)
+            build_testbed(target, start, days, domain, world=world, progress=progress)
     if not json_progress:
         console.print(f"{days} simulated days from {start} are in [bold]{target}[/].")
 

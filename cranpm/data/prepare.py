@@ -22,6 +22,7 @@ from cranpm.data.live import LIVE_LABEL, SHIFT
 from cranpm.data.manifest import load_manifest
 from cranpm.data.readers.elevation import static_fields
 from cranpm.data.station_tables import OPENAQ, write_observations
+from cranpm.data.store.creation import DatasetDescription
 from cranpm.data.store.dataset import Dataset, DatasetWriter
 from cranpm.data.store.encoded_day import EncodedDay, day_bytes
 from cranpm.data.store.provenance import update_provenance
@@ -44,7 +45,6 @@ def prepare_dataset(
     workers: int = 2,
     scheduler: str | None = None,
     statistics_of: str | Path | None = None,
-    splits: Splits | None = None,
     progress: Progress | None = None,
 ) -> list[str]:
     """Make a dataset, or add the days of a period to it; days that it holds are left alone.
@@ -63,8 +63,6 @@ def prepare_dataset(
         Address of a Dask scheduler to use instead; its workers need the same downloads at the same path.
     statistics_of : path, optional
         A dataset whose channel statistics are taken over, for periods or domains that nothing is trained on.
-    splits : Splits
-        Which days may be trained on; statistics see no others.
     progress : callable, optional
         Called with days done, days in all and seconds left after each day.
 
@@ -84,7 +82,7 @@ def prepare_dataset(
         makes up for what is missing. A day that fails raises its own error, after all this was written for the days
         before it.
     """
-    out, splits = Path(out), splits or Splits()
+    out = Path(out)
     days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + 1)
     if not days.size:
         raise ValueError(f"The period {start} to {end} has no day; its end lies before its start.")
@@ -111,12 +109,12 @@ def prepare_dataset(
                 clock.tick()
         except Exception:
             if writer.days.size:
-                _, undone = _complete(recipe, writer, splits, taken)
+                _, undone = _complete(recipe, writer, taken)
                 for name, problem in undone.items():
                     log.warning("%s of the days that are there: not written (%s).", name, problem)
             raise
         summary = [f"{len(missing)} days prepared, {len(days) - len(missing)} were there: {out}"]
-        said, undone = _complete(recipe, writer, splits, taken)
+        said, undone = _complete(recipe, writer, taken)
     if undone:
         what = "; ".join(f"{name}: {problem}" for name, problem in undone.items())
         msg = (
@@ -128,7 +126,7 @@ def prepare_dataset(
 
 
 def _complete(
-    recipe: DatasetRecipe, writer: DatasetWriter, splits: Splits, taken: Statistics | None
+    recipe: DatasetRecipe, writer: DatasetWriter, taken: Statistics | None
 ) -> tuple[list[str], dict[str, Exception]]:
     """Stations, statistics and provenance of the days that a dataset holds, each whatever becomes of the others.
 
@@ -141,7 +139,7 @@ def _complete(
     """
     steps: dict[str, Callable[[], list[str]]] = {
         "stations": lambda: write_observations(writer, recipe.raw, recipe.domain),
-        "statistics": lambda: _statistics(writer, splits, taken),
+        "statistics": lambda: _statistics(writer, taken),
         "provenance": lambda: _write_provenance(recipe, writer),
     }
     said: list[str] = []
@@ -172,9 +170,7 @@ def _writer(recipe: DatasetRecipe, out: Path) -> DatasetWriter:
     stations = "eea-measurements" if is_european(recipe.domain) else OPENAQ
     names = tuple(dict.fromkeys((*recipe.sources, stations, "geography-land-mask")))
     title = f"{recipe.domain.title}: {manifest.source(recipe.target).title}"
-    return DatasetWriter.create(
-        out,
-        recipe.domain,
+    described = DatasetDescription(
         name=out.name,
         title=f"Mock providers (simulated): {recipe.domain.title}" if mock else title,
         source="mock providers (simulated)" if mock else _label(recipe),
@@ -182,9 +178,9 @@ def _writer(recipe: DatasetRecipe, out: Path) -> DatasetWriter:
         version=VERSION,
         hash=_digest(recipe),
         attribution=" ".join(manifest.attributions(names, int(years[-1]))),
-        sources=list(recipe.sources),
-        **({"shift": SHIFT} if recipe.is_live else {}),
+        more={"sources": list(recipe.sources), **({"shift": SHIFT} if recipe.is_live else {})},
     )
+    return DatasetWriter.create(out, recipe.domain, described)
 
 
 def _label(recipe: DatasetRecipe) -> str:
@@ -269,13 +265,13 @@ def _statistics_of(path: str | Path) -> Statistics:
     return found
 
 
-def _statistics(writer: DatasetWriter, splits: Splits, taken: Statistics | None) -> list[str]:
+def _statistics(writer: DatasetWriter, taken: Statistics | None) -> list[str]:
     """Channel statistics: of the training days, or another dataset's; never of days that scores are taken on."""
     if taken is not None:
         writer.write_statistics(taken)
         return [f"Statistics taken over from another dataset ({taken.period})."]
     source = DatasetSource(Dataset.open(writer.root))
-    training = training_days(source.days, splits)
+    training = training_days(source.days)
     if not training:
         held = "" if not source.days.size else f" ({source.days[0]} to {source.days[-1]})"
         return [
@@ -285,9 +281,9 @@ def _statistics(writer: DatasetWriter, splits: Splits, taken: Statistics | None)
     return [f"Statistics from {len(training)} training days, {training[0]} to {training[-1]}."]
 
 
-def training_days(days: np.ndarray, splits: Splits) -> list[np.datetime64]:
-    """Days that statistics may be computed from."""
-    first, last = (np.datetime64(day, "D") for day in splits.train)
+def training_days(days: np.ndarray) -> list[np.datetime64]:
+    """Days that statistics may be computed from: those of the training years."""
+    first, last = (np.datetime64(day, "D") for day in Splits().train)
     return [day for day in days if first <= day <= last]
 
 

@@ -23,6 +23,8 @@ from cranpm.data.store.source import DatasetSource, DaySource
 from cranpm.domain import LEAD_DAYS, Domain, Splits
 from cranpm.domain.resampling import consecutive_runs
 from cranpm.testbed.build import build_testbed
+from cranpm.testbed.simulation.constants import WorldConstants
+from cranpm.testbed.simulation.world_files import find_world
 
 ONE_DAY = np.timedelta64(1, "D")
 
@@ -233,14 +235,14 @@ def build_worlds(
     runs = fit_runs(protocol)
     breaks = [k for k in range(1, len(runs)) if runs[k] - runs[k - 1] > ONE_DAY]
     parts = [runs[a:b] for a, b in itertools.pairwise([0, *breaks, len(runs)])]
-    tasks: list[tuple[str, dict[str, Any], list[tuple[np.datetime64, int]]]] = [
+    tasks: list[tuple[str, WorldConstants, list[tuple[np.datetime64, int]]]] = [
         # with the day before the first, which least squares reads
-        ("training", {}, [(part[0] - ONE_DAY, len(part) + 1) for part in parts]),
-        *((w.name, {"world": w.world, "seed": w.seed}, w.windows) for w in protocol.worlds),
+        ("training", find_world(), [(part[0] - ONE_DAY, len(part) + 1) for part in parts]),
+        *((w.name, find_world(w.world, seed=w.seed), w.windows) for w in protocol.worlds),
     ]
     total = sum(days for _, _, windows in tasks for _, days in windows)
     made, done = {}, 0
-    for name, how, windows in tasks:
+    for name, world, windows in tasks:
         folder = work / domain.name / name
         for start, days in windows:
 
@@ -250,7 +252,7 @@ def build_worlds(
                 if progress is not None:
                     progress(f"{of}: {stage}", so_far + d, total, None)
 
-            build_testbed(folder, start, days, domain, progress=tell, cache_dir=cache_dir, **how)
+            build_testbed(folder, start, days, domain, world=world, progress=tell, cache_dir=cache_dir)
             done += days
         made[name] = Dataset.open(folder)
     training = made.pop("training")

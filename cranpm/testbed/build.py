@@ -11,7 +11,6 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from cranpm._files import check_output
 from cranpm._progress import Clock, StageProgress
 from cranpm.data.domains import find_domain
 from cranpm.data.errors import StoreError
+from cranpm.data.store.creation import DatasetDescription
 from cranpm.data.store.dataset import DatasetWriter, EncodedDay, encode_day
 from cranpm.data.store.encoded_day import day_bytes
 from cranpm.domain import Domain
@@ -67,7 +67,6 @@ def build_testbed(
     domain: str | Path | Domain = "europe",
     *,
     world: str | Path | WorldConstants | None = None,
-    seed: int | None = None,
     progress: StageProgress | None = None,
     cache_dir: str | Path | None = None,
     device: str = "cpu",
@@ -85,9 +84,8 @@ def build_testbed(
     domain : str, path or Domain
         "europe", a small domain such as "alps", or a domain file (`cranpm.data.domains`).
     world : str, path or WorldConstants, optional
-        Its physics: "world-1" by default, "shifted", or a file (`cranpm.testbed.simulation.world_files.find_world`).
-    seed : int, optional
-        Instead of that world's own: other weather, emissions and noise.
+        Its physics and its seed, as `cranpm.testbed.simulation.world_files.find_world` finds them: "world-1" by
+        default, "shifted", a file, or what it returned.
     progress : callable, optional
         Told the stage in words, days done, days asked for, and the seconds left where they are known.
     cache_dir : path, optional
@@ -114,7 +112,6 @@ def build_testbed(
     report = progress or (lambda *_: None)
     report(STAGE_GEOGRAPHY, 0, days, None)
     constants = find_world(world)
-    constants = constants if seed is None else replace(constants, seed=seed)
     domain = domain if isinstance(domain, Domain) else find_domain(domain)
     place_of(domain.coarse_box)  # refuses what cannot be simulated before anything is computed
     check_output(Path(out), size=days * day_bytes(domain), overwrite=True)
@@ -151,16 +148,17 @@ def _open_writer(out: Path, geography: Geography, constants: WorldConstants) -> 
     identity, domain = world_identity(geography, constants), geography.domain
     whose = "" if constants.name == WORLD_1 else f" ({constants.title})"
     if not (out / "dataset.json").exists():
-        writer = DatasetWriter.create(
-            out,
-            domain,
+        described = DatasetDescription(
             name=out.resolve().name,
             title=f"Testbed{whose}, {domain.title}",
             source=source_name(constants),
             simulated=True,
+            version=identity["version"],
+            hash=identity["hash"],
             attribution=ATTRIBUTION,
-            **identity,
+            more={"world": identity["world"]},
         )
+        writer = DatasetWriter.create(out, domain, described)
     else:
         writer = DatasetWriter.open(out)
         if writer.domain != domain or writer.meta["hash"] != identity["hash"]:

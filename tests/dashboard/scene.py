@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cranpm.data.store.creation import DatasetDescription
 from cranpm.data.store.dataset import DatasetWriter, encode_day
 from cranpm.domain import DAY_CHANNELS, Domain, Statistics, domain_from_corner, get_domain
 
@@ -89,10 +90,11 @@ def write_scene(root: Path, *, domain: Domain | None = None, days: int = 5) -> P
     era5 = np.stack([np.full(box, _VALUES[c.variable], np.float32) for c in DAY_CHANNELS[:30]])
     table = station_table(domain)
     rows, cols = zip(*(domain.fine.index_of(s.latitude, s.longitude) for s in table.itertuples()))
-    with DatasetWriter.create(
-        root, domain, name=root.name, title="Scene for tests", source="testbed (simulated)", simulated=True,
+    described = DatasetDescription(
+        name=root.name, title="Scene for tests", source="testbed (simulated)", simulated=True,
         version="1", hash="scene", attribution="none",
-    ) as writer:  # fmt: skip
+    )  # fmt: skip
+    with DatasetWriter.create(root, domain, described) as writer:
         elevation = np.where(land, 300.0 + 80.0 * (domain.fine.lat[:, None] - 40), 0.0).astype(np.float32)
         writer.write_static(
             elevation=elevation,

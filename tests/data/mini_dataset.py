@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cranpm.data.store.creation import DatasetDescription
 from cranpm.data.store.dataset import DatasetWriter
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, domain_from_corner
 
@@ -20,9 +21,7 @@ _TYPICAL = {"t2m": 280.0, "sp": 95e3, "t": 270.0, "q": 1e-3, "z": 1e4}
 
 
 def create(root: Path) -> DatasetWriter:
-    return DatasetWriter.create(
-        root,
-        DOMAIN,
+    described = DatasetDescription(
         name=root.name,
         title="Mini",
         source="testbed (simulated)",
@@ -31,6 +30,7 @@ def create(root: Path) -> DatasetWriter:
         hash="abc",
         attribution="nobody",
     )
+    return DatasetWriter.create(root, DOMAIN, described)
 
 
 def tenths(day: np.datetime64 | str) -> np.ndarray:

@@ -15,6 +15,7 @@ from cranpm.testbed.geography.geography import load_geography
 from cranpm.testbed.instruments.stations import NETWORK_COUNTRIES, draw_stations
 from cranpm.testbed.simulation.constants import DEFAULT_SEED
 from cranpm.testbed.simulation.world import BLOCK_DAYS, DayState, World
+from cranpm.testbed.simulation.world_files import find_world
 
 DOMAIN = domain_from_corner("piedmont", "Piedmont", north=46.0, west=7.0, coarse_rows=8, coarse_cols=12)
 _TYPICAL = {"t2m": 275.0, "sp": 95e3, "t": 265.0, "q": 1e-3, "z": 1e4}
@@ -158,7 +159,7 @@ def test_two_worlds_are_never_mixed(quick, tmp_path, geography_cache):
     out = tmp_path / "tb"
     build.build_testbed(out, "2022-01-03", 1, DOMAIN, cache_dir=geography_cache)
     with pytest.raises(StoreError, match="holds another dataset"):
-        build.build_testbed(out, "2022-01-03", 2, DOMAIN, seed=7, cache_dir=geography_cache)
+        build.build_testbed(out, "2022-01-03", 2, DOMAIN, world=find_world(seed=7), cache_dir=geography_cache)
     with pytest.raises(StoreError, match=r"This would be testbed \(simulated\), world 'shifted'"):
         build.build_testbed(out, "2022-01-03", 2, DOMAIN, world="shifted", cache_dir=geography_cache)
     with pytest.raises(StoreError, match="holds another dataset"):

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from cranpm.data.sampler import TileSampler
+from cranpm.data.store.creation import DatasetDescription
 from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, Statistics, domain_from_corner
 from cranpm.domain.normalise import compute_statistics
@@ -46,7 +47,8 @@ def dataset(tmp_path_factory) -> Path:
     root, rng = tmp_path_factory.mktemp("data") / "mini", np.random.default_rng(0)
     about = {"name": "mini", "title": "Mini", "source": "made for a test", "simulated": False, "version": "1"}
     shape, box = DOMAIN.fine.shape, DOMAIN.coarse_box.shape
-    with DatasetWriter.create(root, DOMAIN, **about, hash="abc", attribution="nobody") as writer:
+    described = DatasetDescription(**about, hash="abc", attribution="nobody")
+    with DatasetWriter.create(root, DOMAIN, described) as writer:
         writer.write_static(
             elevation=np.zeros(shape, np.float32),
             land=np.ones(shape, np.uint8),

@@ -30,7 +30,7 @@ from cranpm.data.readers.products import (
     GLOBAL_FORECASTS,
 )
 from cranpm.data.readers.surface import at_surface, refuse_long_leads
-from cranpm.data.regrid.coarse import choose, daily_channels
+from cranpm.data.regrid.coarse import PlausibleValues, choose, daily_channels
 from cranpm.data.regrid.daily import join_times
 from cranpm.data.regrid.density import to_concentration
 from cranpm.data.units import MASS_CONCENTRATION
@@ -306,9 +306,7 @@ def daily_coarse(
     return daily_channels(
         fields,
         grid,
-        ranges=_RANGES,
-        step_ranges=_STEP_RANGES,
-        floors=_FLOORS,
+        plausible=PlausibleValues(daily=_RANGES, steps=_STEP_RANGES, medians_above=_FLOORS),
         days=days,
         interpolate=True,
         source="CAMS",

@@ -22,7 +22,7 @@ from cranpm.data.readers.periods import refuse_months, refuse_other_bounds, refu
 from cranpm.data.readers.preliminary import joint_attrs
 from cranpm.data.readers.products import ERA5
 from cranpm.data.readers.surface import hours_ahead
-from cranpm.data.regrid.coarse import AMOUNTS, choose, daily_channels
+from cranpm.data.regrid.coarse import AMOUNTS, PlausibleValues, choose, daily_channels
 from cranpm.data.regrid.daily import join_times
 from cranpm.domain.channels import ERA5_CHANNELS, Channel
 from cranpm.domain.grid import COARSE_BOX, Grid
@@ -201,8 +201,7 @@ def daily_coarse(
     daily = daily_channels(
         {channel: _field(channel, datasets) for channel in choose(found, channels, source="ERA5")},
         grid,
-        ranges=_RANGES,
-        step_ranges=_RANGES,
+        plausible=PlausibleValues(daily=_RANGES, steps=_RANGES),
         days=days,
         min_share=min_share,
         incomplete=incomplete,

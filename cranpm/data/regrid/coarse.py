@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -32,6 +33,18 @@ _DRY = -0.1
 """Packing noise below zero that still means dry [mm a day]."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PlausibleValues:
+    """What values can be true, in house units; a channel's name counts before its variable's."""
+
+    daily: Mapping[str, tuple[float, float]]
+    """Lowest and highest of daily values."""
+    steps: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    """The same for single steps: one hour of 0 K hides in the mean of 24."""
+    medians_above: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """What a day's median must exceed: a concentration of 1e-8 is in range, but only in other units."""
+
+
 def choose(found: list[Channel], names: Iterable[str] | None, *, source: str) -> list[Channel]:
     """Channels that are wanted and there, in the project's order.
 
@@ -53,9 +66,7 @@ def daily_channels(
     fields: Mapping[Channel, xr.DataArray],
     grid: Grid,
     *,
-    ranges: Mapping[str, tuple[float, float]],
-    step_ranges: Mapping[str, tuple[float, float]] | None = None,
-    floors: Mapping[str, float] | None = None,
+    plausible: PlausibleValues,
     days: np.ndarray | None,
     min_share: float = 0.9,
     incomplete: Literal["raise", "nan"] = "raise",
@@ -68,12 +79,8 @@ def daily_channels(
     ----------
     fields : mapping of Channel to DataArray
         Steps of each channel, dims (time, latitude, longitude), with their units as an attribute.
-    ranges : mapping of variable to (low, high)
-        Daily values that can be true, in house units; a channel's name counts before its variable's.
-    step_ranges : mapping, optional
-        The same for single steps: one hour of 0 K hides in the mean of 24.
-    floors : mapping of variable to float, optional
-        What a day's median must exceed: a concentration of 1e-8 is in range, but only in other units.
+    plausible : PlausibleValues
+        Others are refused.
     days, min_share, incomplete, interpolate : optional
         As :func:`cranpm.data.readers.era5.daily_coarse` describes them.
 
@@ -98,10 +105,10 @@ def daily_channels(
             incomplete=incomplete,
             name=channel.name,
             check=partial(
-                _check_steps, factor=factor, offset=offset, channel=channel, ranges=step_ranges or {}
+                _check_steps, factor=factor, offset=offset, channel=channel, ranges=plausible.steps
             ),
         )
-        values = _checked(values * factor + offset, channel, _range_of(channel, ranges), floors or {})
+        values = _checked(values * factor + offset, channel, plausible)
         places = field["latitude"].values, field["longitude"].values
         data[:, position] = place(grid, values, *places, interpolate=interpolate, name=channel.name)
     coords = {
@@ -147,13 +154,11 @@ def _all_days(fields: Mapping[Channel, xr.DataArray]) -> np.ndarray:
     return days
 
 
-def _checked(
-    values: np.ndarray, channel: Channel, expected: tuple[float, float], floors: Mapping[str, float]
-) -> np.ndarray:
+def _checked(values: np.ndarray, channel: Channel, plausible: PlausibleValues) -> np.ndarray:
     """Values that can be true; the packing noise of a dry day (-1e-16 mm) becomes dry, a gap stays a gap."""
     if channel.variable in AMOUNTS:
         values = np.where((values < 0) & (values > _DRY), 0.0, values)
-    check_range(values, *expected, channel.units, name=channel.name)
+    check_range(values, *_range_of(channel, plausible.daily), channel.units, name=channel.name)
     if channel.variable in AMOUNTS:
         _refuse_other_depths(values, channel)
     for field in values if channel.variable not in AMOUNTS else ():
@@ -162,7 +167,7 @@ def _checked(
             raise DataFileError(
                 f"{channel.name}: a whole day has the one value {finite[0]:g}; the file is damaged."
             )
-        floor = floors.get(channel.variable, -np.inf)
+        floor = plausible.medians_above.get(channel.variable, -np.inf)
         if finite.size and np.median(finite) < floor:
             msg = (
                 f"{channel.name}: expected a day's median above {floor:g} {channel.units}, got {np.median(finite):g}. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,46 @@ import numpy as np
 
 from cranpm._files import replacing
 from cranpm.data.errors import StoreError
-from cranpm.data.store.schema import coarse_specs, pm2p5_spec, static_specs
+from cranpm.data.store.schema import FORMAT, coarse_specs, pm2p5_spec, static_specs
 from cranpm.data.store.zarr_files import chunk_file, create_group, encode
 from cranpm.domain import CAMS_CHANNELS, ERA5_CHANNELS, LEAD_DAYS, Domain
 
 
-def create_dataset(root: Path, domain: Domain, described: dict[str, Any]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DatasetDescription:
+    """What a dataset says of itself, in ``dataset.json`` and wherever its values are shown."""
+
+    name: str
+    title: str
+    source: str
+    """Where the values come from; "testbed (simulated)" for simulated ones."""
+    simulated: bool
+    version: str
+    """Edition of the source."""
+    hash: str
+    """A digest that changes whenever the values would."""
+    attribution: str
+    """Whom users of the values have to name."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Further facts for ``dataset.json``."""
+
+    def document(self, domain: Domain) -> dict[str, Any]:
+        """Content of ``dataset.json``."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "title": self.title,
+            "domain": domain.to_dict(),
+            "source": self.source,
+            "simulated": self.simulated,
+            "version": self.version,
+            "hash": self.hash,
+            "attribution": self.attribution,
+            **self.more,
+        }
+
+
+def create_dataset(root: Path, domain: Domain, described: DatasetDescription) -> None:
     """A dataset folder without any day, which appears whole or not at all.
 
     Raises
@@ -30,9 +65,10 @@ def create_dataset(root: Path, domain: Domain, described: dict[str, Any]) -> Non
     try:
         with replacing(root) as draft:  # refuses a folder that another process has filled meanwhile
             draft.mkdir()
-            create_stores(draft, domain, {key: described[key] for key in ("title", "source", "version")})
+            attrs = {"title": described.title, "source": described.source, "version": described.version}
+            create_stores(draft, domain, attrs)
             (draft / "days.json").write_bytes(b'{"days": []}')
-            (draft / "dataset.json").write_bytes(json.dumps(described, indent=2).encode())
+            (draft / "dataset.json").write_bytes(json.dumps(described.document(domain), indent=2).encode())
     except OSError as error:
         raise StoreError(f"Cannot create a dataset at {root}: {error}.") from error
 

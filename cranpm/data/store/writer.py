@@ -13,9 +13,9 @@ import pandas as pd
 from cranpm._files import remove_partial_files, write_atomically
 from cranpm._lock import Lock, LockHeldError
 from cranpm.data.errors import StoreError, StoreLockedError
-from cranpm.data.store.creation import create_dataset, replace_static
+from cranpm.data.store.creation import DatasetDescription, create_dataset, replace_static
 from cranpm.data.store.encoded_day import EncodedDay
-from cranpm.data.store.schema import FORMAT, coarse_specs, pm2p5_spec
+from cranpm.data.store.schema import coarse_specs, pm2p5_spec
 from cranpm.data.store.tables import check_observations, check_stations
 from cranpm.data.store.zarr_files import chunk_file, commit_days
 from cranpm.domain import Domain, Statistics
@@ -41,50 +41,22 @@ class DatasetWriter:
         ]
 
     @classmethod
-    def create(
-        cls,
-        root: str | Path,
-        domain: Domain,
-        *,
-        name: str,
-        title: str,
-        source: str,
-        simulated: bool,
-        version: str,
-        hash: str,
-        attribution: str,
-        **meta: Any,
-    ) -> DatasetWriter:
+    def create(cls, root: str | Path, domain: Domain, described: DatasetDescription) -> DatasetWriter:
         """Start an empty dataset.
 
         Parameters
         ----------
         root : path
             A folder that does not exist or is empty.
-        source : str
-            Where the values come from, shown wherever they are shown; "testbed (simulated)" for simulated ones.
-        version, hash : str
-            Which edition of the source, and a digest that changes whenever its values would.
-        **meta
-            More facts for ``dataset.json``.
+        domain : Domain
+        described : DatasetDescription
+            What it is, for ``dataset.json``.
 
         Raises
         ------
         StoreError
             If there is something at ``root`` already.
         """
-        described = {
-            "format": FORMAT,
-            "name": name,
-            "title": title,
-            "domain": domain.to_dict(),
-            "source": source,
-            "simulated": simulated,
-            "version": version,
-            "hash": hash,
-            "attribution": attribution,
-            **meta,
-        }
         create_dataset(Path(root), domain, described)
         return cls.open(root)
 

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,17 @@ def shipped_worlds() -> dict[str, Path]:
     return {path.stem: path for path in sorted((paths.assets_dir() / "worlds").glob("*.yaml"))}
 
 
-def find_world(world: str | Path | WorldConstants | None = None) -> WorldConstants:
+def find_world(
+    world: str | Path | WorldConstants | None = None, *, seed: int | None = None
+) -> WorldConstants:
     """The constants of a world.
 
     Parameters
     ----------
     world : str, path or WorldConstants, optional
         "world-1", the default; the name of one that is shipped, such as "shifted"; or a file.
+    seed : int, optional
+        Instead of that world's own: other weather, emissions and noise.
 
     Raises
     ------
@@ -45,7 +50,11 @@ def find_world(world: str | Path | WorldConstants | None = None) -> WorldConstan
     --------
     >>> find_world().name, find_world("shifted").name
     ('world-1', 'shifted')
+    >>> find_world("shifted", seed=7).seed
+    7
     """
+    if seed is not None:
+        return replace(find_world(world), seed=seed)
     if isinstance(world, WorldConstants):
         return world
     if world is None or str(world) == WORLD_1:

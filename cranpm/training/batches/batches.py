@@ -233,6 +233,15 @@ def _global_inputs(samples: list[CoarseSample]) -> GlobalInputs:
     return GlobalInputs(latitude=samples[0].latitude, longitude=samples[0].longitude, **together)
 
 
+@dataclass(frozen=True)
+class WideSteps:
+    """Steps that draw larger tiles, of the same days, so that all relative positions of a forecast are learned."""
+
+    sampler: TileSampler
+    interval: int
+    """Every so many-th step is one."""
+
+
 class TrainingDays(IterableDataset):
     """Endless batches, from a given step on; step k always holds the same draws, whatever worker reads it.
 
@@ -243,8 +252,8 @@ class TrainingDays(IterableDataset):
 
     Parameters
     ----------
-    wide : TileSampler, optional
-        Draws the tiles of every ``wide_interval``-th step, of the same days.
+    wide : WideSteps, optional
+        Steps with larger tiles; by default none.
     """
 
     def __init__(
@@ -257,10 +266,9 @@ class TrainingDays(IterableDataset):
         coarse_change: bool = False,
         stations: StationReader | None = None,
         puffs: Puffs | None = None,
-        wide: TileSampler | None = None,
-        wide_interval: int = 0,
+        wide: WideSteps | None = None,
     ) -> None:
-        self.wide, self.wide_interval = wide, wide_interval
+        self.wide = wide
         self.source, self.sampler, self.statistics = source, sampler, statistics
         self.days_per_step = days_per_step
         self.first_step = 0
@@ -276,8 +284,8 @@ class TrainingDays(IterableDataset):
         length = len(self.sampler)
         indices = [(step * self.days_per_step + k) * size + rank for k in range(self.days_per_step)]
         # the last of its kind, as biases are updated in the last of theirs
-        is_wide = self.wide is not None and (step + 1) % self.wide_interval == 0
-        sampler = self.wide if self.wide is not None and is_wide else self.sampler
+        is_wide = self.wide is not None and (step + 1) % self.wide.interval == 0
+        sampler = self.wide.sampler if self.wide is not None and is_wide else self.sampler
         return tuple(sampler.group(i // length, i % length) for i in indices)
 
     def read(self, groups: tuple[DayGroup, ...]) -> TrainingBatch:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from cranpm.data.store.source import DaySource, init_times
 from cranpm.domain.tiling import TILE_SIZE
 from cranpm.model import CranPM
 from cranpm.model.extensions.coarse_forecast import CoarseForecast
-from cranpm.training.batches.batches import TrainingDays
+from cranpm.training.batches.batches import TrainingDays, WideSteps
 from cranpm.training.batches.puffs import Puffs
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationReader
@@ -87,14 +88,10 @@ def train(
         recipe,
         options,
         session,
-        batches=batch_loader(batches, options.workers, batches.sampler.seed, prefetch=4),
-        validation=validation,
+        Loaders(batch_loader(batches, options.workers, batches.sampler.seed, prefetch=4), validation),
         pace=Pace(recipe, matmul_rate(_device(), recipe.bfloat16, seconds=0.1)),
         first=[Position(first_step, batches, validation)],
         further=_averaging(recipe),
-        devices=options.devices,
-        num_nodes=options.nodes,
-        strategy=_strategy(options),
     )
     return module.network.eval()
 
@@ -105,18 +102,26 @@ def begin_training(seed: int) -> None:
     L.seed_everything(seed, workers=True, verbose=False)
 
 
+@dataclass(frozen=True)
+class Loaders:
+    """What a network learns from, and what it is validated on."""
+
+    training: DataLoader[Any]
+    """Endless batches."""
+    validation: Iterable[Any] | None = None
+    """Batches of validation days; None for no validation."""
+
+
 def fit_module(
     module: HealthyModule,
     recipe: Recipe | RivalRecipe,
     options: TrainerOptions,
     session: Session,
+    loaders: Loaders,
     *,
-    batches: DataLoader[Any],
-    validation: Any | None,
     pace: Pace,
     first: Sequence[Callback] = (),
     further: Sequence[Callback] = (),
-    **machine: Any,
 ) -> None:
     """Fit a network with state, logs, health and progress: the one trainer of every network here.
 
@@ -126,15 +131,10 @@ def fit_module(
     recipe : Recipe or RivalRecipe
     options : TrainerOptions
     session : Session
-    batches : DataLoader
-        Endless.
-    validation : iterable, optional
-        Batches of validation days; None for no validation.
+    loaders : Loaders
     pace : Pace
     first, further : sequence of Callback
         Before and after those that every run has; the session's and the saving of states come last.
-    **machine
-        Devices and strategy, as Lightning's trainer takes them.
 
     Raises
     ------
@@ -143,8 +143,12 @@ def fit_module(
     NonFiniteError
         If more than ``recipe.max_skipped_steps`` steps in a row cannot be learned from.
     """
+    validation = loaders.validation
     validate_every = options.validate_every if validation is not None else None
     trainer = L.Trainer(
+        devices=options.devices,
+        num_nodes=options.nodes,
+        strategy=_strategy(options),
         max_steps=recipe.steps,
         precision=recipe.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.gradient_clip,
@@ -173,7 +177,6 @@ def fit_module(
                 max_minutes=options.max_minutes,
             ),
         ],
-        **machine,
     )
     with session.stop, warnings.catch_warnings():
         warnings.filterwarnings(
@@ -181,7 +184,7 @@ def fit_module(
         )
         trainer.fit(
             module,
-            train_dataloaders=batches,
+            train_dataloaders=loaders.training,
             val_dataloaders=validation,
             ckpt_path=None if session.saved is None else str(session.saved.folder),
         )
@@ -205,7 +208,9 @@ def training_batches(recipe: Recipe, data: TrainingData) -> TrainingDays:
         )
 
     # on a domain smaller than that no forecast has such a tile either
-    wide = recipe.wide_tile_interval > 0 and min(source.domain.fine.shape) >= TILE_SIZE
+    wide = None
+    if recipe.wide_tile_interval > 0 and min(source.domain.fine.shape) >= TILE_SIZE:
+        wide = WideSteps(sampler_of(TILE_SIZE, recipe.wide_tiles_per_day), recipe.wide_tile_interval)
     return TrainingDays(
         source,
         sampler_of(recipe.tile_size, recipe.tiles_per_day),
@@ -214,8 +219,7 @@ def training_batches(recipe: Recipe, data: TrainingData) -> TrainingDays:
         coarse_change=recipe.coarse_weight > 0,
         stations=station_reader(recipe, source),
         puffs=Puffs.of(recipe, source),
-        wide=sampler_of(TILE_SIZE, recipe.wide_tiles_per_day) if wide else None,
-        wide_interval=recipe.wide_tile_interval,
+        wide=wide,
     )
 
 

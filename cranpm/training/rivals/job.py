@@ -26,7 +26,7 @@ from cranpm.domain.resampling import consecutive_runs
 from cranpm.training.batches.source import TrainingData, training_days
 from cranpm.training.batches.validation import validation_days
 from cranpm.training.fit.health import refuse_non_finite
-from cranpm.training.fit.loop import batch_loader, begin_training, fit_module
+from cranpm.training.fit.loop import Loaders, batch_loader, begin_training, fit_module
 from cranpm.training.fit.progress import Pace
 from cranpm.training.recipes.rivals import LeastSquaresRecipe, RivalRecipe
 from cranpm.training.report.curve import draw_learning_curve
@@ -205,13 +205,14 @@ def _fit(
     fit_module(
         module,
         recipe,
-        replace(options, validate_every=validate_every),
+        replace(options, validate_every=validate_every, devices=1, nodes=1),
         session,
-        batches=batch_loader(days, options.workers, recipe.seed, prefetch=2),
-        validation=ValidationDays(days, chosen) if chosen else None,
+        Loaders(
+            batch_loader(days, options.workers, recipe.seed, prefetch=2),
+            ValidationDays(days, chosen) if chosen else None,
+        ),
         pace=Pace(),
         further=[best],
-        devices=1,
     )
 
 

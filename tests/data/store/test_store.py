@@ -12,6 +12,7 @@ import xarray as xr
 from mini_dataset import DAYS
 
 from cranpm.data.errors import DayNotInStoreError
+from cranpm.data.store.creation import DatasetDescription
 from cranpm.data.store.dataset import Dataset, DatasetWriter, encode_day
 from cranpm.domain import (
     CAMS_CHANNELS,
@@ -129,7 +130,8 @@ def test_a_full_map_is_read_in_a_moment(tmp_path):
     box = EUROPE.coarse_box.shape
     era5 = np.repeat(mini.fields("2022-01-01")["era5"].mean((1, 2)), np.prod(box)).reshape(30, *box)
     facts = {"name": "e", "title": "E", "source": "test", "version": "1", "hash": "1", "attribution": ""}
-    with DatasetWriter.create(tmp_path / "e", EUROPE, simulated=True, **facts) as writer:
+    described = DatasetDescription(simulated=True, **facts)
+    with DatasetWriter.create(tmp_path / "e", EUROPE, described) as writer:
         writer.append_encoded(
             encode_day(writer.domain, "2022-01-01", pm2p5=raw, era5=era5, cams=np.ones((5, *box)))
         )

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from cranpm.data.store.creation import DatasetDescription
 from cranpm.data.store.dataset import DatasetWriter, encode_day
 from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.forecasting.service.jobs import ForecastService
@@ -38,9 +39,7 @@ def folder(tmp_path_factory, dataset):
     era5[5:10] += 270
     era5[20:25] *= 1e-3
     era5[25:] *= 1e4
-    with DatasetWriter.create(
-        root,
-        dataset.domain,
+    described = DatasetDescription(
         name="corner",
         title="Corner",
         source="testbed (simulated)",
@@ -48,7 +47,8 @@ def folder(tmp_path_factory, dataset):
         version="1",
         hash="abc",
         attribution="nobody",
-    ) as writer:
+    )
+    with DatasetWriter.create(root, dataset.domain, described) as writer:
         static = dataset.static
         writer.write_static(
             elevation=static["elevation"],
