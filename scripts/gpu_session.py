@@ -33,7 +33,7 @@ import torch
 
 from cranpm.bench.blend import measure_blend
 from cranpm.bench.ceilings import Ceilings, find_ceilings
-from cranpm.bench.figures import Figure, table
+from cranpm.bench.figures import Bound, Figure, Label, table
 from cranpm.bench.machine import describe_machine, versions
 from cranpm.bench.model import RandomDay, measure_model, random_network
 from cranpm.bench.settings import BenchSettings
@@ -187,13 +187,10 @@ def whole_map(session: Session) -> Iterator[dict[str, Any]]:
             Figure.of(
                 turns,
                 name,
-                part="map",
-                what=f"{preset}, {plan.num_tiles} tiles, batch {batch}, {name}",
-                per="map",
-                work=work,
-                ceiling=best,
+                Label("map", "map", f"{preset}, {plan.num_tiles} tiles, batch {batch}, {name}"),
+                bound=Bound(work, best),
                 instead={} if name == "eager" or "eager" not in forms else {"eager": 1.0},
-                peak_memory_gb=_peak_gb(session.device),
+                detail={"peak_memory_gb": _peak_gb(session.device)},
             )
             for name in forms
         ]

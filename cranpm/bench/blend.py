@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from cranpm.bench.ceilings import COPY, Ceilings
-from cranpm.bench.figures import Figure
+from cranpm.bench.figures import Bound, Figure, Label
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import time_in_turns
 from cranpm.domain import PM_SCALE, plan_tiles, stitch
@@ -54,12 +54,9 @@ def measure_blend(settings: BenchSettings, ceilings: Ceilings) -> list[Figure]:
         Figure.of(
             turns,
             "map",
-            part="blend",
-            what=f"{plan.num_tiles} tiles into {plan.shape[0]} x {plan.shape[1]} cells",
-            per="map",
-            work=least,
-            ceiling=ceilings.of[COPY],
+            Label("blend", "map", f"{plan.num_tiles} tiles into {plan.shape[0]} x {plan.shape[1]} cells"),
+            bound=Bound(least, ceilings.of[COPY]),
             instead={"NumPy on the CPU": 1.0},
-            bytes=least,
+            detail={"bytes": least},
         )
     ]

@@ -16,6 +16,25 @@ class PartUnavailableError(RuntimeError):
     """A part that cannot be measured on this machine, and why; the others can."""
 
 
+@dataclass(frozen=True)
+class Label:
+    """What a figure is of."""
+
+    part: str
+    per: str
+    """What its seconds are counted for: "map", "day", "step"."""
+    what: str = ""
+    """Default: the form's name."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The least work of one call [FLOP or bytes], and the ceiling it is compared with."""
+
+    work: float
+    ceiling: Ceiling
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figure:
     """One line of the table.
@@ -57,44 +76,37 @@ class Figure:
         cls,
         turns: Turns,
         form: str,
+        label: Label,
         *,
-        part: str,
-        per: str,
-        what: str | None = None,
         count: float = 1,
-        work: float | None = None,
-        ceiling: Ceiling | None = None,
+        bound: Bound | None = None,
         instead: Mapping[str, float] | None = None,
         derived: str = "",
-        **detail: Any,
+        detail: Mapping[str, Any] | None = None,
     ) -> Figure:
         """The figure of one form.
 
         Parameters
         ----------
         turns : Turns
-            In which ``form``, the ceiling and the alternatives were timed.
+            In which ``form``, the bound's ceiling and the alternatives were timed.
         form : str
-        part, per : str
-        what : str, optional
-            Default: the form's name.
+        label : Label
         count : float
-            How many of ``per`` one call of the form does.
-        work : float, optional
-            FLOP or bytes of one call, least possible.
-        ceiling : Ceiling, optional
-            What the work is compared with.
+            How many of ``label.per`` one call of the form does.
+        bound : Bound, optional
+            What one call would take at best.
         instead : mapping of str to float, optional
-            Other forms, and how many of ``per`` one call of theirs does.
+            Other forms, and how many of ``label.per`` one call of theirs does.
         derived : str
-        **detail
-            Kept beside the figure.
+        detail : mapping, optional
+            Sizes and counts, kept beside the figure.
         """
 
         def share(seconds: dict[str, np.ndarray]) -> Spread | None:
-            if work is None or ceiling is None:
+            if bound is None:
                 return None
-            return Spread.of(work / ceiling.work * seconds[ceiling.form] / seconds[form])
+            return Spread.of(bound.work / bound.ceiling.work * seconds[bound.ceiling.form] / seconds[form])
 
         def faster(seconds: dict[str, np.ndarray]) -> dict[str, Spread]:
             ours = seconds[form] / count
@@ -103,19 +115,19 @@ class Figure:
             }
 
         return cls(
-            part=part,
-            what=what or form,
-            per=per,
+            part=label.part,
+            what=label.what or form,
+            per=label.per,
             rounds=len(turns.wall[form]),
             seconds=Spread.of(turns.wall[form] / count),
             cpu_seconds=Spread.of(turns.cpu[form] / count),
-            ceiling=None if work is None or ceiling is None else ceiling.name,
+            ceiling=None if bound is None else bound.ceiling.name,
             share=share(turns.wall),
             times_faster=faster(turns.wall),
             share_by_cpu=share(turns.cpu) if turns.all_cpu else None,
             times_less_cpu=faster(turns.cpu) if turns.all_cpu else {},
             derived=derived,
-            detail=detail,
+            detail=dict(detail or {}),
         )
 
     def to_dict(self) -> dict[str, Any]:

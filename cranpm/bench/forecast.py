@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from cranpm.bench.ceilings import Ceilings
-from cranpm.bench.figures import Figure, PartUnavailableError
+from cranpm.bench.figures import Bound, Figure, Label, PartUnavailableError
 from cranpm.bench.model import USERS_STRIDE
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import Turns, time_in_turns
@@ -250,46 +250,40 @@ def _measure(job: _Job, ceilings: Ceilings) -> list[Figure]:
     turns = time_in_turns(
         forms, settings.device, seconds=settings.seconds, least=1 if settings.quick else 3, warm_up=False
     )
-    # a form's own seconds are the sum of its stages: what comes between them is the bench's
-    walls = {name: np.array([line.wall[name] for line, _ in lines]) for name in STAGES}
-    cpus = {name: np.array([line.cpu[name] for line, _ in lines]) for name in STAGES}
-    timed = Turns({**turns.wall, **walls}, {**turns.cpu, **cpus}, all_cpu=turns.all_cpu)
-    timed.combine("all", dict.fromkeys(STAGES, 1.0))
+    timed = _with_stages(turns, [line for line, _ in lines])
     tiles, leads = lines[0][1], len(settings.leads)
     instead = f"{theirs} un-cached tiles, batch 1, float32" if job.tiles is None else f"{tiles} un-cached"
     timed.combine(instead, {"un-cached": leads * (theirs if job.tiles is None else tiles)})
     flops = count_flops(network.config, settings.tile_size, day.domain.coarse.shape)
     work = flops["global"] + flops["bridge_keys_values"] + tiles * leads * flops["per_tile"]
-    figures = [
-        Figure.of(
-            timed,
-            "all",
-            part="forecast",
-            what=f"{leads} lead(s), {tiles} tiles of {plan.num_tiles}, store to store",
-            per="map" if leads == 1 else f"{leads} maps",
-            work=work,
-            ceiling=best,
-            instead={instead: 1.0},
-            checkpoint=job.checkpoint.folder.name,
-            dataset=job.dataset.name,
-            tiles=tiles,
-            leads=leads,
-            flop=work,
-            megabytes=sum(f.stat().st_size for f in job.out.rglob("*") if f.is_file()) / 1e6,
-        )
-    ]
-    for name, meaning in STAGES.items():
-        share = work if name == "compute" else None
-        figures.append(
-            Figure.of(
-                timed,
-                name,
-                part="forecast",
-                what=f"- {name}: {meaning}",
-                per="run",
-                work=share,
-                ceiling=best,
-                share_of_run=float(np.median(walls[name] / timed.wall["all"])),
-            )
-        )
-    return figures
+    bound = Bound(work, best)
+    what = f"{leads} lead(s), {tiles} tiles of {plan.num_tiles}, store to store"
+    detail = {
+        "checkpoint": job.checkpoint.folder.name,
+        "dataset": job.dataset.name,
+        "tiles": tiles,
+        "leads": leads,
+        "flop": work,
+        "megabytes": sum(f.stat().st_size for f in job.out.rglob("*") if f.is_file()) / 1e6,
+    }
+    label = Label("forecast", "map" if leads == 1 else f"{leads} maps", what)
+    whole = Figure.of(timed, "all", label, bound=bound, instead={instead: 1.0}, detail=detail)
+    return [whole, *(_stage(timed, name, bound if name == "compute" else None) for name in STAGES)]
+
+
+def _with_stages(turns: Turns, lines: list[_Line]) -> Turns:
+    """The turns with a form for each stage.
+
+    A run's own seconds become the sum of its stages: what comes between them is the bench's.
+    """
+    walls = {name: np.array([line.wall[name] for line in lines]) for name in STAGES}
+    cpus = {name: np.array([line.cpu[name] for line in lines]) for name in STAGES}
+    timed = Turns({**turns.wall, **walls}, {**turns.cpu, **cpus}, all_cpu=turns.all_cpu)
+    timed.combine("all", dict.fromkeys(STAGES, 1.0))
+    return timed
+
+
+def _stage(timed: Turns, name: str, bound: Bound | None) -> Figure:
+    share = float(np.median(timed.wall[name] / timed.wall["all"]))
+    label = Label("forecast", "run", f"- {name}: {STAGES[name]}")
+    return Figure.of(timed, name, label, bound=bound, detail={"share_of_run": share})

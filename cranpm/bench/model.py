@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from cranpm.bench.ceilings import Ceilings
-from cranpm.bench.figures import Figure
+from cranpm.bench.figures import Bound, Figure, Label
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import Form, time_in_turns
 from cranpm.domain import Domain, plan_tiles
@@ -113,7 +113,13 @@ def measure_model(settings: BenchSettings, ceilings: Ceilings) -> list[Figure]:
         ceiling = ceilings.of[precision]
         day = f"day, {precision}"
         figures.append(
-            Figure.of(turns, day, part="model", per="day", work=per_day, ceiling=ceiling, flop=per_day)
+            Figure.of(
+                turns,
+                day,
+                Label("model", "day"),
+                bound=Bound(per_day, ceiling),
+                detail={"flop": per_day},
+            )
         )
         for size in sizes:
             tile = _tile(size, precision)
@@ -122,13 +128,11 @@ def measure_model(settings: BenchSettings, ceilings: Ceilings) -> list[Figure]:
                 Figure.of(
                     turns,
                     tile,
-                    part="model",
-                    per="tile",
+                    Label("model", "tile"),
                     count=size,
-                    work=size * flops["per_tile"],
-                    ceiling=ceiling,
+                    bound=Bound(size * flops["per_tile"], ceiling),
                     instead={name: number for name, number in instead.items() if name != tile},
-                    flop=flops["per_tile"],
+                    detail={"flop": flops["per_tile"]},
                 )
             )
             whole = f"map of {ours} tiles, batch {size}, {precision}"
@@ -137,10 +141,8 @@ def measure_model(settings: BenchSettings, ceilings: Ceilings) -> list[Figure]:
                 Figure.of(
                     turns,
                     whole,
-                    part="model",
-                    per="map",
-                    work=per_day + ours * flops["per_tile"],
-                    ceiling=ceiling,
+                    Label("model", "map"),
+                    bound=Bound(per_day + ours * flops["per_tile"], ceiling),
                     instead={f"{theirs} un-cached tiles, batch 1, float32": 1.0},
                     derived=f"day + {ours} tiles",
                 )

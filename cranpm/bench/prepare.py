@@ -18,7 +18,7 @@ import psutil
 import torch
 
 from cranpm.bench.ceilings import COPY, Ceilings
-from cranpm.bench.figures import Figure
+from cranpm.bench.figures import Bound, Figure, Label
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import Turns, time_in_turns
 from cranpm.data.build_day import DatasetRecipe
@@ -74,18 +74,17 @@ def measure_prepare(settings: BenchSettings, ceilings: Ceilings) -> list[Figure]
         Figure.of(
             turns,
             _workers(number),
-            part="prepare",
-            what=f"{domain.name}, {_workers(number)}",
-            per="day",
-            work=2.0 * size,
-            ceiling=copy,
+            Label("prepare", "day", f"{domain.name}, {_workers(number)}"),
+            bound=Bound(2.0 * size, copy),
             instead={_workers(other): 1.0 for other in workers[:1] if other != number},
-            days=days,
-            workers=number,
-            days_per_minute=60 / float(np.mean(run.intervals)),
-            seconds_in_all=run.seconds,
-            peak_gb=run.peak / 1e9,
-            megabytes_on_disk_per_day=run.stored / days / 1e6,
+            detail={
+                "days": days,
+                "workers": number,
+                "days_per_minute": 60 / float(np.mean(run.intervals)),
+                "seconds_in_all": run.seconds,
+                "peak_gb": run.peak / 1e9,
+                "megabytes_on_disk_per_day": run.stored / days / 1e6,
+            },
         )
         for number, run in runs.items()
     ]

@@ -9,7 +9,7 @@ import torch
 
 from cranpm import extras
 from cranpm.bench.ceilings import COPY, Ceilings
-from cranpm.bench.figures import Figure, PartUnavailableError
+from cranpm.bench.figures import Bound, Figure, Label, PartUnavailableError
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import time_in_turns
 from cranpm.domain import Grid
@@ -66,12 +66,9 @@ def measure_render(settings: BenchSettings, ceilings: Ceilings) -> list[Figure]:
         Figure.of(
             turns,
             "tile",
-            part="render",
-            what=f"{TILE_PIXELS} pixels, zooms {', '.join(map(str, ZOOMS))}",
-            per="tile",
+            Label("render", "tile", f"{TILE_PIXELS} pixels, zooms {', '.join(map(str, ZOOMS))}"),
             count=len(places),
-            work=8.0 * pixels,
-            ceiling=ceilings.of[COPY],
+            bound=Bound(8.0 * pixels, ceilings.of[COPY]),
             instead={"plain rasterize": float(len(places))},
         )
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cranpm.bench.ceilings import Ceilings
-from cranpm.bench.figures import Figure
+from cranpm.bench.figures import Bound, Figure, Label
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import time_in_turns
 from cranpm.model import count_flops
@@ -67,15 +67,10 @@ def measure_training(
         Figure.of(
             turns,
             name,
-            part="training",
-            what=f"{recipe.model.name}, {tiles} tiles of {recipe.tile_size}, {name}",
-            per="step",
-            work=work,
-            ceiling=ceilings.of[name],
+            Label("training", "step", f"{recipe.model.name}, {tiles} tiles of {recipe.tile_size}, {name}"),
+            bound=Bound(work, ceilings.of[name]),
             instead={other: 1.0 for other in names if other != name},
-            flop=work,
-            tiles=tiles,
-            tiles_at_a_time=parts[name] or tiles,
+            detail={"flop": work, "tiles": tiles, "tiles_at_a_time": parts[name] or tiles},
         )
         for name in names
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from cranpm.bench.ceilings import COPY, Ceilings
-from cranpm.bench.figures import Figure
+from cranpm.bench.figures import Bound, Figure, Label
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import Form, time_in_turns
 from cranpm.domain import Domain
@@ -59,11 +59,8 @@ def measure_verify(settings: BenchSettings, ceilings: Ceilings) -> list[Figure]:
         Figure.of(
             turns,
             form,
-            part="verify",
-            what=f"{form}, {forecast.size / 1e6:.3g} Mpixel",
-            per="day",
-            work=least,
-            ceiling=ceilings.of[COPY],
+            Label("verify", "day", f"{form}, {forecast.size / 1e6:.3g} Mpixel"),
+            bound=Bound(least, ceilings.of[COPY]),
             # of what `scores` gives: it has no structural similarity
             instead={theirs: 1.0} if theirs and form == "sums and events" else {},
         )

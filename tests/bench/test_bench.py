@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cranpm.bench import run as run_module
 from cranpm.bench.ceilings import COPY, Ceiling, Ceilings, find_ceilings
-from cranpm.bench.figures import Figure, PartUnavailableError, table
+from cranpm.bench.figures import Bound, Figure, Label, PartUnavailableError, table
 from cranpm.bench.run import PARTS, NothingMeasuredError, check_parts, run_bench
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import Spread, Turns, time_in_turns
@@ -110,7 +110,12 @@ def test_ratios_are_taken_round_by_round():
         name="float32", what="product", library="MKL", work=100.0, unit="FLOP/s", call=lambda: None
     )
     one = Figure.of(
-        turns, "ours", part="model", per="tile", count=2, work=50.0, ceiling=best, instead={"theirs": 1.0}
+        turns,
+        "ours",
+        Label("model", "tile"),
+        count=2,
+        bound=Bound(50.0, best),
+        instead={"theirs": 1.0},
     )
     assert one.seconds == Spread.of(np.array([0.5, 5.0]))  # two tiles a call
     # 50 FLOP in 1 s, where the product does 100 FLOP in 0.5 s
@@ -124,7 +129,12 @@ def test_ratios_are_taken_round_by_round():
 
 def test_cpu_seconds_that_are_not_all_of_the_work_make_no_ratio():
     turns = Turns({"a": np.ones(1), "b": np.ones(1)}, {"a": np.ones(1), "b": np.ones(1)}, all_cpu=False)
-    one = Figure.of(turns, "a", part="prepare", per="day", instead={"b": 1.0})
+    one = Figure.of(
+        turns,
+        "a",
+        Label("prepare", "day"),
+        instead={"b": 1.0},
+    )
     assert one.times_faster and not one.times_less_cpu and one.share_by_cpu is None
 
 
