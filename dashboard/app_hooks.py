@@ -20,6 +20,7 @@ from cranpm.dashboard.server.definitions import hide_folders
 from cranpm.dashboard.server.downloads import DOWNLOADS
 from cranpm.dashboard.server.headers import set_security_headers
 from cranpm.dashboard.server.page_handler import AutoloadHandler, PageHandler
+from cranpm.dashboard.server.plain_page import own_login_page
 from cranpm.dashboard.server.routes import ROUTES
 from cranpm.dashboard.server.socket_handler import SocketHandler
 
@@ -41,6 +42,7 @@ per_app_patterns[:] = [
 ]
 
 hide_folders()
+own_login_page()
 
 # what goes wrong in a callback of a control: otherwise the browser gets the traceback
 pn.config.exception_handler = lambda error: failed(pn.state.curdoc, error)

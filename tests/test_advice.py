@@ -123,7 +123,8 @@ def test_an_installed_package_advises_no_make() -> None:
 
 
 OTHERS_OPTIONS = {
-    "--allow-websocket-origin": "panel serve", "--use-xheaders": "panel serve",
+    "--allow-websocket-origin": "panel serve", "--use-xheaders": "panel serve", "--basic-auth": "panel serve",
+    "--cookie-secret": "panel serve", "--oauth-provider": "panel serve",
     "--force-reinstall": "pip", "--no-deps": "pip", "--always": "git", "--dirty": "git",
     "--small": "scripts/gpu_session.py",
 }  # fmt: skip

@@ -22,7 +22,7 @@ from ..data.pictures import UnreadableError
 from ..data.store import get_store
 from ..markup import without_paths
 from ..takeaway.view import View
-from .headers import set_security_headers
+from .handler import Handler
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +76,8 @@ KINDS: dict[str, tuple[Callable[[View], bytes], str]] = {
 """Files by name: who makes them, and their type."""
 
 
-class DownloadHandler(RequestHandler):
+class DownloadHandler(Handler):
     """``take/{kind}?{query of a link}``"""
-
-    def set_default_headers(self) -> None:
-        set_security_headers(self)
 
     async def get(self, kind: str) -> None:
         make, content_type = KINDS.get(kind, (None, ""))

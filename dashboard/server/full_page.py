@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 from functools import lru_cache
-from pathlib import Path
 from string import Template
 
-FULL = "This server has as many pages open as it may."
+from .plain_page import plain_template
 
-_STATIC = Path(__file__).parent.parent / "static"
+FULL = "This server has as many pages open as it may."
 
 
 def retry_seconds() -> int:
@@ -31,4 +30,4 @@ def full_page(max_pages: int, seconds: int, *, dark: bool | None) -> str:
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
-    return Template((_STATIC / "full.html").read_text(encoding="utf-8"))
+    return Template(plain_template("full.html"))

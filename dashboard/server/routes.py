@@ -29,12 +29,12 @@ from ..data.fields import Field, FieldUnavailableError
 from ..data.outlines import DETAILS, KINDS, OutlinesMissingError, names_json, outline_json
 from ..data.store import get_store
 from ..layers import Layer, layer_of
-from .headers import set_security_headers
+from .handler import Handler
 from .turns import TURNS
 
 log = logging.getLogger(__name__)
 
-_FOR_EVER = "public, max-age=31536000, immutable"
+_FOR_EVER = "max-age=31536000, immutable"
 
 # two threads: datashader and numba release the lock only in part, and the forecast needs the other cores
 _RENDERERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tiles")
@@ -46,10 +46,7 @@ LAND_COLOURS: dict[str, tuple[str, str]] = {"light": ("#dadfe3", "#c4cad0"), "da
 """Plain land and its hatching."""
 
 
-class _Handler(RequestHandler):
-    def set_default_headers(self) -> None:
-        set_security_headers(self)
-
+class _Handler(Handler):
     def land_colours(self) -> tuple[str, str]:
         """Colours of bare land for the theme that the address names."""
         colours = LAND_COLOURS.get(self.get_query_argument("theme", "light"))
@@ -113,7 +110,7 @@ class TileHandler(_Handler):
 
         png = await answer(_RENDERERS, draw)
         self.set_header("Content-Type", "image/png")
-        self.set_header("Cache-Control", _FOR_EVER)
+        self.keep(_FOR_EVER)
         self.finish(png)
 
 
@@ -131,7 +128,7 @@ class LandHandler(_Handler):
 
         png = await answer(_RENDERERS, draw)
         self.set_header("Content-Type", "image/png")
-        self.set_header("Cache-Control", "public, max-age=3600")
+        self.keep("max-age=3600")
         self.finish(png)
 
 
@@ -199,7 +196,7 @@ class OutlineHandler(_Handler):
             raise HTTPError(404)
         body = await answer(_READERS, outline_json, kind, int(detail))
         self.set_header("Content-Type", "application/json")
-        self.set_header("Cache-Control", "public, max-age=86400")
+        self.keep("max-age=86400")
         self.finish(body)
 
 
@@ -209,12 +206,14 @@ class NamesHandler(_Handler):
     async def get(self, groups: str) -> None:
         body = await answer(_READERS, names_json, int(groups))
         self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.set_header("Cache-Control", "public, max-age=86400")
+        self.keep("max-age=86400")
         self.finish(body)
 
 
 class AliveHandler(_Handler):
-    """``alive``: whether the server is there (again); pages that lost it ask."""
+    """``alive``: whether the server is there (again); pages that lost it ask, and those who must log in anew, too."""
+
+    open_to_all = True
 
     def get(self) -> None:
         self.set_status(204)

@@ -45,9 +45,9 @@ class SocketHandler(WSHandler):
 
     async def _handle(self, message: Message[Any]) -> Any | None:
         """Answer it; a page whose document is asked for is on its way from here on."""
-        asked = self.connection is not None and message.msgtype == "PULL-DOC-REQ"
-        document = self.connection.session.document if asked else None
-        if document is not None:
+        document = None
+        if message.msgtype == "PULL-DOC-REQ" and self.connection is not None:
+            document = self.connection.session.document
             hold(document)
         answer = await super()._handle(message)
         if document is not None:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import io
 import json
 import os
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from bokeh.server.auth_provider import NullAuth
 from cranpm.dashboard.data.fields import FieldKey
 from cranpm.dashboard.data.store import Store
 from cranpm.dashboard.server import routes
+from cranpm.dashboard.server.downloads import DOWNLOADS, DownloadHandler
+from cranpm.dashboard.server.routes import (
+    AliveHandler,
+    CellHandler,
+    LandHandler,
+    NamesHandler,
+    OutlineHandler,
+    TileHandler,
+)
 from PIL import Image
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.httpserver import HTTPServer
@@ -26,16 +38,22 @@ from cranpm.plot.mercator import tile_of, to_mercator
 
 
 @pytest.fixture
-def ask(store: Store, monkeypatch: pytest.MonkeyPatch):
-    """A function that gets an address from a server with the dashboard's routes."""
-    import asyncio
+def login() -> Any:
+    """How the server's readers log in: not at all."""
+    return NullAuth()
 
+
+@pytest.fixture
+def ask(store: Store, login: Any, monkeypatch: pytest.MonkeyPatch):
+    """A function that gets an address from a server with the dashboard's routes."""
     monkeypatch.setattr(routes, "get_store", lambda: store)
 
     def get(*addresses: str) -> list[HTTPResponse]:
         async def fetch() -> list[HTTPResponse]:
             socket, port = bind_unused_port()
-            server = HTTPServer(Application(routes.ROUTES))
+            application = Application([*routes.ROUTES, *DOWNLOADS])
+            application.auth_provider = login  # type: ignore[attr-defined]
+            server = HTTPServer(application)
             server.add_socket(socket)
             try:
                 client = AsyncHTTPClient(force_instance=True)
@@ -55,10 +73,45 @@ def today(store: Store) -> str:
     return store.fields.announce(FieldKey(dataset="testbed", layer="today", init_time=dt.date(2022, 1, 10)))
 
 
+@pytest.mark.parametrize(
+    "login",
+    [
+        SimpleNamespace(get_user=lambda handler: None, get_user_async=None),
+        SimpleNamespace(get_user=None, get_user_async=lambda handler: asyncio.sleep(0, result=None)),
+    ],
+    ids=["basic", "oauth"],
+)
+def test_whoever_has_not_logged_in_gets_nothing(ask, today: str):
+    addresses = {
+        TileHandler: f"/tiles/{today}/0/7/67/45.png",
+        LandHandler: "/land/testbed/4/8/5.png",
+        CellHandler: f"/cell/{today}?x=1000000&y=5600000",
+        NamesHandler: "/names/1.json",
+        OutlineHandler: "/outline/coast/0.json",
+        DownloadHandler: "/take/map.nc?dataset=testbed&layer=today",
+    }
+    handlers = {route[1] for route in (*routes.ROUTES, *DOWNLOADS)}
+    assert handlers == {
+        *addresses,
+        AliveHandler,
+    }  # a page that lost its server asks before it knows of any login
+    answers = ask(*addresses.values())
+    assert {answer.code for answer in answers} == {403}
+    assert all(len(answer.body) < 40 for answer in answers)
+
+
+@pytest.mark.parametrize("login", [SimpleNamespace(get_user=lambda handler: "ada", get_user_async=None)])
+def test_what_only_some_may_see_is_not_kept_on_the_way(ask, today: str):
+    (answer,) = ask(f"/tiles/{today}/0/7/67/45.png")
+    assert answer.code == 200
+    assert answer.headers["Cache-Control"].startswith("private, ")
+
+
 def test_a_tile_is_a_picture_that_may_be_kept_for_ever(ask, today: str, scene: ModuleType):
     x, y = tile_of(*scene.MILAN, 7)
     (answer,) = ask(f"/tiles/{today}/0/7/{x}/{y}.png?scale=eaqi&theme=light")
     assert answer.code == 200
+    assert answer.headers["Cache-Control"].startswith("public, ")
     assert "immutable" in answer.headers["Cache-Control"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
