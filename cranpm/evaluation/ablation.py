@@ -188,6 +188,7 @@ def ablation_page(about: dict[str, Any], found: Comparison, rows: Sequence[dict[
         caption=_caption(about, found),
         head=["variant", "what", "RMSE", "below persistence", "change of RMSE", "minutes a run"],
         rows=cells,
+        words=2,
     )
 
 

@@ -75,18 +75,31 @@ class Assessment:
     pairs: pd.DataFrame | None
     stations: pd.DataFrame | None
 
-    def rows(self, against: str) -> list[dict[str, Any]]:
-        """All scores as plain values: ``reference`` is "product" or "stations", ``where`` the group."""
+    def rows(self, against: str, ours: str | None = None) -> list[dict[str, Any]]:
+        """All scores as plain values: ``reference`` is "product" or "stations", ``where`` the group.
+
+        With ``ours``, the rows of other methods tell by how much our RMSE is below theirs: ``less``, with its interval.
+        """
         found = []
         for where, card in self.cards.items():
-            found += [{"reference": "product", "where": where, **row} for row in card.table(against)]
+            found += [
+                {"reference": "product", "where": where, **row, **_less(card, row, ours)}
+                for row in card.table(against)
+            ]
         if self.pairs is not None and self.stations is not None and len(self.pairs):
             methods = self.cards[ALL_LAND].methods()
             found += [
                 {"reference": "stations", "grid": "1 km", **row}
-                for row in station_scores(self.pairs, self.stations, methods, against)
+                for row in station_scores(self.pairs, self.stations, methods, against, ours=ours)
             ]
         return [row for row in found if row["pairs"]]
+
+
+def _less(card: Scorecard, row: Mapping[str, Any], ours: str | None) -> dict[str, float]:
+    if ours is None or row["method"] == ours or not row["pairs"]:
+        return {}
+    interval = card.skill(ours, row["method"], row["lead"], row["grid"])
+    return {"less": interval.estimate, "less_low": interval.low, "less_high": interval.high}
 
 
 def assess(
@@ -143,7 +156,8 @@ def assess(
             fields = {name: maps[lead] for name, maps in forecasts.items()}
             for where, window in windows.items():
                 cut = {name: {lead: field[window]} for name, field in fields.items()}
-                cards[where].add_day(init, cut, {lead: target[window]}, masks[where])
+                each_ssim = pairs.keep_ssim if where == ALL_LAND and pairs is not None else None
+                cards[where].add_day(init, cut, {lead: target[window]}, masks[where], each_ssim=each_ssim)
             if pairs is not None:
                 pairs.add_day(init, {name: {lead: field} for name, field in fields.items()})
         clock.tick()

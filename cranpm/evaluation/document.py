@@ -23,12 +23,13 @@ _LATEX = {
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table with its caption; the first column holds words, the others figures."""
+    """A table with its caption; the first ``words`` columns hold words, the others figures."""
 
     title: str
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
+    words: int = 1
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -54,7 +55,7 @@ class Table:
         return [
             r"\begin{table}",
             rf"\caption{{{escape(f'{self.title}. {self.caption}')}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(self.head) - 1)}}}",
+            rf"\begin{{tabular}}{{{'l' * self.words}{'r' * (len(self.head) - self.words)}}}",
             r"\toprule",
             lines[0],
             r"\midrule",

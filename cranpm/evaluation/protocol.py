@@ -28,9 +28,8 @@ from cranpm.testbed.simulation.world_files import find_world
 
 ONE_DAY = np.timedelta64(1, "D")
 
-
-class ProtocolError(ValueError):
-    """A checkpoint that may not be scored on these days; the message says why."""
+MIN_DAYS = 2
+"""Init days of a set: an interval redraws them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +98,12 @@ class Protocol:
     splits: Splits = field(default_factory=Splits)
 
     def __post_init__(self) -> None:
+        for name, worlds in self.sets.items():
+            number = sum(len(world.days) for world in worlds)
+            if number < MIN_DAYS:
+                raise ValueError(
+                    f"Set {name!r} of protocol {self.name!r} has {number} init day; intervals need {MIN_DAYS} at least."
+                )
         spans = sorted(
             (start, start + days * ONE_DAY) for world in self.worlds for start, days in world.windows
         )
@@ -173,43 +178,6 @@ QUICK = Protocol(
 """The same command on a region, to see that all of it runs: no figure to quote, and no look."""
 
 PROTOCOLS = {protocol.name: protocol for protocol in (FINAL, QUICK)}
-
-
-def refuse_seen_days(protocol: Protocol, meta: Mapping[str, Any], name: str) -> None:
-    """Refuse a checkpoint that was trained, or chosen, on days of a protocol, by what its card says.
-
-    Parameters
-    ----------
-    meta : mapping
-        Of the checkpoint (`cranpm.model.checkpoint.CheckpointInfo.meta`).
-    name : str
-        Of the checkpoint.
-
-    Raises
-    ------
-    ProtocolError
-        With the number of days; also where the card says nothing of a period.
-    """
-    training = meta.get("training") or {}
-    period = str(training.get("period", ""))
-    if not period.count("..") == 1:
-        raise ProtocolError(
-            f"Checkpoint {name!r} does not say on which days it was trained (training.period in config.json), so that "
-            f"it cannot be known to be new to those of protocol {protocol.name!r}. Train it with 'cranpm train', which "
-            "writes it down."
-        )
-    seen = {"training": period.split("..")}
-    splits = (training.get("recipe") or {}).get("splits") or {}
-    if splits.get("validation"):
-        seen["validation"] = list(splits["validation"])
-    for use, (first, last) in seen.items():
-        known = [day for day in protocol.needed_days if np.datetime64(first) <= day <= np.datetime64(last)]
-        if known:
-            raise ProtocolError(
-                f"{len(known)} of the {len(protocol.needed_days)} days of protocol {protocol.name!r} "
-                f"({known[0]} to {known[-1]}) lie in the {use} period of checkpoint {name!r}, {first} to {last}. "
-                "What a network has seen says nothing of its skill; score another checkpoint."
-            )
 
 
 def fit_runs(protocol: Protocol) -> list[np.datetime64]:

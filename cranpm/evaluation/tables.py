@@ -1,24 +1,21 @@
-"""Results of a protocol as tidy CSV, JSON, Markdown and LaTeX."""
+"""Tables 1 and 2 of an evaluation: tidy CSV, JSON, Markdown and LaTeX."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from cranpm._files import write_atomically
-from cranpm._json import finite
+from cranpm.evaluation.assess import ALL_LAND
+from cranpm.evaluation.document import Table, fixed, percent, write_documents
+from cranpm.verification.stations import ALL_STATIONS, FLAT_TERRAIN, HELD_OUT, IN_LOSS, STEEP_TERRAIN
 
 Row = dict[str, Any]
 
-WHOLE = (
-    ("product", "all land", "1 km"),
-    ("product", "all land", "25 km"),
-    ("stations", "all stations", "1 km"),
-)
+GRIDS = ("1 km", "25 km")
+
+STATION_GROUPS = (ALL_STATIONS, FLAT_TERRAIN, STEEP_TERRAIN, IN_LOSS, HELD_OUT)
+"""Of Table 2."""
 
 
 def write_tables(folder: Path, stem: str, results: dict[str, Any]) -> list[Path]:
@@ -29,142 +26,174 @@ def write_tables(folder: Path, stem: str, results: dict[str, Any]) -> list[Path]
     results : dict
         ``about`` (plain values) and ``rows``, one a set, reference, group, grid, lead and method.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [
-        {k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()} for row in results["rows"]
-    ]
-    contents = {
-        ".csv": pd.DataFrame(rows).to_csv(index=False),
-        ".json": json.dumps({**results["about"], "rows": finite(rows)}, indent=1) + "\n",
-        ".md": markdown(results),
-        ".tex": latex(results),
-    }
-    written = []
-    for suffix, content in contents.items():
-        path = folder / f"{stem}{suffix}"
-        write_atomically(path, content)
-        written.append(path)
-    return written
+    return write_documents(
+        folder,
+        stem,
+        about=results["about"],
+        rows=results["rows"],
+        markdown=markdown(results),
+        latex="\n".join(line for table in all_tables(results) for line in table.latex()),
+    )
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """A page: what was scored on what, and a table for each set."""
+    """A page: what was scored on what, and the tables."""
     about = results["about"]
-    lines = [
-        f"# Protocol {about['protocol']['name']}: {about['checkpoint']['title']}",
-        "",
-        *_facts(about),
-        "",
-    ]
-    for name, part in _sets(results):
-        for (reference, where, grid), rows, leads in _whole(part):
-            lines += [f"## {name}: {reference}, {where}, {grid}", "", _caption(about, name, rows), ""]
-            maps = any(row.get("ssim_100") is not None for row in rows)
-            head = ["method", *(f"T+{n} RMSE | T+{n} ours lower by" for n in leads)]
-            head += [f"T+{n} SSIM 100 / 20" for n in leads] if maps else []
-            lines += [f"| {' | '.join(head)} |", "|---" * (1 + (3 if maps else 2) * len(leads)) + "|"]
-            for method, of in _by_method(rows):
-                cells = [f"{of[n]['rmse']:.2f} | {_less(of[n])}" for n in leads]
-                cells += (
-                    [f"{_fixed(of[n].get('ssim_100'))} / {_fixed(of[n].get('ssim_20'))}" for n in leads]
-                    if maps
-                    else []
-                )
-                lines.append(f"| {method} | {' | '.join(cells)} |")
-            lines.append("")
-        lines += _terrain(name, part)
+    title = (
+        f"Protocol {about['protocol']['name']}"
+        if "protocol" in about
+        else f"Development days of {about['dataset']}"
+    )
+    lines = [f"# {title}: {about['checkpoint']['title']}", "", *_facts(about), ""]
+    lines += [line for table in all_tables(results) for line in table.markdown()]
     lines += [f"- Left out: {line}" for line in about["left_out"]] + [f"- {line}" for line in about["notes"]]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def latex(results: dict[str, Any]) -> str:
-    """The maps' and stations' tables for a paper (booktabs)."""
-    about, lines = results["about"], []
-    for name, part in _sets(results):
-        for (reference, where, grid), rows, leads in _whole(part):
-            lines += [
-                r"\begin{table}",
-                rf"\caption{{{_escape(f'{name}, {reference}, {where}, {grid}. {_caption(about, name, rows)}')}}}",
-                rf"\begin{{tabular}}{{l{'rr' * len(leads)}}}",
-                r"\toprule",
-                " & ".join(["method", *(f"T+{n} & ours lower by" for n in leads)]) + r" \\",
-                r"\midrule",
+def all_tables(results: dict[str, Any]) -> Iterator[Table]:
+    """Of each set Table 1 on both grids, Table 2 for each lead time, and the land by terrain."""
+    about = results["about"]
+    for name in dict.fromkeys(row["set"] for row in results["rows"]):
+        rows = [row for row in results["rows"] if row["set"] == name]
+        for grid in GRIDS:
+            found = [
+                row
+                for row in rows
+                if (row["reference"], row["where"], row["grid"]) == ("product", ALL_LAND, grid)
             ]
-            for method, of in _by_method(rows):
-                cells = [f"{of[n]['rmse']:.2f} & {_escape(_less(of[n]))}" for n in leads]
-                lines.append(" & ".join([_escape(method), *cells]) + r" \\")
-            lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
-    return "\n".join(lines)
+            if found:
+                yield _table_1(about, name, grid, found)
+        at_stations = [
+            row for row in rows if row["reference"] == "stations" and row["where"] in STATION_GROUPS
+        ]
+        for lead in sorted({row["lead"] for row in at_stations}):
+            yield _table_2(about, name, lead, [row for row in at_stations if row["lead"] == lead])
+        terrain = [
+            row
+            for row in rows
+            if (row["reference"], row["grid"]) == ("product", "1 km")
+            and row["where"] in (FLAT_TERRAIN, STEEP_TERRAIN)
+        ]
+        if terrain:
+            yield _by_terrain(about, name, terrain)
 
 
-def _facts(about: dict[str, Any]) -> list[str]:
-    checkpoint, simulated = about["checkpoint"], about["simulated"]
-    return [
-        f"Checkpoint `{checkpoint['name']}`, hash `{checkpoint['hash'][:12]}`; code {about['revision']}; "
-        f"{about['date']}; {about['machine']}, {about['hours']:.2f} h of computing.",
-        "RMSE in ug m-3, pooled over cells or pairs and days; all methods on the same ones. In brackets 95 % intervals",
-        f"from blocks of {about['block_days']} init days (a season of a world). {about['looks']} look(s) at this "
-        "protocol are logged, this one included.",
-        "Many comparisons at once: single intervals are exploratory.",
-        *(["**Simulated: not comparable with scores on real data.**"] if simulated else []),
-    ]
-
-
-def _caption(about: dict[str, Any], name: str, rows: list[Row]) -> str:
-    of = about["sets"][name]
-    worlds = "; ".join(f"{w['world']}, seed {w['seed']}" for w in of["worlds"])
-    return (
-        f"{about['source']}; {worlds}. {of['init_days']} init days, {of['first']} to {of['last']}; "
-        f"{rows[0]['pairs']:,} pairs at T+{rows[0]['lead']}. {about['machine']}, {about['hours']:.2f} h."
+def _table_1(about: dict[str, Any], name: str, grid: str, rows: list[Row]) -> Table:
+    leads = sorted({row["lead"] for row in rows})
+    by_area = any(row.get("area_rmse") is not None for row in rows)
+    scores = ["RMSE", *(["RMSE by area"] if by_area else []), "SSIM 100 / 20", "ours lower by"]
+    cells = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        of = {row["lead"]: row for row in rows if row["method"] == method}
+        line = [method]
+        for lead in leads:
+            row = of[lead]
+            line += [fixed(row["rmse"]), *([fixed(row.get("area_rmse"))] if by_area else [])]
+            line += [_ssim(row), _less(row)]
+        cells.append(line)
+    return Table(
+        title=f"Table 1, {name}: product, all land, {grid}",
+        caption=_caption(about, name, f"{rows[0]['pairs']:,} pairs at T+{rows[0]['lead']}"),
+        head=["method", *(f"T+{lead} {score}" for lead in leads for score in scores)],
+        rows=cells,
     )
 
 
-def _terrain(name: str, rows: list[Row]) -> list[str]:
-    groups = [row for row in rows if row["where"].startswith(("terrain", "blocks")) and row["grid"] == "1 km"]
-    if not groups:
-        return []
-    lines = [f"## {name}: by terrain, and by blocks of stations", ""]
-    lines += ["| against | where | method | lead | N | RMSE | MAE | bias |", "|---" * 8 + "|"]
-    for row in groups:
-        lines.append(
-            f"| {row['reference']} | {row['where']} | {row['method']} | T+{row['lead']} | {row['pairs']:,} | "
-            f"{row['rmse']:.2f} | {row['mae']:.2f} | {row['bias']:+.2f} |"
+def _table_2(about: dict[str, Any], name: str, lead: int, rows: list[Row]) -> Table:
+    ordered = sorted(rows, key=lambda row: STATION_GROUPS.index(row["where"]))
+    return Table(
+        title=f"Table 2, {name}: stations, T+{lead}",
+        caption=_caption(about, name, "SSIM of windows of 64 cells around stations, against the product"),
+        head=["stations", "method", "N", "RMSE", "MAE", "SSIM 100 / 20", "bias", "ours lower by"],
+        rows=[
+            [
+                f"{row['where']} ({row['stations']:,})",
+                row["method"],
+                f"{row['pairs']:,}",
+                fixed(row["rmse"]),
+                fixed(row["mae"]),
+                _ssim(row),
+                fixed(row["bias"], sign=True),
+                _less(row),
+            ]
+            for row in ordered
+        ],
+        words=2,
+    )
+
+
+def _by_terrain(about: dict[str, Any], name: str, rows: list[Row]) -> Table:
+    return Table(
+        title=f"{name}: product by terrain, 1 km",
+        caption=_caption(about, name, "land cells"),
+        head=["land", "method", "lead", "N", "RMSE", "MAE", "bias", "ours lower by"],
+        rows=[
+            [
+                row["where"],
+                row["method"],
+                f"T+{row['lead']}",
+                f"{row['pairs']:,}",
+                fixed(row["rmse"]),
+                fixed(row["mae"]),
+                fixed(row["bias"], sign=True),
+                _less(row),
+            ]
+            for row in rows
+        ],
+        words=3,
+    )
+
+
+def _facts(about: dict[str, Any]) -> list[str]:
+    checkpoint = about["checkpoint"]
+    training = ", ".join(
+        text
+        for text, known in (
+            (f"trained on {checkpoint['trained_on']}", checkpoint["trained_on"]),
+            (f"seed {checkpoint['seed']}", checkpoint["seed"] is not None),
+            (
+                f"{checkpoint['minutes']} minutes on {checkpoint['machine']}",
+                checkpoint["minutes"] is not None,
+            ),
         )
-    return [*lines, ""]
+        if known
+    )
+    looks = (
+        "**Development days: anything may be chosen on them, so nothing here is quoted as skill.**"
+        if about["looks"] is None
+        else f"{about['looks']} look(s) at this protocol are logged, this one included."
+    )
+    return [
+        f"Checkpoint `{checkpoint['name']}`, hash `{checkpoint['hash'][:12]}` ({training}); code {about['revision']}; "
+        f"{about['date']}; {about['machine']}, {about['hours']:.2f} h of computing.",
+        "RMSE, MAE and bias (forecast minus reference) in ug m-3, pooled over cells or pairs and days, by area with "
+        "cells weighted by it; SSIM at data ranges of 100 and 20 ug m-3, mean of days; all methods on the same "
+        "cells. In",
+        f"brackets 95 % intervals from blocks of at most {about['block_days']} init days. {looks}",
+        "Many comparisons at once: single intervals are exploratory.",
+        *(["**Simulated: not comparable with scores on real data.**"] if about["simulated"] else []),
+    ]
 
 
-def _sets(results: dict[str, Any]) -> list[tuple[str, list[Row]]]:
-    names = dict.fromkeys(row["set"] for row in results["rows"])
-    return [(name, [row for row in results["rows"] if row["set"] == name]) for name in names]
-
-
-def _whole(rows: list[Row]) -> Iterator[tuple[tuple[str, str, str], list[Row], list[int]]]:
-    """Of each table of `WHOLE` that there is: what it is of, its rows, and its lead times."""
-    for of in WHOLE:
-        found = [row for row in rows if (row["reference"], row["where"], row["grid"]) == of]
-        if found:
-            yield of, found, sorted({row["lead"] for row in found})
-
-
-def _by_method(rows: list[Row]) -> Iterator[tuple[str, dict[int, Row]]]:
-    """The rows of each method, by lead time."""
-    for method in dict.fromkeys(row["method"] for row in rows):
-        yield method, {row["lead"]: row for row in rows if row["method"] == method}
+def _caption(about: dict[str, Any], name: str, more: str) -> str:
+    of = about["sets"][name]
+    data = (
+        "; ".join(f"{world['world']}, seed {world['seed']}" for world in of["worlds"])
+        if "worlds" in of
+        else f"dataset {of['dataset']}"
+    )
+    seed = about["checkpoint"]["seed"]
+    trained = "" if seed is None else f"Seed of training {seed}. "
+    return (
+        f"{about['source']}; {data}. {of['init_days']} init days, {of['first']} to {of['last']}; {more}. {trained}"
+        f"{about['machine']}, {about['hours']:.2f} h."
+    )
 
 
 def _less(row: Row) -> str:
-    if row.get("less") is None:
-        return "-"
-    low, high = row["less_low"], row["less_high"]
-    known = low is not None and low == low
-    return f"{100 * row['less']:+.1f} %" + (f" [{100 * low:+.1f}, {100 * high:+.1f}]" if known else "")
+    return percent(*(row.get(key) for key in ("less", "less_low", "less_high")))
 
 
-def _fixed(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _escape(text: str) -> str:
-    for character in "&%_#$":
-        text = text.replace(character, "\\" + character)
-    return text
+def _ssim(row: Row) -> str:
+    values: Sequence[float | None] = [row.get("ssim_100"), row.get("ssim_20")]
+    return " / ".join(fixed(value, 3) for value in values)

@@ -11,6 +11,8 @@ extras.require("dashboard", "Drawing with cranpm.plot")
 
 __all__ = [
     "COLOUR_BAR",
+    "comparison_figure",
+    "europe_figure",
     "field_map",
     "field_maps",
     "footprint_map",
@@ -22,6 +24,7 @@ __all__ = [
     "plot_scores",
     "reading_orders",
     "region_map",
+    "regions_figure",
     "sector_arrows",
 ]
 
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from cranpm.plot.attention import footprint_map, footprint_mesh
     from cranpm.plot.curves import intervals, learning_curve, paired_curves
     from cranpm.plot.frames import COLOUR_BAR
+    from cranpm.plot.paper.comparison import comparison_figure
+    from cranpm.plot.paper.europe import europe_figure
+    from cranpm.plot.paper.year import regions_figure
     from cranpm.plot.region import region_map
     from cranpm.plot.scores import plot_scores
     from cranpm.plot.steps import field_map, field_maps, reading_orders, sector_arrows
@@ -38,6 +44,8 @@ else:
         __name__,
         {
             "COLOUR_BAR": "cranpm.plot.frames",
+            "comparison_figure": "cranpm.plot.paper.comparison",
+            "europe_figure": "cranpm.plot.paper.europe",
             "field_map": "cranpm.plot.steps",
             "field_maps": "cranpm.plot.steps",
             "footprint_map": "cranpm.plot.attention",
@@ -49,6 +57,7 @@ else:
             "plot_scores": "cranpm.plot.scores",
             "reading_orders": "cranpm.plot.steps",
             "region_map": "cranpm.plot.region",
+            "regions_figure": "cranpm.plot.paper.year",
             "sector_arrows": "cranpm.plot.steps",
         },
     )

@@ -73,7 +73,7 @@ def plot_map(
     if region is not None:
         from .region import region_map  # with a projection library, which takes seconds to import
 
-        return region_map(field, _region(region), scale=colours, width=width, title=title)
+        return region_map(field, named_region(region), scale=colours, width=width, title=title)
     drawn = reduced(field, width)
     latitude, longitude = (drawn[name].to_numpy() for name in ("latitude", "longitude"))
     image = hv.Image(
@@ -99,7 +99,14 @@ def _scale(scale: str | ColourScale | None, field: xr.DataArray) -> ColourScale:
     return SCALES[scale]
 
 
-def _region(region: str | Region) -> Region:
+def named_region(region: str | Region) -> Region:
+    """A box by its name; a box stays.
+
+    Raises
+    ------
+    ValueError
+        Naming the known ones.
+    """
     if isinstance(region, Region):
         return region
     if region not in REGIONS:

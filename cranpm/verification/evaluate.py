@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cranpm.verification.bootstrap import Interval, skill_interval
-from cranpm.verification.structure import DATA_RANGES, mean_ssim
+from cranpm.verification.structure import DATA_RANGES, known_means, mean_ssim, ssim_fields
 from cranpm.verification.sums import PairSums
 
 COARSE_CELLS = 25
@@ -28,6 +28,9 @@ SSIM_EVERY = 4
 
 Maps = Mapping[int, np.ndarray]
 """Lead time [days] to map (H, W) [ug m-3]."""
+
+EachSsim = Callable[[str, int, np.ndarray], None]
+"""Takes a method, a lead time and a map of SSIM for each data range."""
 
 
 @dataclass(kw_only=True)
@@ -58,7 +61,13 @@ class Scorecard:
     block_days: int = BLOCK_DAYS
 
     def add_day(
-        self, init_time: np.datetime64, forecasts: Mapping[str, Maps], targets: Maps, land: np.ndarray
+        self,
+        init_time: np.datetime64,
+        forecasts: Mapping[str, Maps],
+        targets: Maps,
+        land: np.ndarray,
+        *,
+        each_ssim: EachSsim | None = None,
     ) -> None:
         """Score one init day, all leads at once or one after the other.
 
@@ -71,6 +80,9 @@ class Scorecard:
         land : ndarray of bool, shape (H, W)
             Only land counts. All methods are scored on the cells where the target and every forecast exist, so that
             no method gains by leaving out what is hard.
+        each_ssim : callable, optional
+            Where SSIM is kept: takes method, lead and the map of SSIM at every `SSIM_EVERY`-th cell
+            (`cranpm.verification.structure.ssim_fields`).
         """
         day = init_time.astype("datetime64[D]")
         if not self.days or self.days[-1] != day:
@@ -95,19 +107,24 @@ class Scorecard:
                     by_area = PairSums.of(chosen["1 km"], reference["1 km"], weights=weights)
                     self.area.setdefault((method, lead), []).append(by_area)
             if self.similar:
-                self._add_ssim(fields, target, common, lead)
+                self._add_ssim(fields, target, common, lead, each_ssim)
 
     def _add_ssim(
-        self, forecasts: Mapping[str, np.ndarray], target: np.ndarray, common: np.ndarray, lead: int
+        self,
+        forecasts: Mapping[str, np.ndarray],
+        target: np.ndarray,
+        common: np.ndarray,
+        lead: int,
+        each_ssim: EachSsim | None,
     ) -> None:
         coarse = {name: block_map(field, common) for name, field in forecasts.items()}
         coarse_target = block_map(target, common)
-        for grid, fields, reference, mask, every in (
-            ("1 km", forecasts, target, common, SSIM_EVERY),
-            ("25 km", coarse, coarse_target, np.isfinite(coarse_target), 1),
-        ):
-            for name, values in mean_ssim(fields, reference, mask, every=every).items():
-                self.ssim.setdefault((name, lead, grid), []).append(values)
+        for name, around in ssim_fields(forecasts, target, common, every=SSIM_EVERY):
+            self.ssim.setdefault((name, lead, "1 km"), []).append(known_means(around))
+            if each_ssim is not None:
+                each_ssim(name, lead, around)
+        for name, values in mean_ssim(coarse, coarse_target, np.isfinite(coarse_target)).items():
+            self.ssim.setdefault((name, lead, "25 km"), []).append(values)
 
     def add(self, later: Scorecard) -> None:
         """Append the days of another scorecard of the same methods."""

@@ -12,10 +12,11 @@ from cranpm.data.store.tables import COMPLEX_TERRAIN
 from cranpm.domain import REGIONS, Grid
 from cranpm.domain.blocks import held_out
 from cranpm.verification.bootstrap import Interval, skill_interval
-from cranpm.verification.evaluate import Maps
+from cranpm.verification.evaluate import SSIM_EVERY, Maps
 from cranpm.verification.fairmode import LEAST_DAYS
 from cranpm.verification.limits import EXCEEDANCE_THRESHOLDS, FAIRMODE_PM25_DAILY
 from cranpm.verification.metrics import contingency
+from cranpm.verification.structure import DATA_RANGES, window_means
 from cranpm.verification.sums import PairSums
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
@@ -26,6 +27,9 @@ STEEP_TERRAIN = f"terrain complexity >= {COMPLEX_TERRAIN:g} m"
 
 ALL_STATIONS = "all stations"
 """The group that holds every station."""
+
+IN_LOSS, HELD_OUT = "blocks that training may read", "blocks held out of training"
+"""Groups of stations by whether a loss may hold them (`cranpm.domain.blocks.held_out`)."""
 
 
 class StationPairs:
@@ -44,11 +48,25 @@ class StationPairs:
         self.stations = stations[inside].reset_index(drop=True)
         latitude, longitude = (self.stations[name].to_numpy() for name in ("latitude", "longitude"))
         self._rows, self._cols = grid.cells_of(latitude, longitude)
+        self._similar: dict[tuple[str, int], np.ndarray] = {}
         known = observations[observations["station_id"].isin(self.stations["station_id"])]
         self._observed = known.pivot(index="time", columns="station_id", values="pm2p5").reindex(
             columns=self.stations["station_id"]
         )
         self._parts: list[pd.DataFrame] = []
+
+    def keep_ssim(self, method: str, lead: int, field: np.ndarray) -> None:
+        """Keep how alike a forecast and the product are around each station, for the day that is added next.
+
+        Parameters
+        ----------
+        method : str
+        lead : int
+            [days].
+        field : ndarray, shape (ranges, rows, cols)
+            Map of SSIM at every `SSIM_EVERY`-th cell, for each of `DATA_RANGES`.
+        """
+        self._similar[method, lead] = window_means(field, self._rows, self._cols, every=SSIM_EVERY)
 
     def add_day(self, init_time: np.datetime64, forecasts: Mapping[str, Maps]) -> None:
         """Pairs of one init day; ``forecasts`` maps methods to maps (H, W) [ug m-3] by lead time."""
@@ -64,9 +82,16 @@ class StationPairs:
                 init_time=init.astype("datetime64[s]"),
                 lead=lead,
                 observed=self._observed.loc[valid].to_numpy(),
+                **{
+                    ssim_column(name, data_range): self._similar[name, lead][:, number]
+                    for name in values
+                    if (name, lead) in self._similar
+                    for number, data_range in enumerate(DATA_RANGES)
+                },
             )
             # on the same pairs for every method, so that none gains by leaving out what is hard
             self._parts.append(part.dropna(subset=[*forecasts, "observed"]))
+        self._similar.clear()
 
     def table(self) -> pd.DataFrame:
         """One row a station, init day and lead time: a column for each method, and ``observed`` [ug m-3]."""
@@ -75,8 +100,24 @@ class StationPairs:
         return pd.concat(self._parts, ignore_index=True)
 
 
+def ssim_column(method: str, data_range: float) -> str:
+    """Of a table of pairs: how alike a method's map and the product are around the station.
+
+    Examples
+    --------
+    >>> ssim_column("persistence", 100.0)
+    'persistence [SSIM 100]'
+    """
+    return f"{method} [SSIM {data_range:g}]"
+
+
 def station_scores(
-    pairs: pd.DataFrame, stations: pd.DataFrame, methods: Iterable[str], against: str
+    pairs: pd.DataFrame,
+    stations: pd.DataFrame,
+    methods: Iterable[str],
+    against: str,
+    *,
+    ours: str | None = None,
 ) -> list[dict[str, Any]]:
     """Scores of all stations, and by region, kind of station, terrain and season of the valid day.
 
@@ -90,13 +131,17 @@ def station_scores(
         Columns of ``pairs``.
     against : str
         Method that skill is told against.
+    ours : str, optional
+        Method of which is told by how much its RMSE is below that of each other one.
 
     Returns
     -------
     list of dict
         One a group, method and lead time: number of pairs, stations and days; mean observed value, bias, RMSE, MAE
         [ug m-3], normalised mean bias, r, FAC2; skill with its interval; POD, FAR and CSI above 15, 25 and 50 ug m-3;
-        90th percentile of FAIRMODE's indicator over stations with at least `LEAST_DAYS` days.
+        90th percentile of FAIRMODE's indicator over stations with at least `LEAST_DAYS` days. Where pairs hold it, the
+        mean SSIM of windows of 64 cells around the stations, against the product (``ssim_100``, ``ssim_20``). With
+        ``ours``, ``less`` with its interval.
     """
     methods = list(methods)
     joined = pairs.merge(stations, on="station_id", how="left")
@@ -105,7 +150,7 @@ def station_scores(
         for lead in sorted(joined["lead"][chosen].unique().tolist()):
             group = joined[chosen & (joined["lead"] == lead)]
             rows += [
-                {"where": name, "method": method, "lead": lead, **_scores(group, method, against)}
+                {"where": name, "method": method, "lead": lead, **_scores(group, method, against, ours)}
                 for method in methods
             ]
     return rows
@@ -127,8 +172,8 @@ def _groups(pairs: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
     ]
     held = held_out(latitude, longitude)
     groups += [
-        ("blocks that training may read", ~held),
-        ("blocks held out of training", held),
+        (IN_LOSS, ~held),
+        (HELD_OUT, held),
     ]
     valid = pd.to_datetime(pairs["init_time"]) + pd.to_timedelta(pairs["lead"].astype(int), unit="D")
     season = (valid.dt.month.to_numpy() % 12) // 3
@@ -136,7 +181,7 @@ def _groups(pairs: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
     return [(name, chosen) for name, chosen in groups if chosen.any()]
 
 
-def _scores(group: pd.DataFrame, method: str, against: str) -> dict[str, Any]:
+def _scores(group: pd.DataFrame, method: str, against: str, ours: str | None) -> dict[str, Any]:
     sums = PairSums.of(group[method], group["observed"])
     skill = _skill(group, method, against)
     events = {
@@ -160,7 +205,20 @@ def _scores(group: pd.DataFrame, method: str, against: str) -> dict[str, Any]:
         "skill_high": skill.high,
         **events,
         "mqi_90": _quality(group, method),
+        **{
+            f"ssim_{data_range:g}": float(group[ssim_column(method, data_range)].mean())
+            for data_range in DATA_RANGES
+            if ssim_column(method, data_range) in group
+        },
+        **_less(group, method, ours),
     }
+
+
+def _less(group: pd.DataFrame, method: str, ours: str | None) -> dict[str, float]:
+    if ours is None or method == ours:
+        return {}
+    interval = _skill(group, ours, method)
+    return {"less": interval.estimate, "less_low": interval.low, "less_high": interval.high}
 
 
 def _skill(group: pd.DataFrame, method: str, against: str) -> Interval:

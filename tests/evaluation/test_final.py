@@ -10,10 +10,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from cranpm.baselines.learned.checkpoint import save_rival
+from cranpm.baselines.learned.kinds import get_rival
 from cranpm.cli.app import app
 from cranpm.data.store.source import DatasetSource, source_statistics
-from cranpm.domain import LEAD_DAYS, domain_from_corner
-from cranpm.evaluation import final
+from cranpm.domain import DAY_CHANNELS, LEAD_DAYS, Statistics, domain_from_corner
+from cranpm.evaluation import kept_days
+from cranpm.evaluation.admission import ProtocolError, refuse_half_trained, refuse_seen_days, refuse_unfit
 from cranpm.evaluation.final import evaluate_protocol
 from cranpm.evaluation.looks import COLUMNS, LooksError, append_looks, count_looks, read_looks
 from cranpm.evaluation.protocol import (
@@ -21,11 +24,9 @@ from cranpm.evaluation.protocol import (
     PROTOCOLS,
     FinalWorld,
     Protocol,
-    ProtocolError,
     build_worlds,
-    refuse_seen_days,
 )
-from cranpm.model.checkpoint import save_checkpoint
+from cranpm.model.checkpoint import load_checkpoint, save_checkpoint
 from cranpm.testbed.simulation.constants import DEFAULT_SEED
 from cranpm.testbed.simulation.noise import day_number
 from cranpm.testbed.simulation.world import BLOCK_DAYS
@@ -88,8 +89,10 @@ def test_a_checkpoint_that_has_seen_the_days_is_refused(training, message):
     if "2023-02-09" in str(training):
         message = message.replace("4 of", "3 of").replace("-10", "-09")
     with pytest.raises(ProtocolError, match=message):
-        refuse_seen_days(PROTOCOL, {"training": training}, "x")
-    refuse_seen_days(PROTOCOL, TRAINED, "x")
+        refuse_seen_days(
+            PROTOCOL.needed_days, "protocol 'rehearsal'", {"training": training}, "checkpoint 'x'"
+        )
+    refuse_seen_days(PROTOCOL.needed_days, "protocol 'rehearsal'", TRAINED, "checkpoint 'x'")
 
 
 def test_the_released_demo_may_be_scored():
@@ -97,7 +100,54 @@ def test_the_released_demo_may_be_scored():
 
     document = json.loads((paths.assets_dir() / "checkpoints" / "demo" / "config.json").read_text())
     for protocol in PROTOCOLS.values():
-        refuse_seen_days(protocol, document["meta"], "demo")
+        refuse_seen_days(protocol.needed_days, protocol.name, document["meta"], "demo")
+    refuse_half_trained(document["meta"], "demo")
+
+
+def test_a_set_of_one_day_has_no_interval():
+    with pytest.raises(ValueError, match="Set 'A' of protocol 'p' has 1 init day; intervals need 2 at least"):
+        Protocol(
+            name="p", sets={"A": (FinalWorld(world="world-1", seed=3, starts=("2023-02-08",), init_days=1),)}
+        )
+
+
+def test_what_is_half_trained_is_refused(tmp_path, drawn):
+    half = {"period": "2017-01-02..2020-12-28", "steps": 120, "recipe": {"steps": 2400}}
+    saved = save_checkpoint(tmp_path / "mine", drawn, meta={"training": half})
+    with pytest.raises(
+        ProtocolError, match="Checkpoint 'mine' is half-trained: 120 of 2400 steps. Go on with"
+    ):
+        refuse_unfit(PROTOCOL.needed_days, "protocol 'p'", load_checkpoint(saved.folder), [])
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        (
+            {"period": "2017-01-02..2020-12-28", "steps": 40, "finished": False, "recipe": {"steps": 90}},
+            "Rival '.*simvp' is half-trained: 40 of 90 steps",
+        ),
+        (
+            {"period": "2023-02-01..2023-12-28", "steps": 90, "finished": True, "recipe": {"steps": 90}},
+            "of protocol 'p' .* lie in the training period of rival '.*simvp', 2023-02-01 to 2023-12-28",
+        ),
+    ],
+)
+def test_a_rival_that_is_half_trained_or_has_seen_the_days_is_refused(tmp_path, drawn, training, message):
+    saved = save_checkpoint(tmp_path / "mine", drawn, meta=TRAINED)
+    config = get_rival("simvp", "tiny")
+    names = [channel.name for channel in DAY_CHANNELS]
+    statistics = Statistics(
+        mean=dict.fromkeys(names, 0.0),
+        std=dict.fromkeys(names, 1.0),
+        period="2017-01-01..2017-01-02",
+        source="made",
+    )
+    rival = save_rival(
+        tmp_path / "simvp", config, config.build(), statistics, LEAD_DAYS, meta={"training": training}
+    )
+    with pytest.raises(ProtocolError, match=message):
+        refuse_unfit(PROTOCOL.needed_days, "protocol 'p'", load_checkpoint(saved.folder), [rival.folder])
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +169,7 @@ def run(place, cache, **changes):
 def found(place, geography_cache):
     """Interrupted after the first day, and gone on with."""
     assessed = []
-    plain = final.assess
+    plain = kept_days.assess
 
     def counted(source, methods, days, *rest, **more):
         if len(assessed) == 1 and not counted.stopped:
@@ -130,7 +180,7 @@ def found(place, geography_cache):
 
     counted.stopped = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(final, "assess", counted)
+        patch.setattr(kept_days, "assess", counted)
         with pytest.raises(KeyboardInterrupt):
             run(place, geography_cache)
         assert read_looks(place / "looks.csv") == [], "what nobody has seen is no look"
@@ -153,6 +203,11 @@ def test_every_rival_is_beside_it_on_the_same_cells(found):
     stations = rows[(rows["reference"] == "stations") & (rows["where"] == "all stations")]
     assert len(stations) and set(stations["set"]) == set(PROTOCOL.sets)
     assert {"terrain complexity < 50 m", "terrain complexity >= 50 m"} <= set(rows["where"])
+    similar = stations.set_index(["set", "lead", "method"])
+    assert similar["ssim_100"].between(-1, 1).all() and similar["ssim_20"].between(-1, 1).all()
+    assert (similar["ssim_20"] <= similar["ssim_100"]).all()  # a smaller range tells more apart
+    rivals = stations[stations["method"] != "CRAN-PM mine"]
+    assert (rivals["less_low"] <= rivals["less"]).all() and (rivals["less"] <= rivals["less_high"]).all()
 
 
 def test_how_far_ours_is_below_a_rival_is_told_with_an_interval(found):
@@ -200,14 +255,21 @@ def test_tables_are_written_in_four_forms(found):
     ):
         assert said in page
     assert "Simulated: not comparable" in page and "SSIM" in page
-    assert paper.count(r"\begin{tabular}") == paper.count(r"\end{tabular}") == 6
+    # of two sets both grids, stations at three lead times, and the land by terrain
+    assert paper.count(r"\begin{tabular}") == paper.count(r"\end{tabular}") == 2 * (2 + 3 + 1)
+    for words in (
+        *("Table 1, A: product, all land, 1 km", "Table 1, B: product, all land, 25 km", "T+3 RMSE by area"),
+        *("Table 2, A: stations, T+2", "blocks held out of training", "blocks that training may read"),
+        "SSIM 100 / 20",
+    ):
+        assert words in page and words.replace("%", r"\%") in paper
     assert r"95 \%" not in page and r"\%" in paper
     document = json.loads(suffixes[".json"].read_text())
     assert document["sets"]["B"]["worlds"] == [{"world": "shifted", "seed": 4}]
 
 
 def test_a_second_look_costs_nothing_and_is_seen(place, found, geography_cache, monkeypatch):
-    monkeypatch.setattr(final, "assess", lambda *_, **__: pytest.fail("all days are scored"))
+    monkeypatch.setattr(kept_days, "assess", lambda *_, **__: pytest.fail("all days are scored"))
     again = run(place, geography_cache)
     pd.testing.assert_frame_equal(*(pd.DataFrame(scores.results["rows"]) for scores in (again, found)))
     assert count_looks(place / "looks.csv", "rehearsal") == 2

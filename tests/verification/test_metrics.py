@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from cranpm.domain import FINE
 from cranpm.verification import metrics
 from cranpm.verification.bootstrap import block_bootstrap, skill_interval
-from cranpm.verification.structure import mean_ssim, ssim_map
+from cranpm.verification.structure import mean_ssim, ssim_fields, ssim_map, window_means
 from cranpm.verification.sums import PairSums
 
 
@@ -271,3 +271,24 @@ def test_the_interval_of_skill_is_the_block_bootstraps() -> None:
     for name in ("estimate", "low", "high"):
         assert getattr(fast, name) == pytest.approx(getattr(slow, name), abs=1e-12)
     assert (fast.days, fast.block_days, fast.level) == (slow.days, slow.block_days, slow.level)
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_ssim_round_a_station_is_the_mean_of_its_window(every: int) -> None:
+    """At the edge the window is cut; what is masked out does not count; a place in the masked half has nothing."""
+    rng = np.random.default_rng(5)
+    truth = rng.uniform(5, 40, (200, 240)).astype(np.float32)
+    near = truth + rng.normal(0, 3, truth.shape).astype(np.float32)
+    mask = np.ones(truth.shape, bool)
+    mask[:, 120:] = False
+    ((name, field),) = ssim_fields({"near": near}, truth, mask, every=every)
+    rows, cols = np.array([100, 3, 199, 100]), np.array([60, 0, 119, 200])
+    found = window_means(field, rows, cols, every=every)
+    assert name == "near" and found.shape == (4, 2) and np.isnan(found[3]).all()
+    for data_range, of in zip((100.0, 20.0), found.T, strict=True):
+        whole = ssim_map(np.where(mask, near, np.nan), np.where(mask, truth, np.nan), data_range=data_range)
+        for row, col, value in zip(rows[:3], cols[:3], of[:3], strict=True):
+            window = np.full(truth.shape, np.nan)
+            box = slice(max(row - 32, 0), row + 32), slice(max(col - 32, 0), col + 32)
+            window[box] = whole[box]
+            assert value == pytest.approx(np.nanmean(window[::every, ::every]), abs=1e-5)

@@ -56,8 +56,10 @@ def learned_rows(
         )
     training, title = rival.meta.get("training", {}), rival.config.title
     half = "" if rival.finished else "; **its training did not come to its end**"
+    seed = training.get("recipe", {}).get("seed", "?")
     notes.append(
-        f"{title} (`{rival.hash[:8]}`, {rival.config.size}): {training.get('steps', '?')} steps on {rival.period}{half}"
+        f"{title} (`{rival.hash[:8]}`, {rival.config.size}): {training.get('steps', '?')} steps on {rival.period}, "
+        f"seed {seed}, {training.get('minutes', '?')} minutes on {training.get('machine', 'an unnamed machine')}{half}"
     )
 
     @lru_cache(maxsize=1)

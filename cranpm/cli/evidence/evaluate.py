@@ -1,4 +1,4 @@
-"""``cranpm evaluate``: a checkpoint on days on which nothing may be chosen, beside every rival; the look is logged."""
+"""``cranpm evaluate``: a checkpoint beside every rival, on final days (the look is logged) or on days of a dataset."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from typing import Annotated, Literal
 import typer
 
 from cranpm.cli.console import console, plain_errors, stages
-from cranpm.cli.options import Checkpoint, Device
+from cranpm.cli.options import Checkpoint, Data, Device, day_option
 
 
 def evaluate(
     checkpoint: Checkpoint = "demo",
     protocol: Annotated[
-        Literal["final"],
-        typer.Option(help="Which days and worlds: final (three other seeds, one shifted world)."),
-    ] = "final",
+        Literal["final"] | None,
+        typer.Option(
+            help="Which days and worlds: final (three other seeds, one shifted world). Default without --data."
+        ),
+    ] = None,
+    data: Data = None,
+    start: Annotated[str | None, day_option("With --data: first init day; default: all held.")] = None,
+    end: Annotated[str | None, day_option("With --data: last init day.")] = None,
+    days: Annotated[
+        int, typer.Option(min=2, max=36500, help="With --data: at most so many init days, spread evenly.")
+    ] = 48,
     rival: Annotated[
         list[Path] | None,
         typer.Option(
@@ -24,11 +32,14 @@ def evaluate(
         ),
     ] = None,
     work: Annotated[
-        Path | None, typer.Option(help="Where worlds and scores of days are kept; default: data/final.")
+        Path | None,
+        typer.Option(
+            help="Where worlds and scores of days are kept; default: data/final, with --data data/evaluation."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the tables; default: docs/results in a checkout, else WORK."),
+        typer.Option(help="Folder of the tables; default: docs/results in a checkout, with --data WORK."),
     ] = None,
     log: Annotated[
         Path | None, typer.Option(help="Log of looks; default: docs/results/final_looks.csv in a checkout.")
@@ -41,15 +52,41 @@ def evaluate(
         bool, typer.Option("--dry-run", help="Say what would be scored, and score nothing.")
     ] = False,
 ) -> None:
-    """Score a checkpoint on the final days of a protocol, beside every rival, and log the look."""
+    """Write Tables 1 and 2: a checkpoint beside every rival, on final days (a logged look) or on a dataset's days."""
     with plain_errors():
         from cranpm import paths
+        from cranpm.evaluation.admission import refuse_unfit
+        from cranpm.evaluation.development import evaluate_dataset
         from cranpm.evaluation.final import evaluate_protocol
         from cranpm.evaluation.looks import count_looks, default_log
-        from cranpm.evaluation.protocol import PROTOCOLS, QUICK, refuse_seen_days
+        from cranpm.evaluation.protocol import PROTOCOLS, QUICK
         from cranpm.model.checkpoint import load_checkpoint
 
-        chosen = QUICK if quick else PROTOCOLS[protocol]
+        if data is not None:
+            alone = {"--protocol": protocol, "--quick": quick, "--log": log, "--dry-run": dry_run}
+            given = [name for name, value in alone.items() if value]
+            if given:
+                raise ValueError(
+                    f"{', '.join(given)} and --data exclude each other: days of a dataset are development days, whose "
+                    "scores are no look. Leave one of them out."
+                )
+            kept = work or paths.data_dir() / "evaluation"
+            with stages("Evaluation", unit="day") as progress:
+                written = evaluate_dataset(
+                    checkpoint,
+                    data,
+                    work=kept,
+                    out=out or kept,
+                    start=start,
+                    end=end,
+                    days=days,
+                    rivals=rival or (),
+                    device=device,
+                    progress=progress,
+                ).files
+            _tell(written)
+            return
+        chosen = QUICK if quick else PROTOCOLS[protocol or "final"]
         work = work or paths.data_dir() / "final"
         top = paths.checkout()
         if log is None:
@@ -57,13 +94,11 @@ def evaluate(
         if out is None:
             out = work if top is None or not chosen.logged else top / "docs" / "results"
         loaded = load_checkpoint(checkpoint)
-        refuse_seen_days(chosen, loaded.meta, loaded.folder.resolve().name)
+        refuse_unfit(chosen.needed_days, f"protocol {chosen.name!r}", loaded, rival or ())
         for name, worlds in chosen.sets.items():
-            days = [day for world in worlds for day in world.days]
+            of = [day for world in worlds for day in world.days]
             said = ", ".join(f"{world.world} (seed {world.seed})" for world in worlds)
-            console.print(
-                f"{name}: {len(days)} init days, {min(days)} to {max(days)}, of {said}", highlight=False
-            )
+            console.print(f"{name}: {len(of)} init days, {min(of)} to {max(of)}, of {said}", highlight=False)
         console.print(
             f"{count_looks(log, chosen.name)} look(s) at it are in {log}; this will be another.",
             highlight=False,
@@ -81,5 +116,9 @@ def evaluate(
                 device=device,
                 progress=progress,
             )
-    for path in found.files:
+    _tell(found.files)
+
+
+def _tell(files: list[Path]) -> None:
+    for path in files:
         console.print(f"Wrote {path}", highlight=False, soft_wrap=True)

@@ -1,0 +1,127 @@
+"""A checkpoint on days of a dataset, simulated or real, in the same tables as on final days; no look is logged.
+
+::
+
+    WORK/scores/KEY/              scores of each init day (`cranpm.evaluation.kept_days`)
+    OUT/development-DATASET-CHECKPOINT-HASH.csv .json .md .tex
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from cranpm._progress import StageProgress
+from cranpm.data.datasets import DataLike, open_dataset
+from cranpm.data.store.source import DatasetSource, init_times
+from cranpm.domain import LEAD_DAYS, Splits
+from cranpm.domain.days import Day, as_day
+from cranpm.domain.resampling import consecutive_runs, subsample_evenly
+from cranpm.evaluation.admission import ProtocolError, refuse_unfit
+from cranpm.evaluation.assess import ONE_DAY, score_days
+from cranpm.evaluation.beside_rivals import (
+    Evaluation,
+    days_missing,
+    file_stem,
+    gather,
+    score_missing,
+    span_of,
+)
+from cranpm.evaluation.kept_days import DaySet, folder_name
+from cranpm.evaluation.protocol import MIN_DAYS
+from cranpm.evaluation.tables import write_tables
+from cranpm.forecasting.engine import choose_device
+from cranpm.model.checkpoint import Checkpoint, load_checkpoint
+from cranpm.verification.evaluate import BLOCK_DAYS
+
+DEVELOPMENT = "development"
+"""The set of days of a dataset: anything may be chosen on them, so nothing of them is quoted as skill."""
+
+
+def evaluate_dataset(
+    checkpoint: str | Path | Checkpoint,
+    data: DataLike,
+    *,
+    work: Path,
+    out: Path,
+    start: Day | None = None,
+    end: Day | None = None,
+    days: int = 48,
+    fit_days: int = 72,
+    rivals: Sequence[str | Path] = (),
+    device: str = "auto",
+    progress: StageProgress | None = None,
+) -> Evaluation:
+    """Score a checkpoint on days of a dataset, simulated or real, beside every rival: the same tables, and no look.
+
+    Interrupted, the same call goes on with the next day.
+
+    Parameters
+    ----------
+    data : str, path or Dataset
+        As `cranpm.open_dataset` takes it.
+    work, out : Path
+        Where scores of days are kept; folder of the tables.
+    start, end : str or datetime64, optional
+        First and last init day; by default all that are held.
+    days : int
+        At most so many init days, spread evenly.
+    fit_days : int
+        At most so many days of the training split (2017 to 2020) to fit climatology, damped persistence and least
+        squares on, as far as the dataset holds them.
+    rivals : sequence of path
+        Checkpoints of learned rivals, and a file of least-squares coefficients.
+
+    Raises
+    ------
+    ProtocolError
+        If the checkpoint or a rival has seen some of the days or is half-trained; if there are fewer than two days.
+    LookupError
+        For a checkpoint or dataset that is not there, or where no init day lies between the dates.
+    """
+    loaded = load_checkpoint(checkpoint, device=choose_device(device))
+    dataset = open_dataset(data)
+    source = DatasetSource(dataset)
+    first, last = (None if day is None else as_day(day) for day in (start, end))
+    chosen = subsample_evenly(score_days(source, first, last), days)
+    what = f"dataset {dataset.name!r}"
+    if len(chosen) < MIN_DAYS:
+        raise ProtocolError(
+            f"{len(chosen)} init day of {what} was chosen ({chosen[0]}); intervals redraw days and need {MIN_DAYS} at "
+            "least. Choose more days, or use 'cranpm score' for a look at one."
+        )
+    held = set(source.days.tolist())
+    reach = range(-1, max(LEAD_DAYS) + 1)
+    read = sorted({day + k * ONE_DAY for day in chosen for k in reach})
+    read = [day for day in read if day.astype(object) in held]
+    refuse_unfit(read, what, loaded, rivals)
+    runs = consecutive_runs(init_times(source, "train", Splits(), LEAD_DAYS), fit_days, LEAD_DAYS)
+    parts = [DaySet(set=DEVELOPMENT, name=dataset.name, days=chosen, block_days=BLOCK_DAYS)]
+    identity = [
+        dataset.name,
+        dataset.source,
+        dataset.meta.get("hash"),
+        list(map(str, chosen)),
+        list(map(str, runs)),
+    ]
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+    kept = work / "scores" / folder_name(key, loaded, rivals)
+    if days_missing(parts, kept):
+        score_missing(parts, {dataset.name: dataset}, dataset, source, runs, loaded, rivals, kept, progress)
+    about, rows = gather(parts, kept, loaded)
+    if not rows:
+        raise ProtocolError(
+            f"No pair of a forecast and a reference in {len(chosen)} init days of {what}: no valid day up to T+"
+            f"{max(LEAD_DAYS)} holds PM2.5 or observations. Choose earlier days, or prepare later ones."
+        )
+    about |= {
+        "dataset": dataset.name,
+        "simulated": dataset.simulated,
+        "sets": {DEVELOPMENT: {"dataset": dataset.name, **span_of(chosen)}},
+        "looks": None,
+    }
+    results = {"about": about, "rows": rows}
+    files = write_tables(out, f"{DEVELOPMENT}-{dataset.name}-{file_stem(loaded)}", results)
+    return Evaluation(results=results, files=files, looks=[])
