@@ -19,7 +19,7 @@ from rich.table import Table
 
 from cranpm._progress import duration
 from cranpm.cli.console import bar, console, plain_errors
-from cranpm.cli.options import App, DomainOrFile, dataset_names, day_option
+from cranpm.cli.options import App, Data, DomainOrFile, day_option
 
 if TYPE_CHECKING:
     from cranpm.data.download.fetch import FetchPlan
@@ -229,9 +229,7 @@ def prepare(
 
 @data_app.command()
 def check(
-    dataset: Annotated[
-        str, typer.Argument(help="Name or folder of a dataset.", autocompletion=dataset_names)
-    ],
+    data: Data = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder of the report; default: beside the data.")
     ] = None,
@@ -243,7 +241,7 @@ def check(
         from cranpm.data.audit.audit import audit_dataset
         from cranpm.data.audit.report import write_report
 
-        entry = registry.find_dataset(dataset)
+        entry = registry.find_dataset(data)
         with bar("Check", unit="days") as progress:
             result = audit_dataset(entry.path, quick=quick, progress=progress)
         written = write_report(result, report or entry.path / "check")

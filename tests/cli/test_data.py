@@ -42,7 +42,7 @@ def test_from_nothing_to_a_checked_dataset(tmp_path: Path, monkeypatch: pytest.M
     code, said = run("prepare", *period, "--out", out, "--workers", 0)
     assert code == 0 and "2 days prepared" in said, said
     assert len(Dataset.open(out).days) == 2
-    code, said = run("check", "mini")
+    code, said = run("check", "--data", "mini")
     assert code == 0 and "Report:" in said, said
     assert (out / "check" / "index.html").is_file()
     code, said = run("list", "--domain", domain)

@@ -134,7 +134,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("cranpm forecast --lead 1 --lead ", {"1", "2", "3"}),
         ("cranpm train --domain ", {"europe", "alps", "central-europe"}),
         ("cranpm data fetch era5 --domain in", {"india"}),
-        ("cranpm data check te", {"testbed"}),
+        ("cranpm data check --data te", {"testbed"}),
         ("cranpm train --start-from m", {"mine"}),
         ("cranpm tes", {"testbed"}),
     ],

@@ -73,7 +73,9 @@ def test_gaps_twins_and_lost_files_are_found(copy: Path) -> None:
     assert found["gaps between days"] == "warning"
     assert found["days with the same map"] == "error"
     assert found["files that cannot be read"] == "error"
-    outcome = CliRunner().invoke(app, ["data", "check", str(copy), "--report", str(copy.parent / "r")])
+    outcome = CliRunner().invoke(
+        app, ["data", "check", "--data", str(copy), "--report", str(copy.parent / "r")]
+    )
     assert outcome.exit_code == 1
     assert (copy.parent / "r" / "index.html").is_file()
 
