@@ -244,7 +244,12 @@ def test_a_disk_too_full_is_told_before_anything_is_made(tmp_path, monkeypatch):
 
 def test_a_dataset_says_of_which_world_it_is(quick, tmp_path, geography_cache):
     out = build.build_testbed(
-        tmp_path / "tb", "2022-01-03", 1, DOMAIN, world="shifted", seed=11, cache_dir=geography_cache
+        tmp_path / "tb",
+        "2022-01-03",
+        1,
+        DOMAIN,
+        world=find_world("shifted", seed=11),
+        cache_dir=geography_cache,
     )
     dataset = Dataset.open(out)
     assert dataset.source == "testbed (simulated), world 'shifted'" and dataset.simulated
