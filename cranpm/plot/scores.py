@@ -119,7 +119,7 @@ def target_diagram(points: Mapping[str, TargetPoint], *, size: int = 260, dark: 
             {
                 "x": [point.x],
                 "y": [point.y],
-                "Method": [str(SERIES_STYLE[name]["label"])],
+                "Method": [SERIES_STYLE[name]["label"]],
                 "Indicator": [point.indicator],
             }
         )

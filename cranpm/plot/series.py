@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NotRequired, TypedDict
+
 import holoviews as hv
 import numpy as np
 import pandas as pd
@@ -15,7 +17,18 @@ load_bokeh()
 LIMIT_LINES: tuple[tuple[str, float], ...] = (("WHO 24 h", 15.0), ("EU 2030 24 h", 25.0))
 """Daily values drawn as lines [ug m-3]; one day above them is no breach of either."""
 
-SERIES_STYLE: dict[str, dict[str, object]] = {
+
+class SeriesStyle(TypedDict):
+    """Label of a variable, and how it is drawn."""
+
+    label: str
+    color: tuple[str, str]
+    """On a light and on a dark ground."""
+    line_width: NotRequired[float]
+    line_dash: NotRequired[str]
+
+
+SERIES_STYLE: dict[str, SeriesStyle] = {
     "target": {"label": "Target (GHAP-like)", "color": ("#5b6875", "#a9b6c2"), "line_width": 2.0},
     "persistence": {
         "label": "Persistence",
@@ -45,7 +58,12 @@ SERIES_STYLE: dict[str, dict[str, object]] = {
     },
     "lead_1": {"label": "Forecast T+1", "color": ("#0b7fa8", "#4fc3e8"), "line_width": 2.8},
 }
-"""Variables of a series in drawing order, with label and style; colours on a light and on a dark ground."""
+"""Variables of a series in drawing order, with label and style; a method has one name and one label everywhere."""
+
+METHODS: dict[str, str] = {
+    name: SERIES_STYLE[name]["label"] for name in ("forecast", "persistence", "cams_forecast")
+}
+"""What is held against target and stations, with its label, in the order of tables."""
 
 _LIMIT = ("#c2410c", "#ff9d6e")
 _INIT = ("#6a7683", "#93a3b1")
@@ -53,7 +71,7 @@ _INIT = ("#6a7683", "#93a3b1")
 
 def series_colour(name: str, *, dark: bool = False) -> str:
     """Colour of a variable on a light or dark ground."""
-    return SERIES_STYLE[name]["color"][dark]  # type: ignore[index]
+    return SERIES_STYLE[name]["color"][dark]
 
 
 def place_series(
@@ -209,7 +227,7 @@ def rmse_bars(errors: pd.DataFrame, *, width: int = 400, height: int = 190, dark
     parts = []
     for number, name in enumerate(methods):
         rows = errors[errors["method"] == name]
-        label = str(SERIES_STYLE[name]["label"])
+        label = SERIES_STYLE[name]["label"]
         bars = [
             (left, 0.0, left + 0.92 * thick, float(rmse), str(region))
             for region, rmse in zip(rows["region"], rows["rmse"])

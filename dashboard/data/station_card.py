@@ -13,6 +13,7 @@ import pandas as pd
 
 from cranpm.data.errors import DataFileError, StoreError
 from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
+from cranpm.plot.series import METHODS
 from cranpm.verification.bootstrap import Interval, block_bootstrap
 from cranpm.verification.evaluate import BLOCK_DAYS, COARSE_CELLS
 from cranpm.verification.fairmode import TargetPoint, target_point
@@ -34,12 +35,7 @@ DAYS_SCORED = 60
 DAYS_FOR_INTERVAL = 5
 """Fewer days give no interval: redrawing two or three of them says nothing."""
 
-METHODS: dict[str, str] = {
-    "forecast": "Forecast",
-    "persistence": "Persistence",
-    "cams": "CAMS-like forecast",
-    "target": "Target of the day",
-}
+COMPARED: dict[str, str] = {**METHODS, "target": "Target of the day"}
 """Columns of pairs that are held against the station, in the order of tables."""
 
 
@@ -84,7 +80,7 @@ class StationCard:
     """One station.
 
     ``pairs`` has a row for each init day and lead time: ``init_time``, ``lead``, ``valid``, ``observed`` and a column
-    for each of `METHODS` [ug m-3]; NaN where there is none. ``unreadable`` names days that are damaged.
+    for each of `COMPARED` [ug m-3]; NaN where there is none. ``unreadable`` names days that are damaged.
     """
 
     station: Mapping[str, Any]
@@ -182,7 +178,7 @@ def make_card(
                     "observed": observed.get(valid, np.nan),
                     "forecast": reader.forecast(runs[init], lead) if init in runs else np.nan,
                     "persistence": reader.centre(windows.get(init)),
-                    "cams": cams[lead - 1],
+                    "cams_forecast": cams[lead - 1],
                     "target": reader.centre(windows.get(valid)),
                 }
             )

@@ -19,12 +19,6 @@ from .window import BAND, GoOn, Window, cams_cells
 LARGEST_SSIM = 4_000_000
 """Cells of the largest area whose structural similarity is computed: 2,000 x 2,000 km in a few seconds."""
 
-METHODS: dict[str, str] = {
-    "forecast": "Forecast",
-    "persistence": "Persistence",
-    "cams": "CAMS-like forecast",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class AreaScores:
@@ -122,7 +116,7 @@ class _Fields:
                 )
         self._cams = self._dataset.cams_forecast(self._init)[int(state.lead_time) - 1]
         self._forecast = forecast
-        names = ("persistence", "cams")
+        names = ("persistence", "cams_forecast")
         self.methods = names if forecast is None else ("forecast", *names)
 
     def read(self, rows: slice, cols: slice) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -133,7 +127,7 @@ class _Fields:
     def _methods(self, rows: slice, cols: slice) -> dict[str, np.ndarray]:
         found = {} if self._forecast is None else {"forecast": self._forecast(rows, cols)}
         found["persistence"] = self._dataset.pm2p5(self._init, rows, cols).to_numpy()
-        found["cams"] = cams_cells(self._dataset, self._cams, rows, cols)
+        found["cams_forecast"] = cams_cells(self._dataset.domain, self._cams, rows, cols)
         return found
 
     def at_cells(self, rows: np.ndarray, cols: np.ndarray) -> dict[str, np.ndarray]:

@@ -111,7 +111,7 @@ def _methods(
         found["persistence"] = targets[init]
     try:
         fields = dataset.cams_forecast(np.datetime64(init, "D"))[lead - 1]
-        found["cams_forecast"] = cams_cells(dataset, fields, window.rows, window.cols)
+        found["cams_forecast"] = cams_cells(dataset.domain, fields, window.rows, window.cols)
     except StoreError:
         unreadable.append(f"CAMS forecast of {init}")
     if init in runs:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cranpm.data.store.dataset import Dataset
-from cranpm.domain.grid import Grid
-from cranpm.domain.interpolation import bilinear
+from cranpm.baselines.cams import on_fine_grid
+from cranpm.domain.grid import Domain, Grid
 
 BAND = 512
 """Rows read at a time, in step with the chunks of a dataset."""
@@ -65,15 +64,10 @@ class Window:
             start = stop
 
 
-def cams_cells(dataset: Dataset, fields: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
-    """A coarse field between its nodes, on cells of the fine grid; NaN beyond the nodes."""
-    fine, box = dataset.domain.fine, dataset.domain.coarse_box
-    at_rows = np.asarray(box.row_of(fine.lat[rows]))[:, None]
-    at_cols = np.asarray(box.col_of(fine.lon[cols]))[None]
-    values = bilinear(fields, at_rows, at_cols)
-    height, width = fields.shape[-2:]
-    within = (at_rows >= 0) & (at_rows <= height - 1) & (at_cols >= 0) & (at_cols <= width - 1)
-    return np.where(within, values, np.float32(np.nan))
+def cams_cells(domain: Domain, field: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
+    """A field of the coarse nodes on a window of the fine grid, as the map and scores have it."""
+    box = domain.coarse_box
+    return on_fine_grid(field, box.lat, box.lon, domain.fine.window(rows, cols))
 
 
 def _clipped(first: float, last: float, size: int) -> slice:

@@ -12,13 +12,13 @@ import panel_material_ui as pmui
 
 from cranpm.domain.eaqi import EAQI_CLASSES
 from cranpm.domain.grid import Grid
-from cranpm.plot.series import regional_lines, rmse_bars
+from cranpm.plot.series import METHODS, regional_lines, rmse_bars
 from cranpm.verification.structure import DATA_RANGE
 from cranpm.verification.sums import PairSums
 
 from ...background import Latest
 from ...data.areas.area import Area
-from ...data.areas.scores import LARGEST_SSIM, METHODS, AreaScores, area_scores
+from ...data.areas.scores import LARGEST_SSIM, AreaScores, area_scores
 from ...data.areas.series import RegionalSeries, regional_series
 from ...data.areas.statistics import BINS, QUANTILES, AreaStatistics, area_statistics
 from ...data.areas.window import NotWantedError, Window
@@ -35,9 +35,6 @@ log = logging.getLogger(__name__)
 
 WIDTH = 404
 TABS = ("Statistics", "Scores", "Six regions")
-
-SERIES_NAMES = {"cams": "cams_forecast"}
-"""Methods whose line has another name."""
 
 _TEXT = Markup(f"<div class='cranpm-area' style='font-size:12.5px;line-height:1.45;{SOFT}'>{{}}</div>")
 _HEAD = Markup(f"<div style='font-size:17px;font-weight:600;{INK}'>{{}}</div><div>{{}}</div>")
@@ -278,17 +275,16 @@ def series_html(found: RegionalSeries, lead: int) -> Markup:
         if with_forecast
         else f"on {days} days held; no finished forecast of this checkpoint among them"
     )
-    names = {SERIES_NAMES.get(name, name): title for name, title in METHODS.items()}
     wide = errors.pivot(index="region", columns="method", values="rmse") if len(errors) else None
     rows: list[tuple[str, ...]] = []
     columns: tuple[str, ...] = ()
     if wide is not None:
-        used = [name for name in names if name in wide.columns]
+        used = [name for name in METHODS if name in wide.columns]
         rows = [
             (region, *(_number(float(wide.loc[region, name]), 1) for name in used))
             for region in errors["region"].unique()
         ]
-        columns = "Region", *(names[name] for name in used)
+        columns = "Region", *(METHODS[name] for name in used)
     parts: list[Any] = []
     if rows:
         parts.append(table(f"RMSE at T+{lead} against the target, {said} [µg/m³]", columns, rows))

@@ -21,8 +21,8 @@ from ...data.fields import FieldUnavailableError
 from ...data.forecasts import Forecasts
 from ...data.pictures import Picture
 from ...data.station_card import (
+    COMPARED,
     DAYS_FOR_INTERVAL,
-    METHODS,
     Score,
     StationCard,
     Surroundings,
@@ -144,7 +144,7 @@ class StationView:
         )
         points = card.target_points(lead, methods)
         self.target.object = (
-            target_diagram({_style(name): point for name, point in points.items()}, size=250, dark=dark)
+            target_diagram({name: point for name, point in points.items()}, size=250, dark=dark)
             if points
             else None
         )
@@ -157,7 +157,7 @@ class StationView:
 def methods_shown(card: StationCard, lead: int) -> list[str]:
     """The forecast where there is one for a day that the station has; baselines always."""
     there = ["forecast"] if len(card.of_lead(lead, "forecast")) else []
-    return [*there, "persistence", "cams"]
+    return [*there, "persistence", "cams_forecast"]
 
 
 def station_head(card: StationCard, kilometres: float) -> Markup:
@@ -201,8 +201,8 @@ def series_key(series: xr.Dataset, *, dark: bool) -> Markup:
 
 def scores_html(card: StationCard, lead: int) -> Markup:
     """Two tables: on the days that have a forecast, and on all days held; each method on the same days."""
-    with_forecast = card.scores(lead, ["forecast", "persistence", "cams"])
-    held = card.scores(lead, ["persistence", "cams", "target"])
+    with_forecast = card.scores(lead, ["forecast", "persistence", "cams_forecast"])
+    held = card.scores(lead, ["persistence", "cams_forecast", "target"])
     parts: list[Any] = []
     if with_forecast:
         parts.append(_score_table(f"T+{lead}, days with a forecast", with_forecast))
@@ -226,7 +226,7 @@ def scores_html(card: StationCard, lead: int) -> Markup:
 def _score_table(caption: str, scores: Sequence[Score]) -> Markup:
     rows = [
         (
-            METHODS[one.method],
+            COMPARED[one.method],
             one.days,
             _signed(one.bias),
             interval_text(one.rmse),
@@ -248,8 +248,8 @@ def target_key(points: dict[str, TargetPoint], lead: int, *, dark: bool) -> Mark
     lines = [
         _LINE.format(
             Markup("{}{}: {}").format(
-                _dot(series_colour(_style(name), dark=dark), full=point.enough_days),
-                METHODS[name],
+                _dot(series_colour(name, dark=dark), full=point.enough_days),
+                COMPARED[name],
                 _number(point.indicator, 2),
             )
         )
@@ -271,7 +271,7 @@ def classes_html(card: StationCard, lead: int, method: str) -> Markup:
     used = [i for i in range(len(EAQI_CLASSES)) if counts[i].sum() or counts[:, i].sum()]
     rows = [(_class_chip(i), *(int(counts[i, j]) or "·" for j in used)) for i in used]
     hit = int(counts.trace())
-    caption = f"Index class: observed (rows), {METHODS[method].lower()} T+{lead} (columns)"
+    caption = f"Index class: observed (rows), {COMPARED[method].lower()} T+{lead} (columns)"
     text = f"The same class on {hit} of {int(counts.sum())} days. {EAQI_NOTE}."
     return join([table(caption, ("", *(_class_chip(j) for j in used)), rows), _SMALL.format(text)])
 
@@ -313,10 +313,6 @@ def _class_chip(index: int) -> Markup:
 
 def _dot(colour: str, *, full: bool) -> Markup:
     return _DOT.format(colour=colour, fill=colour if full else "transparent")
-
-
-def _style(method: str) -> str:
-    return "cams_forecast" if method == "cams" else method
 
 
 def _unreadable(card: StationCard) -> str | Markup:

@@ -137,7 +137,7 @@ def test_scores_are_those_of_the_metrics_on_common_cells(
     cams = np.full(target.shape, 14.0, np.float32)  # 13 + day 1 + lead 1 - 1, the same at every node
     assert int(found.cells["forecast"].count) == np.isfinite(target).sum()
     assert found.missing == (boxed(scene.land_of(DOMAIN), window) & ~np.isfinite(target)).sum()
-    for name, values in (("forecast", ten), ("persistence", today), ("cams", cams)):
+    for name, values in (("forecast", ten), ("persistence", today), ("cams_forecast", cams)):
         common = np.where(np.isfinite(target) & np.isfinite(today), values, np.nan)
         assert float(found.cells[name].rmse) == pytest.approx(metrics.rmse(common, target), rel=1e-6)
         assert float(found.cells[name].bias) == pytest.approx(metrics.bias(common, target), rel=1e-6)
@@ -148,18 +148,18 @@ def test_scores_are_those_of_the_metrics_on_common_cells(
     )
     inside = table[table["latitude"].between(44, 48) & table["longitude"].between(8, 10.5)]
     assert int(stations.count) == len(inside) > 0
-    assert float(found.stations["cams"].bias) == pytest.approx(14 - inside["pm2p5"].mean(), rel=1e-5)
-    assert found.methods == ("forecast", "persistence", "cams")
+    assert float(found.stations["cams_forecast"].bias) == pytest.approx(14 - inside["pm2p5"].mean(), rel=1e-5)
+    assert found.methods == ("forecast", "persistence", "cams_forecast")
 
 
 def test_baselines_alone_where_there_is_no_forecast(window: Window, store: Store):
     state = State(dataset="testbed", init_time=INIT, lead_time=1, station_types=["traffic"])
     found = area_scores(store, state, None, window, always)
-    assert set(found.cells) == {"persistence", "cams"}
+    assert set(found.cells) == {"persistence", "cams_forecast"}
     everybody = area_scores(
         store, State(dataset="testbed", init_time=INIT, lead_time=1), None, window, always
     )
-    assert int(found.stations["cams"].count) < int(everybody.stations["cams"].count)
+    assert int(found.stations["cams_forecast"].count) < int(everybody.stations["cams_forecast"].count)
     state.lead_time = 3
     with pytest.raises(FieldUnavailableError, match="No target for 2022-01-14"):
         area_scores(store, state, None, window, always)
@@ -170,7 +170,7 @@ def test_similarity_is_left_out_of_large_areas(window: Window, store: Store, mon
     state = State(dataset="testbed", init_time=INIT, lead_time=1)
     found = area_scores(store, state, None, window, always)
     assert found.similarity == {}
-    assert int(found.cells["cams"].count) > 0
+    assert int(found.cells["cams_forecast"].count) > 0
     assert "zoom in" in scores_html(make_picture(store, state, None), found)
 
 
@@ -185,13 +185,12 @@ def test_bands_change_nothing(window: Window, store: Store, done: Any, monkeypat
         assert banded.similarity[name] == pytest.approx(whole.similarity[name], abs=1e-9)
 
 
-def test_cams_lies_between_its_nodes(store: Store):
-    dataset = store.dataset("testbed")
+def test_cams_lies_between_its_nodes():
     box = DOMAIN.coarse_box
     plane = (2.0 * box.lat[:, None] + 3.0 * box.lon[None]).astype(np.float32)
     rows, cols = slice(100, 130), slice(40, 90)
     exact = 2.0 * GRID.lat[rows, None] + 3.0 * GRID.lon[None, cols]
-    assert cams_cells(dataset, plane, rows, cols) == pytest.approx(exact, abs=1e-3)
+    assert cams_cells(DOMAIN, plane, rows, cols) == pytest.approx(exact, abs=1e-3)
 
 
 def test_regional_series_and_errors(store: Store, done: Any):

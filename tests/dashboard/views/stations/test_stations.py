@@ -75,12 +75,12 @@ def test_filters_leave_what_they_say(chosen: dict[str, Any], left: str) -> None:
 def test_pairs_hold_what_the_dataset_holds(card: StationCard, scene: ModuleType) -> None:
     row, col = FINE.index_of(*scene.MILAN)
     field = [np.round(float(scene.pm2p5_of(day, get_domain("alps"))[row, col]), 1) for day in range(4)]
-    pairs = card.of_lead(1, "persistence", "cams", "target")
+    pairs = card.of_lead(1, "persistence", "cams_forecast", "target")
     assert pairs["init_time"].dt.day.tolist() == [10, 11, 12]  # the 13th has no day after it
     assert pairs["persistence"].tolist() == pytest.approx(field[:3], abs=0.051)
     assert pairs["target"].tolist() == pytest.approx(field[1:], abs=0.051)
     assert pairs["observed"].tolist() == pytest.approx([1.1 * value for value in field[1:]], abs=0.1)
-    assert pairs["cams"].tolist() == [13.0, 14.0, 15.0]  # 13 + day + lead - 1
+    assert pairs["cams_forecast"].tolist() == [13.0, 14.0, 15.0]  # 13 + day + lead - 1
     # one run: one pair at each lead time that the observations reach
     assert card.of_lead(1, "forecast")["forecast"].tolist() == [10.0]
     assert card.of_lead(2, "forecast")["forecast"].tolist() == [20.0]
@@ -88,15 +88,15 @@ def test_pairs_hold_what_the_dataset_holds(card: StationCard, scene: ModuleType)
 
 
 def test_scores_of_a_table_are_on_the_same_days(card: StationCard) -> None:
-    ours, theirs, cams = card.scores(1, ["forecast", "persistence", "cams"])
+    ours, theirs, cams = card.scores(1, ["forecast", "persistence", "cams_forecast"])
     assert (ours.days, theirs.days, cams.days) == (1, 1, 1)
     (pair,) = card.of_lead(1, "forecast").to_dict("records")
     assert ours.bias == pytest.approx(10.0 - pair["observed"])
     assert ours.rmse.estimate == pytest.approx(abs(10.0 - pair["observed"]))
-    held = {score.method: score for score in card.scores(1, ["persistence", "cams", "target"])}
+    held = {score.method: score for score in card.scores(1, ["persistence", "cams_forecast", "target"])}
     assert {score.days for score in held.values()} == {3}
     assert held["target"].bias == pytest.approx(-0.1 * card.of_lead(1, "target")["target"].mean(), abs=0.1)
-    assert np.isnan(held["cams"].rmse.low)  # three days are fewer than an interval needs
+    assert np.isnan(held["cams_forecast"].rmse.low)  # three days are fewer than an interval needs
     assert card.scores(3, ["forecast"]) == []
 
 
@@ -104,20 +104,20 @@ def test_an_interval_is_told_from_five_days_on(card: StationCard) -> None:
     rng = np.random.default_rng(0)
     count = 8
     pairs = pd.DataFrame(
-        {"lead": 1, "observed": rng.uniform(5, 40, count), "cams": rng.uniform(5, 40, count)}
+        {"lead": 1, "observed": rng.uniform(5, 40, count), "cams_forecast": rng.uniform(5, 40, count)}
     )
     many = StationCard(station=card.station, pairs=pairs, surroundings=card.surroundings)
-    (score,) = many.scores(1, ["cams"])
+    (score,) = many.scores(1, ["cams_forecast"])
     assert count >= DAYS_FOR_INTERVAL
     assert score.rmse.low < score.rmse.estimate < score.rmse.high
 
 
 def test_classes_count_days_with_both(card: StationCard) -> None:
-    counts = card.classes(1, "cams")
+    counts = card.classes(1, "cams_forecast")
     # 44 to 60 ug/m3 seen at Milan: "moderate" or "poor"; 13 to 15 said: "fair"
     assert counts.sum() == 3
     assert counts[:, 1].sum() == 3
-    assert "The same class on 0 of 3 days" in classes_html(card, 1, "cams")
+    assert "The same class on 0 of 3 days" in classes_html(card, 1, "cams_forecast")
     assert "No day on which" in classes_html(card, 3, "forecast")
 
 
@@ -183,8 +183,8 @@ def test_what_is_drawn_and_said(card: StationCard) -> None:
     series = card_series(card, str(INIT))
     assert series["lead_2"].sel(time="2022-01-13").item() == 20.0
     assert "representativeness" in surroundings_html(card.surroundings, card.station)
-    points = card.target_points(1, ["persistence", "cams"])
-    drawn = target_diagram({"persistence": points["persistence"], "cams_forecast": points["cams"]})
+    points = card.target_points(1, ["persistence", "cams_forecast"])
+    drawn = target_diagram(points)
     hv.renderer("bokeh").get_plot(drawn)
 
 
