@@ -74,6 +74,12 @@ def series_colour(name: str, *, dark: bool = False) -> str:
     return SERIES_STYLE[name]["color"][dark]
 
 
+def _line(name: str, *, dark: bool) -> dict[str, object]:
+    """Options of a variable's curve."""
+    width_and_dash = {key: value for key, value in SERIES_STYLE[name].items() if key.startswith("line_")}
+    return {"color": series_colour(name, dark=dark), **width_and_dash}
+
+
 def place_series(
     series: xr.Dataset, *, width: int = 400, height: int = 260, show_legend: bool = True, dark: bool = False
 ) -> hv.Overlay:
@@ -115,15 +121,14 @@ def place_series(
     for name, style in SERIES_STYLE.items():
         if name not in series or bool(series[name].isnull().all()):
             continue
-        style = dict(style)
-        label, style["color"] = str(style.pop("label")), series_colour(name, dark=dark)
+        label, colour = style["label"], series_colour(name, dark=dark)
         frame = series[name].dropna("time").to_dataframe(name="pm2p5").reset_index()[["time", "pm2p5"]]
         if name != "observed":
-            parts.append(hv.Curve(frame, day, pm, label=label).opts(**style))
+            parts.append(hv.Curve(frame, day, pm, label=label).opts(**_line(name, dark=dark)))
         marker = "square" if name == "observed" else "circle"
         points = hv.Scatter(frame, day, pm, label=label)
         size = 6 if name in ("forecast", "observed", "lead_1", "lead_2", "lead_3") else 4
-        parts.append(points.opts(color=style["color"], size=size, marker=marker, tools=["hover"]))
+        parts.append(points.opts(color=colour, size=size, marker=marker, tools=["hover"]))
     top = max(
         [30.0, *(float(series[n].max()) for n in SERIES_STYLE if n in series and series[n].notnull().any())]
     )
@@ -177,9 +182,8 @@ def regional_lines(
         parts: list[hv.Element] = []
         for name in REGION_LINES:
             frame = rows[["time", name]].rename(columns={name: "pm2p5"}).dropna()
-            style = {k: v for k, v in SERIES_STYLE[name].items() if k not in ("label", "color")}
             colour = series_colour(name, dark=dark)
-            parts.append(hv.Curve(frame, day, pm).opts(color=colour, **style))
+            parts.append(hv.Curve(frame, day, pm).opts(**_line(name, dark=dark)))
             if len(frame) and name in ("target", "forecast"):  # one day alone is no line
                 parts.append(hv.Scatter(frame, day, pm).opts(color=colour, size=4))
         pictures.append(

@@ -143,11 +143,7 @@ class StationView:
             join([series_key(series, dark=dark), scores_html(card, lead), _unreadable(card)])
         )
         points = card.target_points(lead, methods)
-        self.target.object = (
-            target_diagram({name: point for name, point in points.items()}, size=250, dark=dark)
-            if points
-            else None
-        )
+        self.target.object = target_diagram(points, size=250, dark=dark) if points else None
         self.key.object = _TEXT.format(target_key(points, lead, dark=dark)) if points else ""
         self.rest.object = _TEXT.format(
             join([classes_html(card, lead, methods[0]), surroundings_html(card.surroundings, card.station)])
