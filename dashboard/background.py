@@ -16,6 +16,8 @@ from operator import itemgetter
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakMethod, WeakSet
 
+from bokeh.document import Document
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -26,16 +28,16 @@ Then = Callable[[Any, BaseException | None], None]
 _THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="pages")
 
 
-_TELL: WeakKeyDictionary[Any, WeakMethod[Callable[[str], None]]] = WeakKeyDictionary()
+_TELL: WeakKeyDictionary[Document, WeakMethod[Callable[[str], None]]] = WeakKeyDictionary()
 """How each page says a sentence to its reader, by document."""
 
 
-_ON_THE_WAY: WeakKeyDictionary[Any, list[tuple[int, Callable[[], None]]]] = WeakKeyDictionary()
+_ON_THE_WAY: WeakKeyDictionary[Document, list[tuple[int, Callable[[], None]]]] = WeakKeyDictionary()
 """What waits until a page is mounted, each with its place in the order in which it came, by document."""
 
 _PLACES = itertools.count()
 
-_SENT: WeakSet[Any] = WeakSet()
+_SENT: WeakSet[Document] = WeakSet()
 """Documents that have been on their way once; a browser reports only once that it has mounted one."""
 
 _HELD = threading.Lock()
@@ -44,7 +46,7 @@ HOLD_SECONDS = 60.0
 """After this, a browser that never said that it has mounted the page gets the changes all the same."""
 
 
-def hold(document: Any) -> None:
+def hold(document: Document) -> None:
     """The document is about to be copied for a browser: changes of it wait until the browser has mounted it."""
     with _HELD:
         if document in _SENT:
@@ -57,7 +59,7 @@ def hold(document: Any) -> None:
     document.on_session_destroyed(lambda _context: _forget(document))
 
 
-def release(document: Any) -> None:
+def release(document: Document) -> None:
     """The browser shows the page: what waited is done now, in the order in which it came."""
     with _HELD:
         waiting = _ON_THE_WAY.pop(document, [])
@@ -70,12 +72,12 @@ def release(document: Any) -> None:
             _schedule(document, catch_up)
 
 
-def _forget(document: Any) -> None:
+def _forget(document: Document) -> None:
     with _HELD:
         _ON_THE_WAY.pop(document, None)
 
 
-def in_page(document: Any, action: Callable[[], None]) -> None:
+def in_page(document: Document | None, action: Callable[[], None]) -> None:
     """Do something under the lock of a page's document; not at all where the page is gone.
 
     At once where no browser is behind it; later where the page is on its way, see `hold`. What goes wrong is told
@@ -94,13 +96,13 @@ def in_page(document: Any, action: Callable[[], None]) -> None:
         _next_tick(document, guarded)
 
 
-def tell_failures(document: Any, say: Callable[[str], None]) -> None:
+def tell_failures(document: Document | None, say: Callable[[str], None]) -> None:
     """From now on this method tells the reader of a page what went wrong in it; it does not keep the page alive."""
     if document is not None:
         _TELL[document] = WeakMethod(say)
 
 
-def failed(document: Any, error: BaseException | None) -> None:
+def failed(document: Document | None, error: BaseException | None) -> None:
     """Something of a page went wrong that nobody foresaw: the log gets everything, its reader one sentence.
 
     Parameters
@@ -112,13 +114,13 @@ def failed(document: Any, error: BaseException | None) -> None:
         log.error("An error in a page", exc_info=error)
     weak = None if document is None else _TELL.get(document)
     say = None if weak is None else weak()
-    if say is not None:
+    if document is not None and say is not None:
         kind = "" if error is None else f", {type(error).__name__}"
         sentence = f"That did not work: an error of this program{kind}. The server's log says more."
         _next_tick(document, lambda: say(sentence))
 
 
-def _next_tick(document: Any, action: Callable[[], None]) -> None:
+def _next_tick(document: Document, action: Callable[[], None]) -> None:
     place = next(_PLACES)
 
     def now_or_later() -> None:
@@ -130,7 +132,7 @@ def _next_tick(document: Any, action: Callable[[], None]) -> None:
         _schedule(document, now_or_later)
 
 
-def _waits(document: Any, place: int, action: Callable[[], None]) -> bool:
+def _waits(document: Document, place: int, action: Callable[[], None]) -> bool:
     """Whether a page is on its way, and the action therefore among those that wait."""
     with _HELD:
         waiting = _ON_THE_WAY.get(document)
@@ -139,7 +141,7 @@ def _waits(document: Any, place: int, action: Callable[[], None]) -> bool:
         return waiting is not None
 
 
-def _schedule(document: Any, action: Callable[[], None]) -> None:
+def _schedule(document: Document, action: Callable[[], None]) -> None:
     context = document.session_context
     if context is not None and not context.destroyed:
         document.add_next_tick_callback(action)
@@ -154,7 +156,7 @@ class Latest:
         Of the page; without one, answers come at once.
     """
 
-    def __init__(self, document: Any) -> None:
+    def __init__(self, document: Document | None) -> None:
         self._document = document
         self._lock = threading.Lock()
         self._busy = False

@@ -10,7 +10,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import param
@@ -52,24 +52,25 @@ class State(param.Parameterized):
     """Parameters of one page."""
 
     dataset = param.String(default="", doc="Name of the dataset's folder")
+    # None only until a dataset is chosen, after which nobody asks
     init_time: Any = param.CalendarDate(
         default=None, allow_None=True, doc="Day on which the forecast starts (UTC)"
     )
-    lead_time: Any = param.Selector(default=1, objects=list(LEADS), doc="Days ahead")
-    layer: Any = param.Selector(default="forecast", objects=list(LAYERS))
-    whatif: Any = param.ClassSelector(
-        class_=tuple, default=(), doc="Changes of a what-if: (name, number) pairs"
-    )
-    scale: Any = param.Selector(default="continuous", objects=list(SCALES))
-    region: Any = param.Selector(
+    lead_time: param.Selector[int] = param.Selector(default=1, objects=list(LEADS), doc="Days ahead")
+    layer: param.Selector[str] = param.Selector(default="forecast", objects=list(LAYERS))
+    whatif = param.ClassSelector(class_=tuple, default=(), doc="Changes of a what-if: (name, number) pairs")
+    scale: param.Selector[str] = param.Selector(default="continuous", objects=list(SCALES))
+    region: param.Selector[str] = param.Selector(
         default="", objects=["", *REGIONS, MOVED], doc="Regional zoom; empty is the whole domain"
     )
     checkpoint = param.String(default="", doc="Name of the checkpoint's folder")
     place = param.Tuple(
         default=None, length=2, allow_None=True, doc="Picked place (latitude, longitude) [degrees]"
     )
-    overlay: Any = param.Selector(default="", objects=list(OVERLAYS), doc="What the place's footprint shows")
-    marks: Any = param.ListSelector(
+    overlay: param.Selector[str] = param.Selector(
+        default="", objects=list(OVERLAYS), doc="What the place's footprint shows"
+    )
+    marks = param.ListSelector(
         default=["arrows", "path"], objects=list(MARKS), instantiate=True, doc="Drawn with the footprint"
     )
     bridge_layer = param.Integer(default=-1, bounds=(-1, 31), doc="Of the bridge; -1 for the mean")
@@ -83,7 +84,9 @@ class State(param.Parameterized):
     station_areas = param.ListSelector(
         default=list(STATION_AREAS), objects=list(STATION_AREAS), instantiate=True
     )
-    terrain: Any = param.Selector(default="", objects=list(TERRAINS), doc="Terrain around stations")
+    terrain: param.Selector[str] = param.Selector(
+        default="", objects=list(TERRAINS), doc="Terrain around stations"
+    )
     station = param.String(default="", doc="Id of the picked station; its place is `place`")
     station_file = param.String(default="", doc="Name of an external station file shown over the map")
     extent = param.Tuple(
@@ -168,7 +171,7 @@ def long_date(day: dt.date | None) -> str:
     return "no day" if day is None else f"{day:%A} {day.day} {day:%B %Y}"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         value = value[-1] if value else b""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
@@ -199,7 +202,9 @@ def _write_numbers(digits: int) -> Callable[[Any], str]:
 def _flag(text: str) -> bool:
     """0 or 1, as the page writes it, or a word as people do."""
     known = _FLAGS.get(text.lower())
-    return _refuse() if known is None else known
+    if known is None:
+        _refuse()
+    return known
 
 
 _FLAGS = {
@@ -214,7 +219,7 @@ _FLAGS = {
 }
 
 
-def _refuse() -> Any:
+def _refuse() -> NoReturn:
     raise ValueError("not one of the choices")
 
 
