@@ -31,7 +31,7 @@ class Html(pn.pane.HTML):
         return super()._transform_object(str(escape("" if obj is None else obj)))
 
 
-def join(parts: Iterable[Any]) -> Markup:
+def join(parts: Iterable[str]) -> Markup:
     """Fragments one after the other; what is no `Markup` is escaped."""
     return Markup("").join(parts)
 
@@ -64,7 +64,7 @@ def longitude(value: float, digits: int) -> str:
     return f"{abs(value):.{digits}f}° {'W' if value < 0 else 'E'}"
 
 
-def table(caption: Any, columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> Markup:
+def table(caption: object, columns: Iterable[object], rows: Iterable[Iterable[object]]) -> Markup:
     """A small table; the first column names the rows, the others hold numbers."""
     head = join(_HEAD.format("right" if i else "left", name) for i, name in enumerate(columns))
     body = join(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from cranpm.baselines.blocks import block_sums, filled, spread
-from cranpm.domain.days import as_day
+from cranpm.domain.days import Day, as_day
 
 Read = Callable[[np.datetime64], np.ndarray]
 """Gives the PM2.5 field of a day, shape (rows, cols), NaN where missing."""
@@ -17,7 +16,7 @@ Read = Callable[[np.datetime64], np.ndarray]
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 
 
-def season_of(day: Any) -> int:
+def season_of(day: Day) -> int:
     """Index into :data:`SEASONS`.
 
     Examples

@@ -20,6 +20,7 @@ from cranpm.bench.model import USERS_STRIDE
 from cranpm.bench.settings import BenchSettings
 from cranpm.bench.timing import Turns, time_in_turns
 from cranpm.data.datasets import open_dataset
+from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.encoding import decode_pm2p5
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain import Tile, plan_tiles
@@ -78,7 +79,7 @@ class _Line:
 class _TimedSource(DatasetSource):
     """A dataset that says how long it read and decoded."""
 
-    def __init__(self, dataset: Any, line: _Line) -> None:
+    def __init__(self, dataset: Dataset, line: _Line) -> None:
         with line.stage("read"):
             super().__init__(dataset)
         self._line = line
@@ -131,7 +132,7 @@ class _Job:
 
     settings: BenchSettings
     checkpoint: Checkpoint
-    dataset: Any
+    dataset: Dataset
     init: np.datetime64
     tiles: list[int] | None
     out: Path
@@ -220,7 +221,7 @@ def _newest_init(days: np.ndarray) -> np.datetime64:
     raise PartUnavailableError("A forecast needs two days in a row, which the dataset does not hold.")
 
 
-def _quick_tiles(dataset: Any, settings: BenchSettings) -> list[int]:
+def _quick_tiles(dataset: Dataset, settings: BenchSettings) -> list[int]:
     """Tiles with land, from the middle of the map."""
     land = np.asarray(dataset.static["land"]).astype(bool)
     plan = plan_tiles(land.shape, settings.tile_size)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import DTypeLike
 
 from cranpm._files import replacing
 from cranpm.data.errors import DataFileError
@@ -25,7 +25,7 @@ class ArrayFileError(DataFileError):
     """A file that is no array, holds another one than expected, or is shorter than it says."""
 
 
-def create_array_file(path: Path, shape: tuple[int, ...], dtype: Any, fill: float) -> np.memmap[Any, Any]:
+def create_array_file(path: Path, shape: tuple[int, ...], dtype: DTypeLike, fill: float) -> np.memmap:
     """A new file of one value, mapped to be filled; it has its name only when all of it is written.
 
     Raises
@@ -68,7 +68,7 @@ class ArrayFile:
         If it is damaged or something else.
     """
 
-    def __init__(self, path: Path, dtype: Any = np.float32) -> None:
+    def __init__(self, path: Path, dtype: DTypeLike = np.float32) -> None:
         self.name = Path(path).name
         self._lock = threading.Lock()
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115  closed with the object

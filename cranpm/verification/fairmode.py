@@ -7,9 +7,9 @@ Atmospheric Environment 59, 476-482, and FAIRMODE's guidance document on modelli
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cranpm.verification.limits import FAIRMODE_PM25_DAILY, FairmodeConstants
 
@@ -38,7 +38,7 @@ class TargetPoint:
 
 
 def target_point(
-    forecast: Any, observed: Any, constants: FairmodeConstants = FAIRMODE_PM25_DAILY
+    forecast: ArrayLike, observed: ArrayLike, constants: FairmodeConstants = FAIRMODE_PM25_DAILY
 ) -> TargetPoint:
     """The point of one station.
 
@@ -62,24 +62,24 @@ def target_point(
     >>> round(point.x, 3), round(point.y, 3), point.days
     (0.0, 0.195, 2)
     """
-    forecast, observed = np.asarray(forecast, float), np.asarray(observed, float)
-    if forecast.shape != observed.shape or forecast.ndim != 1:
+    said, seen = np.asarray(forecast, float), np.asarray(observed, float)
+    if said.shape != seen.shape or said.ndim != 1:
         raise ValueError(
-            f"Forecast and observed must be two series of one length, got {forecast.shape} and {observed.shape}."
+            f"Forecast and observed must be two series of one length, got {said.shape} and {seen.shape}."
         )
-    known = np.isfinite(forecast) & np.isfinite(observed)
-    forecast, observed = forecast[known], observed[known]
-    if not forecast.size:
+    known = np.isfinite(said) & np.isfinite(seen)
+    said, seen = said[known], seen[known]
+    if not said.size:
         return TargetPoint(x=np.nan, y=np.nan, indicator=np.nan, days=0)
-    squared_uncertainty = float(np.mean(constants.uncertainty(observed) ** 2))
+    squared_uncertainty = float(np.mean(constants.uncertainty(seen) ** 2))
     unit = constants.beta * np.sqrt(squared_uncertainty)
-    bias = float(np.mean(forecast - observed))
-    centred = float(np.std(forecast - observed))
-    spread = float(np.std(forecast) - np.std(observed)) ** 2
+    bias = float(np.mean(said - seen))
+    centred = float(np.std(said - seen))
+    spread = float(np.std(said) - np.std(seen)) ** 2
     by_spread = spread > centred**2 - spread  # CRMSE^2 = (s_f - s_o)^2 + 2 s_f s_o (1 - r)
     return TargetPoint(
         x=float((centred if by_spread else -centred) / unit) + 0.0,  # no minus before a zero
         y=float(bias / unit),
-        indicator=float(constants.indicator(np.mean((forecast - observed) ** 2), squared_uncertainty)),
-        days=int(forecast.size),
+        indicator=float(constants.indicator(np.mean((said - seen) ** 2), squared_uncertainty)),
+        days=int(said.size),
     )

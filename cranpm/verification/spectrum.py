@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def power_spectrum(field: Any, spacing: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def power_spectrum(field: ArrayLike, spacing: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Isotropic power spectrum of a square window without gaps.
 
     The mean is taken away and a Hann window applied, so that the window's own edges do not look like detail.
@@ -114,7 +115,7 @@ def mean_spectra(
     return wavelength, {name: np.mean([power for _, power in each], axis=0) for name, each in made.items()}
 
 
-def edge_roughness(field: Any, edges: Sequence[int], axis: int) -> tuple[float, float]:
+def edge_roughness(field: ArrayLike, edges: Sequence[int], axis: int) -> tuple[float, float]:
     """How much rougher a map is along the edges of its tiles than between them.
 
     Parameters

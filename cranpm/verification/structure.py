@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 
 SIGMA = 1.5
@@ -22,7 +22,7 @@ DATA_RANGES = (DATA_RANGE, 20.0)
 """What is reported: at a range of 100 nearly everything is alike, at 20 maps of clean air are told apart, too."""
 
 
-def ssim_map(forecast: Any, reference: Any, *, data_range: float = DATA_RANGE) -> np.ndarray:
+def ssim_map(forecast: ArrayLike, reference: ArrayLike, *, data_range: float = DATA_RANGE) -> np.ndarray:
     """Structural similarity around each cell, 1 where both maps agree; NaN where either has no value.
 
     Gaussian means, variances and covariances are taken over the cells that both maps have (normalised convolution), so
@@ -54,7 +54,7 @@ def ssim_map(forecast: Any, reference: Any, *, data_range: float = DATA_RANGE) -
     return np.where(valid, luminance * (2 * covariance + c2) / (var_x + var_y + c2), np.nan)
 
 
-def ssim(forecast: Any, reference: Any, *, data_range: float = DATA_RANGE) -> float:
+def ssim(forecast: ArrayLike, reference: ArrayLike, *, data_range: float = DATA_RANGE) -> float:
     """Mean of :func:`ssim_map` over the cells that both maps have; NaN without any."""
     values = ssim_map(forecast, reference, data_range=data_range)
     valid = np.isfinite(values)

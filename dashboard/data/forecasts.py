@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from cranpm.domain import Grid
 from cranpm.domain.tiling import plan_tiles
 
 from ..state import LEADS
@@ -36,7 +37,7 @@ def service() -> ForecastService:
 
 
 def tiles_in_view(
-    shape: tuple[int, int], grid: Any, extent: tuple[float, float, float, float] | None
+    shape: tuple[int, int], grid: Grid, extent: tuple[float, float, float, float] | None
 ) -> list[int]:
     """Numbers of the tiles that a view (west, south, east, north) touches, nearest to its centre first."""
     if extent is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -119,10 +119,18 @@ TOWN_ZOOMS: tuple[tuple[float, int], ...] = (
 _LETTER, _LINE = 7.2, 20.0  # pixels that a letter and a line of a label need, with some air
 
 
+class Labels(TypedDict):
+    """Where names stand, in Mercator metres."""
+
+    x: list[int]
+    y: list[int]
+    name: list[str]
+
+
 @lru_cache(maxsize=1)
-def town_labels() -> list[dict[str, list[Any]]]:
+def town_labels() -> list[Labels]:
     """Labels that do not touch where their group begins to be drawn; each group holds only what it adds."""
-    chosen: list[dict[str, list[Any]]] = []
+    chosen: list[Labels] = []
     placed: list[tuple[float, float, int]] = []
     used: set[int] = set()
     places: list[tuple[int, Town, float, float]] = []
@@ -132,7 +140,7 @@ def town_labels() -> list[dict[str, list[Any]]]:
     for limit, people in TOWN_ZOOMS:
         resolution = 0.75 * limit  # where the group is mostly looked at
         width, height = 24 * _LETTER * resolution, _LINE * resolution
-        group: dict[str, list[Any]] = {"x": [], "y": [], "name": []}
+        group: Labels = {"x": [], "y": [], "name": []}
         cells: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
         for label in placed:
             cells.setdefault((int(label[0] // width), int(label[1] // height)), []).append(label)
@@ -157,10 +165,11 @@ def town_labels() -> list[dict[str, list[Any]]]:
 @lru_cache(maxsize=8)
 def names_json(groups: int) -> bytes:
     """Labels of the first so many groups together, as compact JSON."""
-    merged: dict[str, list[Any]] = {"x": [], "y": [], "name": []}
+    merged: Labels = {"x": [], "y": [], "name": []}
     for group in town_labels()[:groups]:
-        for key, values in group.items():
-            merged[key] += values
+        merged["x"] += group["x"]
+        merged["y"] += group["y"]
+        merged["name"] += group["name"]
     return json.dumps(merged, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -81,7 +81,7 @@ def layer_scale(layer: Layer, choice: str) -> ColourScale:
     return own or scale_for(layer.key, choice)
 
 
-def question_of(state: State, run: Run | None, whatif: WhatIf | None = None) -> tuple[Any, ...]:
+def question_of(state: State, run: Run | None, whatif: WhatIf | None = None) -> tuple[object, ...]:
     """Equal for pictures that would be the same."""
     return (
         state.dataset,

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 DAYS_BEFORE, DAYS_AFTER = 14, 3
 NEAR_KILOMETRES = 15.0
@@ -114,7 +116,7 @@ def series_of(
     }
     unreadable: list[str] = []
 
-    def readable(what: str, read: Callable[[], Any]) -> Any:
+    def readable(what: str, read: Callable[[], T]) -> T | None:
         try:
             return read()
         except StoreError as error:

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
-from typing import Any
 from weakref import WeakSet
+
+from bokeh.server.session import ServerSession
 
 from ..settings import whole_number
 
@@ -63,10 +64,10 @@ class House:
     def __init__(self, max_pages: int) -> None:
         self.max_pages = max_pages
         self._arriving = 0
-        self._came: WeakSet[Any] = WeakSet()
+        self._came: WeakSet[ServerSession] = WeakSet()
 
     @contextmanager
-    def arrival(self, sessions: Iterable[Any]) -> Iterator[None]:
+    def arrival(self, sessions: Iterable[ServerSession]) -> Iterator[None]:
         """While a page is made, it takes up room already.
 
         Raises
@@ -82,11 +83,11 @@ class House:
         finally:
             self._arriving -= 1
 
-    def came(self, session: Any) -> None:
+    def came(self, session: ServerSession) -> None:
         """The browser of this session has connected."""
         self._came.add(session)
 
-    def pages(self, sessions: Iterable[Any]) -> int:
+    def pages(self, sessions: Iterable[ServerSession]) -> int:
         """Pages that somebody looks at, that are on their way to a browser, or that are being made.
 
         Bokeh keeps a session for a while after its tab is closed; such a one takes nobody's place.

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -95,7 +96,7 @@ def _nearest(pyramid: Pyramid, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     return np.asarray(window[np.ix_(rows - rows.min(), cols - cols.min())])
 
 
-def _outlines(axes: Any, across: tuple[float, float]) -> None:
+def _outlines(axes: Axes, across: tuple[float, float]) -> None:
     detail = 0 if across[1] > 3e6 else 1 if across[1] > 6e5 else 2
     for kind, colour, width in (("border", "#33404c", 0.5), ("coast", "#243444", 0.7)):
         try:
@@ -106,7 +107,7 @@ def _outlines(axes: Any, across: tuple[float, float]) -> None:
         axes.add_collection(LineCollection(parts, colors=colour, linewidths=width, alpha=0.8))
 
 
-def _stations(axes: Any, picture: Picture) -> None:
+def _stations(axes: Axes, picture: Picture) -> None:
     table = picture.stations
     if table is None or table.empty:
         return

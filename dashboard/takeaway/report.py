@@ -59,7 +59,7 @@ def report_html(view: View, forecasts: Forecasts) -> str:
     drawn, state = picture.place, view.state
     if drawn is None:
         raise FieldUnavailableError("Pick a place first: a report is of one place.")
-    parts: list[Any] = [_SECTION.format("Map", _map(view))]
+    parts: list[Markup] = [_SECTION.format("Map", _map(view))]
     parts.append(
         _SECTION.format("Days around the init day", _image("Series of the place", _series_png(drawn)))
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.io.callbacks import PeriodicCallback
 
 from ..layers import FINE, INPUT_DAYS, LAYERS, MAIN, Layer
 from ..markup import Html, Markup
@@ -61,7 +62,7 @@ class DayControls:
         self.back = _icon("chevron_left", "Day before (left arrow key)", lambda: self.step(-1))
         self.forward = _icon("chevron_right", "Day after (right arrow key)", lambda: self.step(1))
         self.play = _icon("play_arrow", "Play days (space)", self.toggle_play)
-        self._timer: Any = None
+        self._timer: PeriodicCallback | None = None
         self.lead = choice(state.param.lead_time, {f"T+{lead}": lead for lead in LEADS})
         self.root = pn.Column(
             heading("Day"),

@@ -15,6 +15,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.io.callbacks import PeriodicCallback
 
 from cranpm import paths
 from cranpm._progress import duration
@@ -117,7 +118,7 @@ class FirstRun:
             css_classes=["cranpm-first-run"],
             styles=CARD_STYLES,
         )  # fmt: skip
-        self._poll: Any = None
+        self._poll: PeriodicCallback | None = None
 
     def start(self) -> None:
         """Start the build, or join the one that runs."""

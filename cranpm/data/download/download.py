@@ -87,7 +87,7 @@ def download(
     session: requests.Session,
     hash: str | None = None,
     size: int | None = None,
-    accept: Callable[[Path], Any] | None = None,
+    accept: Callable[[Path], object] | None = None,
     progress: BytesProgress | None = None,
     retries: Retries | None = None,
 ) -> Path:
@@ -260,7 +260,7 @@ def _check(
     name: str,
     size: int | None,
     hash: str | None,
-    accept: Callable[[Path], Any] | None,
+    accept: Callable[[Path], object] | None,
 ) -> None:
     found = part.stat().st_size
     if not found or (size is not None and found != size):

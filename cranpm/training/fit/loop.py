@@ -267,7 +267,7 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def batch_loader(batches: IterableDataset[Any], workers: int, seed: int, *, prefetch: int) -> DataLoader[Any]:
+def batch_loader(batches: IterableDataset, workers: int, seed: int, *, prefetch: int) -> DataLoader[Any]:
     """Batches as they come, read by so many processes, each ``prefetch`` ahead."""
     return DataLoader(
         batches,

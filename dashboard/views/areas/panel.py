@@ -208,7 +208,7 @@ def statistics_html(picture: Picture, found: AreaStatistics) -> Markup:
     rows = [("Mean", _value(found.mean)), ("Lowest", _value(found.lowest))]
     rows += [(f"{share:.0%} below", _value(value)) for share, value in zip(QUANTILES, found.quantiles)]
     rows += [("Highest", _value(found.highest))]
-    parts: list[Any] = [
+    parts: list[Markup] = [
         _LINE.format(state.what),
         table(f"n = {found.cells:,} cells", ("", units or "no unit"), rows),
     ]
@@ -224,7 +224,7 @@ def scores_html(picture: Picture, found: AreaScores) -> Markup:
     """Methods against the target, and against stations."""
     state = picture.state
     first = next(iter(found.cells.values()), None)
-    parts: list[Any] = [_LINE.format(f"T+{state.lead_time}, valid {long_date(state.valid_time)}, 1 km")]
+    parts: list[Markup] = [_LINE.format(f"T+{state.lead_time}, valid {long_date(state.valid_time)}, 1 km")]
     if "forecast" not in found.methods:
         parts.append(
             _LINE.format("No finished forecast of this day and checkpoint: baselines alone are scored.")
@@ -285,7 +285,7 @@ def series_html(found: RegionalSeries, lead: int) -> Markup:
             for region in errors["region"].unique()
         ]
         columns = "Region", *(METHODS[name] for name in used)
-    parts: list[Any] = []
+    parts: list[Markup] = []
     if rows:
         parts.append(table(f"RMSE at T+{lead} against the target, {said} [µg/m³]", columns, rows))
     if found.unreadable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import panel as pn
@@ -57,9 +57,9 @@ class StationView:
     def __init__(self, store: Store, forecasts: Forecasts) -> None:
         self._store, self._forecasts = store, forecasts
         self._questions = Latest(pn.state.curdoc)
-        self._asked: tuple[Any, ...] = ()
+        self._asked: tuple[object, ...] = ()
         self._card: StationCard | None = None
-        self._drawn: tuple[Any, ...] = ()
+        self._drawn: tuple[object, ...] = ()
         self.head = Html("", sizing_mode="stretch_width", margin=(10, 16, 0, 16))
         self.series = pn.pane.HoloViews(sizing_mode="fixed", margin=(6, 10, 0, 8))
         self.scores = Html("", sizing_mode="stretch_width", margin=(0, 16, 0, 16))
@@ -199,7 +199,7 @@ def scores_html(card: StationCard, lead: int) -> Markup:
     """Two tables: on the days that have a forecast, and on all days held; each method on the same days."""
     with_forecast = card.scores(lead, ["forecast", "persistence", "cams_forecast"])
     held = card.scores(lead, ["persistence", "cams_forecast", "target"])
-    parts: list[Any] = []
+    parts: list[Markup] = []
     if with_forecast:
         parts.append(_score_table(f"T+{lead}, days with a forecast", with_forecast))
     else:
@@ -272,7 +272,7 @@ def classes_html(card: StationCard, lead: int, method: str) -> Markup:
     return join([table(caption, ("", *(_class_chip(j) for j in used)), rows), _SMALL.format(text)])
 
 
-def surroundings_html(around: Surroundings, station: Any) -> Markup:
+def surroundings_html(around: Surroundings, station: Mapping[str, Any]) -> Markup:
     """Cell against its surroundings, station against its cell, and what that means."""
     complexity = float(station["terrain_complexity"])
     higher = around.height_of_station - around.height_of_cell
@@ -317,12 +317,12 @@ def _unreadable(card: StationCard) -> str | Markup:
     return _LINE.format(f"Damaged in this dataset, and left out: {', '.join(card.unreadable)}.")
 
 
-def _known(value: Any) -> str:
+def _known(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _finite(value: Any) -> bool:
-    return value is not None and math.isfinite(float(value))
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def _number(value: float, digits: int) -> str:
