@@ -19,7 +19,8 @@ import numpy as np
 
 from cranpm.evaluation.document import Table, fixed, percent, write_documents
 from cranpm.training.batches.source import TrainingData
-from cranpm.training.compare import Comparison, compare_ablations
+from cranpm.training.compare import compare_ablations
+from cranpm.training.comparison import STATION_GROUPS, Comparison
 from cranpm.training.job import CHECKPOINT_FOLDER
 from cranpm.training.recipes.ablations import TABLES, same_recipe
 from cranpm.training.recipes.recipes import Recipe
@@ -161,6 +162,7 @@ def write_ablation(
 def ablation_page(about: dict[str, Any], found: Comparison, rows: Sequence[dict[str, Any]]) -> Table:
     """A part of Table 3 as a table."""
     cells = []
+    groups = [group for group in STATION_GROUPS if rows and f"{group}_rmse" in rows[0]]
     for row in rows:
         name = row["variant"]
         meaning = row["meaning"] + (
@@ -180,16 +182,37 @@ def ablation_page(about: dict[str, Any], found: Comparison, rows: Sequence[dict[
                 fixed(row["rmse"]),
                 percent(row["below_persistence_pct"] / 100),
                 change,
+                *(_at_stations(row, group, is_reference) for group in groups),
                 fixed(float(np.mean(minutes)) if minutes else None, 0),
             ]
         )
     return Table(
         title=f"Table 3{about['table']}, recipe {about['recipe']}",
         caption=_caption(about, found),
-        head=["variant", "what", "RMSE", "below persistence", "change of RMSE", "minutes a run"],
+        head=[
+            "variant",
+            "what",
+            "RMSE",
+            "below persistence",
+            "change of RMSE",
+            *(STATIONS[group] for group in groups),
+            "minutes a run",
+        ],
         rows=cells,
         words=2,
     )
+
+
+STATIONS = {"station": "RMSE at stations (change)", "held_out_station": "at stations held out (change)"}
+"""Heads of columns."""
+
+
+def _at_stations(row: dict[str, Any], group: str, is_reference: bool) -> str:
+    rmse = fixed(row[f"{group}_rmse"])
+    if is_reference or rmse == "-":
+        return rmse
+    change = percent(*(row[f"{group}_{key}"] / 100 for key in ("change_pct", "low", "high")))
+    return f"{rmse} ({change})"
 
 
 def _caption(about: dict[str, Any], found: Comparison) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,89 +15,21 @@ from tqdm import tqdm
 
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
-from cranpm.domain.resampling import bootstrap_indices, central_interval
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 from cranpm.training.batches.source import TrainingData
+from cranpm.training.batches.station_points import StationPoints, StationReader
 from cranpm.training.batches.validation import ValidationBatches, validation_batches
-from cranpm.training.fit.losses import land_mse
+from cranpm.training.comparison import Comparison
+from cranpm.training.fit.losses import land_mse, station_loss
 from cranpm.training.job import CHECKPOINT_FOLDER, STATE_FOLDER, run_job
-from cranpm.training.recipes.ablations import ABLATIONS, ablation, same_recipe
+from cranpm.training.recipes.ablations import ablation, same_recipe
 from cranpm.training.recipes.recipes import Recipe
-from cranpm.training.report.curve import Curve, read_curves
+from cranpm.training.report.curve import read_curves
 from cranpm.training.state.options import TrainerOptions
 
 HELD_OUT_SEED = 20260101
 """Draws the held-out tiles: the same for all variants and seeds."""
-
-DRAWS = 2000
-"""Redrawn sets of seeds and days."""
-
-
-@dataclass(kw_only=True)
-class Comparison:
-    """Held-out errors of variants.
-
-    ``squared[name]`` has shape (seeds, days): mean squared error of each held-out day's tiles [(ug m-3)^2];
-    ``persistence`` (days,) that of today's map; ``curves[name]`` the validation curve of each seed.
-    """
-
-    seeds: tuple[int, ...]
-    persistence: np.ndarray
-    squared: dict[str, np.ndarray] = field(default_factory=dict)
-    curves: dict[str, list[Curve]] = field(default_factory=dict)
-    reference: str = "full"
-    """The variant that others are compared with."""
-    days: tuple[str, ...] = ()
-    """Held-out init days."""
-    same_as: dict[str, str] = field(default_factory=dict)
-    """Of variants that are the same recipe as another one here: which."""
-    trained: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Of each variant ``parameters``, ``steps``, ``minutes`` of each seed, and ``machine``."""
-
-    def rows(self, reference: str | None = None) -> list[dict[str, Any]]:
-        """One row a variant, for a table.
-
-        Parameters
-        ----------
-        reference : str, optional
-            Instead of `reference`.
-
-        Returns
-        -------
-        list of dict
-            ``variant``, ``meaning``, ``rmse`` [ug m-3], ``below_persistence_pct``, ``change_pct`` (of RMSE against
-            the reference, paired by seed and day; positive: worse without it) with ``low`` and ``high``, the 95 %
-            interval of a bootstrap over seeds and days.
-        """
-        reference = self.reference if reference is None else reference
-        generator = np.random.default_rng(1)
-        seeds, days = self.squared[reference].shape
-        pick_seeds = bootstrap_indices(seeds, DRAWS, generator)[:, :, None]
-        pick_days = bootstrap_indices(days, DRAWS, generator)[:, None, :]
-        result = []
-        for name, squared in self.squared.items():
-            change = 100 * (_rmse(squared) / _rmse(self.squared[reference]) - 1)
-            drawn = [
-                _rmse(part[pick_seeds, pick_days], axis=(1, 2)) for part in (squared, self.squared[reference])
-            ]
-            low, high = central_interval(100 * (drawn[0] / drawn[1] - 1))
-            result.append(
-                {
-                    "variant": name,
-                    "meaning": ABLATIONS[name][0] if name in ABLATIONS else "",
-                    "rmse": float(_rmse(squared)),
-                    "below_persistence_pct": float(100 * (1 - _rmse(squared) / _rmse(self.persistence))),
-                    "change_pct": float(change),
-                    "low": low,
-                    "high": high,
-                }
-            )
-        return result
-
-
-def _rmse(squared: np.ndarray, axis: int | tuple[int, ...] | None = None) -> np.ndarray:
-    return np.sqrt(squared.mean(axis=axis))
 
 
 def compare_ablations(
@@ -156,10 +88,18 @@ def compare_ablations(
     }  # unknown names are refused before hours are spent
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"Expected different seeds, at least one; got {list(seeds)}.")
-    batches = validation_batches(recipe, data, days=days, tiles_per_day=tiles_per_day, seed=HELD_OUT_SEED)
+    known_stations = getattr(data.source, "stations", None)
+    stations = (
+        None
+        if known_stations is None
+        else StationReader(known_stations, data.source.domain.fine, with_held_out=True)
+    )
+    batches = validation_batches(
+        recipe, data, days=days, tiles_per_day=tiles_per_day, seed=HELD_OUT_SEED, stations=stations
+    )
     if batches is None:
         raise ValueError("The source holds no day of the validation split, so variants cannot be scored.")
-    persistence = _squared_errors(None, batches)
+    persistence, _ = _errors(None, batches)
     if len(persistence) < 2:
         raise ValueError(
             f"Intervals need at least 2 held-out days with PM2.5, got {len(persistence)} of {days} asked for. Add days "
@@ -185,19 +125,23 @@ def compare_ablations(
         disable=report is not None,
     ) as bar:
         for name, variant in variants.items():
-            errors, curves, made = [], [], []
+            errors, at_stations, curves, made = [], [], [], []
             for seed in seeds:
                 bar.set_postfix_str(f"{name}, seed {seed}")
                 folder = out / f"{known[name]}-seed{seed}"
                 checkpoint = _train(replace(variant, seed=seed), data, folder, options)
-                errors.append(_squared_errors(checkpoint.network, batches))
+                of_maps, of_stations = _errors(checkpoint.network, batches)
+                errors.append(of_maps)
+                at_stations.append(of_stations)
                 curves.append(read_curves(folder).get("validation/skill", []))
                 made.append(checkpoint)
                 bar.update()
                 if report is not None:
-                    report(f"{name}, seed {seed}: RMSE {_rmse(errors[-1]):.3f} ug m-3")
+                    report(f"{name}, seed {seed}: RMSE {np.sqrt(errors[-1].mean()):.3f} ug m-3")
             result.squared[name], result.curves[name] = np.stack(errors), curves
             result.trained[name] = _facts(made)
+            if stations is not None:
+                result.at_stations[name] = np.stack(at_stations, axis=1)
     return result
 
 
@@ -241,9 +185,17 @@ def _facts(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def _squared_errors(network: CranPM | None, batches: ValidationBatches) -> np.ndarray:
-    """Mean squared error of each day's tiles, of a network or (None) of persistence [(ug m-3)^2]."""
-    errors = []
+def _errors(network: CranPM | None, batches: ValidationBatches) -> tuple[np.ndarray, np.ndarray]:
+    """Of a network or (None) of persistence, by day: mean squared errors of tiles, and sums at stations.
+
+    Returns
+    -------
+    maps : ndarray, shape (days,)
+        [(ug m-3)^2].
+    stations : ndarray, shape (groups, days, 2)
+        Sums of squared errors [(ug m-3)^2] and numbers of pairs.
+    """
+    maps, stations = [], []
     for batch in batches:
         if not bool(batch.mask.any()):  # a day without a product in its tiles
             continue
@@ -251,8 +203,19 @@ def _squared_errors(network: CranPM | None, batches: ValidationBatches) -> np.nd
         if network is not None:
             context = network.encode_global(batch.global_inputs)
             forecast = forecast + network.forecast_delta(batch.local_inputs, context, batch.day_index)
-        errors.append(float(land_mse(forecast, normalise_pm2p5(batch.target), batch.mask)) * PM_SCALE**2)
-    return np.array(errors)
+        maps.append(float(land_mse(forecast, normalise_pm2p5(batch.target), batch.mask)) * PM_SCALE**2)
+        stations.append([_at_stations(forecast, batch.stations, held) for held in (False, True)])
+    return np.array(maps), np.array(stations).transpose(1, 0, 2)
+
+
+def _at_stations(forecast: torch.Tensor, points: StationPoints | None, held: bool) -> tuple[float, int]:
+    """Sum of squared errors at the stations of one group, and their number."""
+    if points is None:
+        return 0.0, 0
+    observed = torch.where(points.held == held, normalise_pm2p5(points.observed), torch.nan)
+    number = int(torch.isfinite(observed).sum())
+    mean = float(station_loss(forecast, points.rows, points.cols, observed, points.tile))
+    return mean * PM_SCALE**2 * number, number
 
 
 def _days(batches: ValidationBatches) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from cranpm.cli.app import app
 from cranpm.evaluation import ablation as ablation_module
 from cranpm.evaluation.ablation import missing_runs, run_ablations, write_ablation
 from cranpm.training.batches.source import TrainingData
-from cranpm.training.compare import Comparison, compare_ablations
+from cranpm.training.compare import compare_ablations
+from cranpm.training.comparison import Comparison
 from cranpm.training.job import run_job
 from cranpm.training.recipes.ablations import ABLATIONS, TABLES, AblationTable, ablation, same_recipe
 from cranpm.training.recipes.recipes import paper_small
@@ -29,7 +30,7 @@ OPTIONS = TrainerOptions(workers=0, save_every=1, validate_every=3, validation_d
 def data(load_file) -> TrainingData:
     from cranpm.data.store.source import source_statistics
 
-    world = load_file("tests/training/conftest.py").DecayingWorld(validation=True)
+    world = load_file("tests/training/conftest.py").DecayingWorld(validation=True).with_stations(6000)
     statistics = source_statistics(world, world.days[:12])
     about = {"source": "a test's world (simulated)", "simulated": True}
     return TrainingData(source=world, statistics=statistics, fingerprint={"kind": "test"}, about=about)
@@ -130,7 +131,12 @@ def test_interrupted_it_goes_on_and_the_tables_say_on_what(data, short, two_vari
     assert rows["R2"]["low"] <= rows["R2"]["change_pct"] <= rows["R2"]["high"]
     pooled = np.sqrt((tidy[tidy["variant"] == "R2"]["rmse"] ** 2).mean())
     assert rows["R2"]["rmse"] == pytest.approx(pooled, abs=1e-4)
+    for group in ("station", "held_out_station"):
+        assert rows["R2"][f"{group}_low"] <= rows["R2"][f"{group}_change_pct"] <= rows["R2"][f"{group}_high"]
+        assert rows["full"][f"{group}_change_pct"] == 0
+        assert rows["full"][f"{group}_rmse"] != rows["full"]["rmse"]
     page, paper = of[".md"].read_text(), of[".tex"].read_text()
+    assert "RMSE at stations (change) | at stations held out (change)" in page
     for words in (
         "a test's world (simulated)",
         "Simulated: not comparable",

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from cranpm.training.batches.source import TrainingData
-from cranpm.training.compare import Comparison, compare_ablations
+from cranpm.training.batches.station_points import StationReader
+from cranpm.training.batches.validation import validation_batches
+from cranpm.training.compare import _errors, compare_ablations
+from cranpm.training.comparison import Comparison
 from cranpm.training.state.options import TrainerOptions
 
 
@@ -63,3 +66,43 @@ def test_differences_are_paired_so_a_hard_day_is_no_difference():
     assert other["low"] == pytest.approx(10)
     assert other["high"] == pytest.approx(10)
     assert full["below_persistence_pct"] == pytest.approx(100 * (1 - 0.5**0.5))
+
+
+def test_stations_are_pooled_over_pairs_and_compared_in_pairs():
+    """A day with many stations weighs more; a group without any has no figure."""
+    days = np.array([1.0, 4.0])
+    sums = np.zeros((2, 1, 2, 2))
+    sums[0, 0] = [[30.0, 10], [4.0, 1]]  # 34 / 11
+    result = Comparison(
+        seeds=(1,),
+        persistence=days,
+        squared={"full": days[None], "R7": days[None]},
+        at_stations={"full": sums, "R7": sums * [1.44, 1.0]},
+    )
+    full, without = result.rows()
+    assert full["station_rmse"] == pytest.approx((34 / 11) ** 0.5) and full["station_change_pct"] == 0
+    for key in ("change_pct", "low", "high"):
+        assert without[f"station_{key}"] == pytest.approx(20)
+    assert without["change_pct"] == 0
+    assert np.isnan([without["held_out_station_rmse"], without["held_out_station_low"]]).all()
+
+
+def test_errors_at_stations_are_those_of_the_map_there(make_world, statistics, short):
+    """Stations report 2 more than the pattern, which falls: persistence is off by both."""
+    world = make_world(validation=True).with_stations(6000)
+    batches = validation_batches(
+        short,
+        TrainingData(source=world, statistics=statistics),
+        days=2,
+        tiles_per_day=2,
+        stations=StationReader(world.stations, world.domain.fine, with_held_out=True),
+    )
+    _, found = _errors(None, batches)
+    assert (found[..., 1] > 0).all()
+    for number, batch in enumerate(batches):
+        points = batch.stations
+        today = batch.today[points.tile, points.rows.round().long(), points.cols.round().long()]
+        for group, held in enumerate((False, True)):
+            errors = (today - points.observed)[points.held == held].double()
+            assert found[group, number, 1] == len(errors)
+            assert found[group, number, 0] == pytest.approx(float((errors**2).sum()), rel=1e-3)
