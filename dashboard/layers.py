@@ -150,6 +150,13 @@ MAIN: tuple[str, ...] = tuple(layer.key for layer in _MAIN)
 """Those that have a button of their own."""
 
 
+COMPARABLE: tuple[str, ...] = tuple(layer.key for layer in (*_MAIN, *_RIVALS))
+"""Those that may stand beside the layer on the map."""
+
+DIFFERENCE = _layer("difference", "Difference", "B minus A", "Compare", "valid", scale="change")
+"""What two maps differ by. It is no layer that a link may name: the two maps are."""
+
+
 def layer_of(key: str) -> Layer:
     """A layer by its key."""
     return LAYERS[key]

@@ -18,7 +18,7 @@ import param
 from cranpm.domain.regions import REGIONS
 
 from .changes import read_steps, write_steps
-from .layers import LAYERS, Layer, layer_of
+from .layers import COMPARABLE, LAYERS, Layer, layer_of
 
 SCALES: dict[str, str] = {"continuous": "Continuous", "eaqi": "EAQI classes"}
 STATION_TYPES: tuple[str, ...] = ("background", "traffic", "industrial")
@@ -36,6 +36,9 @@ OVERLAYS: dict[str, str] = {
     "height_damping": "Height damping",
 }
 """What the footprint of the picked place may show on the map."""
+
+COMPARISONS: dict[str, str] = {"": "Off", "swipe": "Swipe", "difference": "Difference"}
+"""How a second map B is shown beside the one on the map, A: right of a handle, or as B minus A."""
 
 MARKS: dict[str, str] = {"arrows": "Wind", "path": "Path of the air", "scan": "Scan order"}
 """Drawn over the map with it."""
@@ -99,7 +102,29 @@ class State(param.Parameterized):
         doc="Box drawn on the map (west, south, east, north) [degrees]",
     )
     numbers = param.Boolean(default=False, doc="Whether statistics of the area are shown")
+    compare: Any = param.Selector(default="", objects=list(COMPARISONS), doc="How B is shown beside A")
+    against: Any = param.Selector(default="", objects=["", *COMPARABLE], doc="Layer of B; empty for A's own")
+    against_lead = param.Integer(default=0, bounds=(0, max(LEADS)), doc="Days ahead of B; 0 for A's own")
+    against_day: Any = param.CalendarDate(
+        default=None, allow_None=True, doc="Init day of B; None for A's own"
+    )
+    against_checkpoint = param.String(default="", doc="Checkpoint of B; empty for A's own")
+    swipe = param.Number(
+        default=0.5, bounds=(0.0, 1.0), doc="Where the handle stands, share of the map's width"
+    )
     dark = param.Boolean(default=False)
+
+    @property
+    def other(self) -> dict[str, Any]:
+        """What B shows, as parameters of a state: A's own but for what is said of B."""
+        return {
+            "dataset": self.dataset,
+            "layer": self.against or self.layer,
+            "lead_time": self.against_lead or self.lead_time,
+            "init_time": self.against_day or self.init_time,
+            "checkpoint": self.against_checkpoint or self.checkpoint,
+            "scale": self.scale,
+        }
 
     @property
     def valid_time(self) -> Any:
@@ -243,18 +268,25 @@ def _identifier(text: str) -> str:
     return text if text.isprintable() and len(text) <= MAX_IDENTIFIER else _refuse()
 
 
+def _share(text: str) -> float:
+    value = float(text)  # bounds let pass what is no number
+    return value if math.isfinite(value) else _refuse()
+
+
 def _marks(text: str) -> list[str]:
     return [name if name in MARKS else _refuse() for name in text.split(",") if name]
 
 
 _Codec = tuple[Callable[[Any], str], Callable[[str], Any]]
 
+_DAY: _Codec = (
+    lambda day: "" if day is None else day.isoformat(),
+    lambda text: dt.date.fromisoformat(text) if text else None,
+)
+
 _CODECS: dict[str, _Codec] = {
     "dataset": (str, _name),
-    "init_time": (
-        lambda day: "" if day is None else day.isoformat(),
-        lambda text: dt.date.fromisoformat(text) if text else None,
-    ),
+    "init_time": _DAY,
     "lead_time": (str, int),
     "layer": (str, str),
     "whatif": (write_steps, read_steps),
@@ -266,7 +298,7 @@ _CODECS: dict[str, _Codec] = {
     "marks": (",".join, _marks),
     "bridge_layer": (str, int),
     "bridge_head": (str, int),
-    "opacity": (lambda share: f"{share:g}", float),
+    "opacity": (lambda share: f"{share:g}", _share),
     "stations": (lambda on: str(int(on)), _flag),
     "station_types": (",".join, _some_of(STATION_TYPES)),
     "station_areas": (",".join, _some_of(STATION_AREAS)),
@@ -276,5 +308,11 @@ _CODECS: dict[str, _Codec] = {
     "extent": (_write_numbers(3), _numbers(4, _is_box)),
     "box": (_write_numbers(3), _numbers(4, _is_box)),
     "numbers": (lambda on: str(int(on)), _flag),
+    "compare": (str, str),
+    "against": (str, str),
+    "against_lead": (str, int),
+    "against_day": _DAY,
+    "against_checkpoint": (str, _name),
+    "swipe": (lambda share: f"{share:.3f}", _share),
     "dark": (lambda on: str(int(on)), _flag),
 }

@@ -154,6 +154,7 @@ _DIFFERENCES = {
     "change": SCALES["change"],
     "error": replace(SCALES["change"], title="Forecast minus target"),
     "whatif": SCALES["whatif"],
+    "difference": replace(SCALES["change"], title="Difference, B minus A"),
 }
 """By layer: these have no index classes."""
 

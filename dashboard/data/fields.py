@@ -10,17 +10,18 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cranpm.data.store.dataset import Dataset
 from cranpm.domain.tiling import plan_tiles
 from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.plot.pyramid import Pyramid
 
-from ..layers import layer_of
+from ..layers import Layer, layer_of
 from ..settings import whole_number
+from .differences import DifferenceKey, difference_of
 from .layer_fields import FieldUnavailableError, raw_map, refuse_missing, values_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from .whatif import WhatIf
 
 MAX_ANNOUNCED = 2000
+
+_Source: TypeAlias = "Run | WhatIf | None"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,39 +58,53 @@ class FieldKey:
         )
         return "_".join(part for part in parts if part)
 
+    @property
+    def shown_layer(self) -> Layer:
+        """The layer itself."""
+        return layer_of(self.layer)
+
+
+class Arriving:
+    """The tiles of a run that a field has taken in; made before the field reads, a tile is at worst read twice."""
+
+    def __init__(self, run: Run | WhatIf) -> None:
+        self._run = run
+        self._seen = len(run.status.done_list)
+
+    def take(self) -> tuple[tuple[int, ...], bool]:
+        """Numbers of tiles that are new since the last look, and whether none will follow."""
+        status = self._run.status
+        new, self._seen = status.done_list[self._seen :], len(status.done_list)
+        return new, status.finished
+
 
 class Field:
-    """A field with its pyramid, and where it is still filling, its version."""
+    """A field with its pyramid, and where it is still filling, what it waits for."""
 
     def __init__(
         self,
-        key: FieldKey,
+        key: FieldKey | DifferenceKey,
         pyramid: Pyramid,
         *,
         held_bytes: int,
-        run: Run | WhatIf | None = None,
-        tiles_seen: int = 0,
+        arriving: Sequence[Arriving] = (),
     ) -> None:
         self.key = key
         self.pyramid = pyramid
         self.nbytes = pyramid.nbytes + held_bytes
-        self._run = run
-        self._tiles_seen = tiles_seen
+        self._arriving = list(arriving)
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
         """Take in the tiles that have arrived since the last look."""
         with self._lock:
-            if self._run is None:
-                return
-            status = self._run.status
-            done = status.done_list
-            new, self._tiles_seen = done[self._tiles_seen :], len(done)
-            tiles = plan_tiles(self.pyramid.grid.shape).tiles if new else ()
-            for index in new:
-                self.pyramid.update(tiles[index].rows, tiles[index].cols)
-            if status.finished:
-                self._run = None
+            for source in list(self._arriving):
+                new, last = source.take()
+                tiles = plan_tiles(self.pyramid.grid.shape).tiles if new else ()
+                for index in new:
+                    self.pyramid.update(tiles[index].rows, tiles[index].cols)
+                if last:
+                    self._arriving.remove(source)
 
 
 class FieldCache:
@@ -112,7 +129,9 @@ class FieldCache:
         self.cache_bytes = cache_bytes or whole_number("CRANPM_FIELD_CACHE_MB") * 2**20
         self._lock = threading.RLock()
         self._building: dict[str, threading.Lock] = {}
-        self._announced: OrderedDict[str, tuple[FieldKey, Run | WhatIf | None]] = OrderedDict()
+        self._announced: OrderedDict[str, tuple[FieldKey | DifferenceKey, tuple[_Source, ...]]] = (
+            OrderedDict()
+        )
         self._fields: OrderedDict[str, Field] = OrderedDict()
 
     def announce(self, key: FieldKey, run: Run | WhatIf | None = None) -> str:
@@ -124,8 +143,23 @@ class FieldCache:
             If the field's days are not in the dataset, or its run has no map.
         """
         self._check(key, run)
+        return self._announce(key, (run,))
+
+    def announce_difference(self, first: tuple[FieldKey, _Source], second: tuple[FieldKey, _Source]) -> str:
+        """Make the second field minus the first known to the tile route, and both of them; returns its id.
+
+        Raises
+        ------
+        FieldUnavailableError
+            As for `announce`.
+        """
+        for key, run in (first, second):
+            self.announce(key, run)
+        return self._announce(DifferenceKey(first=first[0], second=second[0]), (first[1], second[1]))
+
+    def _announce(self, key: FieldKey | DifferenceKey, runs: tuple[_Source, ...]) -> str:
         with self._lock:
-            self._announced[key.id] = (key, run)
+            self._announced[key.id] = (key, runs)
             self._announced.move_to_end(key.id)
             while len(self._announced) > MAX_ANNOUNCED:
                 self._announced.popitem(last=False)
@@ -142,7 +176,7 @@ class FieldCache:
             If it cannot be read.
         """
         with self._lock:
-            key, run = self._announced[field_id]
+            key, runs = self._announced[field_id]
             found = self.peek(field_id)
             if found is not None:
                 return found
@@ -151,7 +185,7 @@ class FieldCache:
             with building:
                 found = self.peek(field_id)
                 if found is None:
-                    found = self._build(key, run)
+                    found = self._build(key, runs)
                     self._keep(field_id, found)
                 return found
         finally:
@@ -191,7 +225,14 @@ class FieldCache:
         except FileNotFoundError:
             raise FieldUnavailableError(_NO_MAP.get(run.state, "The forecast has no map.")) from None
 
-    def _build(self, key: FieldKey, run: Run | WhatIf | None) -> Field:
+    def _build(self, key: FieldKey | DifferenceKey, runs: tuple[_Source, ...]) -> Field:
+        if isinstance(key, DifferenceKey):
+            arriving = [Arriving(run) for run in runs if run is not None]
+            both = self.field(key.first.id), self.field(key.second.id)
+            pyramid = difference_of(both[0].pyramid, both[1].pyramid)
+            # it keeps both, also when they are dropped here
+            return Field(key, pyramid, held_bytes=both[0].nbytes + both[1].nbytes, arriving=arriving)
+        (run,) = runs
         dataset = self._dataset(key.dataset)
         grid = dataset.domain.fine
         valid = key.init_time + dt.timedelta(days=key.lead_time)
@@ -200,18 +241,18 @@ class FieldCache:
             made = values_of(dataset, key.layer, key.init_time, key.lead_time)
             return Field(key, made.pyramid, held_bytes=made.held_bytes)
         assert run is not None
-        seen = len(run.status.done_list)  # before reading: a tile that arrives meanwhile is only read twice
+        arriving = [Arriving(run)]
         forecast = run.map(key.lead_time)
         if forecast.shape != grid.shape:
             raise ArrayFileError(
                 f"The forecast's map has shape {forecast.shape}, the dataset's grid {grid.shape}."
             )
         if key.layer in ("forecast", "whatif"):
-            return Field(key, Pyramid(forecast.read, grid), held_bytes=0, run=run, tiles_seen=seen)
+            return Field(key, Pyramid(forecast.read, grid), held_bytes=0, arriving=arriving)
         packed = raw_map(dataset, key.init_time if key.layer == "change" else valid)
         reference = Pyramid.of_packed(packed, grid, num_levels=0)
         difference = Pyramid(lambda r, c: forecast.read(r, c) - reference.read(r, c), grid)
-        return Field(key, difference, held_bytes=packed.nbytes, run=run, tiles_seen=seen)
+        return Field(key, difference, held_bytes=packed.nbytes, arriving=arriving)
 
 
 _NO_MAP = {

@@ -16,13 +16,12 @@ import pandas as pd
 import xarray as xr
 
 from cranpm.data.errors import DataFileError, StoreError
-from cranpm.plot.channel_scales import find_scale
-from cranpm.plot.style import ColourScale, scale_for
+from cranpm.plot.style import ColourScale
 
-from ..layers import Layer
 from ..state import LEADS, State
-from .fields import FieldKey, FieldUnavailableError
+from .fields import FieldUnavailableError
 from .places import Place, describe_place, forecast_values, series_of
+from .shown import Comparison, Other, compare_fields, layer_scale, show_field
 from .stations import station_day
 from .store import Store
 
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _UNREADABLE = (StoreError, DataFileError, OSError)
-
-
-NOTHING_CHANGED = "Nothing is changed yet: choose something under “What if?”."
 
 
 class UnreadableError(RuntimeError):
@@ -68,22 +64,28 @@ class Picture:
     note: str = ""
     stations: pd.DataFrame | None = None
     place: PlacePicture | None = None
+    comparison: Comparison | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
     def scale(self) -> ColourScale:
         return layer_scale(self.state.shown_layer, self.state.scale)
 
+    @property
+    def on_map(self) -> tuple[str, str, ColourScale]:
+        """Id, version and colour scale of what the map shows: the layer, or what B differs from it by."""
+        if self.comparison is not None and self.comparison.is_difference:
+            field = self.comparison.field
+            return field.field_id, field.version, self.comparison.scale
+        return self.field_id, self.version, self.scale
 
-def layer_scale(layer: Layer, choice: str) -> ColourScale:
-    """The colour scale of a layer: its own, or the reader's choice where it shows PM2.5."""
-    own = find_scale(layer.scale) if layer.field and layer.scale else None
-    return own or scale_for(layer.key, choice)
 
-
-def question_of(state: State, run: Run | None, whatif: WhatIf | None = None) -> tuple[object, ...]:
+def question_of(
+    state: State, run: Run | None, whatif: WhatIf | None = None, other: Other | None = None
+) -> tuple[object, ...]:
     """Equal for pictures that would be the same."""
     return (
+        () if other is None else (state.compare, *state.other.values(), *_of_run(other.run)),
         state.dataset,
         state.layer,
         state.scale,
@@ -98,15 +100,23 @@ def question_of(state: State, run: Run | None, whatif: WhatIf | None = None) -> 
         state.station,
         state.station_file,
         state.dark,
-        "" if run is None else run.id,
-        0 if run is None else run.version,
-        "" if run is None else run.state,
+        *_of_run(run),
         () if whatif is None else (whatif.id, whatif.version, whatif.state),
         state.whatif,
     )
 
 
-def make_picture(store: Store, state: State, run: Run | None, whatif: WhatIf | None = None) -> Picture:
+def _of_run(run: Run | None) -> tuple[str, int, str]:
+    return ("", 0, "") if run is None else (run.id, run.version, run.state)
+
+
+def make_picture(
+    store: Store,
+    state: State,
+    run: Run | None,
+    whatif: WhatIf | None = None,
+    other: Other | None = None,
+) -> Picture:
     """Read all that a state shows.
 
     Parameters
@@ -117,6 +127,8 @@ def make_picture(store: Store, state: State, run: Run | None, whatif: WhatIf | N
         The run that answers the state's question.
     whatif : WhatIf or None
         What is shown instead of it where the layer is a what-if.
+    other : Other or None
+        What stands beside it.
 
     Raises
     ------
@@ -125,8 +137,11 @@ def make_picture(store: Store, state: State, run: Run | None, whatif: WhatIf | N
     """
     warnings: list[str] = []
     try:
-        field_id, version, note = _field(store, state, whatif if state.layer == "whatif" else run)
-        stations, station_note = _stations(store, state, warnings)
+        shown = show_field(store, state, whatif if state.layer == "whatif" else run)
+        comparison = None if other is None else compare_fields(store, state, shown, other)
+        # circles are PM2.5, and a difference is not
+        is_difference = comparison is not None and comparison.is_difference
+        stations, station_note = (None, "") if is_difference else _stations(store, state, warnings)
         place = _place(store, state, run, warnings)
     except _UNREADABLE as error:
         log.warning("No picture: %s", error)
@@ -134,36 +149,14 @@ def make_picture(store: Store, state: State, run: Run | None, whatif: WhatIf | N
     return Picture(
         state=state,
         run=run,
-        field_id=field_id,
-        version=version,
-        note=note or station_note,
+        field_id=shown.field_id,
+        version=shown.version,
+        note=shown.note or station_note,
         stations=stations,
         place=place,
+        comparison=comparison,
         warnings=warnings,
     )
-
-
-def _field(store: Store, state: State, run: Run | WhatIf | None) -> tuple[str, str, str]:
-    """Id and version of the field, read into memory; or why there is none."""
-    layer = state.shown_layer
-    if layer.key == "whatif" and run is None:
-        return "", "", "The forecast comes first, then what is changed." if state.whatif else NOTHING_CHANGED
-    run = run if layer.needs_run else None
-    key = FieldKey(
-        dataset=state.dataset,
-        version=store.version(state.dataset),
-        layer=state.layer,
-        init_time=state.init_time,
-        lead_time=int(state.lead_time) if layer.day == "valid" else 0,
-        run="" if run is None else run.id,
-    )
-    version = "0" if run is None else str(run.version)  # before reading: what comes later is another version
-    try:
-        field_id = store.fields.announce(key, run)
-        store.fields.field(field_id).refresh()
-    except FieldUnavailableError as error:
-        return "", "", str(error)
-    return field_id, version, ""
 
 
 def _stations(store: Store, state: State, warnings: list[str]) -> tuple[pd.DataFrame | None, str]:

@@ -22,6 +22,8 @@ from ..state import LEADS, MOVED, State
 from ..theme import CARD, SIDEBAR_WIDTH, STAGE, STAGE_CSS
 from ..views.areas.box import BoxTool
 from ..views.areas.controls import AreaControls
+from ..views.compare.panel import ComparePanel
+from ..views.compare.words import labels, sides_html
 from ..views.controls import DayControls, LayerControls
 from ..views.frame import page_frame
 from ..views.header import BRAND, badge, title_html
@@ -36,6 +38,7 @@ from ..views.share import Share
 from ..views.stations.controls import StationControls
 from ..views.stations.table import StationTable
 from ..views.whatif.panel import WhatIfPanel
+from .compare import PageCompare
 from .run import PageRun
 from .whatif import PageWhatIf
 
@@ -83,15 +86,21 @@ class Explorer:
             state, self._forecasts, self.whatif_panel, base=lambda: self.run.current, tiles=self._tiles_in_view,
             on_change=self._ask_picture,
         )  # fmt: skip
+        self.compare = PageCompare(
+            state, store, self.compare_panel, base=lambda: self.run.current, first_tiles=self._tiles_in_view,
+            on_change=self._ask_picture,
+        )  # fmt: skip
         self._watch()
         self.run.question_changed()
         pn.state.onload(self.run.open)
+        pn.state.onload(self.compare.open)
         if self._document is not None:
             self._document.on_session_destroyed(lambda _context: self.close())
 
     def close(self) -> None:
         """The page is gone: nothing waits for it any more."""
         self.run.close()
+        self.compare.close()
         self.whatif.close()
         self.days.close()
 
@@ -111,6 +120,12 @@ class Explorer:
             if state.checkpoint:
                 notices.append(f"There is no checkpoint “{state.checkpoint}” on this machine.")
             state.checkpoint = "demo" if "demo" in checkpoints else next(iter(checkpoints), "")
+        if state.against_checkpoint and state.against_checkpoint not in checkpoints:
+            notices.append(f"There is no checkpoint “{state.against_checkpoint}” on this machine.")
+            state.against_checkpoint = ""
+        if state.against_day is not None and state.against_day not in days:
+            notices.append(f"{state.against_day:%d %b %Y} is not in this dataset; B is of A’s day.")
+            state.against_day = None
         if state.place is not None and not self._inside(*state.place):
             notices.append("The link's place lies outside this dataset and was ignored.")
             state.place = None
@@ -132,6 +147,8 @@ class Explorer:
             on_pick=self._picked,
             on_move=self._map_moved,
             on_key=self._key_pressed,
+            on_swipe=self._swiped,
+            swipe=state.swipe,
         )
         self.footprints = FootprintReader(self.store)
         self.overlay = Overlay(state, self.map.overlay, self.footprints, on_legend=self._draw_legend)
@@ -149,6 +166,9 @@ class Explorer:
             state, on_view=lambda: self.whatif.ask_view(), on_all=lambda: self.whatif.ask_all()
         )
         self._offer_changes()
+        self.compare_panel = ComparePanel(
+            state, list(self.store.checkpoints()), self.store.days(state.dataset)
+        )
         self.inputs = InputStrip(self.dataset.source, str(self.dataset.meta.get("hash", "")))
         self.regions = AreaControls(state, on_draw=lambda on: self.box.draw(on))
         self.box = BoxTool(
@@ -184,6 +204,7 @@ class Explorer:
             sidebar=[
                 self.days.root,
                 self.layers.root,
+                self.compare_panel.root,
                 self.model.root,
                 self.whatif_panel.root,
                 self.inputs.root,
@@ -207,6 +228,8 @@ class Explorer:
         watch(lambda *_: self._offer_changes(), ["checkpoint"])
         watch(lambda *_: self.run.layer_changed(), ["layer"])
         watch(lambda *_: self._question_changed(), ["lead_time", "whatif"])
+        compared = ["compare", "against", "against_lead", "against_day", "against_checkpoint"]
+        watch(lambda *_: self._other_changed(), [*compared, "init_time", "checkpoint", "layer"])
         watch(
             lambda *_: self._ask_picture(),
             [
@@ -234,7 +257,8 @@ class Explorer:
         whatif = self.whatif.answer if state.layer == "whatif" else None
         if state.layer == "whatif" and state.whatif and whatif is None and self.shown is not None:
             return  # until its first tile is there, the page keeps what it shows
-        question = question_of(state, run, whatif)
+        other = self.compare.other
+        question = question_of(state, run, whatif, other)
         if question == self._asked:
             return
         self._asked = question
@@ -245,11 +269,16 @@ class Explorer:
             if picture is not None:
                 self._show(picture)
 
-        self._pictures.ask(lambda: make_picture(store, state, run, whatif), then)
+        self._pictures.ask(lambda: make_picture(store, state, run, whatif, other), then)
 
     def _question_changed(self) -> None:
         """What is asked, or how far its forecast is, may have changed."""
         self.whatif.update()
+        self._ask_picture()
+
+    def _other_changed(self) -> None:
+        """What is asked of the second map may have changed."""
+        self.compare.update()
         self._ask_picture()
 
     def _offer_changes(self) -> None:
@@ -270,12 +299,18 @@ class Explorer:
 
     def _show(self, picture: Picture) -> None:
         before, self.shown = self.shown, picture
-        if picture.field_id:
-            self.map.show(picture.field_id, picture.version, picture.scale)
+        field_id, version, scale = picture.on_map
+        if field_id:
+            is_difference = picture.comparison is not None and picture.comparison.is_difference
+            self.map.show(field_id, version, scale, tag="B − A" if is_difference else "")
         else:
             self.map.clear()
+        self._show_beside(picture)
         self.title.object = title_html(
-            picture.state, badge_html=badge(self.dataset.source, self.dataset.simulated), note=picture.note
+            picture.state,
+            badge_html=badge(self.dataset.source, self.dataset.simulated),
+            note=picture.note,
+            sides=sides_html(picture),
         )
         self.overlay.show(picture)
         self._draw_legend()
@@ -287,9 +322,21 @@ class Explorer:
         if picture.warnings and (before is None or picture.warnings != before.warnings):
             self.say(" ".join(picture.warnings))
 
+    def _show_beside(self, picture: Picture) -> None:
+        """Put B at the other side of the handle, or take it away."""
+        comparison = picture.comparison
+        if comparison is None or comparison.is_difference or not comparison.field.field_id:
+            self.map.hide_other()
+        else:
+            field = comparison.field
+            self.map.show_other(
+                field.field_id, field.version, comparison.scale, labels(picture.state, comparison.state)
+            )
+        self.compare_panel.show_picture(picture)
+
     def _draw_legend(self) -> None:
         if self.shown is not None:
-            self.legend.object = join([legend_html(self.shown.scale), self.overlay.legend])
+            self.legend.object = join([legend_html(self.shown.on_map[2]), self.overlay.legend])
 
     def _show_drawer(self, picture: Picture) -> None:
         """What belongs into the drawer: a picked place, else the numbers of an area; without either it is shut."""
@@ -372,6 +419,9 @@ class Explorer:
     def _open_station_table(self) -> None:
         if self.shown is not None:
             self.station_table.open(self.shown)
+
+    def _swiped(self, share: float) -> None:
+        self.state.swipe = share
 
     def _key_pressed(self, key: str) -> None:
         if key == "ArrowLeft":

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import panel as pn
 
 from ..background import in_page
 from ..data.forecasts import Forecasts
 from ..state import State
-from ..views.model import ModelControls
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
 
 POLL_MILLISECONDS = 350
+
+
+class RunControls(Protocol):
+    """What shows how far a run is."""
+
+    def show(self, run: Run | None, *, starting: bool = False, position: int = 0) -> None:
+        """The state of a run, or that there is none."""
+
+    def show_left(self) -> None:
+        """That the run goes on for others."""
+
+    def failed(self, message: str) -> None:
+        """Why it could not be started."""
 
 
 class PageRun:
@@ -28,7 +40,7 @@ class PageRun:
     ----------
     state : State
     forecasts : Forecasts
-    controls : ModelControls
+    controls : RunControls
         Shows how far the run is.
     first_tiles : callable
         Numbers of the tiles in view, to be forecast first.
@@ -40,7 +52,7 @@ class PageRun:
         self,
         state: State,
         forecasts: Forecasts,
-        controls: ModelControls,
+        controls: RunControls,
         *,
         first_tiles: Callable[[], list[int]],
         on_change: Callable[[], None],

@@ -28,7 +28,7 @@ from cranpm.plot.tiles import EMPTY_TILE, render_tile
 from ..data.fields import Field, FieldUnavailableError
 from ..data.outlines import DETAILS, KINDS, OutlinesMissingError, names_json, outline_json
 from ..data.store import get_store
-from ..layers import Layer, layer_of
+from ..layers import Layer
 from .handler import Handler
 from .turns import TURNS
 
@@ -156,7 +156,7 @@ def describe_cell(field: Field, lat: float, lon: float) -> dict[str, Any]:
     ``text`` is the value as it is shown, with a thousandth of its scale's length as its last digit; ``lat`` and ``lon``
     are the cell's middle, which for a coarse field is its node.
     """
-    grid, store, layer = field.pyramid.grid, get_store(), layer_of(field.key.layer)
+    grid, store, layer = field.pyramid.grid, get_store(), field.key.shown_layer
     fine = store.dataset(field.key.dataset).domain.fine
     try:
         row, col = grid.index_of(lat, lon)

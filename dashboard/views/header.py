@@ -42,9 +42,22 @@ def badge(source: str, simulated: bool) -> Markup:
     return (_SIMULATED if simulated else _REAL).format(source)
 
 
-def title_html(state: State, *, badge_html: Markup, note: str = "") -> Markup:
-    """The card at the map's corner: layer, valid day, init day, lead time, checkpoint."""
+_COMPARED = Markup(
+    f"<div class='cranpm-title' style='line-height:1.5;font-size:12.5px;{SOFT}'>"
+    "<div style='display:flex;gap:12px;align-items:center'>"
+    f"<span style='font-size:17px;font-weight:600;{INK}'>{{}}</span>{{}}</div><div style='{INK}'>{{}}</div>{{}}</div>"
+)
+
+
+def title_html(state: State, *, badge_html: Markup, note: str = "", sides: Markup | str = "") -> Markup:
+    """The card at the map's corner: layer, valid day, init day, lead time, checkpoint.
+
+    ``sides`` are the lines that tell A from B, where two maps are compared.
+    """
     layer = state.shown_layer
+    if sides:
+        what = "Difference, B minus A" if state.compare == "difference" else "A beside B"
+        return _COMPARED.format(what, badge_html, sides, _NOTE.format(note) if note else "")
     of_lead = layer.day == "valid"
     if state.layer == "whatif":
         when = f"minus the forecast, valid {long_date(state.valid_time)}"

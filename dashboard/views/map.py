@@ -36,7 +36,7 @@ NEAR_PIXELS = 9
 """How near to a station's middle a click must be to mean the station."""
 
 
-MODULES = ("view", "pictures", "lines", "furniture", "readout", "keys", "start")
+MODULES = ("view", "pictures", "lines", "furniture", "readout", "swipe", "keys", "start")
 """Files of ``static/map`` that make up the map's script; each defines functions and runs nothing by itself."""
 
 
@@ -64,9 +64,11 @@ class MapView:
         Domain and first view (west, south, east, north) [degrees].
     dataset : str
         Name of the dataset, for the land shown where there is no field.
-    on_pick, on_move, on_key : callable
-        Called with (lat, lon, id of the station that was hit or ""), with the new extent in degrees, and with the name
-        of a key.
+    on_pick, on_move, on_key, on_swipe : callable
+        Called with (lat, lon, id of the station that was hit or ""), with the new extent in degrees, with the name
+        of a key, and with the share of the map left of the handle.
+    swipe : float
+        Where the handle stands first.
     """
 
     def __init__(
@@ -79,12 +81,18 @@ class MapView:
         on_pick: Callable[[float, float, str], None],
         on_move: Callable[[tuple[float, float, float, float]], None],
         on_key: Callable[[str], None],
+        on_swipe: Callable[[float], None],
+        swipe: float = 0.5,
     ) -> None:
         self._dataset = dataset
-        self._on_pick, self._on_move, self._on_key = on_pick, on_move, on_key
+        self._on_pick, self._on_move, self._on_key, self._on_swipe = on_pick, on_move, on_key, on_swipe
         self._dark = dark
         self._shown: tuple[str, str, ColourScale] | None = None
+        self._beside: tuple[str, str, ColourScale] | None = None
+        self._labels, self._tag = ("", ""), ""
         self._picture = ColumnDataSource(self._picture_columns())
+        self._other = ColumnDataSource(self._other_columns())
+        self._handle = ColumnDataSource({"share": [float(swipe)]})
         self._view = ColumnDataSource(_box_columns(mercator_extent(view_extent), serial=0))
         self._viewport = ColumnDataSource(_box_columns(mercator_extent(view_extent)))
         self._keys = ColumnDataSource({"key": [""], "serial": [0], "x": [0.0], "y": [0.0]})
@@ -96,14 +104,19 @@ class MapView:
         self.figure.js_on_change("inner_width", self._script(mercator_extent(domain_extent)))
         self._viewport.on_change("data", self._moved)
         self._keys.on_change("data", self._key_pressed)
+        self._handle.on_change("data", self._swiped)
         self.figure.on_event(Tap, self._tapped)
         self.root = pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", margin=0, min_height=300)
 
     # -- what the page calls -------------------------------------------------------------------------------------
 
-    def show(self, field_id: str, version: str, scale: ColourScale) -> None:
-        """Put a field on the map; the browser crossfades when all tiles in view are there."""
+    def show(self, field_id: str, version: str, scale: ColourScale, *, tag: str = "") -> None:
+        """Put a field on the map; the browser crossfades when all tiles in view are there.
+
+        ``tag`` stands before the value under the pointer.
+        """
         self._layers.set_scale(scale.name)
+        self._tag = tag
         self._shown = field_id, version, scale
         self._send_picture()
 
@@ -112,17 +125,39 @@ class MapView:
         self._shown = None
         self._send_picture()
 
+    def show_other(self, field_id: str, version: str, scale: ColourScale, labels: tuple[str, str]) -> None:
+        """Put a second field right of a handle; ``labels`` name the map's own and this one."""
+        self._beside, self._labels = (field_id, version, scale), labels
+        self._send_picture()
+
+    def hide_other(self) -> None:
+        """Show one field only."""
+        self._beside = None
+        self._send_picture()
+
     def _send_picture(self) -> None:
-        columns = self._picture_columns()
-        if columns != self._picture.data:
-            self._picture.data = columns
+        for source, columns in (
+            (self._picture, self._picture_columns()),
+            (self._other, self._other_columns()),
+        ):
+            if columns != source.data:
+                source.data = columns
 
     def _picture_columns(self) -> dict[str, Any]:
+        if self._shown is not None:
+            return self._field_columns(*self._shown) | {"tag": [self._tag]}
         theme = "dark" if self._dark else "light"
-        if self._shown is None:
-            url = f"land/{self._dataset}/{{Z}}/{{X}}/{{Y}}.png?theme={theme}"
-            return {"url": [url], "cell": [""], "units": [""], "signed": [False]}
-        field_id, version, scale = self._shown
+        url = f"land/{self._dataset}/{{Z}}/{{X}}/{{Y}}.png?theme={theme}"
+        return {"url": [url], "cell": [""], "units": [""], "signed": [False], "tag": [""]}
+
+    def _other_columns(self) -> dict[str, Any]:
+        if self._beside is None:
+            return {"url": [NO_TILES], "cell": [""], "units": [""], "signed": [False], "a": [""], "b": [""]}
+        a, b = self._labels
+        return self._field_columns(*self._beside) | {"a": [a], "b": [b]}
+
+    def _field_columns(self, field_id: str, version: str, scale: ColourScale) -> dict[str, Any]:
+        theme = "dark" if self._dark else "light"
         url = f"tiles/{field_id}/{version}/{{Z}}/{{X}}/{{Y}}.png?scale={scale.name}&theme={theme}"
         return {
             "url": [url],
@@ -196,6 +231,9 @@ class MapView:
             args={
                 "fig": layers.figure,
                 "tiles": layers.tiles,
+                "others": layers.others,
+                "other": self._other,
+                "handle": self._handle,
                 "stations": layers.stations,
                 "place": self._place,
                 "lines": layers.lines,
@@ -242,6 +280,11 @@ class MapView:
             self._tapped(SimpleNamespace(x=float(new["x"][0]), y=float(new["y"][0])))
         else:
             self._on_key(key)
+
+    def _swiped(self, _attr: str, _old: Any, new: dict[str, list[float]]) -> None:
+        share = float(new["share"][0])
+        if 0 <= share <= 1:
+            self._on_swipe(round(share, 3))
 
     def _moved(self, _attr: str, _old: Any, new: dict[str, list[float]]) -> None:
         edges = [float(new[name][0]) for name in ("west", "south", "east", "north")]

@@ -1,4 +1,7 @@
-"""The map's figure and its layers, bottom first: field, lakes, borders, coasts, names, stations, the picked place."""
+"""The map's figure and its layers.
+
+Bottom first: field, a second one beside it, lakes, borders, coasts, names, stations, the picked place.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,7 @@ class MapLayers:
     ) -> None:
         plot = self.figure = _empty_figure(view)
         self.tiles = [_tile_layer(plot), _tile_layer(plot)]
+        self.others = [_tile_layer(plot, visible=False), _tile_layer(plot, visible=False)]
         self.lines = {kind: _line_layer(plot, kind) for kind in ("lake", "border", "coast")}
         self.overlay = OverlayLayers(plot)
         self.names = _name_layers(plot)
@@ -97,11 +101,10 @@ def _empty_figure(view: tuple[float, ...]) -> Any:
     return plot
 
 
-def _tile_layer(plot: Any) -> TileRenderer:
+def _tile_layer(plot: Any, *, visible: bool = True) -> TileRenderer:
     """A layer whose address the browser sets; cells stay sharp when a tile is enlarged."""
-    return plot.add_tile(
-        WMTSTileSource(url=NO_TILES, min_zoom=0, max_zoom=MAX_ZOOM, attribution=""), smoothing=False
-    )
+    source = WMTSTileSource(url=NO_TILES, min_zoom=0, max_zoom=MAX_ZOOM, attribution="")
+    return plot.add_tile(source, smoothing=False, visible=visible)
 
 
 def _line_layer(plot: Any, kind: str) -> Any:

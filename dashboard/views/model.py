@@ -74,30 +74,15 @@ class ModelControls:
         self.bar.visible = busy
         if starting or status is None or status.state == "queued":
             self.bar.variant = "indeterminate"
-        if starting:
-            self._say("Starting the forecast worker …")
-        elif status is None:
+        if status is None:
             self.run.label = "Run forecast"
-            self._say(self._nothing)
-        elif status.state == "queued":
-            ahead = (
-                f"{position} forecast{'s' if position != 1 else ''} ahead"
-                if position
-                else "loading the network"
-            )
-            self._say(f"Waiting: {ahead} …")
-        elif status.state == "running":
+        elif not starting and status.state == "running":
             self.bar.variant = "determinate" if status.done_tiles else "indeterminate"
             self.bar.value = int(100 * status.done_tiles / max(status.total_tiles, 1))
-            left = "" if status.seconds_left is None else f" · {duration(status.seconds_left)} left"
-            tiles = Markup("<b>{} of {}</b> tiles{}").format(status.done_tiles, status.total_tiles, left)
-            self._say(
-                Markup("{} · {}").format(tiles if status.total_tiles else "Reading the day …", status.device)
-            )
-        else:
+        elif not busy:
             self.run.label = "Run again" if status.state in ("failed", "cancelled") else "Run forecast"
             self.run.visible = status.state != "done"
-            self._say(_ended(status))
+        self._say(progress_words(status, starting=starting, position=position) or self._nothing)
 
     def show_left(self) -> None:
         """Show that the run goes on for others."""
@@ -117,6 +102,22 @@ class ModelControls:
         ).format(words)
         if self.text.object != text:
             self.text.object = text
+
+
+def progress_words(status: RunStatus | None, *, starting: bool, position: int) -> str | Markup:
+    """How far a run is, in words; empty where there is none."""
+    if starting:
+        return "Starting the forecast worker …"
+    if status is None:
+        return ""
+    if status.state == "queued":
+        several = "s" if position != 1 else ""
+        return f"Waiting: {f'{position} forecast{several} ahead' if position else 'loading the network'} …"
+    if status.state != "running":
+        return _ended(status)
+    left = "" if status.seconds_left is None else f" · {duration(status.seconds_left)} left"
+    tiles = Markup("<b>{} of {}</b> tiles{}").format(status.done_tiles, status.total_tiles, left)
+    return Markup("{} · {}").format(tiles if status.total_tiles else "Reading the day …", status.device)
 
 
 def _ended(status: RunStatus) -> str:

@@ -184,7 +184,8 @@ _ABOUT = Markup(
 def _about_files(state: State) -> str:
     where = "the drawn box" if state.box is not None else "the named region, or what is in view"
     place = "" if state.place is not None else " Series and report are of a place: pick one first."
-    return f"Map files hold {where}: the values of the map, with their source.{place}"
+    what = "the values of map A" if state.compare else "the values of the map"
+    return f"Map files hold {where}: {what}, with their source.{place}"
 
 
 class Share:
@@ -265,12 +266,18 @@ class Share:
             if tiles
             else ()
         )
+        letter = ""
+        second: tuple[tuple[str, str], ...] = ()
+        if state.compare:
+            letter = " of map A"
+            second = (("Python of map B", python_snippet(State(place=state.place, **state.other))),)
         self._text.object = join(
             _PART.format(title=heading_html(title), style=_CODE, text=text)
             for title, text in (
                 ("Link to this view", self._address()),
-                ("Python", python_snippet(state, self._precision())),
-                ("Command line", command_snippet(state, self._precision())),
+                (f"Python{letter}", python_snippet(state, self._precision())),
+                *second,
+                (f"Command line{letter}", command_snippet(state, self._precision())),
                 *more,
             )
         )

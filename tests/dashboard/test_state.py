@@ -47,6 +47,12 @@ def test_a_view_survives_its_link():
         extent=(7.0, 44.0, 13.25, 46.6),
         box=(8.0, 45.0, 9.125, 46.5),
         numbers=True,
+        compare="difference",
+        against="persistence",
+        against_lead=2,
+        against_day=dt.date(2022, 1, 9),
+        against_checkpoint="other-v2",
+        swipe=0.125,
         dark=True,
     )
     back, notices = State.from_query(query_of(state))
@@ -128,3 +134,26 @@ def test_valid_time_is_init_plus_lead():
     assert state.valid_time == dt.date(2022, 3, 2)
     state.layer = "today"
     assert state.shown_time == dt.date(2022, 2, 27)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("compare", "blink"),
+        ("against", "<img src=x>"),
+        ("against", "whatif"),
+        ("against", "difference"),
+        ("layer", "difference"),
+        ("against_lead", "4"),
+        ("against_lead", "-1"),
+        ("against_day", "yesterday"),
+        ("against_checkpoint", "../../etc/passwd"),
+        ("swipe", "nan"),
+        ("swipe", "1.5"),
+        ("opacity", "nan"),
+    ],
+)
+def test_a_hostile_comparison_falls_back_with_a_notice(name: str, value: str):
+    state, notices = State.from_query({name: value})
+    assert getattr(state, name) == getattr(State(), name)
+    assert len(notices) == 1 and "the default is used" in notices[0]

@@ -1,6 +1,8 @@
 // A field's tiles: the new picture loads unseen over the old one and replaces it when it is complete.
+//
+// `marks` names what the map's element says of it: the address that is shown, the one that is complete, how long it took.
 
-function make_pictures({tiles, picture, host, config, on_complete}) {
+function make_pictures({tiles, picture, host, config, marks, on_complete}) {
   const PATIENCE = 15000 // how long a later version of a field waits for the one that loads [ms]
   let front = 0
   let wanted = "", loading_since = -Infinity
@@ -12,6 +14,11 @@ function make_pictures({tiles, picture, host, config, on_complete}) {
     // a map under way has a new version several times a second: on a slow machine none would ever be complete
     if (field_of(url) === field_of(wanted) && performance.now() - loading_since < PATIENCE) return
     wanted = url
+    if (url === config.no_tiles) {
+      hide()
+      return
+    }
+    for (const layer of tiles) layer.visible = true
     const back = 1 - front
     tiles[back].tile_source.url = url
     tiles[back].alpha = 0
@@ -22,7 +29,7 @@ function make_pictures({tiles, picture, host, config, on_complete}) {
       // out of sight, it would still ask for tiles at every move
       tiles[front].tile_source.url = config.no_tiles
       front = back
-      host.dataset.picture = url
+      host.dataset[marks.shown] = url
     }
     const check = () => {
       if (wanted !== url) return
@@ -30,10 +37,10 @@ function make_pictures({tiles, picture, host, config, on_complete}) {
       const waited = performance.now() - begun
       const complete = waited > 90 && loaded.length > 0 && loaded.every((tile) => tile.loaded || tile.finished)
       // nothing to keep on the screen, or too long to wait: fill in as tiles come
-      if (front !== back && (complete || waited > 4000 || host.dataset.picture === undefined)) swap()
+      if (front !== back && (complete || waited > 4000 || host.dataset[marks.shown] === undefined)) swap()
       if (complete) {
-        host.dataset.complete = url
-        host.dataset.milliseconds = String(Math.round(waited))
+        host.dataset[marks.complete] = url
+        host.dataset[marks.milliseconds] = String(Math.round(waited))
         loading_since = -Infinity
         on_complete()
         show() // what has arrived meanwhile
@@ -43,6 +50,15 @@ function make_pictures({tiles, picture, host, config, on_complete}) {
       }
     }
     check()
+  }
+
+  function hide() {
+    for (const layer of tiles) {
+      layer.visible = false
+      layer.tile_source.url = config.no_tiles
+    }
+    for (const mark of Object.values(marks)) delete host.dataset[mark]
+    loading_since = -Infinity
   }
 
   // Bokeh takes the next coarser level, which looks blurred; take the next finer one until it is nearly 1.25 too coarse

@@ -1,16 +1,39 @@
 // One small card follows the pointer: the cell's exact value, and the station under the pointer if there is one.
 //
-// The latest position wins, with one question at a time.
+// The latest position wins, with one question at a time. Where a second map stands beside the first, the card has the
+// values of both.
 
-function make_readout({fig, view, picture, stations, host}) {
+function make_value_row(card) {
+  const row = make_element(card, "div", "cell")
+  const tag = make_element(row, "b", "tag")
+  const swatch = make_element(row, "span", "swatch")
+  const number = make_element(row, "b", "number")
+  const index = make_element(row, "span", "index")
+
+  function show(cell, columns, letter) {
+    row.style.display = ""
+    tag.textContent = letter
+    tag.style.display = letter ? "" : "none"
+    swatch.style.background = cell.colour || "transparent"
+    swatch.style.display = cell.colour ? "" : "none"
+    index.textContent = ""
+    if (!cell.inside) number.textContent = "outside the domain"
+    else if (cell.value === null) number.textContent = "no data"
+    else {
+      const sign = columns.signed[0] && cell.value > 0 ? "+" : ""
+      number.textContent = `${sign}${cell.text.replace("-", "−")} ${columns.units[0]}`
+      index.textContent = cell.index
+    }
+  }
+  return {show, hide: () => { row.style.display = "none" }}
+}
+
+function make_readout({fig, view, picture, other, stations, host}) {
   const card = make_element(host, "div", "readout")
   card.setAttribute("role", "status")
   const station = make_element(card, "div", "station")
-  const cell_row = make_element(card, "div", "cell")
+  const rows = [make_value_row(card), make_value_row(card)]
   const where = make_element(card, "div", "where")
-  const swatch = make_element(cell_row, "span", "swatch")
-  const number = make_element(cell_row, "b", "")
-  const index = make_element(cell_row, "span", "index")
 
   let pointer = null
   let asking = false
@@ -19,16 +42,29 @@ function make_readout({fig, view, picture, stations, host}) {
     return `${Math.abs(lat).toFixed(2)}° ${lat < 0 ? "S" : "N"}  ${Math.abs(lon).toFixed(2)}° ${lon < 0 ? "W" : "E"}`
   }
 
+  const shown = () => {
+    const two = other.data.cell[0] !== ""
+    const maps = [{columns: picture.data, letter: two ? "A" : picture.data.tag[0]}, {columns: other.data, letter: "B"}]
+    return maps.filter(({columns}) => columns.cell[0] !== "")
+  }
+  const names_of = (maps) => maps.map(({columns}) => columns.cell[0]).join(" ")
+
+  async function ask(columns, at) {
+    const answer = await fetch(`cell/${columns.cell[0]}?x=${at.x}&y=${at.y}`)
+    return answer.ok ? await answer.json() : null
+  }
+
   async function read() {
-    if (asking || pointer === null || !picture.data.cell[0]) return
+    const maps = shown()
+    if (asking || pointer === null || maps.length === 0) return
     asking = true
-    const asked = pointer, field = picture.data.cell[0]
-    const is_current = () => pointer === asked && picture.data.cell[0] === field
+    const asked = pointer, fields = names_of(maps)
+    const same_fields = () => names_of(shown()) === fields
+    const is_current = () => pointer === asked && same_fields()
     try {
-      const answer = await fetch(`cell/${field}?x=${asked.x}&y=${asked.y}`)
-      const cell = answer.ok ? await answer.json() : null
+      const cells = await Promise.all(maps.map(({columns}) => ask(columns, asked)))
       // a value of another field would stand beside this one's units
-      if (cell !== null && pointer !== null && picture.data.cell[0] === field) show(cell)
+      if (!cells.includes(null) && pointer !== null && same_fields()) show(cells, maps)
       else {
         hide()
         // the field is not read yet: ask again when the pointer rests
@@ -39,18 +75,10 @@ function make_readout({fig, view, picture, stations, host}) {
     if (pointer !== null && !is_current()) read()
   }
 
-  function show(cell) {
+  function show(cells, maps) {
     card.classList.add("on")
-    swatch.style.background = cell.colour || "transparent"
-    swatch.style.display = cell.colour ? "" : "none"
-    index.textContent = ""
-    if (!cell.inside) number.textContent = "outside the domain"
-    else if (cell.value === null) number.textContent = "no data"
-    else {
-      const sign = picture.data.signed[0] && cell.value > 0 ? "+" : ""
-      number.textContent = `${sign}${cell.text.replace("-", "−")} ${picture.data.units[0]}`
-      index.textContent = cell.index
-    }
+    rows.forEach((row, k) => k < cells.length ? row.show(cells[k], maps[k].columns, maps[k].letter) : row.hide())
+    const [cell] = cells
     const height = cell.inside && cell.elevation !== null ? `  ${cell.elevation} m` : ""
     where.textContent = place_text(cell.lat, cell.lon) + height
     show_station()

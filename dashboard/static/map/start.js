@@ -1,21 +1,29 @@
 // Puts the parts of the map together, once per map.
 //
-// Arguments: fig, tiles [a, b], stations, place, lines {kind: renderer}, names (data source),
-// picture {url, cell, units}, view {west.. [m], serial}, viewport (to the server), keys (to the server), config.
+// Arguments: fig, tiles [a, b], others [a, b], stations, place, lines {kind: renderer}, names (data source),
+// picture {url, cell, units}, other (the same of map B, and the names of both), view {west.. [m], serial}, config;
+// to the server: viewport, keys, handle {share}.
 
 function start_map(args, context) {
-  const {fig, tiles, stations, place, lines, names, picture, view: asked_view, viewport, keys, config} = args
+  const {fig, tiles, others, stations, place, lines, names, picture, other, view: asked_view, viewport, keys, handle, config} = args
   const view = make_view({fig, config, place, viewport})
   const furniture = make_furniture({fig, view, config, context})
   const {host} = furniture
-  const readout = make_readout({fig, view, picture, stations, host})
-  const pictures = make_pictures({tiles, picture, host, config, on_complete: readout.read})
+  const readout = make_readout({fig, view, picture, other, stations, host})
+  const on_complete = readout.read
+  const marks = {shown: "picture", complete: "complete", milliseconds: "milliseconds"}
+  const other_marks = {shown: "otherPicture", complete: "otherComplete", milliseconds: "otherMilliseconds"}
+  const pictures = make_pictures({tiles, picture, host, config, marks, on_complete})
+  const other_pictures = make_pictures({tiles: others, picture: other, host, config, marks: other_marks, on_complete})
+  const swipe = make_swipe({view, host, tiles, others, other, handle, config, context})
   const detail = make_lines({view, lines, names, stations, config})
   make_keys({view, host, readout, keys})
 
   function attach() {
     furniture.attach()
     pictures.tame(context)
+    other_pictures.tame(context)
+    swipe.tame()
   }
   function draw() {
     detail.set_detail()
@@ -46,6 +54,7 @@ function start_map(args, context) {
 
   attach()
   pictures.show()
+  other_pictures.show()
   document.documentElement.classList.add("cranpm-map-is-there") // see page.css
   fit_size()
   detail.set_detail()

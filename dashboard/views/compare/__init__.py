@@ -1,0 +1,1 @@
+"""A second map beside the one that is shown."""

@@ -1,0 +1,135 @@
+"""Two maps compared, as a person does it: drag the handle, read both values off, look at the difference, go back."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+INIT = 2
+"""Day of the scene on which the link starts, 12 January."""
+
+PLACE = (45.2, 9.9)
+
+
+@pytest.fixture
+def cells(tab: Page) -> dict[str, dict[str, Any]]:
+    """The last answer about a cell, by field: what stands on the card is one of these."""
+    answers: dict[str, dict[str, Any]] = {}
+
+    def note(response: Any) -> None:
+        if "/cell/" in response.url and response.ok:
+            answers[response.url.split("/cell/")[1].split("?")[0]] = response.json()
+
+    tab.on("response", note)
+    return answers
+
+
+def wait_for_other(tab: Page, page_tests: ModuleType, part: str) -> None:
+    tab.wait_for_function(
+        f"(part) => (({page_tests._FIND})('.cranpm-furniture')?.dataset.otherComplete || '').includes(part)", arg=part
+    )  # fmt: skip
+    tab.wait_for_timeout(300)
+
+
+def handle_of(tab: Page) -> Locator:
+    return tab.get_by_role("slider", name="Handle between map A")
+
+
+def brightness(tab: Page, x: float, y: float) -> float:
+    shot = np.asarray(Image.open(io.BytesIO(tab.screenshot())).convert("RGB")).astype(float)
+    return float(shot[round(y) - 5 : round(y) + 6, round(x) + 22 : round(x) + 33].mean())
+
+
+def drag_to(tab: Page, x: float, y: float) -> None:
+    box = handle_of(tab).bounding_box()
+    assert box is not None
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.mouse.down()
+    tab.mouse.move(x, y, steps=6)
+    tab.mouse.up()
+    tab.wait_for_timeout(300)
+
+
+def test_the_handle_uncovers_one_map_or_the_other_and_the_link_keeps_it(
+    tab: Page, dashboard: str, page_tests: ModuleType, screenshot: Callable[[str], None]
+):
+    """Milan is bright at 1 km and dark at the 0.25 degrees of CAMS."""
+    tab.goto(
+        f"{dashboard}?layer=today&compare=swipe&against=cams&region=po_valley&stations=0&init_time=2022-01-12"
+    )
+    page_tests.wait_for_picture(tab, "_today_")
+    wait_for_other(tab, page_tests, "_cams_")
+    x, y = page_tests.place_on_screen(tab, 45.4642, 9.19)
+    drag_to(tab, x + 120, y)
+    left = brightness(tab, x, y)
+    screenshot("swipe")
+    drag_to(tab, x - 120, y)
+    right = brightness(tab, x, y)
+    assert left > right + 25, (left, right)
+    # by keys, while the day stays: the handle has the focus since it was dragged
+    before = int(handle_of(tab).get_attribute("aria-valuenow") or "")
+    for _ in range(4):
+        tab.keyboard.press("ArrowRight")
+    expect(handle_of(tab)).to_have_attribute("aria-valuenow", str(before + 8))
+    tab.keyboard.press("Home")
+    expect(handle_of(tab)).to_have_attribute("aria-valuenow", "0")
+    link = page_tests.wait_for_url(tab, "swipe=0.000", "init_time=2022-01-12")
+    tab.goto(link.replace("swipe=0.000", "swipe=0.250"))
+    wait_for_other(tab, page_tests, "_cams_")
+    expect(handle_of(tab)).to_have_attribute("aria-valuenow", "25")
+    assert tab.problems == []  # type: ignore[attr-defined]
+
+
+def test_the_pointer_reads_both_and_the_difference_is_b_minus_a(
+    tab: Page, dashboard: str, page_tests: ModuleType, scene: ModuleType, cells: dict[str, dict[str, Any]]
+):
+    tab.goto(f"{dashboard}?layer=today&region=po_valley&stations=0&init_time=2022-01-12&lead_time=1")
+    page_tests.wait_for_picture(tab, "_today_")
+    tab.get_by_role("button", name="Swipe").click()
+    wait_for_other(
+        tab, page_tests, "_target_2022-01-12_T1"
+    )  # the first B: what the forecasts are held against
+    tab.get_by_label("Layer of B").click()
+    tab.get_by_text("Blurred persistence", exact=True).last.click()
+    wait_for_other(tab, page_tests, "_blurred_")
+    tab.get_by_label("Layer of B").click()
+    tab.get_by_text("Target", exact=True).last.click()
+    wait_for_other(tab, page_tests, "_target_2022-01-12_T1")
+    text = page_tests.read_off(tab, *PLACE)
+    a, b = (float(re.search(rf"{letter}\s*([\d.]+) µg/m³", text).group(1)) for letter in "AB")  # type: ignore[union-attr]
+    cell = next(cell for name, cell in cells.items() if "_today_" in name)
+    row, col = cell["row"], cell["col"]
+    fields = [np.round(scene.pm2p5_of(INIT + day, scene.SMALL), 1)[row, col] for day in (0, 1)]
+    assert (a, b) == pytest.approx(fields, abs=0.051)
+
+    tab.get_by_role("button", name="Difference").click()
+    page_tests.wait_for_picture(tab, "_difference_")
+    page_tests.wait_for_text(tab, "Difference, B minus A")
+    text = page_tests.read_off(tab, *PLACE)
+    cell = next(cell for name, cell in cells.items() if "_difference_" in name)
+    assert (cell["row"], cell["col"]) == (row, col)
+    assert cell["value"] == pytest.approx(fields[1] - fields[0], abs=0.011)
+    assert text.startswith(f"B − A+{cell['text']} µg/m³"), text
+
+    tab.get_by_role("button", name="Off").click()
+    page_tests.wait_for_picture(tab, "_today_")
+    expect(handle_of(tab)).to_have_count(0)
+    assert tab.problems == []  # type: ignore[attr-defined]
+
+
+def test_a_hostile_comparison_shows_the_map_and_a_notice(tab: Page, dashboard: str, page_tests: ModuleType):
+    tab.goto(
+        f"{dashboard}?layer=today&compare=swipe&against=%3Cimg%20src=x%3E&against_checkpoint=nobodys&swipe=nan"
+    )
+    page_tests.wait_for_text(tab, "the default is used")
+    page_tests.wait_for_text(tab, "There is no checkpoint")
+    page_tests.wait_for_picture(tab, "_today_")
+    expect(handle_of(tab)).to_have_attribute("aria-valuenow", "50")
