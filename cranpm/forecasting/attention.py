@@ -179,10 +179,9 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
         raise AttentionNotRecordedError(
             "The network made no forecast in this tile, so there is nothing it attended to."
         )
-    with np.load(Path(folder) / "attention_day.npz") as file:
-        day = {name: torch.from_numpy(file[name]) for name in file.files}
-    with np.load(Path(folder) / "attention_strengths.npz") as file:
-        strengths = {name: torch.from_numpy(file[name]) for name in file.files}
+    day, strengths = (
+        _tensors(Path(folder) / name) for name in ("attention_day.npz", "attention_strengths.npz")
+    )
     tokens = torch.from_numpy(
         np.load(Path(folder) / "attention_tokens.npy", mmap_mode="r")[tile.index].copy()
     )
@@ -193,27 +192,19 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
     tile_lat, tile_lon = _token_centres(domain, tile, n)
     here = torch.tensor([[tile_lat[token_row]]]), torch.tensor([[tile_lon[token_col]]])
     wind = tokens[:2, token_row, token_col]
-    gamma = wind_direction_cosine(*here, wind[None, :, None], day["latitude"], day["longitude"])  # (1, 1, Ng)
     layers, heads = queries.shape[:2]
     beta = strengths.get("wind_beta", torch.zeros(layers, heads))
-    bias = torch.stack([wind_bias(gamma, beta[layer])[0] for layer in range(layers)])  # (L, h, 1, Ng)
-    far = torch.zeros(layers, heads, 1, 1)
-    if "bridge_reach" in strengths:
-        squared = squared_distance(*here, day["latitude"], day["longitude"])
-        far = torch.stack([distance_bias(squared, reach)[0] for reach in strengths["bridge_reach"]])
-    mask = torch.where(day["valid"], 0.0, -1e4) if "valid" in day else torch.zeros(len(day["latitude"]))
+    bias = _wind_bias(day, here, wind, beta)
     weights = bridge_attention(
-        torch.from_numpy(queries.astype(np.float32))[:, :, None], day["keys"], bias + far + mask
-    )
+        torch.from_numpy(queries.astype(np.float32))[:, :, None], day["keys"],
+        bias + _far_or_missing(day, here, strengths.get("bridge_reach")),
+    )  # fmt: skip
     rows, cols = (int(size) for size in day["grid"])
-    elevation = tokens[2].reshape(1, -1)
     alpha = strengths.get("local_alpha")
-    elevation_scale = float(day["elevation_scale"])
-    uphill = (
-        None
-        if alpha is None
-        else elevation_bias(elevation, alpha, elevation_scale)[0, token].reshape(n, n).numpy()
-    )
+    uphill = None
+    if alpha is not None:
+        climbs = elevation_bias(tokens[2].reshape(1, -1), alpha, float(day["elevation_scale"]))
+        uphill = climbs[0, token].reshape(n, n).numpy()
     return {
         "attention": weights[:, :, 0].reshape(layers, heads, rows, cols).numpy(),
         "wind_bias": bias[:, :, 0].reshape(layers, heads, rows, cols).numpy(),
@@ -236,6 +227,31 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
         "alpha": None if alpha is None else float(alpha),
         "path": _path(day, lead, lat, lon, domain),
     }
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    with np.load(path) as file:
+        return {name: torch.from_numpy(file[name]) for name in file.files}
+
+
+_Day = dict[str, torch.Tensor]
+_Here = tuple[torch.Tensor, torch.Tensor]
+"""Latitude and longitude of one token, each (1, 1) [degrees]."""
+
+
+def _wind_bias(day: _Day, here: _Here, wind: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+    """Of one token in every layer, as added to the logits of the coarse tokens, (L, h, 1, Ng)."""
+    gamma = wind_direction_cosine(*here, wind[None, :, None], day["latitude"], day["longitude"])  # (1, 1, Ng)
+    return torch.stack([wind_bias(gamma, strength)[0] for strength in beta])
+
+
+def _far_or_missing(day: _Day, here: _Here, reaches: torch.Tensor | None) -> torch.Tensor:
+    """What is added to the logits for distance and for coarse tokens without values, (L, h, 1, Ng) or (Ng,)."""
+    missing = torch.where(day["valid"], 0.0, -1e4) if "valid" in day else torch.zeros(len(day["latitude"]))
+    if reaches is None:
+        return missing
+    squared = squared_distance(*here, day["latitude"], day["longitude"])
+    return torch.stack([distance_bias(squared, reach)[0] for reach in reaches]) + missing
 
 
 def _damping(folder: Path, tile: Tile) -> np.ndarray | None:
