@@ -14,8 +14,11 @@ MOST = 8
 ALLOWED = {
     "cranpm/forecasting/api.py: forecast": "the front door: settings by keyword, as one types them",
     "cranpm/evaluation/scoring.py: score": "the front door: settings by keyword, as one types them",
-    "cranpm/evaluation/assess.py: assess": "beneath the front door's `score`, with its tables",
-    "cranpm/evaluation/final.py: evaluate_protocol": "beneath `cranpm evaluate`, with its options",
+    "cranpm/evaluation/assess.py: assess": "the front door's `score`, with its tables",
+    "cranpm/evaluation/final.py: evaluate_protocol": "`cranpm evaluate`, with its options",
+    "cranpm/evaluation/development.py: evaluate_dataset": "`cranpm evaluate`, with its options",
+    "cranpm/evaluation/ablation.py: run_ablations": "`cranpm ablate`, with its options",
+    "cranpm/training/compare.py: compare_ablations": "`cranpm ablate` for one part, and a notebook's one call",
 }
 """Functions with more, and why. Commands (`cranpm/cli`) have one parameter an option and are not counted."""
 

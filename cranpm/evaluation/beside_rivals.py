@@ -59,12 +59,22 @@ def days_missing(parts: Sequence[DaySet], folder: Path) -> int:
     return sum(not is_kept(folder, day) for part in parts for day in part.days)
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluationData:
+    """What forecasts are made from, and what they are held against."""
+
+    datasets: Mapping[str, Dataset]
+    """Of each set of days, by its name."""
+    forecasts: CoarseForecasts
+    """CAMS of all days."""
+    source: DaySource
+    """All days, those that rivals are fitted on included."""
+    training_days: Sequence[np.datetime64]
+
+
 def score_missing(
     parts: Sequence[DaySet],
-    datasets: Mapping[str, Dataset],
-    forecasts: CoarseForecasts,
-    source: DaySource,
-    training_days: Sequence[np.datetime64],
+    data: EvaluationData,
     checkpoint: Checkpoint,
     rivals: Sequence[str | Path],
     folder: Path,
@@ -76,22 +86,22 @@ def score_missing(
     device = next(checkpoint.network.parameters()).device
     stage = partial(report, "fitting rivals on training days")
     setting = Setting(
-        dataset=forecasts,
-        source=source,
+        dataset=data.forecasts,
+        source=data.source,
         init_days=[day for part in parts for day in part.days],
         leads=LEAD_DAYS,
-        training_days=training_days,
+        training_days=data.training_days,
         trained=[Path(path) for path in rivals],
         device=device,
-        fitted=Clock(days_read_by_fits(training_days, rivals), stage).tick,
+        fitted=Clock(days_read_by_fits(data.training_days, rivals), stage).tick,
     )
     methods, left_out = all_rivals(setting)
-    methods[our_name(checkpoint)] = checkpoint_forecaster(checkpoint, source, LEAD_DAYS, device)
-    facts = {"left_out": left_out, "notes": list(setting.notes), "source": source.name}
+    methods[our_name(checkpoint)] = checkpoint_forecaster(checkpoint, data.source, LEAD_DAYS, device)
+    facts = {"left_out": left_out, "notes": list(setting.notes), "source": data.source.name}
     write_atomically(folder / "facts.json", json.dumps(facts))
     clock = Clock(days_missing(parts, folder), partial(report, "forecasting and scoring"))
     for part in parts:
-        score_days_of(part, datasets[part.name], source, methods, folder, clock.tick)
+        score_days_of(part, data.datasets[part.name], data.source, methods, folder, clock.tick)
 
 
 def gather(

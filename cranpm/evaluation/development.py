@@ -23,6 +23,7 @@ from cranpm.evaluation.admission import ProtocolError, refuse_unfit
 from cranpm.evaluation.assess import ONE_DAY, score_days
 from cranpm.evaluation.beside_rivals import (
     Evaluation,
+    EvaluationData,
     days_missing,
     file_stem,
     gather,
@@ -109,7 +110,10 @@ def evaluate_dataset(
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     kept = work / "scores" / folder_name(key, loaded, rivals)
     if days_missing(parts, kept):
-        score_missing(parts, {dataset.name: dataset}, dataset, source, runs, loaded, rivals, kept, progress)
+        read_from = EvaluationData(
+            datasets={dataset.name: dataset}, forecasts=dataset, source=source, training_days=runs
+        )
+        score_missing(parts, read_from, loaded, rivals, kept, progress)
     about, rows = gather(parts, kept, loaded)
     if not rows:
         raise ProtocolError(

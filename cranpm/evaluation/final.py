@@ -20,6 +20,7 @@ from cranpm.evaluation.admission import refuse_unfit
 from cranpm.evaluation.assess import ALL_LAND
 from cranpm.evaluation.beside_rivals import (
     Evaluation,
+    EvaluationData,
     days_missing,
     file_stem,
     gather,
@@ -81,7 +82,10 @@ def evaluate_protocol(
     if days_missing(parts, kept):
         worlds, training = build_worlds(protocol, work, cache_dir=cache_dir, progress=progress)
         source = JoinedDays([training, *worlds.values()])
-        score_missing(parts, worlds, source, source, fit_runs(protocol), loaded, rivals, kept, progress)
+        data = EvaluationData(
+            datasets=worlds, forecasts=source, source=source, training_days=fit_runs(protocol)
+        )
+        score_missing(parts, data, loaded, rivals, kept, progress)
     about, rows = gather(parts, kept, loaded)
     sets = {
         set_name: {
