@@ -100,12 +100,10 @@ def evaluate_dataset(
     refuse_unfit(read, what, loaded, rivals)
     runs = consecutive_runs(init_times(source, "train", Splits(), LEAD_DAYS), fit_days, LEAD_DAYS)
     parts = [DaySet(set=DEVELOPMENT, name=dataset.name, days=chosen, block_days=BLOCK_DAYS)]
+    # days that come to the data later make other scores: of valid days that were not held, and of fits
     identity = [
-        dataset.name,
-        dataset.source,
-        dataset.meta.get("hash"),
-        list(map(str, chosen)),
-        list(map(str, runs)),
+        *(dataset.name, dataset.source, dataset.meta.get("hash")),
+        *([str(day) for day in each] for each in (chosen, read, runs)),
     ]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     kept = work / "scores" / folder_name(key, loaded, rivals)

@@ -59,7 +59,7 @@ def evaluate_protocol(
     out : Path
         Folder of the tables.
     log : Path
-        Log of looks; lines are appended when all days are scored.
+        Log of looks; lines are appended when all days are scored, if looks at the protocol count.
     rivals : sequence of path
         Checkpoints of learned rivals, and a file of least-squares coefficients.
 
@@ -72,7 +72,7 @@ def evaluate_protocol(
     """
     loaded = load_checkpoint(checkpoint, device=choose_device(device))
     refuse_unfit(protocol.needed_days, f"protocol {protocol.name!r}", loaded, rivals)
-    earlier = count_looks(log, protocol.name)
+    earlier = count_looks(log, protocol.name) if protocol.logged else 0
     parts = [
         DaySet(set=set_name, name=world.name, days=world.days, block_days=world.init_days)
         for set_name, worlds in protocol.sets.items()
@@ -98,11 +98,13 @@ def evaluate_protocol(
         "protocol": protocol.to_dict() | {"hash": protocol.identity},
         "simulated": True,
         "sets": sets,
-        "looks": earlier + 1,
-        "log": log.name,
+        "looks": earlier + 1 if protocol.logged else None,
+        "log": log.name if protocol.logged else None,
     }
     results = {"about": about, "rows": rows}
     files = write_tables(out, f"{protocol.name}-{file_stem(loaded)}", results)
+    if not protocol.logged:
+        return Evaluation(results=results, files=files, looks=[])
     looks = [_look(about, protocol, set_name, rows, our_name(loaded)) for set_name in protocol.sets]
     append_looks(log, looks)
     return Evaluation(results=results, files=files, looks=looks)

@@ -23,7 +23,7 @@ from cranpm.data.store.source import DatasetSource, DaySource
 from cranpm.domain import LEAD_DAYS, Domain, Splits
 from cranpm.domain.resampling import consecutive_runs
 from cranpm.testbed.build import build_testbed
-from cranpm.testbed.simulation.constants import WorldConstants
+from cranpm.testbed.simulation.constants import DEFAULT_SEED, WorldConstants
 from cranpm.testbed.simulation.world_files import find_world
 
 ONE_DAY = np.timedelta64(1, "D")
@@ -87,7 +87,7 @@ class Protocol:
     fit_days : int
         Training days of world 1 (2017 to 2020) that rivals are fitted on.
     logged : bool
-        Whether a look counts.
+        Whether a look counts and is written down.
     """
 
     name: str
@@ -165,6 +165,22 @@ FINAL = Protocol(
 Each window lies within one spin-up of its world.
 """
 
+DEVELOPMENT = Protocol(
+    name="development",
+    logged=False,
+    sets={
+        "development": (
+            FinalWorld(
+                world="world-1",
+                seed=DEFAULT_SEED,
+                starts=("2022-01-12", "2022-04-12", "2022-07-12", "2022-10-12"),
+            ),
+        ),
+    },
+)
+"""16 init days of world 1 with its own seed, in four seasons of a year that nothing is fitted on: anything may be
+chosen on them, so that nothing of them is quoted and a look is none."""
+
 QUICK = Protocol(
     name="quick",
     domain="alps",
@@ -177,7 +193,7 @@ QUICK = Protocol(
 )
 """The same command on a region, to see that all of it runs: no figure to quote, and no look."""
 
-PROTOCOLS = {protocol.name: protocol for protocol in (FINAL, QUICK)}
+PROTOCOLS = {protocol.name: protocol for protocol in (FINAL, DEVELOPMENT, QUICK)}
 
 
 def fit_runs(protocol: Protocol) -> list[np.datetime64]:

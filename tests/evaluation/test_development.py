@@ -114,10 +114,25 @@ def test_a_figure_of_table_1_is_that_of_the_maps(place, found):
     assert row["rmse"] == pytest.approx(np.sqrt(np.mean(np.concatenate(errors) ** 2)), rel=1e-5)
 
 
-def test_scored_days_are_not_scored_again_but_another_rival_means_other_scores(place, found, monkeypatch):
+def test_scored_days_are_not_scored_again(place, found, monkeypatch):
     monkeypatch.setattr(kept_days, "assess", lambda *_, **__: pytest.fail("all days are scored"))
     again = run(place)
     pd.testing.assert_frame_equal(*(pd.DataFrame(scores.results["rows"]) for scores in (again, found)))
+
+
+def test_a_valid_day_that_came_later_is_scored(place, found, scene, tmp_path):
+    """The same init days of a dataset that held one day less: T+3 of the second had no product."""
+    scene.write_scene(tmp_path / "own", days=DAYS - 1)
+    where = {"work": place / "work", "out": tmp_path / "out", "start": "2022-01-11", "end": "2022-01-12"}
+    before = evaluate_dataset(place / "mine", tmp_path / "own", days=2, **where)
+    pairs = []
+    for scores in (before, found):
+        rows = pd.DataFrame(scores.results["rows"])
+        whole = rows[
+            (rows["where"] == "all land") & (rows["grid"] == "1 km") & (rows["method"] == "persistence")
+        ]
+        pairs.append(whole.set_index("lead")["pairs"])
+    assert pairs[0][1] == pairs[1][1] and 2 * pairs[0][2] == pairs[1][2] and 3 not in pairs[0]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from cranpm.evaluation.admission import ProtocolError, refuse_half_trained, refu
 from cranpm.evaluation.final import evaluate_protocol
 from cranpm.evaluation.looks import COLUMNS, LooksError, append_looks, count_looks, read_looks
 from cranpm.evaluation.protocol import (
+    DEVELOPMENT,
     FINAL,
     PROTOCOLS,
     FinalWorld,
@@ -60,6 +61,16 @@ def test_the_final_sets_are_what_the_protocol_says():
             assert day_number(start) // BLOCK_DAYS == (day_number(start) + length - 1) // BLOCK_DAYS
     assert min(FINAL.needed_days) > np.datetime64("2022-12-31")
     assert FINAL.logged and FINAL.domain == "europe"
+
+
+def test_development_days_are_of_world_1_in_a_year_that_nothing_is_fitted_on():
+    (world,) = DEVELOPMENT.worlds
+    assert (world.world, world.seed, len(world.days)) == ("world-1", DEFAULT_SEED, 16)
+    assert not DEVELOPMENT.logged and DEVELOPMENT.fit_days == FINAL.fit_days
+    first, last = DEVELOPMENT.splits.test
+    assert all(np.datetime64(first) <= day <= np.datetime64(last) for day in DEVELOPMENT.needed_days)
+    for start, length in world.windows:
+        assert day_number(start) // BLOCK_DAYS == (day_number(start) + length - 1) // BLOCK_DAYS
 
 
 def test_a_date_names_one_day():
@@ -276,6 +287,17 @@ def test_a_second_look_costs_nothing_and_is_seen(place, found, geography_cache, 
     assert "2 look(s)" in next(path for path in again.files if path.suffix == ".md").read_text()
 
 
+def test_where_looks_do_not_count_none_is_written(place, found, geography_cache, tmp_path, monkeypatch):
+    """The same days, as development: their scores are kept already."""
+    of_development = replace(PROTOCOL, logged=False)
+    monkeypatch.setattr(kept_days, "assess", lambda *_, **__: pytest.fail("all days are scored"))
+    where = {"work": place / "work", "out": tmp_path, "log": tmp_path / "looks.csv"}
+    again = evaluate_protocol(of_development, place / "mine", cache_dir=geography_cache, **where)
+    assert again.looks == [] and not (tmp_path / "looks.csv").exists()
+    page = next(path for path in again.files if path.suffix == ".md").read_text()
+    assert "Development days: anything may be chosen on them" in page and "look(s)" not in page
+
+
 def test_the_shifted_world_is_another(place):
     from cranpm.data.store.dataset import Dataset
 
@@ -308,6 +330,15 @@ def test_the_command_says_what_it_would_score(place, tmp_path):
     assert "final A: 48 init days, 2023-01-12 to 2025-10-20" in said
     assert "final B: 16 init days" in said and "shifted (seed 20261137)" in said
     assert not log.exists()
+
+
+def test_the_command_says_that_development_days_are_no_look(place, tmp_path):
+    arguments = ["evaluate", "--checkpoint", str(place / "mine"), "--protocol", "development", "--dry-run"]
+    result = CliRunner().invoke(app, [*arguments, "--work", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "development: 16 init days, 2022-01-12 to 2022-10-27, of world-1 (seed 20260101)" in said
+    assert "this is no look" in said and not list(tmp_path.iterdir())
 
 
 def test_the_command_refuses_what_has_seen_the_days(place, tmp_path, drawn):

@@ -14,9 +14,10 @@ from cranpm.cli.options import Checkpoint, Data, Device, day_option
 def evaluate(
     checkpoint: Checkpoint = "demo",
     protocol: Annotated[
-        Literal["final"] | None,
+        Literal["final", "development"] | None,
         typer.Option(
-            help="Which days and worlds: final (three other seeds, one shifted world). Default without --data."
+            help="Which days and worlds: final (three other seeds, one shifted world; the look is logged), which is "
+            "the default without --data, or development (2022 of world 1; no look)."
         ),
     ] = None,
     data: Data = None,
@@ -90,7 +91,7 @@ def evaluate(
         work = work or paths.data_dir() / "final"
         top = paths.checkout()
         if log is None:
-            log = default_log() if chosen.logged else work / f"{chosen.name}_looks.csv"
+            log = default_log() if chosen.logged else work / "looks.csv"  # of which none is written
         if out is None:
             out = work if top is None or not chosen.logged else top / "docs" / "results"
         loaded = load_checkpoint(checkpoint)
@@ -99,10 +100,12 @@ def evaluate(
             of = [day for world in worlds for day in world.days]
             said = ", ".join(f"{world.world} (seed {world.seed})" for world in worlds)
             console.print(f"{name}: {len(of)} init days, {min(of)} to {max(of)}, of {said}", highlight=False)
-        console.print(
-            f"{count_looks(log, chosen.name)} look(s) at it are in {log}; this will be another.",
-            highlight=False,
+        said = (
+            f"{count_looks(log, chosen.name)} look(s) at it are in {log}; this will be another."
+            if chosen.logged
+            else "Anything may be chosen on these days: nothing of them is quoted, and this is no look."
         )
+        console.print(said, highlight=False)
         if dry_run:
             return
         with stages(f"Protocol {chosen.name}", unit="day") as progress:
