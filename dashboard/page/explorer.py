@@ -29,7 +29,7 @@ from ..views.frame import page_frame
 from ..views.header import BRAND, badge, title_html
 from ..views.inputs import InputStrip
 from ..views.legend import legend_html
-from ..views.map import MapView
+from ..views.map import MapListeners, MapView
 from ..views.model import ModelControls
 from ..views.notice import Notice
 from ..views.overlays.overlay import Overlay
@@ -144,10 +144,12 @@ class Explorer:
             view_extent=state.extent or self._region_extent(state.region),
             dataset=state.dataset,
             dark=state.dark,
-            on_pick=self._picked,
-            on_move=self._map_moved,
-            on_key=self._key_pressed,
-            on_swipe=self._swiped,
+            listeners=MapListeners(
+                picked=self._picked,
+                moved=self._map_moved,
+                key_pressed=self._key_pressed,
+                swiped=self._swiped,
+            ),
             swipe=state.swipe,
         )
         self.footprints = FootprintReader(self.store)

@@ -7,6 +7,7 @@ is plain Bokeh. What happens in the browser is in ``static/map``, a file for eac
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,6 +56,20 @@ def map_code() -> str:
     return f"{parts}\nexport default function (args, obj, data, context) {{\n{once}\n}}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class MapListeners:
+    """Who is told what somebody does on the map."""
+
+    picked: Callable[[float, float, str], None]
+    """With latitude and longitude [degrees] and the id of the station that was hit, or ""."""
+    moved: Callable[[tuple[float, float, float, float]], None]
+    """With the new extent (west, south, east, north) [degrees]."""
+    key_pressed: Callable[[str], None]
+    """With its name."""
+    swiped: Callable[[float], None]
+    """With the share of the map left of the handle."""
+
+
 class MapView:
     """The map of one page.
 
@@ -64,9 +79,8 @@ class MapView:
         Domain and first view (west, south, east, north) [degrees].
     dataset : str
         Name of the dataset, for the land shown where there is no field.
-    on_pick, on_move, on_key, on_swipe : callable
-        Called with (lat, lon, id of the station that was hit or ""), with the new extent in degrees, with the name
-        of a key, and with the share of the map left of the handle.
+    listeners : MapListeners
+        Called when somebody does something on the map.
     swipe : float
         Where the handle stands first.
     """
@@ -78,14 +92,11 @@ class MapView:
         view_extent: tuple[float, float, float, float],
         dataset: str,
         dark: bool,
-        on_pick: Callable[[float, float, str], None],
-        on_move: Callable[[tuple[float, float, float, float]], None],
-        on_key: Callable[[str], None],
-        on_swipe: Callable[[float], None],
+        listeners: MapListeners,
         swipe: float = 0.5,
     ) -> None:
         self._dataset = dataset
-        self._on_pick, self._on_move, self._on_key, self._on_swipe = on_pick, on_move, on_key, on_swipe
+        self._listeners = listeners
         self._dark = dark
         self._shown: tuple[str, str, ColourScale] | None = None
         self._beside: tuple[str, str, ColourScale] | None = None
@@ -259,7 +270,7 @@ class MapView:
         x, y, station = self._nearest_station(float(event.x), float(event.y))
         lat, lon = from_mercator(x, y)
         if np.isfinite(lat) and np.isfinite(lon):
-            self._on_pick(float(lat), float(lon), station)
+            self._listeners.picked(float(lat), float(lon), station)
 
     def _nearest_station(self, x: float, y: float) -> tuple[float, float, str]:
         """Place and id of the station that a click at a Mercator place means; the place itself where it means none."""
@@ -279,19 +290,19 @@ class MapView:
         if key == "Enter":  # the place in the middle of the map
             self._tapped(SimpleNamespace(x=float(new["x"][0]), y=float(new["y"][0])))
         else:
-            self._on_key(key)
+            self._listeners.key_pressed(key)
 
     def _swiped(self, _attr: str, _old: Any, new: dict[str, list[float]]) -> None:
         share = float(new["share"][0])
         if 0 <= share <= 1:
-            self._on_swipe(round(share, 3))
+            self._listeners.swiped(round(share, 3))
 
     def _moved(self, _attr: str, _old: Any, new: dict[str, list[float]]) -> None:
         edges = [float(new[name][0]) for name in ("west", "south", "east", "north")]
         if not np.isfinite(edges).all():
             return
         (south, north), (west, east) = from_mercator([edges[0], edges[2]], [edges[1], edges[3]])
-        self._on_move((float(west), float(south), float(east), float(north)))
+        self._listeners.moved((float(west), float(south), float(east), float(north)))
 
 
 def _box_columns(box: tuple[float, ...], *, serial: int | None = None) -> dict[str, Any]:
