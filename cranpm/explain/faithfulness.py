@@ -98,10 +98,12 @@ def hide_patches(day: ForecastDay, patches: Sequence[int], config: ModelConfig) 
     return replace(day, coarse=replace(day.coarse, fields=fields, valid=valid))
 
 
-def attention_of(network: CranPM, day: ForecastDay, context: GlobalContext, tile: Tile) -> np.ndarray:
-    """Attention of a tile's tokens at T+1, mean over layers and heads, (tokens, coarse tokens)."""
+def attention_of(
+    network: CranPM, day: ForecastDay, context: GlobalContext, tile: Tile, lead: int = 1
+) -> np.ndarray:
+    """Attention of a tile's tokens, mean over layers and heads, (tokens, coarse tokens)."""
     trace = Trace("bridge_attention")
-    network.forecast_delta(day.local_inputs([tile]), context, trace=trace)
+    network.forecast_delta(day.local_inputs([tile], lead), context, trace=trace)
     return trace["bridge_attention"][:, 0].mean((0, 1)).float().cpu().numpy()
 
 
@@ -142,17 +144,28 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return (last - (order[2] - 1) / 2)[order[1]]
 
 
-class TileFaith:
-    """Hides coarse patches from one tile of a day."""
+@dataclass(frozen=True, kw_only=True)
+class HiddenSets:
+    """Numbers of the coarse tokens that are hidden of one place, set against each other."""
 
-    def __init__(self, network: CranPM, day: ForecastDay, tile: Tile, context: GlobalContext) -> None:
-        self.network, self.day, self.tile, self.context = network, day, tile, context
-        self.attention = attention_of(network, day, context, tile)
+    most: list[int]
+    nearest: list[int]
+    elsewhere: list[int]
+
+
+class TileFaith:
+    """Hides coarse patches from one tile of a day at one lead time [days]."""
+
+    def __init__(
+        self, network: CranPM, day: ForecastDay, tile: Tile, context: GlobalContext, lead: int = 1
+    ) -> None:
+        self.network, self.day, self.tile, self.context, self.lead = network, day, tile, context, lead
+        self.attention = attention_of(network, day, context, tile, lead)
         self.valid = np.ones(self.attention.shape[1], bool)
         if context.valid is not None:
             self.valid = context.valid[0].cpu().numpy()
         self.distance = np.sqrt(self._squared_distance(context))
-        self.before = token_means(forecast_tile(network, day, context, tile, (1,))[0]).ravel()
+        self.before = self._forecast(day, context)
 
     def _squared_distance(self, context: GlobalContext) -> np.ndarray:
         fine, n = self.day.domain.fine, int(np.sqrt(len(self.attention)))
@@ -165,7 +178,7 @@ class TileFaith:
         return squared_distance(here[0], here[1], context.latitude.cpu(), context.longitude.cpu())[0].numpy()
 
     def change(self, patches: Sequence[int], hidden_at: str = "input") -> np.ndarray:
-        """Absolute change of each token's mean forecast at T+1 without these patches [ug m-3]; NaN without support.
+        """Absolute change of each token's mean forecast without these patches [ug m-3]; NaN without support.
 
         Parameters
         ----------
@@ -185,8 +198,11 @@ class TileFaith:
             return self._change(self.day, self.context)
 
     def _change(self, day: ForecastDay, context: GlobalContext) -> np.ndarray:
-        forecast = forecast_tile(self.network, day, context, self.tile, (1,))[0]
-        return np.abs(token_means(forecast).ravel() - self.before)
+        return np.abs(self._forecast(day, context) - self.before)
+
+    def _forecast(self, day: ForecastDay, context: GlobalContext) -> np.ndarray:
+        """Each token's mean [ug m-3]."""
+        return token_means(forecast_tile(self.network, day, context, self.tile, (self.lead,))[0]).ravel()
 
     def tried_alone(self, near: int, far: int, generator: np.random.Generator) -> list[int]:
         """Patches for leave-one-out: the nearest to the tile's middle, and some drawn from the rest."""
@@ -194,6 +210,19 @@ class TileFaith:
         rest = order[near:]
         drawn = generator.permutation(len(rest))[:far]
         return [int(i) for i in order[:near]] + [int(rest[i]) for i in drawn]
+
+    def sets_of(self, token: int, hidden: int, generator: np.random.Generator) -> HiddenSets:
+        """What is hidden of a token: its most attended patches, its nearest, and as much attention elsewhere."""
+        attention = np.where(self.valid, self.attention[token], -1.0)
+        distance = np.where(self.valid, self.distance[token], np.inf)
+        most = [int(i) for i in np.argsort(-attention)[:hidden]]
+        nearest = [int(i) for i in np.argsort(distance)[:hidden]]
+        elsewhere = equal_mass(attention, float(attention[most].sum()), set(most), generator)
+        return HiddenSets(most=most, nearest=nearest, elsewhere=elsewhere)
+
+    def mass(self, token: int, patches: Sequence[int]) -> float:
+        """Share of a token's attention that patches hold together."""
+        return float(self.attention[token, list(patches)].sum())
 
     def places(self, count: int) -> list[int]:
         """Tokens with support, evenly over the tile."""
@@ -248,24 +277,20 @@ def _ask(
     generator: np.random.Generator,
 ) -> list[PlaceFaith]:
     """The same patches hidden in either place."""
-    attention = np.where(faith.valid, faith.attention[token], -1.0)
-    distance = np.where(faith.valid, faith.distance[token], np.inf)
-    most = [int(i) for i in np.argsort(-attention)[:hidden]]
-    nearest = [int(i) for i in np.argsort(distance)[:hidden]]
-    mass = float(attention[most].sum())
-    elsewhere = equal_mass(attention, mass, set(most), generator)
+    sets = faith.sets_of(token, hidden, generator)
+    attention, distance = faith.attention[token], faith.distance[token]  # of `alone`, which are all valid
     return [
         PlaceFaith(
             hidden_at=at,
             init_time=faith.day.init_time,
             tile=faith.tile.index,
             token=token,
-            most_attended=float(faith.change(most, at)[token]),
-            nearest=float(faith.change(nearest, at)[token]),
-            equal_mass_elsewhere=float(faith.change(elsewhere, at)[token]),
-            mass=mass,
-            mass_elsewhere=float(attention[elsewhere].sum()),
-            shared=len(set(most) & set(nearest)),
+            most_attended=float(faith.change(sets.most, at)[token]),
+            nearest=float(faith.change(sets.nearest, at)[token]),
+            equal_mass_elsewhere=float(faith.change(sets.elsewhere, at)[token]),
+            mass=faith.mass(token, sets.most),
+            mass_elsewhere=faith.mass(token, sets.elsewhere),
+            shared=len(set(sets.most) & set(sets.nearest)),
             rank_correlation=rank_correlation(attention[alone], effects[at][:, token]),
             rank_distance=rank_correlation(-distance[alone], effects[at][:, token]),
             bridge_off=float("nan"),

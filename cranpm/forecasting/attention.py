@@ -160,9 +160,10 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
         ``elevation_bias`` (n, n) of the tile's tokens as keys, ``height_damping`` (n, n) what height leaves of the
         change, mean over each token, 0..1, or None without it; ``elevation`` (n, n) [m]; ``tile_latitude``,
         ``tile_longitude`` (n,) of those tokens; ``wind`` (2,) towards east and north at the token [m s-1];
-        ``token_latitude``, ``token_longitude``; ``tile``; ``sectors`` (groups,) and ``order`` (groups, 49) of the
-        scan; ``beta`` and, where distance is penalised, ``reach`` [km] (layers, heads); ``alpha``; ``path``
-        (points, 3), or None without transport: age [h], latitude and longitude of the air's way here.
+        ``token_latitude``, ``token_longitude``; numbers of ``tile`` and, in it, ``token``; ``sectors`` (groups,)
+        and ``order`` (groups, 49) of the scan; ``beta`` and, where distance is penalised, ``reach`` [km] (layers,
+        heads); ``alpha``; ``path`` (points, 3), or None without transport: age [h], latitude and longitude of the
+        air's way here.
 
     Raises
     ------
@@ -220,6 +221,7 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
         "token_latitude": float(tile_lat[token_row]),
         "token_longitude": float(tile_lon[token_col]),
         "tile": tile.index,
+        "token": token,
         "sectors": day["sectors"][0].numpy() if "sectors" in day else None,
         "order": day["order"][0].numpy() if "order" in day else None,
         "beta": beta.numpy(),

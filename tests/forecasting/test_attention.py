@@ -34,6 +34,7 @@ def test_the_recorded_look_is_the_attention_of_the_pass_that_made_the_map(record
         )
     row, col = day.domain.fine.index_of(*PLACE)
     token = (row - tile.rows.start) // 16 * 32 + (col - tile.cols.start) // 16
+    assert look["token"] == token
     expected = trace["bridge_attention"][:, 0, :, token].reshape(look["attention"].shape).numpy()
     # queries are kept in half precision: relative error of logits about 1e-3
     assert np.abs(look["attention"] - expected).max() < 5e-3 * expected.max()

@@ -7,13 +7,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cranpm.domain import LEAD_DAYS
 from cranpm.domain.days import Day, as_day
 from cranpm.forecasting.intervention_names import parse_steps
 
 RUN_VERSION = 1
+
+
+class Request(Protocol):
+    """What a job is asked for."""
+
+    @property
+    def id(self) -> str:
+        """Equal for questions with the same answer; begins the name of the job's folder."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,15 @@
-"""One forecast outside the calling process: how far it is, its maps as they fill, where a place attended."""
+"""Work outside the calling process, and the forecast among it: how far it is, its maps, where a place attended."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from cranpm.forecasting.service.request import RunRequest
+from cranpm.forecasting.service.request import Request, RunRequest
 from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
 
 if TYPE_CHECKING:
@@ -18,18 +19,18 @@ if TYPE_CHECKING:
 
 
 class Service(Protocol):
-    """What a run asks of the service that started it."""
+    """What a job asks of the service that started it."""
 
-    def position(self, run: Run) -> int:
-        """Runs ahead of this one in the queue."""
+    def position(self, job: Job) -> int:
+        """Jobs ahead of this one in the queue."""
 
-    def cancel(self, run: Run) -> None:
-        """End a run."""
+    def cancel(self, job: Job) -> None:
+        """End a job."""
 
-    def watch(self, run: Run, watcher: str) -> None:
-        """Say that somebody looks at a run."""
+    def watch(self, job: Job, watcher: str) -> None:
+        """Say that somebody looks at a job."""
 
-    def leave(self, run: Run, watcher: str) -> None:
+    def leave(self, job: Job, watcher: str) -> None:
         """Say that somebody no longer looks at it."""
 
     def attention(self, run: Run, lead: int, lat: float, lon: float, timeout: float) -> dict[str, Any]:
@@ -40,13 +41,16 @@ class RunFailedError(RuntimeError):
     """A run ended without a map; the message is the worker's."""
 
 
-class Run:
-    """One forecast, queued, running or finished.
+class Job:
+    """Work for the worker, queued, running or finished, with a folder of its own.
 
-    It belongs to those who watch it: an unfinished run that nobody watches any more is cancelled.
+    It belongs to those who watch it: an unfinished job that nobody watches any more is cancelled.
     """
 
-    def __init__(self, service: Service, request: RunRequest, folder: RunFolder) -> None:
+    name = "job"
+    """What it is, in messages."""
+
+    def __init__(self, service: Service, request: Request, folder: RunFolder) -> None:
         self._service = service
         self.request = request
         self.folder = folder
@@ -54,9 +58,17 @@ class Run:
         self.lost: RunStatus | None = None
         """Set by the service where the worker ended and left no word."""
 
+    def task(self) -> tuple[Callable[..., str], tuple[Any, ...]]:
+        """What the worker calls, and with what."""
+        raise NotImplementedError
+
+    def answered(self) -> bool:
+        """Whether what a finished job has left in its folder is still there and whole."""
+        raise NotImplementedError
+
     @property
     def id(self) -> str:
-        """Names this run alone: a second run of the same question has another."""
+        """Names this job alone: a second one of the same question has another."""
         return self.folder.path.name
 
     @property
@@ -71,31 +83,23 @@ class Run:
 
     @property
     def position(self) -> int:
-        """How many runs must end before this one starts."""
+        """How many jobs must end before this one starts."""
         return self._service.position(self)
 
     @property
     def error(self) -> str:
-        """Why the run failed; empty if it did not."""
+        """Why it failed; empty if it did not."""
         status = self.status
         return status.message if status.state == "failed" else ""
 
     @property
     def version(self) -> int:
-        """Grows with every batch of tiles; equal versions show equal maps."""
+        """Grows with every part that is done; equal versions of a run show equal maps."""
         status = self.status
         return len(status.done_list) + (1_000_000 if status.finished else 0)
 
-    def map(self, lead: int) -> ArrayFile:
-        """The map of one lead time, to be read window by window; see `RunFolder.open_map`."""
-        return self.folder.open_map(lead)
-
-    def field(self, lead: int) -> np.ndarray:
-        """The map of one lead time as far as it is done, (H, W) float32."""
-        return self.map(lead).read(slice(None), slice(None))
-
     def watch(self, watcher: str) -> None:
-        """Be one of those for whom the run goes on."""
+        """Be one of those for whom it goes on."""
         self._service.watch(self, watcher)
 
     def leave(self, watcher: str) -> None:
@@ -107,7 +111,7 @@ class Run:
         self._service.cancel(self)
 
     def wait(self, timeout: float | None = None) -> RunStatus:
-        """Block until the run is finished.
+        """Block until it is finished.
 
         Raises
         ------
@@ -117,9 +121,36 @@ class Run:
         end = None if timeout is None else time.monotonic() + timeout
         while not (status := self.status).finished:
             if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"Run {self.id} is still {status.state} after {timeout:g} s.")
+                raise TimeoutError(
+                    f"{type(self).__name__} {self.id} is still {status.state} after {timeout:g} s."
+                )
             time.sleep(0.02)
         return status
+
+
+class Run(Job):
+    """One forecast."""
+
+    name = "forecast"
+    request: RunRequest
+
+    def task(self) -> tuple[Callable[..., str], tuple[Any, ...]]:
+        """The forecast of all its tiles."""
+        from cranpm.forecasting.service.tasks import forecast_into_folder
+
+        return forecast_into_folder, (str(self.folder.path), self.request.to_dict())
+
+    def answered(self) -> bool:
+        """Whether its maps are there and whole."""
+        return self.folder.has_maps(self.request.leads)
+
+    def map(self, lead: int) -> ArrayFile:
+        """The map of one lead time, to be read window by window; see `RunFolder.open_map`."""
+        return self.folder.open_map(lead)
+
+    def field(self, lead: int) -> np.ndarray:
+        """The map of one lead time as far as it is done, (H, W) float32."""
+        return self.map(lead).read(slice(None), slice(None))
 
     def attention(self, lead: int, lat: float, lon: float, timeout: float = 30.0) -> dict[str, Any]:
         """Where a place attended: recorded attention of this run; see `cranpm.forecasting.attention.read_attention`."""

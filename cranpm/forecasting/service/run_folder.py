@@ -29,7 +29,7 @@ import psutil
 
 from cranpm._files import remove, write_atomically
 from cranpm.forecasting.array_file import ArrayFile, ArrayFileError, create_array_file
-from cranpm.forecasting.service.request import RunRequest
+from cranpm.forecasting.service.request import Request
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "gone"]
 
@@ -86,7 +86,7 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def new(cls, root: Path, request: RunRequest) -> RunFolder:
+    def new(cls, root: Path, request: Request) -> RunFolder:
         """A folder for a run that begins now."""
         folder = cls(Path(root) / f"{request.id}-{os.urandom(4).hex()}")
         folder.path.mkdir(parents=True)
@@ -95,7 +95,7 @@ class RunFolder:
         return folder
 
     @classmethod
-    def of_request(cls, root: Path, request: RunRequest) -> list[RunFolder]:
+    def of_request(cls, root: Path, request: Request) -> list[RunFolder]:
         """All runs of a question, the one used last first."""
         found = [cls(path) for path in Path(root).glob(f"{request.id}*") if path.is_dir()]
         return sorted(found, key=lambda folder: folder.used, reverse=True)

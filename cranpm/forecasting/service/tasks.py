@@ -1,8 +1,9 @@
-"""What a worker process does: run a forecast into its folder, answer where a place attended. Models stay loaded."""
+"""What a worker process does: run a job into its folder, answer where a place attended. Models stay loaded."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +32,12 @@ from cranpm.memory import keep_freed_memory
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 
 _ONE_AT_A_TIME = threading.Lock()
-"""One model per device at work: two forecasts at once would only share the same cores."""
+"""One model per device at work: two jobs at once would only share the same cores, and a network that one of them has
+switched for its own question."""
+
+
+class RefusedError(ValueError):
+    """A job that makes no sense; the message is a whole sentence for whoever asked."""
 
 
 @lru_cache(maxsize=2)
@@ -62,44 +68,61 @@ def _day(
 
 
 def forecast_into_folder(path: str, request_values: dict[str, Any]) -> str:
-    """Run one forecast into its run folder and return its final state; failures end up in the folder, not lost."""
+    """Run one forecast into its run folder and return its final state; see `in_turn`."""
     request = RunRequest.from_dict(request_values)
+    return in_turn(path, lambda folder: _forecast(folder, request))
+
+
+def in_turn(path: str, work: Callable[[RunFolder], None]) -> str:
+    """Work into a job's folder, one job at a time, and return its final state; failures end up there, not lost."""
     folder = RunFolder(Path(path))
     with _ONE_AT_A_TIME:
         status = folder.written_status()
         if status.finished:  # asked twice, for instance by a scheduler that lost the answer
             return status.state
         try:
-            _forecast(folder, request)
+            stop_if_cancelled(folder)
+            work(folder)
         except ForecastCancelledError as stop:
             previous = folder.written_status()
             folder.write_status(replace(previous, state="cancelled", message=str(stop), seconds_left=None))
             return "cancelled"
         except Exception as error:  # the viewer must learn of every failure, whatever it is
             folder.remove_arrays()
-            folder.write_status(RunStatus(state="failed", message=f"{type(error).__name__}: {error}"))
+            kind = "" if isinstance(error, RefusedError) else f"{type(error).__name__}: "
+            folder.write_status(RunStatus(state="failed", message=f"{kind}{error}"))
             return "failed"
     return "done"
 
 
-def _stop_if_cancelled(folder: RunFolder) -> None:
+def stop_if_cancelled(folder: RunFolder) -> None:
+    """End a job whose asker has gone.
+
+    Raises
+    ------
+    ForecastCancelledError
+        If somebody asked to stop.
+    """
     if folder.cancel_asked():
-        raise ForecastCancelledError("Cancelled before its first tile.")
+        raise ForecastCancelledError("Cancelled before it began.")
+
+
+def inputs_of(folder: RunFolder, request: RunRequest, device: str) -> tuple[Checkpoint, ForecastDay]:
+    """Checkpoint and day of a request, on a device and changed as it asks; may be kept from the job before."""
+    checkpoint = _checkpoint(request.checkpoint, request.checkpoint_hash, device)
+    stop_if_cancelled(folder)
+    day = _day(
+        request.dataset, request.dataset_hash, request.checkpoint, request.checkpoint_hash, request.init_time, device
+    )  # fmt: skip
+    stop_if_cancelled(folder)
+    return checkpoint, intervene(day, request.interventions, checkpoint.require_statistics())
 
 
 def _forecast(folder: RunFolder, request: RunRequest) -> None:
-    _stop_if_cancelled(folder)
     keep_freed_memory()
     device = choose_device(request.device)
     folder.write_status(RunStatus(state="running", device=str(device), message="Loading model and inputs"))
-    checkpoint = _checkpoint(request.checkpoint, request.checkpoint_hash, str(device))
-    _stop_if_cancelled(folder)
-    day = _day(
-        request.dataset, request.dataset_hash, request.checkpoint, request.checkpoint_hash, request.init_time,
-        str(device),
-    )  # fmt: skip
-    _stop_if_cancelled(folder)
-    day = intervene(day, request.interventions, checkpoint.require_statistics())
+    checkpoint, day = inputs_of(folder, request, str(device))
     plan = plan_tiles(day.domain.fine.shape)
     maps = {lead: folder.create_map(lead, plan.shape) for lead in request.leads}
     recorder = AttentionRecorder(folder.path, plan, day)

@@ -11,10 +11,13 @@ import pytest
 
 from cranpm.data.store.creation import DatasetDescription
 from cranpm.data.store.dataset import DatasetWriter, encode_day
+from cranpm.domain import plan_tiles
+from cranpm.explain.place_answer import PlaceRequest
+from cranpm.explain.place_test import PlaceTest
 from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.forecasting.service.jobs import ForecastService
 from cranpm.forecasting.service.request import make_request
-from cranpm.forecasting.service.run import RunFailedError
+from cranpm.forecasting.service.run import Run, RunFailedError
 from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
 from cranpm.model.checkpoint import save_checkpoint
 
@@ -214,7 +217,7 @@ def test_a_run_that_was_removed_is_not_there(service, folder, checkpoint):
     shutil.rmtree(run.folder.path)
     assert run.state == "gone"
     run.cancel()
-    assert not service._find(request)
+    assert not service._find(request, Run, service.root)
     assert np.isfinite(shown.read(slice(None), slice(None))).any()  # what is on the screen stays
     again = service.submit(make_request(folder, checkpoint, INIT, (1,), tiles=(2, 3)))
     assert again is not run
@@ -226,7 +229,7 @@ def test_a_run_with_a_damaged_map_is_no_answer(service, folder, checkpoint):
     assert run.wait(120).state == "done"
     path = run.folder.map_path(1)
     os.truncate(path, path.stat().st_size // 2)
-    assert service._find(run.request) is None
+    assert service._find(run.request, Run, service.root) is None
     with pytest.raises(ArrayFileError, match="forecast_T1.npy is cut short"):
         run.field(1)
 
@@ -307,3 +310,62 @@ def test_a_counterfactual_is_a_run_of_its_own_and_says_so(service, folder, check
     assert "interventions" not in plain.dataset().attrs
     with pytest.raises(ValueError, match="Unknown intervention 'wind_of_change'"):
         make_request(folder, checkpoint, INIT, (1,), interventions=[("wind_of_change", 1)])
+
+
+@pytest.fixture(scope="module")
+def tile_run(service, folder, checkpoint):
+    """A run of one tile that stays."""
+    run = service.submit(make_request(folder, checkpoint, INIT, (1, 2), tiles=(3,)), watcher="these tests")
+    assert run.wait(120).state == "done"
+    return run
+
+
+def test_a_job_looks_into_a_run_keeps_what_it_finds_and_is_not_done_twice(service, tile_run):
+    request = PlaceRequest.of_run(tile_run, lead=2, tile=3, token=16 * 32 + 20)
+    test = service.look_into(tile_run, request, PlaceTest, watcher="ada")
+    assert service.look_into(tile_run, request, PlaceTest, watcher="ben") is test
+    status = test.wait(120)
+    assert (status.state, status.message) == ("done", "")
+    assert status.pid != os.getpid()
+    assert status.done_tiles == status.total_tiles > 10
+    answer = test.answer()
+    assert answer.most_attended[0].place > 0
+    # it starts from the forecast that is on the map, but for bfloat16: the mean of the token's 16 x 16 cells
+    tile = plan_tiles(tile_run.map(2).shape).tiles[3]
+    top, left = tile.rows.start + 16 * 16, tile.cols.start + 20 * 16
+    cells = tile_run.map(2).read(slice(top, top + 16), slice(left, left + 16))
+    assert answer.forecast == pytest.approx(np.nanmean(cells), rel=0.01)
+    assert test.folder.path.parent == tile_run.folder.path  # it goes with its run
+    other = ForecastService(root=service.root)  # another process finds it, too
+    assert other.look_into(tile_run, request, PlaceTest).answer() == answer
+
+
+def test_a_test_ends_with_the_last_who_waits_for_it_and_another_may_follow(service, tile_run, held):
+    request = PlaceRequest.of_run(tile_run, lead=1, tile=3, token=500)
+    test = service.look_into(tile_run, request, PlaceTest, watcher="ada")
+    test.leave("ada")
+    assert test.state == "cancelled"
+    second = service.look_into(tile_run, request, PlaceTest, watcher="ben")
+    assert second is not test
+    (held / "go").touch()
+    assert second.wait(120).state == "done"
+    assert test.folder.written_status().state == "cancelled"
+    assert service.look_into(tile_run, request, PlaceTest, watcher="ada") is second
+
+
+def test_a_run_that_is_not_done_cannot_be_looked_into(service, folder, checkpoint, held):
+    run = service.submit(make_request(folder, checkpoint, INIT, (2,), tiles=(1, 3)))
+    with pytest.raises(RunFailedError, match="not done; make it again, then ask"):
+        service.look_into(run, PlaceRequest.of_run(run, lead=2, tile=3, token=77), PlaceTest)
+    run.cancel()
+
+
+def test_a_test_that_makes_no_sense_says_so_in_a_sentence(service, folder, checkpoint):
+    run = service.submit(
+        make_request(folder, checkpoint, INIT, (1,), tiles=(3,), interventions=[("bridge_off", 1)])
+    )
+    assert run.wait(120).state == "done"
+    test = service.look_into(run, PlaceRequest.of_run(run, lead=1, tile=3, token=5), PlaceTest)
+    test.wait(120)
+    assert test.error.startswith("This network reads nothing through the bridge")
+    assert test.answer() is None
