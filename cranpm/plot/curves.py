@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import holoviews as hv
 import numpy as np
 import pandas as pd
 
 from .backend import load_bokeh
-from .style import INK, LINE
+from .style import GROUNDS, INK, LINE, ground_options
 
 load_bokeh()
 
@@ -132,3 +133,91 @@ def intervals(
             title=title,
         )
     )
+
+
+HIDING_STYLE: dict[str, dict[str, Any]] = {
+    "most_attended": {
+        "label": "most attended",
+        "color": ("#0b7fa8", "#4fc3e8"),
+        "dash": "solid",
+        "marker": "circle",
+    },
+    "nearest": {"label": "nearest", "color": ("#a0662a", "#e0a860"), "dash": "dashed", "marker": "square"},
+    "elsewhere": {
+        "label": "as much attention elsewhere",
+        "color": ("#8e5bb5", "#c79be8"),
+        "dash": "dotted",
+        "marker": "triangle",
+    },
+}
+"""Sets of hidden patches in drawing order, with label and style; colours on a light and on a dark ground."""
+
+
+def hiding_curves(
+    effects: pd.DataFrame,
+    titles: Mapping[str, str],
+    *,
+    width: int = 200,
+    height: int = 170,
+    dark: bool = False,
+) -> hv.Layout:
+    """How much the forecast minds patches that are hidden from it.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        ``hidden`` (a key of :data:`HIDING_STYLE`), ``count`` of most attended or nearest patches, ``change``, and
+        ``low`` and ``high`` over draws [ug m-3]; ``where`` says whose change it is.
+    titles : mapping
+        Of the pictures, one for each ``where``, in order.
+    width, height : int
+        Of each picture [pixels].
+    dark : bool
+        Whether they are drawn on a dark ground.
+
+    Returns
+    -------
+    hv.Layout
+        One picture beside the other, with the same scale.
+    """
+    counts = sorted(effects["count"].unique())
+    top = 1.1 * max(float(effects["high"].max()), 1e-3)
+    number, change = hv.Dimension("number"), hv.Dimension("change", label="Change", unit="µg/m³")
+    pictures = []
+    for where, title in titles.items():
+        parts: list[hv.Element] = []
+        for name, style in HIDING_STYLE.items():
+            rows = effects[(effects["where"] == where) & (effects["hidden"] == name)].sort_values("count")
+            places = [counts.index(count) for count in rows["count"]]
+            values, colour = rows["change"].to_numpy(), style["color"][dark]
+            spread = list(zip(places, rows["low"], places, rows["high"], strict=True))
+            parts += [
+                hv.Segments(spread, ["x0", "y0", "x1", "y1"]).opts(color=colour, line_width=1.2, alpha=0.7),
+                hv.Curve((places, values), number, change).opts(
+                    color=colour, line_width=2.2, line_dash=style["dash"]
+                ),
+                hv.Scatter((places, values), number, change).opts(
+                    color=colour, size=7, marker=style["marker"]
+                ),
+            ]
+        pictures.append(
+            hv.Overlay(parts).opts(
+                hv.opts.Overlay(
+                    title=title,
+                    width=width,
+                    height=height,
+                    xlim=(-0.3, len(counts) - 0.7),
+                    ylim=(0, top),
+                    xticks=[(i, str(count)) for i, count in enumerate(counts)],
+                    yticks=4,
+                    xlabel="Patches hidden",
+                    ylabel="Change [µg/m³]",
+                    toolbar=None,
+                    show_legend=False,
+                    show_grid=True,
+                    fontsize={"title": 9, "labels": 8, "ticks": 8},
+                    backend_opts=ground_options(dark=dark) | {"plot.title.text_color": GROUNDS[dark]["ink"]},
+                )
+            )
+        )
+    return hv.Layout(pictures).opts(shared_axes=False, toolbar=None).cols(len(pictures))

@@ -19,8 +19,9 @@ from ..state import LEADS
 from .store import Store
 
 if TYPE_CHECKING:
+    from cranpm.explain.place_test import PlaceTest
     from cranpm.forecasting.service.jobs import ForecastService
-    from cranpm.forecasting.service.run import Run
+    from cranpm.forecasting.service.run import Job, Run
     from cranpm.forecasting.service.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -140,9 +141,29 @@ class Forecasts:
         future = _THREADS.submit(submit)
         future.add_done_callback(lambda done: _report(done, then))
 
-    def leave(self, run: Run) -> None:
-        """The page watches a run no more; where nobody else does, it ends."""
-        run.leave(self._watcher)
+    def test_place(
+        self,
+        run: Run,
+        *,
+        lead: int,
+        tile: int,
+        token: int,
+        then: Callable[[PlaceTest | None, BaseException | None], None],
+    ) -> None:
+        """Test how far attention can be trusted at a place of a run, or find the test; ``then`` as for `submit`."""
+
+        def ask() -> PlaceTest:
+            from cranpm.explain.place_answer import PlaceRequest
+            from cranpm.explain.place_test import PlaceTest
+
+            request = PlaceRequest.of_run(run, lead=lead, tile=tile, token=token)
+            return service().look_into(run, request, PlaceTest, watcher=self._watcher)
+
+        _THREADS.submit(ask).add_done_callback(lambda done: _report(done, then))
+
+    def leave(self, job: Job) -> None:
+        """The page watches a run, or a test of one, no more; where nobody else does, it ends."""
+        job.leave(self._watcher)
 
 
 def _report(done: Future, then: Callable[[Any, BaseException | None], None]) -> None:

@@ -16,10 +16,10 @@ from ..data.fields import FieldUnavailableError
 from ..data.forecasts import Forecasts
 from ..data.pictures import PlacePicture
 from ..data.station_card import days_scored, make_card
+from ..data.trust import CAVEAT
 from ..markup import Markup, join
 from ..state import long_date
 from ..views.inspector import place_html
-from ..views.overlays.drawer import CAVEAT
 from ..views.stations.card import classes_html, methods_shown, scores_html, station_head, surroundings_html
 from .picture import map_png
 from .view import View

@@ -95,7 +95,7 @@ class Inspector:
     ----------
     store : Store
     forecasts : Forecasts
-        Where a station's card looks for finished runs.
+        Where a station's card looks for finished runs, and a place is tested.
     state : State
         Of the page, which holds what is drawn on the map.
     footprints : FootprintReader
@@ -119,7 +119,7 @@ class Inspector:
         self.close.on_click(lambda _event: close())
         self.series = pn.pane.HoloViews(sizing_mode="fixed", margin=(8, 10, 0, 8))
         self.legend = Html("", sizing_mode="stretch_width", margin=(0, 16, 8, 16))
-        self.attention = AttentionView(state, footprints)
+        self.attention = AttentionView(state, footprints, forecasts)
         self.station = StationView(store, forecasts)
         self.tabs = pmui.Tabs(
             ("Time series", pn.Column(self.series, self.legend, margin=0, sizing_mode="stretch_width")),

@@ -12,16 +12,17 @@ import xarray as xr
 from cranpm.domain.grid import KM_PER_DEGREE
 from cranpm.plot.attention import footprint_field
 
+from ...data.forecasts import Forecasts
 from ...data.pictures import Picture
+from ...data.trust import CAVEAT
 from ...markup import Html, Markup, without_paths
 from ...state import MARKS, OVERLAYS, State
 from ...theme import SOFT
 from ..controls import heading
 from .reader import FootprintReader, Look
+from .trust import TrustView
 
 COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
-
-CAVEAT = "Attention is not source apportionment: it shows what the network read, not where the particles came from."
 
 _TEXT = Markup(f"<div class='cranpm-attention' style='font-size:12px;line-height:1.5;{SOFT}'>{{}}{{}}</div>")
 _PROVENANCE = Markup(
@@ -39,9 +40,11 @@ class AttentionView:
     state : State
         Holds what is drawn.
     reader : FootprintReader
+    forecasts : Forecasts
+        Whom to ask how far the picture can be trusted.
     """
 
-    def __init__(self, state: State, reader: FootprintReader) -> None:
+    def __init__(self, state: State, reader: FootprintReader, forecasts: Forecasts) -> None:
         self._state, self._reader = state, reader
         self._picture: Picture | None = None
         self._opened = self._settling = False
@@ -70,10 +73,12 @@ class AttentionView:
             margin=(6, 14, 4, 14),
             sx=_SMALL,
         )
-        self.text = Html("", sizing_mode="stretch_width", margin=(8, 16, 16, 16))
+        self.text = Html("", sizing_mode="stretch_width", margin=(8, 16, 10, 16))
+        self.trust = TrustView(state, forecasts)
         self.bridge = pn.Row(self.layer, self.head, margin=(4, 4, 0, 4))
         self.root = pn.Column(
             self.on, self.what, pn.Row(self.bridge, self.opacity, margin=0), heading("Also"), self.marks, self.text,
+            self.trust.root,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         for widget in (self.on, self.what, self.layer, self.head):
@@ -114,6 +119,7 @@ class AttentionView:
         if self._picture is None:  # nobody has looked at this tab yet
             return
         footprint, what = look.footprint, str(self.what.value)
+        self.trust.show(look, dark=bool(self._picture.state.dark))
         self.bridge.visible = what in ("attention", "wind_bias")
         if footprint is None:
             self._say(look.message, look, provenance=False)
