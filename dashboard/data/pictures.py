@@ -139,9 +139,10 @@ def make_picture(
     try:
         shown = show_field(store, state, whatif if state.layer == "whatif" else run)
         comparison = None if other is None else compare_fields(store, state, shown, other)
-        # circles are PM2.5, and a difference is not
-        is_difference = comparison is not None and comparison.is_difference
-        stations, station_note = (None, "") if is_difference else _stations(store, state, warnings)
+        if comparison is not None and comparison.is_difference:
+            stations, station_note = _error_circles(state, comparison), ""
+        else:
+            stations, station_note = _stations(store, state, warnings)
         place = _place(store, state, run, warnings)
     except _UNREADABLE as error:
         log.warning("No picture: %s", error)
@@ -181,6 +182,18 @@ def _stations(store: Store, state: State, warnings: list[str]) -> tuple[pd.DataF
     return table, (
         f"Circles: real stations of {day.day} {day:%B %Y}, an external file: another day and world than the map."
     )
+
+
+def _error_circles(state: State, comparison: Comparison) -> pd.DataFrame | None:
+    """What errors differ by, for circles on a map of differences: an observation has no place on its scale."""
+    if comparison.errors is None or not state.stations:
+        return None
+    table = comparison.errors.table
+    words = [
+        f"|error of A| − |error of B|\nobserved {seen:.1f}, A {a:.1f}, B {b:.1f}"
+        for seen, a, b in zip(table["observed"], table["a"], table["b"])
+    ]
+    return table.assign(pm2p5=table["change"], kind=words)
 
 
 def _place(store: Store, state: State, run: Run | None, warnings: list[str]) -> PlacePicture | None:

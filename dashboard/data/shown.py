@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cranpm.data.errors import StoreError
 from cranpm.plot.channel_scales import find_scale
 from cranpm.plot.style import ColourScale, scale_for
 
 from ..layers import DIFFERENCE, Layer
 from ..state import State
 from .fields import FieldKey, FieldUnavailableError
+from .station_errors import ErrorChange, error_change
 from .store import Store
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
 
     from .whatif import WhatIf
+
+log = logging.getLogger(__name__)
+
+CIRCLES = "Circles: |error of A| − |error of B| at stations; above zero, B is nearer to what they saw."
 
 NOTHING_CHANGED = "Nothing is changed yet: choose something under “What if?”."
 
@@ -39,6 +46,11 @@ class ShownField:
     note: str = ""
     key: FieldKey | None = None
     run: Run | WhatIf | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it is still to come."""
+        return self.key is not None and (self.run is None or self.run.state == "done")
 
 
 def show_field(store: Store, state: State, run: Run | WhatIf | None) -> ShownField:
@@ -82,7 +94,8 @@ class Other:
 class Comparison:
     """A second map B beside the one on the map, A.
 
-    ``field`` is B's in a swipe, and B minus A where the difference is asked for; ``note`` says why it is missing.
+    ``field`` is B's in a swipe, and B minus A where the difference is asked for; its note says why it is missing.
+    ``errors`` tells which is nearer to the stations, where both are PM2.5 of one day that stations saw.
     """
 
     mode: str
@@ -90,6 +103,7 @@ class Comparison:
     run: Run | None
     scale: ColourScale
     field: ShownField
+    errors: ErrorChange | None = None
 
     @property
     def is_difference(self) -> bool:
@@ -109,6 +123,7 @@ def compare_fields(store: Store, state: State, shown: ShownField, other: Other) 
     """
     layer, theirs = state.shown_layer, other.state.shown_layer
     difference = state.compare == "difference"
+    errors = None
     scale = scale_for(DIFFERENCE.key, state.scale) if difference else layer_scale(theirs, state.scale)
     if layer.scale != theirs.scale:
         said = f"A is “{layer.title}” and B “{theirs.title}”: each has a scale of its own."
@@ -118,10 +133,30 @@ def compare_fields(store: Store, state: State, shown: ShownField, other: Other) 
             note="Differences are of PM2.5; of this input, the layers hold day t minus day t−1."
         )
     else:
-        field = show_field(store, other.state, other.run)
-        if difference:
-            field = _difference(store, shown, field)
-    return Comparison(mode=state.compare, state=other.state, run=other.run, scale=scale, field=field)
+        beside = show_field(store, other.state, other.run)
+        field = _difference(store, shown, beside) if difference else beside
+        errors = _errors(store, state, shown, other.state, beside)
+    if difference and errors is not None and state.stations:
+        scale = replace(scale, note=CIRCLES)
+    return Comparison(
+        mode=state.compare, state=other.state, run=other.run, scale=scale, field=field, errors=errors
+    )
+
+
+def _errors(
+    store: Store, state: State, shown: ShownField, other: State, beside: ShownField
+) -> ErrorChange | None:
+    """Which map is nearer to the stations; None before both are whole, and where that is no question."""
+    if state.shown_time != other.shown_time or not state.shown_layer.is_concentration:
+        return None
+    if not (shown.is_whole and beside.is_whole) or shown.field_id == beside.field_id:
+        return None
+    try:
+        first, second = (store.fields.field(one.field_id) for one in (shown, beside))
+        return error_change(store, state, first, second)
+    except StoreError as error:
+        log.warning("No errors at stations: %s", error)
+        return None
 
 
 def _difference(store: Store, first: ShownField, second: ShownField) -> ShownField:

@@ -318,7 +318,7 @@ class Explorer:
         self._draw_legend()
         self.inputs.show(picture.run)
         if before is None or _station_question(before) != _station_question(picture):
-            self.map.set_stations(picture.stations, picture.scale)
+            self.map.set_stations(picture.stations, scale)
         self.map.set_place(picture.state.place)
         self._show_drawer(picture)
         if picture.warnings and (before is None or picture.warnings != before.warnings):
@@ -471,6 +471,8 @@ class Explorer:
 def _station_question(picture: Picture) -> tuple[Any, ...]:
     """Equal for pictures with the same circles; thousands of them are not sent for every tile of a run."""
     state = picture.state
+    # circles on a map of differences are of this very difference
+    is_difference = picture.comparison is not None and picture.comparison.is_difference
     return (
         state.dataset,
         state.shown_time,
@@ -478,7 +480,7 @@ def _station_question(picture: Picture) -> tuple[Any, ...]:
         tuple(state.station_areas),
         state.terrain,
         state.station_file,
-        picture.scale.name,
+        picture.on_map[0] if is_difference else picture.scale.name,
         picture.stations is None,
     )
 

@@ -133,3 +133,30 @@ def test_a_hostile_comparison_shows_the_map_and_a_notice(tab: Page, dashboard: s
     page_tests.wait_for_text(tab, "There is no checkpoint")
     page_tests.wait_for_picture(tab, "_today_")
     expect(handle_of(tab)).to_have_attribute("aria-valuenow", "50")
+
+
+def test_two_checkpoints_are_held_against_the_stations(
+    tab: Page, dashboard: str, page_tests: ModuleType, screenshot: Callable[[str], None]
+):
+    """The second one's forecast is started by choosing it."""
+    query = "layer=forecast&checkpoint=random&init_time=2022-01-11&region=po_valley&compare=difference"
+    tab.goto(f"{dashboard}?{query}")
+    page_tests.wait_for_text(tab, "T+1 to T+3 ready", 200)
+    page_tests.wait_for_text(tab, "A and B are the same map")
+    tab.get_by_label("Checkpoint of B").click()
+    tab.get_by_text("demo", exact=True).last.click()
+    card = tab.locator(".cranpm-errors")
+    page_tests.wait_for_url(tab, "against=&", "against_checkpoint=demo")
+    tab.get_by_text("B: T+1 to T+3 ready").first.wait_for(timeout=200_000)
+    card.get_by_text(re.compile(r"stations on 12 Jan 2022")).wait_for()
+    number = int(re.search(r"over ([\d,]+) stations", card.inner_text()).group(1))  # type: ignore[union-attr]
+    tab.wait_for_timeout(500)
+    circles = tab.evaluate(
+        """() => [...Bokeh.documents[0]._all_models.values()]
+             .filter((m) => m.data && m.data.kind && m.data.colour).map((m) => [...m.data.kind])[0]"""
+    )
+    assert len(circles) == number > 20
+    assert all("error of A" in text for text in circles)
+    assert "nearer" in card.inner_text() or "No significant" in card.inner_text()
+    screenshot("checkpoints_compared")
+    assert tab.problems == []  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from ...state import COMPARISONS, LEADS, State
 from ...theme import SOFT
 from ..controls import choice, heading
 from ..model import progress_words
+from .errors import errors_html
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
@@ -53,8 +54,10 @@ class ComparePanel:
         )
         self.progress = Html("", margin=(0, 16, 0, 16), sizing_mode="stretch_width")
         self.text = Html("", margin=(2, 16, 2, 16), sizing_mode="stretch_width")
+        self.errors = Html("", margin=(4, 16, 4, 16), sizing_mode="stretch_width", visible=False)
         self._parts = pn.Column(
             self.layer, self.checkpoint, self.day, self._lead_part, self.progress, self.text,
+            self.errors,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         self.root = pn.Column(
@@ -152,6 +155,11 @@ class ComparePanel:
     def show_picture(self, picture: Picture) -> None:
         """Say what is missing, or how to read what is shown."""
         comparison = picture.comparison
+        errors = None if comparison is None else comparison.errors
+        self.errors.param.update(
+            visible=errors is not None,
+            object="" if errors is None else errors_html(errors, picture.state.shown_time),
+        )
         if comparison is None:
             self.text.object = ""
             return
