@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from cranpm.data.errors import StoreError
+from cranpm.data.store.source import DaySource
 from cranpm.domain import PM_SCALE
 from cranpm.domain.normalise import normalise_pm2p5
 from cranpm.model import CranPM
@@ -88,12 +90,7 @@ def compare_ablations(
     }  # unknown names are refused before hours are spent
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"Expected different seeds, at least one; got {list(seeds)}.")
-    known_stations = getattr(data.source, "stations", None)
-    stations = (
-        None
-        if known_stations is None
-        else StationReader(known_stations, data.source.domain.fine, with_held_out=True)
-    )
+    stations = _stations_of(data.source)
     batches = validation_batches(
         recipe, data, days=days, tiles_per_day=tiles_per_day, seed=HELD_OUT_SEED, stations=stations
     )
@@ -216,6 +213,17 @@ def _at_stations(forecast: torch.Tensor, points: StationPoints | None, held: boo
     number = int(torch.isfinite(observed).sum())
     mean = float(station_loss(forecast, points.rows, points.cols, observed, points.tile))
     return mean * PM_SCALE**2 * number, number
+
+
+def _stations_of(source: DaySource) -> StationReader | None:
+    """All stations of the data, held out or not; None where they know none."""
+    try:
+        stations = getattr(source, "stations", None)
+    except StoreError:
+        return None
+    if stations is None:
+        return None
+    return StationReader(stations, source.domain.fine, with_held_out=True)
 
 
 def _days(batches: ValidationBatches) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cranpm.data.errors import StoreError
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationReader
 from cranpm.training.batches.validation import validation_batches
@@ -106,3 +107,27 @@ def test_errors_at_stations_are_those_of_the_map_there(make_world, statistics, s
             errors = (today - points.observed)[points.held == held].double()
             assert found[group, number, 1] == len(errors)
             assert found[group, number, 0] == pytest.approx(float((errors**2).sum()), rel=1e-3)
+
+
+def test_data_without_stations_are_compared_on_maps_alone(make_world, statistics, short, tmp_path):
+    """A dataset without station tables says so when it is asked for them."""
+    world = make_world(validation=True)
+
+    class WithoutTables(type(world)):
+        @property
+        def stations(self):
+            raise StoreError("The dataset has no station tables.")
+
+    world.__class__ = WithoutTables
+    found = compare_ablations(
+        short,
+        TrainingData(source=world, statistics=statistics, about={"source": "test", "simulated": True}),
+        [],
+        tmp_path,
+        seeds=(1,),
+        days=2,
+        tiles_per_day=2,
+        options=TrainerOptions(workers=0, validate_every=3, validation_days=2),
+        report=lambda _: None,
+    )
+    assert found.at_stations == {} and not any("station" in key for key in found.rows()[0])
