@@ -17,8 +17,6 @@ ALLOWED = {
     "cranpm/evaluation/assess.py: assess": "the front door's `score`, with its tables",
     "cranpm/evaluation/final.py: evaluate_protocol": "`cranpm evaluate`, with its options",
     "cranpm/evaluation/development.py: evaluate_dataset": "`cranpm evaluate`, with its options",
-    "cranpm/evaluation/ablation.py: run_ablations": "`cranpm ablate`, with its options",
-    "cranpm/training/compare.py: compare_ablations": "`cranpm ablate` for one part, and a notebook's one call",
 }
 """Functions with more, and why. Commands (`cranpm/cli`) have one parameter an option and are not counted."""
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from cranpm.evaluation.document import Table, fixed, percent, write_documents
 from cranpm.training.batches.source import TrainingData
-from cranpm.training.compare import compare_ablations
+from cranpm.training.compare import THREE_SEEDS, ComparisonPlan, compare_ablations
 from cranpm.training.comparison import STATION_GROUPS, Comparison
 from cranpm.training.job import CHECKPOINT_FOLDER
 from cranpm.training.recipes.ablations import TABLES, same_recipe
@@ -63,9 +63,7 @@ def run_ablations(
     *,
     runs: Path,
     out: Path,
-    seeds: Sequence[int] = (1, 2, 3),
-    days: int = 12,
-    tiles_per_day: int = 6,
+    plan: ComparisonPlan = THREE_SEEDS,
     options: TrainerOptions | None = None,
     report: Callable[[str], None] = print,
 ) -> list[Path]:
@@ -83,10 +81,8 @@ def run_ablations(
         Keys of `cranpm.training.recipes.ablations.TABLES`.
     runs, out : Path
         Folders of the runs, and of the tables.
-    seeds : sequence of int
-        Of each variant, paired.
-    days, tiles_per_day : int
-        Held-out days of the validation split, and tiles of each.
+    plan : ComparisonPlan
+        Seeds of each variant, held-out days and tiles.
     options : TrainerOptions, optional
         Devices, workers, how often to validate.
     report : callable
@@ -107,16 +103,14 @@ def run_ablations(
     variants = {table: _variants(table) for table in tables}
     written: list[Path] = []
     for table, names in variants.items():
-        report(f"Table 3{table}: {len(names)} variants, {len(seeds)} seeds")
+        report(f"Table 3{table}: {len(names)} variants, {len(plan.seeds)} seeds")
         found = compare_ablations(
             recipe,
             data,
             names,
             runs,
             reference=TABLES[table].reference,
-            seeds=seeds,
-            days=days,
-            tiles_per_day=tiles_per_day,
+            plan=plan,
             options=options,
             report=report,
         )

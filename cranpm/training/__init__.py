@@ -8,6 +8,7 @@ from cranpm._lazy import lazy_names
 
 __all__ = [
     "ABLATIONS",
+    "ComparisonPlan",
     "TrainerOptions",
     "compare_ablations",
     "draw_learning_curve",
@@ -19,7 +20,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from cranpm.training.batches.source import open_world
-    from cranpm.training.compare import compare_ablations
+    from cranpm.training.compare import ComparisonPlan, compare_ablations
     from cranpm.training.job import TrainerOptions
     from cranpm.training.recipes.ablations import ABLATIONS
     from cranpm.training.recipes.overrides import override
@@ -30,6 +31,7 @@ else:
         __name__,
         {
             "ABLATIONS": "cranpm.training.recipes.ablations",
+            "ComparisonPlan": "cranpm.training.compare",
             "TrainerOptions": "cranpm.training.job",
             "compare_ablations": "cranpm.training.compare",
             "draw_learning_curve": "cranpm.training.report.curve",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,30 @@ HELD_OUT_SEED = 20260101
 """Draws the held-out tiles: the same for all variants and seeds."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComparisonPlan:
+    """How often variants are trained, and on what they are held against each other.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed, or one twice.
+    """
+
+    seeds: Sequence[int] = (1, 2, 3)
+    """Of the weights and of the order of tiles, paired between variants."""
+    days: int = 12
+    """Held-out days of the validation split, spread over it."""
+    tiles_per_day: int = 6
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"Expected different seeds, at least one; got {list(self.seeds)}.")
+
+
+THREE_SEEDS = ComparisonPlan()
+
+
 def compare_ablations(
     recipe: Recipe,
     data: TrainingData,
@@ -41,9 +65,7 @@ def compare_ablations(
     out: Path,
     *,
     reference: str = "full",
-    seeds: Sequence[int] = (1, 2, 3),
-    days: int = 12,
-    tiles_per_day: int = 6,
+    plan: ComparisonPlan = THREE_SEEDS,
     options: TrainerOptions | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Comparison:
@@ -62,10 +84,8 @@ def compare_ablations(
         goes on; variants that are the same recipe share their runs.
     reference : str
         The variant that others are compared with.
-    seeds : sequence of int
-        Of the weights and of the order of tiles, paired between variants.
-    days, tiles_per_day : int
-        Held-out days of the validation split, spread over it, and tiles of each.
+    plan : ComparisonPlan
+        Seeds of each variant, held-out days and tiles.
     options : TrainerOptions, optional
         Devices, workers, how often to validate.
     report : callable, optional
@@ -79,8 +99,8 @@ def compare_ablations(
     Raises
     ------
     ValueError
-        If there is no such variant, fewer than two days of the validation split, no seed, a seed twice, or in a run's
-        folder another recipe, other data, or a training that ended before its steps were done.
+        If there is no such variant, fewer than two days of the validation split, or in a run's folder another recipe,
+        other data, or a training that ended before its steps were done.
     TrainingStopped
         If asked to stop; the run that was under way saved its state.
     """
@@ -88,31 +108,35 @@ def compare_ablations(
     variants = {
         name: ablation(name, recipe) for name in names
     }  # unknown names are refused before hours are spent
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"Expected different seeds, at least one; got {list(seeds)}.")
     stations = _stations_of(data.source)
     batches = validation_batches(
-        recipe, data, days=days, tiles_per_day=tiles_per_day, seed=HELD_OUT_SEED, stations=stations
+        recipe,
+        data,
+        days=plan.days,
+        tiles_per_day=plan.tiles_per_day,
+        seed=HELD_OUT_SEED,
+        stations=stations,
     )
     if batches is None:
         raise ValueError("The source holds no day of the validation split, so variants cannot be scored.")
     persistence, _ = _errors(None, batches)
     if len(persistence) < 2:
         raise ValueError(
-            f"Intervals need at least 2 held-out days with PM2.5, got {len(persistence)} of {days} asked for. Add days "
-            f"of the validation split ({'..'.join(recipe.splits.validation)}) to the data, or ask for more of them."
+            f"Intervals need at least 2 held-out days with PM2.5, got {len(persistence)} of {plan.days} asked for. "
+            f"Add days of the validation split ({'..'.join(recipe.splits.validation)}) to the data, or ask for more "
+            "of them."
         )
     known = {name: same_recipe(name, recipe) for name in names}
     first_of = {name: next(n for n in names if known[n] == known[name]) for name in names}
     result = Comparison(
-        seeds=tuple(seeds),
+        seeds=tuple(plan.seeds),
         persistence=persistence,
         reference=reference,
         days=_days(batches),
         same_as={name: first for name, first in first_of.items() if first != name},
     )
     options = replace(options or TrainerOptions(), bar=False)
-    runs = len(variants) * len(seeds)
+    runs = len(variants) * len(plan.seeds)
     with tqdm(
         total=runs,
         desc="Variants",
@@ -123,7 +147,7 @@ def compare_ablations(
     ) as bar:
         for name, variant in variants.items():
             errors, at_stations, curves, made = [], [], [], []
-            for seed in seeds:
+            for seed in plan.seeds:
                 bar.set_postfix_str(f"{name}, seed {seed}")
                 folder = out / f"{known[name]}-seed{seed}"
                 checkpoint = _train(replace(variant, seed=seed), data, folder, options)

@@ -14,7 +14,7 @@ from cranpm.cli.app import app
 from cranpm.evaluation import ablation as ablation_module
 from cranpm.evaluation.ablation import missing_runs, run_ablations, write_ablation
 from cranpm.training.batches.source import TrainingData
-from cranpm.training.compare import compare_ablations
+from cranpm.training.compare import ComparisonPlan, compare_ablations
 from cranpm.training.comparison import Comparison
 from cranpm.training.job import run_job
 from cranpm.training.recipes.ablations import ABLATIONS, TABLES, AblationTable, ablation, same_recipe
@@ -22,6 +22,7 @@ from cranpm.training.recipes.recipes import paper_small
 from cranpm.training.state.options import TrainerOptions
 from cranpm.training.state.signals import TrainingStopped
 
+ONCE = ComparisonPlan(seeds=(1,), days=2, tiles_per_day=2)
 OPTIONS = TrainerOptions(workers=0, save_every=1, validate_every=3, validation_days=2)
 """A state after every step, so that a run that is broken off has one."""
 
@@ -95,9 +96,7 @@ def test_interrupted_it_goes_on_and_the_tables_say_on_what(data, short, two_vari
     arguments = {
         "runs": tmp_path / "runs",
         "out": tmp_path / "out",
-        "seeds": (1, 2),
-        "days": 2,
-        "tiles_per_day": 2,
+        "plan": ComparisonPlan(seeds=(1, 2), days=2, tiles_per_day=2),
         "options": OPTIONS,
         "report": said.append,
     }
@@ -156,16 +155,15 @@ def test_a_run_that_was_broken_off_is_gone_on_with(data, short, tmp_path):
     for path in sorted((folder / "checkpoint").iterdir()):
         path.unlink()
     (folder / "checkpoint").rmdir()
-    found = compare_ablations(
-        short, data, [], tmp_path, seeds=(1,), days=2, tiles_per_day=2, options=OPTIONS, report=lambda _: None
-    )
+    found = compare_ablations(short, data, [], tmp_path, plan=ONCE, options=OPTIONS, report=lambda _: None)
     assert found.trained["full"]["steps"] == 3
 
 
 def test_what_lies_in_a_folder_must_be_what_is_asked_for(data, short, tmp_path):
     def compare(recipe, of=data, **more):
-        wanted = {"seeds": (1,), "days": 2, "tiles_per_day": 2, "options": OPTIONS, "report": lambda _: None}
-        return compare_ablations(recipe, of, [], tmp_path, **(wanted | more))
+        return compare_ablations(
+            recipe, of, [], tmp_path, plan=replace(ONCE, **more), options=OPTIONS, report=lambda _: None
+        )
 
     compare(short)
     with pytest.raises(ValueError, match=r"full-seed1 holds a run of another recipe \(other learning_rate\)"):

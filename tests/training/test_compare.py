@@ -11,7 +11,7 @@ from cranpm.data.errors import StoreError
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationReader
 from cranpm.training.batches.validation import validation_batches
-from cranpm.training.compare import _errors, compare_ablations
+from cranpm.training.compare import ComparisonPlan, _errors, compare_ablations
 from cranpm.training.comparison import Comparison
 from cranpm.training.state.options import TrainerOptions
 
@@ -23,6 +23,9 @@ def data(make_world, statistics) -> TrainingData:
     return TrainingData(source=world, statistics=statistics, fingerprint={"kind": "test"}, about=about)
 
 
+TWICE = ComparisonPlan(seeds=(1, 2), days=2, tiles_per_day=2)
+
+
 @pytest.fixture(scope="module")
 def short(quick):
     return replace(quick, steps=3, warmup_steps=1, global_epochs=0, coarse_weight=0.0)
@@ -30,9 +33,7 @@ def short(quick):
 
 def test_variants_meet_the_same_tiles_and_a_finished_run_is_not_trained_again(data, short, tmp_path, capsys):
     options = TrainerOptions(workers=0, validate_every=3, validation_days=2)
-    first = compare_ablations(
-        short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, options=options
-    )
+    first = compare_ablations(short, data, ["R2"], tmp_path, plan=TWICE, options=options)
     assert list(first.squared) == ["full", "R2"]
     assert first.squared["R2"].shape == (2, 2)
     assert not np.array_equal(first.squared["full"][0], first.squared["full"][1])  # seeds differ
@@ -40,9 +41,7 @@ def test_variants_meet_the_same_tiles_and_a_finished_run_is_not_trained_again(da
     assert "4/4" in shown
     assert "Training:" not in shown  # one bar for all, not one for each run
     data.source.opened.clear()
-    again = compare_ablations(
-        short, data, ["R2"], tmp_path, seeds=(1, 2), days=2, tiles_per_day=2, options=options
-    )
+    again = compare_ablations(short, data, ["R2"], tmp_path, plan=TWICE, options=options)
     np.testing.assert_array_equal(again.squared["R2"], first.squared["R2"])
     assert all(day >= np.datetime64("2021-01-01") for day in data.source.opened)
 
@@ -124,9 +123,7 @@ def test_data_without_stations_are_compared_on_maps_alone(make_world, statistics
         TrainingData(source=world, statistics=statistics, about={"source": "test", "simulated": True}),
         [],
         tmp_path,
-        seeds=(1,),
-        days=2,
-        tiles_per_day=2,
+        plan=replace(TWICE, seeds=(1,)),
         options=TrainerOptions(workers=0, validate_every=3, validation_days=2),
         report=lambda _: None,
     )

@@ -53,6 +53,7 @@ def ablate(
     with plain_errors():
         from cranpm.evaluation.ablation import missing_runs, run_ablations
         from cranpm.training.command import TrainCommand
+        from cranpm.training.compare import ComparisonPlan
         from cranpm.training.recipes.ablations import TABLES
         from cranpm.training.recipes.recipes import Recipe
         from cranpm.training.state.options import TrainerOptions
@@ -89,9 +90,7 @@ def ablate(
                 parts,
                 runs=runs,
                 out=out or runs,
-                seeds=numbers,
-                days=days,
-                tiles_per_day=tiles,
+                plan=ComparisonPlan(seeds=numbers, days=days, tiles_per_day=tiles),
                 options=options,
                 report=_say,
             )
