@@ -73,6 +73,8 @@ PAGE_SX: dict[str, Any] = {
     # beside controls and drawer a narrow window has no room for the map: the drawer lies below it
     f"@media (max-width: {NARROW}px)": {
         "& nav:has(> .MuiDrawer-anchorRight)": {"width": 0, "flex": "0 0 0"},
+        # the page would stretch the map over the place of a shut drawer, which here has none
+        "& .main": {"marginRight": "0 !important"},
         "& .contextbar > .MuiToolbar-root": {"display": "none"},
         "& .MuiDrawer-anchorRight.MuiDrawer-docked": {
             "position": "fixed",

@@ -75,6 +75,26 @@ def test_the_map_keeps_its_room_beside_an_open_drawer(
     assert tab.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
+def test_without_a_drawer_the_map_ends_where_a_narrow_window_does(
+    tab: Page, dashboard: str, page_tests: ModuleType
+) -> None:
+    """Its buttons, and the handle between two maps in its middle, are in sight."""
+    tab.set_viewport_size({"width": 900, "height": 760})
+    tab.goto(f"{dashboard}?layer=today&compare=swipe&against=persistence")
+    page_tests.wait_for_picture(tab, "_today_")
+    tab.wait_for_timeout(500)
+    left, right = page_tests.furniture(
+        tab, "el => [el.getBoundingClientRect().left, el.getBoundingClientRect().right]"
+    )
+    assert right <= 900 and right - left >= 900 - 308 - 20
+    for element in (
+        tab.get_by_role("button", name="Zoom in"),
+        tab.get_by_role("slider", name="Handle between"),
+    ):
+        box = element.bounding_box()
+        assert box is not None and box["x"] >= left and box["x"] + box["width"] <= right
+
+
 def test_charts_opened_dark_by_a_link_are_drawn_for_a_dark_ground(
     tab: Page, dashboard: str, page_tests: ModuleType, screenshot: Callable[[str], None]
 ) -> None:
