@@ -20,6 +20,7 @@ from ..data.whatif import network_parts
 from ..markup import Html, join, without_paths
 from ..state import LEADS, MOVED, State
 from ..theme import CARD, SIDEBAR_WIDTH, STAGE, STAGE_CSS
+from ..views.about.dialog import About
 from ..views.areas.box import BoxTool
 from ..views.areas.controls import AreaControls
 from ..views.compare.panel import ComparePanel
@@ -185,19 +186,21 @@ class Explorer:
             state, list(self.store.station_files()), on_table=self._open_station_table
         )
         self.share = Share(state, self._address, tiles=lambda: self.map.tile_path, precision=self._precision)
+        self.about = About(state, self.store)
         self.notice = Notice(" ".join(notices))
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
         self.inspector: Inspector | None = None
         self.area: AreaPanel | None = None
         self.stage = pn.Column(
             self.map.root, self.title, self.legend, self.notice.root, self.share.dialog,
-            self.station_table.dialog,
+            self.station_table.dialog, self.about.dialog,
             sizing_mode="stretch_both", margin=0, styles=STAGE, stylesheets=[STAGE_CSS],
         )  # fmt: skip
         self.page = page_frame(
             header=[
                 pn.Row(
                     Html(BRAND, margin=(8, 8), sizing_mode="stretch_width"),
+                    self.about.button,
                     self.share.button,
                     sizing_mode="stretch_width",
                     margin=0,
