@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cranpm.explain.place_test import PlaceTest
     from cranpm.forecasting.service.jobs import ForecastService
     from cranpm.forecasting.service.run import Job, Run
-    from cranpm.forecasting.service.run_folder import RunFolder
+    from cranpm.forecasting.service.run_folder import RunCost, RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,20 @@ class Forecasts:
         if run is not None:
             run.watch(self._watcher)
         return run
+
+    def expected(self, dataset: str, checkpoint: str, init_time: dt.date) -> RunCost | None:
+        """What this forecast would take, as the last one like it did; None where none is known."""
+        from cranpm.forecasting.service.request import make_request
+
+        folder = self._store.checkpoints().get(checkpoint)
+        if folder is None:
+            return None
+        try:
+            request = make_request(self._store.dataset_folders()[dataset], folder, init_time, LEADS)
+            return service().expected(request)
+        except (OSError, ValueError, KeyError) as error:
+            log.warning("Cannot look for earlier runs of %s: %s", checkpoint, error)
+            return None
 
     def finished(self, dataset: str, checkpoint: str, days: Iterable[dt.date]) -> dict[dt.date, RunFolder]:
         """Runs of a checkpoint that are done, by init day; nobody watches them more than before."""

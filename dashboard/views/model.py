@@ -16,11 +16,18 @@ from .controls import heading
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
-    from cranpm.forecasting.service.run_folder import RunStatus
+    from cranpm.forecasting.service.run_folder import RunCost, RunStatus
 
 NO_CHECKPOINT = Markup(
     "No checkpoint found, so nothing can be forecast. Train one with <code>cranpm train</code>, or put a "
     "checkpoint's folder into <code>checkpoints/</code>."
+)
+
+
+_BUDGET = Markup(
+    "<div class='cranpm-budget' style='font-size:12px;color:var(--mui-palette-text-secondary)' "
+    "title='Seconds of the tiles without loading, and the most memory that the process which forecasts has held'>"
+    "{}</div>"
 )
 
 
@@ -34,6 +41,7 @@ class ModelControls:
         *,
         on_run: Callable[[], None],
         on_cancel: Callable[[], None],
+        expected: Callable[[], RunCost | None] = lambda: None,
     ) -> None:
         self.picker = pmui.Select.from_param(
             state.param.checkpoint,
@@ -54,12 +62,14 @@ class ModelControls:
             value=0, variant="determinate", sizing_mode="stretch_width", margin=(6, 16, 0, 16), visible=False
         )
         self.text = Html("", margin=(2, 16, 0, 16), sizing_mode="stretch_width")
+        self.budget = Html("", margin=(2, 16, 0, 16), sizing_mode="stretch_width")
+        self._expected = expected
         self.cancel = pmui.Button(
             label="Cancel", variant="text", size="small", margin=(0, 12, 0, 12), visible=False, icon="close"
         )
         self.cancel.on_click(lambda _event: on_cancel())
         self.root = pn.Column(
-            heading("Forecast"), self.picker, self.run, self.bar, self.text, self.cancel,
+            heading("Forecast"), self.picker, self.run, self.bar, self.text, self.budget, self.cancel,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         self._nothing: str | Markup = "" if checkpoints else NO_CHECKPOINT
@@ -68,6 +78,7 @@ class ModelControls:
     def show(self, run: Run | None, *, starting: bool = False, position: int = 0) -> None:
         """Show the state of a run, or that there is none."""
         status = run.status if run is not None else None
+        self._tell_cost(run, status)
         busy = starting or (status is not None and status.state in ("queued", "running"))
         self.run.visible = not busy
         self.cancel.visible = busy
@@ -96,6 +107,14 @@ class ModelControls:
         self.show(None)
         self._say(f"The forecast could not start: {without_paths(message)}")
 
+    def _tell_cost(self, run: Run | None, status: RunStatus | None) -> None:
+        if not self.picker.options[0]:
+            return  # no checkpoint, no cost
+        expected = self._expected() if run is None else run.expected
+        text = _BUDGET.format(cost_words(status, expected))
+        if self.budget.object != text:
+            self.budget.object = text
+
     def _say(self, words: str | Markup) -> None:
         text = Markup(
             "<div class='cranpm-run' style='font-size:12px;color:var(--mui-palette-text-secondary)'>{}</div>"
@@ -118,6 +137,31 @@ def progress_words(status: RunStatus | None, *, starting: bool, position: int) -
     left = "" if status.seconds_left is None else f" · {duration(status.seconds_left)} left"
     tiles = Markup("<b>{} of {}</b> tiles{}").format(status.done_tiles, status.total_tiles, left)
     return Markup("{} · {}").format(tiles if status.total_tiles else "Reading the day …", status.device)
+
+
+def cost_words(status: RunStatus | None, expected: RunCost | None) -> str:
+    """Seconds and MiB of a forecast: those expected before it ends, and beside them those it took.
+
+    Parameters
+    ----------
+    status : RunStatus or None
+        Of the forecast; None before there is one.
+    expected : RunCost or None
+        What the last forecast like it took; None where there was none.
+    """
+    if status is None or status.state != "done":
+        if expected is None:
+            return "Expected: not known, no earlier run is kept."
+        return f"Expected {_cost(expected)} MiB, as the last run."
+    if status.cost is None:
+        took = f"Took {status.seconds:,.0f} s, memory not recorded"
+    else:
+        took = f"Took {_cost(status.cost)} MiB"
+    return f"{took} (expected: {'not known' if expected is None else _cost(expected)})"
+
+
+def _cost(cost: RunCost) -> str:
+    return f"{cost.seconds:,.0f} s, {cost.memory / 2**20:,.0f}"
 
 
 def _ended(status: RunStatus) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cranpm.domain import get_domain, plan_tiles
-from cranpm.forecasting.service.run_folder import RunStatus
+from cranpm.forecasting.service.run_folder import RunCost, RunStatus
 
 SHAPE = get_domain("alps").fine.shape
 
@@ -35,6 +35,7 @@ class FakeRun:
         self.values = {lead: np.full(SHAPE, np.nan, np.float32) for lead in (1, 2, 3)}
         self.watchers: set[str] = set()
         self.position = 0
+        self.expected: RunCost | None = None
 
     @property
     def state(self) -> str:

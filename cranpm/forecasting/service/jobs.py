@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cranpm import paths
+from cranpm.forecasting.service.budget import expected_cost
 from cranpm.forecasting.service.cluster import connect, disconnect
 from cranpm.forecasting.service.request import Request, RunRequest, checkpoint_hash
 from cranpm.forecasting.service.run import Job, Run, RunFailedError
-from cranpm.forecasting.service.run_folder import RunFolder, RunStatus, prune_runs
+from cranpm.forecasting.service.run_folder import RunCost, RunFolder, RunStatus, prune_runs
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -72,7 +73,7 @@ class ForecastService:
         watcher : str
             For whom it is made; see `Run.leave`.
         """
-        run = self._queue(Run, request, self.root, watcher)
+        run = self._queue(Run, request, self.root, watcher, expected_cost(self.root, request))
         self._make_room()
         self._start_next()
         return run
@@ -104,6 +105,10 @@ class ForecastService:
         """The run that answers a request if one is waiting, running or done; starts nothing."""
         with self._lock:
             return self._find(request, Run, self.root)
+
+    def expected(self, request: RunRequest) -> RunCost | None:
+        """What a forecast would take, as far as an earlier one tells; see `budget.expected_cost`."""
+        return expected_cost(self.root, request)
 
     def warm(self, checkpoint_folder: Path | str, device: str = "auto") -> None:
         """Start the worker and let it load a checkpoint ahead of the first forecast; failures wait for that one."""
@@ -189,11 +194,13 @@ class ForecastService:
 
     # -- the line ------------------------------------------------------------------------------------------------
 
-    def _queue(self, kind: type[J], request: Request, root: Path, watcher: str) -> J:
+    def _queue(
+        self, kind: type[J], request: Request, root: Path, watcher: str, expected: RunCost | None = None
+    ) -> J:
         with self._lock:
             job = self._find(request, kind, root)
             if job is None:
-                job = kind(self, request, RunFolder.new(root, request))
+                job = kind(self, request, RunFolder.new(root, request, expected))
                 self._jobs[job.id] = job
                 self._waiting.append(job)
             job.watchers.add(watcher)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from cranpm.forecasting.service.request import Request, RunRequest
-from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
+from cranpm.forecasting.service.run_folder import RunCost, RunFolder, RunStatus
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -80,6 +81,11 @@ class Job:
     def state(self) -> str:
         """How it stands: "queued", "running", "done", "failed" or "cancelled"."""
         return self.status.state
+
+    @cached_property
+    def expected(self) -> RunCost | None:
+        """What it was expected to take when it was asked for; None where nothing was known."""
+        return self.folder.expected()
 
     @property
     def position(self) -> int:

@@ -6,6 +6,7 @@ replaced atomically. Every run has a folder of its own, also the second one of t
 of one for those of the other.
 
     request.json      what was asked (dataset, checkpoint, init, leads, interventions)
+    expected.json     what it was expected to cost; not there where nothing was known
     progress.json     state, tiles done, seconds left, device, message
     forecast_T1.npy   (H, W) float32 ug m-3, NaN where no tile has been or no support is
     attention_*        recorded tensors of the bridge, see `cranpm.forecasting.attention`
@@ -29,7 +30,7 @@ import psutil
 
 from cranpm._files import remove, write_atomically
 from cranpm.forecasting.array_file import ArrayFile, ArrayFileError, create_array_file
-from cranpm.forecasting.service.request import Request
+from cranpm.forecasting.service.request import Request, RunRequest
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "gone"]
 
@@ -40,9 +41,19 @@ STALE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunCost:
+    """What a forecast took: seconds of its tiles, and the most memory that its process has held by then [bytes]."""
+
+    seconds: float
+    memory: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunStatus:
     """How far a run is. ``done_list`` holds the tile numbers blended so far, in order.
 
+    ``seconds`` are those of the tiles, without loading; ``peak_memory`` is the most that the process has held since it
+    began [bytes], None where it was not recorded.
     ``unusual_inputs`` are `cranpm.data.input_ranges.UnusualInput` as dicts; ``missing_land`` and ``missing_coarse`` are
     shares without a value, see `cranpm.forecasting.day.ForecastDay`. All three are known once the inputs are read; the
     shares are None before.
@@ -62,6 +73,7 @@ class RunStatus:
     unusual_inputs: tuple[dict[str, Any], ...] = ()
     missing_land: float | None = None
     missing_coarse: float | None = None
+    peak_memory: int | None = None
     machine: str = ""
     pid: int = 0
     updated: float = 0.0
@@ -70,6 +82,13 @@ class RunStatus:
     def finished(self) -> bool:
         """Whether nothing more will come."""
         return self.state in FINISHED
+
+    @property
+    def cost(self) -> RunCost | None:
+        """What it took; None unless it is done, or where its memory was not recorded."""
+        if self.state != "done" or self.peak_memory is None:
+            return None
+        return RunCost(seconds=self.seconds, memory=self.peak_memory)
 
 
 def _has_died(status: RunStatus) -> bool:
@@ -86,11 +105,13 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def new(cls, root: Path, request: Request) -> RunFolder:
-        """A folder for a run that begins now."""
+    def new(cls, root: Path, request: Request, expected: RunCost | None = None) -> RunFolder:
+        """A folder for a run that begins now; ``expected`` is kept beside what it will take."""
         folder = cls(Path(root) / f"{request.id}-{os.urandom(4).hex()}")
         folder.path.mkdir(parents=True)
         _write_json(folder.path / "request.json", request.to_dict())
+        if expected is not None:
+            _write_json(folder.path / "expected.json", asdict(expected))
         folder.write_status(RunStatus())
         return folder
 
@@ -107,6 +128,24 @@ class RunFolder:
             return self.path.stat().st_mtime
         except OSError:
             return 0.0
+
+    def request(self) -> RunRequest:
+        """What was asked.
+
+        Raises
+        ------
+        OSError, ValueError, KeyError, TypeError
+            If the folder is gone, or holds none that this version can read.
+        """
+        return RunRequest.from_dict(json.loads((self.path / "request.json").read_text(encoding="utf-8")))
+
+    def expected(self) -> RunCost | None:
+        """What the run was expected to take when it was asked for; None where nothing was known."""
+        try:
+            values = json.loads((self.path / "expected.json").read_text(encoding="utf-8"))
+            return RunCost(seconds=float(values["seconds"]), memory=int(values["memory"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def note_use(self) -> None:
         """Let it be removed later than others."""
@@ -205,7 +244,7 @@ def prune_runs(root: Path, keep: int, watched: Collection[str] = ()) -> None:
         Names of folders that somebody looks at.
     """
     finished = []
-    for folder in _folders(root):
+    for folder in run_folders(root):
         status = folder.written_status()
         if status.finished and folder.path.name not in watched:
             finished.append((status.state == "done", folder.used, folder.path))
@@ -214,7 +253,7 @@ def prune_runs(root: Path, keep: int, watched: Collection[str] = ()) -> None:
             remove(path)
 
 
-def _folders(root: Path) -> Iterator[RunFolder]:
+def run_folders(root: Path) -> Iterator[RunFolder]:
     """Folders of runs; others that somebody keeps here are left alone."""
     if root.exists():
         yield from (RunFolder(path) for path in root.iterdir() if (path / "progress.json").is_file())

@@ -28,7 +28,7 @@ from cranpm.forecasting.engine import (
 from cranpm.forecasting.interventions import intervene, switched
 from cranpm.forecasting.service.request import RunRequest
 from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
-from cranpm.memory import keep_freed_memory
+from cranpm.memory import keep_freed_memory, peak_memory
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -179,6 +179,7 @@ class _StatusWriter:
                 total_tiles=result.num_tiles,
                 seconds=result.seconds,
                 seconds_left=0.0,
+                peak_memory=peak_memory(),
                 device=result.device,
                 precision=result.precision,
                 done_list=tuple(self._done),

@@ -7,6 +7,7 @@ import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from cranpm.data.store.creation import DatasetDescription
@@ -91,6 +92,8 @@ def test_a_run_happens_in_another_process_and_can_be_looked_into(service, folder
     # 10 x 20 of the 1392 x 628 - 492 x 540 cells of land have no value, and no node of the coarse fields lacks one
     assert status.missing_land == pytest.approx(200 / 608_496)
     assert status.missing_coarse == 0
+    assert status.cost is not None and status.cost.seconds > 0
+    assert 50e6 < status.cost.memory < psutil.virtual_memory().total  # a process that has loaded PyTorch
     # q of 1e-3 for a network of 5e-3 +- 3e-4, z of 1e4 for 2e4 +- 3: five levels of each on two days
     unusual = [one["channel"].partition("_")[0] for one in status.unusual_inputs]
     assert (unusual.count("q"), unusual.count("z"), len(unusual)) == (10, 10, 20)
@@ -107,6 +110,9 @@ def test_a_run_happens_in_another_process_and_can_be_looked_into(service, folder
         ForecastService(root=service.root).find(make_request(folder, checkpoint, INIT, (1, 2))).state
         == "done"
     )
+    # and tells what another day will take
+    assert run.expected is None
+    assert service.expected(make_request(folder, checkpoint, "2022-01-06", (1, 2))) == status.cost
 
 
 def test_failures_reach_the_one_who_asked(service, folder, checkpoint):
