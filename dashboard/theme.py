@@ -108,6 +108,23 @@ CARD: dict[str, str] = {
 }
 """A card that floats over the map."""
 
+DIALOG_SX: dict[str, Any] = {
+    "& .MuiDialog-paper": {"backgroundImage": "none"},
+    # the cross that closes it would be black on a dark ground
+    "& .MuiDialog-paper .MuiIconButton-root": {"color": "inherit"},
+}
+"""Of every dialog."""
+
+CORNER: dict[str, str] = {
+    "position": "absolute",
+    "left": "12px",
+    "bottom": "12px",
+    "max-width": "calc(100% - 68px)",
+    "z-index": "10",
+    "pointer-events": "none",
+}
+"""What stands in the map's lower left corner, one above the other, beside its buttons; the map lies free around it."""
+
 NOTICE: dict[str, str] = {
     "position": "absolute",
     "top": "12px",

@@ -79,6 +79,23 @@ class Picture:
             return field.field_id, field.version, self.comparison.scale
         return self.field_id, self.version, self.scale
 
+    @property
+    def station_question(self) -> tuple[object, ...]:
+        """Equal for pictures with the same circles; thousands of them are not sent for every tile of a run."""
+        state = self.state
+        # circles on a map of differences are of this very difference
+        is_difference = self.comparison is not None and self.comparison.is_difference
+        return (
+            state.dataset,
+            state.shown_time,
+            tuple(state.station_types),
+            tuple(state.station_areas),
+            state.terrain,
+            state.station_file,
+            self.on_map[0] if is_difference else self.scale.name,
+            self.stations is None,
+        )
+
 
 def question_of(
     state: State, run: Run | None, whatif: WhatIf | None = None, other: Other | None = None

@@ -19,7 +19,7 @@ from ..data.store import Store
 from ..data.whatif import network_parts
 from ..markup import Html, join, without_paths
 from ..state import LEADS, MOVED, State
-from ..theme import CARD, SIDEBAR_WIDTH, STAGE, STAGE_CSS
+from ..theme import CARD, CORNER, SIDEBAR_WIDTH, STAGE, STAGE_CSS
 from ..views.about.dialog import About
 from ..views.areas.box import BoxTool
 from ..views.areas.controls import AreaControls
@@ -40,6 +40,7 @@ from ..views.stations.controls import StationControls
 from ..views.stations.table import StationTable
 from ..views.whatif.panel import WhatIfPanel
 from .compare import PageCompare
+from .guide import PageGuide
 from .run import PageRun
 from .whatif import PageWhatIf
 
@@ -142,7 +143,7 @@ class Explorer:
         state = self.state
         self.map = MapView(
             domain_extent=self.domain_extent,
-            view_extent=state.extent or self._region_extent(state.region),
+            view_extent=self._view(),
             dataset=state.dataset,
             dark=state.dark,
             listeners=MapListeners(
@@ -156,7 +157,7 @@ class Explorer:
         self.footprints = FootprintReader(self.store)
         self.overlay = Overlay(state, self.map.overlay, self.footprints, on_legend=self._draw_legend)
         self.title = Html("", styles=CARD | {"left": "12px", "top": "12px"}, margin=0)
-        self.legend = Html("", styles=CARD | {"left": "12px", "bottom": "12px"}, margin=0)
+        self.legend = Html("", styles=CARD | {"position": "static", "pointer-events": "auto"}, margin=0)
         self.days = DayControls(state, self.store.days(state.dataset))
         self.layers = LayerControls(state)
         self.model = ModelControls(
@@ -164,6 +165,7 @@ class Explorer:
             list(self.store.checkpoints()),
             on_run=lambda: self.run.ask(),
             on_cancel=lambda: self.run.cancel(),
+            expected=lambda: self._forecasts.expected(state.dataset, state.checkpoint, state.init_time),
         )
         self.whatif_panel = WhatIfPanel(
             state, on_view=lambda: self.whatif.ask_view(), on_all=lambda: self.whatif.ask_all()
@@ -188,18 +190,25 @@ class Explorer:
         self.share = Share(state, self._address, tiles=lambda: self.map.tile_path, precision=self._precision)
         self.about = About(state, self.store)
         self.notice = Notice(" ".join(notices))
+        self.guide = PageGuide(
+            state, self.store, view=self._view, pick=self._picked, whatif=self.whatif_panel,
+            tabs=lambda kind: (self._open_inspector() if kind == "place" else self._open_area()).tabs,
+            show_controls=lambda: self.page.param.update(sidebar_open=True),
+        )  # fmt: skip
         self.drawer = pn.Column(sizing_mode="stretch_width", margin=0)
         self.inspector: Inspector | None = None
         self.area: AreaPanel | None = None
         self.stage = pn.Column(
-            self.map.root, self.title, self.legend, self.notice.root, self.share.dialog,
-            self.station_table.dialog, self.about.dialog,
+            self.map.root, self.title, pn.Column(self.guide.captions, self.legend, margin=0, styles=CORNER),
+            self.notice.root, self.share.dialog, self.station_table.dialog, self.about.dialog,
+            self.guide.summary.root,
             sizing_mode="stretch_both", margin=0, styles=STAGE, stylesheets=[STAGE_CSS],
         )  # fmt: skip
         self.page = page_frame(
             header=[
                 pn.Row(
                     Html(BRAND, margin=(8, 8), sizing_mode="stretch_width"),
+                    self.guide.button,
                     self.about.button,
                     self.share.button,
                     sizing_mode="stretch_width",
@@ -320,7 +329,8 @@ class Explorer:
         self.overlay.show(picture)
         self._draw_legend()
         self.inputs.show(picture.run)
-        if before is None or _station_question(before) != _station_question(picture):
+        self.guide.summary.show(picture, self._view())
+        if before is None or before.station_question != picture.station_question:
             self.map.set_stations(picture.stations, scale)
         self.map.set_place(picture.state.place)
         self._show_drawer(picture)
@@ -351,7 +361,7 @@ class Explorer:
             self._fill_drawer(inspector.root)
         elif self.state.numbers:
             panel = self._open_area()
-            panel.show(picture, area_of(self.state, self.state.extent or self.domain_extent))
+            panel.show(picture, area_of(self.state, self._view()))
             self._fill_drawer(panel.root)
         opened = picture.place is not None or self.state.numbers
         self.stage.css_classes = ["above-drawer"] if opened else []
@@ -377,6 +387,7 @@ class Explorer:
         self.box.show(self.state.box)
         if self.shown is not None:
             self._show_drawer(self.shown)
+            self.guide.summary.show(self.shown, self._view())
 
     def _open_inspector(self) -> Inspector:
         """Build the drawer when it is first wanted: HoloViews views are most of a page's cost."""
@@ -399,9 +410,12 @@ class Explorer:
             return region.west, region.south, region.east, region.north
         return self.domain_extent
 
+    def _view(self) -> tuple[float, float, float, float]:
+        return self.state.extent or self._region_extent(self.state.region)
+
     def _tiles_in_view(self) -> list[int]:
         grid = self.dataset.domain.fine
-        return tiles_in_view(grid.shape, grid, self.state.extent or self._region_extent(self.state.region))
+        return tiles_in_view(grid.shape, grid, self._view())
 
     def _region_changed(self) -> None:
         if self.state.region != MOVED:
@@ -469,23 +483,6 @@ class Explorer:
     def _write_link(self) -> None:
         if pn.state.location is not None:
             pn.state.location.search = "?" + self.state.to_query()
-
-
-def _station_question(picture: Picture) -> tuple[Any, ...]:
-    """Equal for pictures with the same circles; thousands of them are not sent for every tile of a run."""
-    state = picture.state
-    # circles on a map of differences are of this very difference
-    is_difference = picture.comparison is not None and picture.comparison.is_difference
-    return (
-        state.dataset,
-        state.shown_time,
-        tuple(state.station_types),
-        tuple(state.station_areas),
-        state.terrain,
-        state.station_file,
-        picture.on_map[0] if is_difference else picture.scale.name,
-        picture.stations is None,
-    )
 
 
 def _shows(view: tuple[float, ...], box: tuple[float, ...]) -> bool:

@@ -14,6 +14,7 @@ from ..data.layer_fields import FIT_DAYS
 from ..layers import FINE
 from ..markup import Html, Markup, join
 from ..state import State
+from ..theme import DIALOG_SX
 from .controls import heading_html
 
 
@@ -248,6 +249,7 @@ class Share:
             title="Take this view with you",
             close_on_click=True,
             show_close_button=True,
+            sx=DIALOG_SX,
             width_option="md",
         )
 

@@ -11,6 +11,7 @@ from ...background import Latest
 from ...data.store import Store
 from ...markup import Html, without_paths
 from ...state import State
+from ...theme import DIALOG_SX
 from .facts import Facts, facts_html, read_facts
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class About:
             title="About this page: data, licences, model",
             close_on_click=True,
             show_close_button=True,
+            sx=DIALOG_SX,
             width_option="md",
         )
 

@@ -74,6 +74,13 @@ def _of(source: Source, *, simulated: bool) -> bool:
     return not simulated or bool(_GEOGRAPHY & set(source.role))
 
 
+CONCLUSIONS = (
+    "A score against the satellite product is not one against the air.",
+    "No forecast made here is a warning or advice on health.",
+)
+"""As docs/explanation/conclusions.md has them; an installed package has no documentation beside it."""
+
+
 def facts_html(facts: Facts) -> Markup:
     """All of it, under headings."""
     data = facts.dataset
@@ -88,6 +95,8 @@ def facts_html(facts: Facts) -> Markup:
         _LIST.format(join(_items(facts.sources))),
         heading_html("Model"),
         *_model(facts),
+        heading_html("What may be concluded"),
+        *(_LINE.format(sentence) for sentence in CONCLUSIONS),
         heading_html("Program"),
         _LINE.format(f"CRAN-PM Explorer {__version__}, BSD-3-Clause."),
     ]

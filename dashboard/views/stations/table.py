@@ -22,7 +22,7 @@ from ...data.stations import station_rows
 from ...data.store import Store
 from ...markup import Html, Markup, without_paths
 from ...state import long_date
-from ...theme import SOFT
+from ...theme import DIALOG_SX, SOFT
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ class StationTable:
             title="Stations",
             close_on_click=True,
             show_close_button=True,
+            sx=DIALOG_SX,
             width_option="lg",
         )
 

@@ -9,7 +9,7 @@ import pytest
 from cranpm.dashboard.data.store import Store
 from cranpm.dashboard.state import State
 from cranpm.dashboard.views.about.dialog import About
-from cranpm.dashboard.views.about.facts import CARD_BYTES, facts_html, read_facts
+from cranpm.dashboard.views.about.facts import CARD_BYTES, CONCLUSIONS, facts_html, read_facts
 
 REAL = {
     "title": "Winter 2022",
@@ -81,3 +81,9 @@ def test_what_cannot_be_read_is_told(store: Store, monkeypatch: pytest.MonkeyPat
     about = About(State(dataset="testbed"), store)
     about.open()
     assert "This cannot be read" in about.text.object and "/srv/secret" not in about.text.object
+
+
+def test_what_may_be_concluded_stands_in_the_documentation_too() -> None:
+    page = Path(__file__).parents[4] / "docs" / "explanation" / "conclusions.md"
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    assert len(CONCLUSIONS) == 2 and all(sentence in text for sentence in CONCLUSIONS)
