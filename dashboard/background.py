@@ -7,6 +7,8 @@ that has read its model but does not listen yet never hears of them. Such change
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
 import logging
 import threading
@@ -36,6 +38,9 @@ _ON_THE_WAY: WeakKeyDictionary[Document, list[tuple[int, Callable[[], None]]]] =
 """What waits until a page is mounted, each with its place in the order in which it came, by document."""
 
 _PLACES = itertools.count()
+
+_LOOPS: WeakKeyDictionary[Document, asyncio.AbstractEventLoop] = WeakKeyDictionary()
+"""The loop of the server that each page was made in."""
 
 _SENT: WeakSet[Document] = WeakSet()
 """Documents that have been on their way once; a browser reports only once that it has mounted one."""
@@ -142,9 +147,34 @@ def _waits(document: Document, place: int, action: Callable[[], None]) -> bool:
 
 
 def _schedule(document: Document, action: Callable[[], None]) -> None:
-    context = document.session_context
-    if context is not None and not context.destroyed:
-        document.add_next_tick_callback(action)
+    """Have the server's loop do something under the document's lock; from any thread."""
+
+    def add() -> None:
+        context = document.session_context
+        if context is not None and not context.destroyed:
+            document.add_next_tick_callback(action)
+
+    loop = _LOOPS.get(document)
+    if loop is None or loop is _running_loop():
+        add()
+    else:
+        # Bokeh and Panel collect what happens to a document that they hold in a plain list, and replace it afterwards:
+        # what another thread adds in between is lost
+        with contextlib.suppress(RuntimeError):  # closed: the server is gone
+            loop.call_soon_threadsafe(add)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _belongs_to_this_loop(document: Document | None) -> None:
+    loop = _running_loop()
+    if document is not None and loop is not None:
+        _LOOPS[document] = loop
 
 
 class Latest:
@@ -158,6 +188,7 @@ class Latest:
 
     def __init__(self, document: Document | None) -> None:
         self._document = document
+        _belongs_to_this_loop(document)
         self._lock = threading.Lock()
         self._busy = False
         self._waiting: tuple[Callable[[], Any], Then] | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import threading
 import weakref
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from bokeh.document import Document
 from bokeh.events import DocumentReady
-from cranpm.dashboard.background import hold, in_page, release
+from cranpm.dashboard.background import Latest, hold, in_page, release
 
 
 @pytest.fixture
@@ -58,6 +60,24 @@ def test_a_change_that_waited_for_its_turn_while_the_document_was_copied_is_not_
     release(document)
     run_callbacks(document)
     assert seen == [1, 2]
+
+
+def test_other_threads_leave_the_document_to_the_servers_loop(document: Document):
+    """What a thread adds while Bokeh or Panel hold the document could get lost."""
+    seen: list[int] = []
+
+    async def serve() -> None:
+        Latest(document)
+        thread = threading.Thread(target=lambda: in_page(document, lambda: seen.append(1)))
+        thread.start()
+        thread.join(10)
+        assert not document.session_callbacks
+        await asyncio.sleep(0)
+        assert len(document.session_callbacks) == 1
+
+    asyncio.run(serve())
+    run_callbacks(document)
+    assert seen == [1]
 
 
 def test_a_page_is_held_once(document: Document):
