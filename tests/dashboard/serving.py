@@ -75,6 +75,12 @@ class Dashboard:
             )
         _wait_until_up(self.address, self._process, self.log)
 
+    @property
+    def pid(self) -> int:
+        """Of the running server."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """As the kernel does when memory runs out: nothing is said, nothing tidied up."""
         assert self._process is not None
