@@ -24,7 +24,7 @@ def test_one_press_tests_the_place_and_another_place_asks_anew(
     page_tests.wait_for_text(tab, "Attention is not source apportionment")
     expect(tab.get_by_role("row", name="4 most attended")).to_be_visible()
     expect(tab.get_by_role("row", name="the whole bridge")).to_be_visible()
-    assert "changes by 0 of" not in tab.get_by_role("status").inner_text()
+    assert "changes by 0 of" not in tab.locator(".cranpm-trust").inner_text()
     tab.get_by_role("row", name="the whole bridge").scroll_into_view_if_needed()
     screenshot("trust")
     tab.mouse.click(*page_tests.place_on_screen(tab, 46.5, 7.5))
