@@ -195,6 +195,25 @@ WorldOrFile = Annotated[
 NamedDomain = Annotated[
     str, typer.Option("--domain", help="europe, alps or central-europe.", autocompletion=domain_names)
 ]
+TrainingData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="Dataset to train on: a folder, a name, or any fsspec address.",
+        autocompletion=dataset_names,
+    ),
+]
+TrainingWorld = Annotated[
+    Path | None, typer.Option("--world", help="Folder of simulated days; missing ones are simulated.")
+]
+Geography = Annotated[
+    Path | None,
+    typer.Option("--geography", help="Exported geography file, for machines with torch and NumPy only."),
+]
+Simulate = Annotated[
+    list[str] | None,
+    typer.Option("--simulate", help="START:DAYS to simulate into --world; may be given again."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run wrote there.")]
 Device = Annotated[
     str,

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import console, plain_errors
-from cranpm.cli.options import NamedDomain, checkpoint_names, dataset_address, dataset_names, finite
+from cranpm.cli.options import (
+    Geography,
+    NamedDomain,
+    Simulate,
+    TrainingData,
+    TrainingWorld,
+    checkpoint_names,
+    dataset_address,
+    finite,
+)
 
 
 def train(
@@ -28,22 +37,11 @@ def train(
     ablation: Annotated[
         str | None, typer.Option(help="Take a part out (Table 3): R1..R8, fusion-film, ...")
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="Dataset to train on: a folder, a name, or any fsspec address.", autocompletion=dataset_names
-        ),
-    ] = None,
-    world: Annotated[
-        Path | None, typer.Option(help="Folder of simulated days; missing ones are simulated.")
-    ] = None,
-    geography: Annotated[
-        Path | None, typer.Option(help="Exported geography file, for machines with torch and NumPy only.")
-    ] = None,
+    data: TrainingData = None,
+    world: TrainingWorld = None,
+    geography: Geography = None,
     domain: NamedDomain = "europe",
-    simulate: Annotated[
-        list[str] | None, typer.Option(help="START:DAYS to simulate into --world; may be given again.")
-    ] = None,
+    simulate: Simulate = None,
     start_from: Annotated[
         str | None,
         typer.Option(

@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from cranpm.cli.console import console, plain_errors
-from cranpm.cli.options import NamedDomain, dataset_address, dataset_names
+from cranpm.cli.options import (
+    Geography,
+    NamedDomain,
+    Simulate,
+    TrainingData,
+    TrainingWorld,
+    dataset_address,
+)
 
 
 def ablate(
@@ -26,20 +33,11 @@ def ablate(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="name=value of the recipe, such as --set steps=600.")
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="Dataset to train on: a folder, a name, or any fsspec address.", autocompletion=dataset_names
-        ),
-    ] = None,
-    world: Annotated[
-        Path | None, typer.Option(help="Folder of simulated days; missing ones are simulated.")
-    ] = None,
-    geography: Annotated[Path | None, typer.Option(help="Exported geography file.")] = None,
+    data: TrainingData = None,
+    world: TrainingWorld = None,
+    geography: Geography = None,
     domain: NamedDomain = "europe",
-    simulate: Annotated[
-        list[str] | None, typer.Option(help="START:DAYS to simulate into --world; may be given again.")
-    ] = None,
+    simulate: Simulate = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the tables; default: that of the runs.")] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Seeds of each variant, from 1.")] = 3,
     days: Annotated[int, typer.Option(min=2, max=366, help="Held-out days of the validation split.")] = 12,
