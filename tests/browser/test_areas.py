@@ -10,12 +10,6 @@ import pytest
 from playwright.sync_api import Page
 
 
-@pytest.fixture(scope="module")
-def page_test(load_file: Callable[[str], ModuleType]) -> ModuleType:
-    """Helpers of the first browser suite."""
-    return load_file("tests/browser/test_page.py")
-
-
 def cells(tab: Page) -> int:
     """The number of cells that the statistics are of."""
     text = tab.get_by_text(re.compile(r"n = [\d,]+ cells")).first.inner_text()
@@ -23,22 +17,22 @@ def cells(tab: Page) -> int:
 
 
 def test_a_box_is_drawn_and_its_numbers_are_told(
-    tab: Page, dashboard: str, page_test: ModuleType, screenshot: Callable[[str], None]
+    tab: Page, dashboard: str, page_tests: ModuleType, screenshot: Callable[[str], None]
 ):
     tab.goto(f"{dashboard}?layer=today&region=po_valley&stations=1&init_time=2022-01-11")
-    page_test.wait_for_picture(tab, "_today_")
+    page_tests.wait_for_picture(tab, "_today_")
     tab.get_by_role("button", name="Draw a box").click()
     tab.wait_for_timeout(700)
-    start, end = page_test.place_on_screen(tab, 45.9, 8.6), page_test.place_on_screen(tab, 45.1, 10.1)
+    start, end = page_tests.place_on_screen(tab, 45.9, 8.6), page_tests.place_on_screen(tab, 45.1, 10.1)
     tab.mouse.move(*start)
     tab.mouse.down()
     for share in (0.25, 0.5, 0.75, 1.0):
         tab.mouse.move(*(a + share * (b - a) for a, b in zip(start, end)))
         tab.wait_for_timeout(60)
     tab.mouse.up()
-    page_test.wait_for_url(tab, "numbers=1", "box=8.")
-    page_test.wait_for_text(tab, "Drawn box")
-    page_test.wait_for_text(tab, "Share of the area above")
+    page_tests.wait_for_url(tab, "numbers=1", "box=8.")
+    page_tests.wait_for_text(tab, "Drawn box")
+    page_tests.wait_for_text(tab, "Share of the area above")
     # 0.8 by 1.5 degrees of 0.01, to a pixel or two
     assert abs(cells(tab) - 80 * 150) < 600
     west, south, east, north = (float(v) for v in tab.url.split("box=")[1].split("&")[0].split(","))
@@ -46,36 +40,36 @@ def test_a_box_is_drawn_and_its_numbers_are_told(
     tab.wait_for_timeout(500)
     screenshot("area_statistics")
     tab.get_by_role("tab", name="Scores").click()
-    page_test.wait_for_text(tab, "Against the target: n =")
-    page_test.wait_for_text(tab, "Against stations: n =")
+    page_tests.wait_for_text(tab, "Against the target: n =")
+    page_tests.wait_for_text(tab, "Against stations: n =")
     tab.wait_for_timeout(400)
     screenshot("area_scores")
     tab.get_by_role("tab", name="Six regions").click()
     # the scene is smaller than any of them
-    page_test.wait_for_text(tab, "None of the six regions lies in this dataset")
+    page_tests.wait_for_text(tab, "None of the six regions lies in this dataset")
     # the map moves again, and the box is let go
     tab.mouse.move(*end)
     tab.mouse.down()
     tab.mouse.move(end[0] - 60, end[1] - 40, steps=4)
     tab.mouse.up()
-    page_test.wait_for_url(tab, "region=moved")
+    page_tests.wait_for_url(tab, "region=moved")
     tab.get_by_role("button", name="Remove the box").click()
-    page_test.wait_for_url(tab, "box=&")
-    page_test.wait_for_text(tab, "In view")
+    page_tests.wait_for_url(tab, "box=&")
+    page_tests.wait_for_text(tab, "In view")
     assert tab.problems == []  # type: ignore[attr-defined]
 
 
 def test_numbers_of_what_is_in_view_by_keyboard_follow_the_view(
-    tab: Page, dashboard: str, page_test: ModuleType
+    tab: Page, dashboard: str, page_tests: ModuleType
 ):
     tab.goto(f"{dashboard}?layer=today&stations=0&init_time=2022-01-11")
-    page_test.wait_for_picture(tab, "_today_")
+    page_tests.wait_for_picture(tab, "_today_")
     tab.get_by_role("button", name="Statistics").focus()
     tab.keyboard.press("Enter")
-    page_test.wait_for_text(tab, "In view")
+    page_tests.wait_for_text(tab, "In view")
     tab.get_by_text(re.compile(r"n = [\d,]+ cells")).first.wait_for()
     before = cells(tab)
-    page_test.furniture(tab, "el => el.focus() || ''")
+    page_tests.furniture(tab, "el => el.focus() || ''")
     for _ in range(2):
         tab.keyboard.press("+")
         tab.wait_for_timeout(600)

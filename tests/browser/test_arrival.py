@@ -29,10 +29,15 @@ PROGRAM = Path(__file__).parents[1] / "dashboard" / "slow_field.py"
 
 @pytest.mark.parametrize("moment", ["copied", "sent"])
 def test_a_field_that_arrives_while_the_page_is_mounted_is_shown_with_all_that_belongs_to_it(
-    load_file: Callable[[str], ModuleType], tab: Page, machine: dict[str, str], tmp_path: Path, moment: str
+    load_file: Callable[[str], ModuleType],
+    tab: Page,
+    page_tests: ModuleType,
+    machine: dict[str, str],
+    tmp_path: Path,
+    moment: str,
 ):
     """The link opens a place, so that map, title, legend and drawer all change with the first picture."""
-    serving, page_tests = load_file("tests/dashboard/serving.py"), load_file("tests/browser/test_page.py")
+    serving = load_file("tests/dashboard/serving.py")
     variables = machine | {"CRANPM_TEST_MOMENT": moment}
     dashboard = serving.Dashboard(variables, tmp_path / "log.txt", program=(str(PROGRAM),))
     with serving.running(dashboard):

@@ -15,16 +15,10 @@ from PIL import Image
 from playwright.sync_api import Page
 
 
-@pytest.fixture(scope="module")
-def page_test(load_file: Callable[[str], ModuleType]) -> ModuleType:
-    """Helpers of the first browser suite."""
-    return load_file("tests/browser/test_page.py")
-
-
 def test_files_of_a_view_hold_what_it_shows(
     tab: Page,
     dashboard: str,
-    page_test: ModuleType,
+    page_tests: ModuleType,
     scene: ModuleType,
     screenshot: Callable[[str], None],
     tmp_path,
@@ -33,10 +27,10 @@ def test_files_of_a_view_hold_what_it_shows(
         "layer=today&stations=1&init_time=2022-01-11&box=8.5,45.0,9.5,46.0&station=TB000&place=45.4642,9.1900"
     )
     tab.goto(f"{dashboard}?{query}")
-    page_test.wait_for_picture(tab, "_today_")
-    page_test.wait_for_text(tab, "all days held")
+    page_tests.wait_for_picture(tab, "_today_")
+    page_tests.wait_for_text(tab, "all days held")
     tab.get_by_role("button", name="Link and code").click()
-    page_test.wait_for_text(tab, "Report of the place")
+    page_tests.wait_for_text(tab, "Report of the place")
     tab.wait_for_timeout(600)
     screenshot("takeaway")
 

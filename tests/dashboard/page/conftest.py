@@ -25,7 +25,15 @@ def checkpoint(machine: Path, scene: ModuleType) -> str:
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch, fake_run: ModuleType) -> list[Any]:
+def polling_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no server here: nothing is called by itself after a while."""
+    monkeypatch.setattr(
+        pn.state, "add_periodic_callback", lambda *_, **__: SimpleNamespace(stop=lambda: None)
+    )
+
+
+@pytest.fixture
+def runs(polling_by_hand: None, monkeypatch: pytest.MonkeyPatch, fake_run: ModuleType) -> list[Any]:
     """Every run that a page starts; they start at once and do nothing by themselves."""
     started: list[Any] = []
     asked: dict[Any, Any] = {}
@@ -49,10 +57,6 @@ def runs(monkeypatch: pytest.MonkeyPatch, fake_run: ModuleType) -> list[Any]:
 
     monkeypatch.setattr(Forecasts, "find", find)
     monkeypatch.setattr(Forecasts, "submit", submit)
-    # no server here: polling is done by hand
-    monkeypatch.setattr(
-        pn.state, "add_periodic_callback", lambda *_, **__: SimpleNamespace(stop=lambda: None)
-    )
     return started
 
 

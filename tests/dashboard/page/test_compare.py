@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
-import panel as pn
 import pytest
 from cranpm.dashboard.data.forecasts import Forecasts
 from cranpm.dashboard.data.store import Store
@@ -18,7 +17,9 @@ from cranpm.plot.style import SCALES, scale_for
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch, fake_run: ModuleType) -> dict[tuple[str, str], Any]:
+def runs(
+    polling_by_hand: None, monkeypatch: pytest.MonkeyPatch, fake_run: ModuleType
+) -> dict[tuple[str, str], Any]:
     """Runs by checkpoint and init day; they start at once and do nothing by themselves."""
     asked: dict[tuple[str, str], Any] = {}
 
@@ -35,9 +36,6 @@ def runs(monkeypatch: pytest.MonkeyPatch, fake_run: ModuleType) -> dict[tuple[st
 
     monkeypatch.setattr(Forecasts, "find", find)
     monkeypatch.setattr(Forecasts, "submit", submit)
-    monkeypatch.setattr(
-        pn.state, "add_periodic_callback", lambda *_, **__: SimpleNamespace(stop=lambda: None)
-    )
     return asked
 
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 import gc
 import weakref
 from pathlib import Path
-from types import SimpleNamespace
 
-import panel as pn
-import pytest
 from cranpm.dashboard.data.store import Store
 from cranpm.dashboard.page.explorer import Explorer
 from cranpm.dashboard.pages import plain_page
 from cranpm.dashboard.state import State
 
 
-def test_nothing_of_the_process_holds_a_closed_page(machine: Path, scene, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(
-        pn.state, "add_periodic_callback", lambda *_, **__: SimpleNamespace(stop=lambda: None)
-    )
+def test_nothing_of_the_process_holds_a_closed_page(machine: Path, scene, polling_by_hand: None):
     store, seen = Store(), []
     for place in (None, scene.MILAN):
         page = Explorer(State(dataset="testbed", layer="today", place=place), store, [])

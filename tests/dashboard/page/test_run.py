@@ -51,10 +51,7 @@ class FakeService:
 
 
 @pytest.fixture
-def service(fake_run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> FakeService:
-    monkeypatch.setattr(
-        "panel.state.add_periodic_callback", lambda *_, **__: SimpleNamespace(stop=lambda: None)
-    )
+def service(fake_run: ModuleType, polling_by_hand: None) -> FakeService:
     return FakeService(fake_run)
 
 
