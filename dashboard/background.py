@@ -47,6 +47,9 @@ _SENT: WeakSet[Document] = WeakSet()
 
 _HELD = threading.Lock()
 
+POLL_MILLISECONDS = 350
+"""How often a page looks how far what it waits for has come."""
+
 HOLD_SECONDS = 60.0
 """After this, a browser that never said that it has mounted the page gets the changes all the same."""
 

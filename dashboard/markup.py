@@ -7,6 +7,7 @@ escapes whatever is not such a fragment. So a forgotten step shows stray bracket
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import panel as pn
 from markupsafe import Markup, escape
 
-__all__ = ["Html", "Markup", "join", "table", "without_paths"]
+__all__ = ["Html", "Markup", "join", "latitude", "longitude", "signed", "table", "without_paths"]
 
 _PATH = re.compile(
     r"""(?<=['"])(?:~?/|[A-Za-z]:\\)[^'"\n]+(?=['"])"""  # in quotes, as Python names files
@@ -62,6 +63,11 @@ def latitude(value: float, digits: int) -> str:
 def longitude(value: float, digits: int) -> str:
     """“9.190° E”."""
     return f"{abs(value):.{digits}f}° {'W' if value < 0 else 'E'}"
+
+
+def signed(value: float, digits: int) -> str:
+    """“+1.2”, “−1.2”; a dash where there is no number."""
+    return f"{value:+.{digits}f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
 def table(caption: object, columns: Iterable[object], rows: Iterable[Iterable[object]]) -> Markup:

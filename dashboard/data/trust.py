@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..markup import signed
+
 if TYPE_CHECKING:
     from cranpm.explain.place_answer import Effect, PlaceAnswer
 
@@ -120,7 +122,7 @@ def _ranks(answer: PlaceAnswer) -> str:
         return f"Hidden one by one, {answer.tried} patches give no ranking: nothing changes."
     return (
         f"Hidden one by one, {answer.tried} patches: the rank correlation of the change with attention is "
-        f"{_signed(answer.rank_attention)}, with nearness {_signed(answer.rank_distance)}."
+        f"{signed(answer.rank_attention, 2)}, with nearness {signed(answer.rank_distance, 2)}."
     )
 
 
@@ -149,7 +151,3 @@ def amount(value: float) -> str:
 def share(value: float) -> str:
     """“35 %”."""
     return f"{100 * value:.0f} %"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−") if math.isfinite(value) else "–"

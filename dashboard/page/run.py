@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import panel as pn
 
-from ..background import in_page
+from ..background import POLL_MILLISECONDS, in_page
 from ..data.forecasts import Forecasts
 from ..state import State
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
-
-POLL_MILLISECONDS = 350
 
 
 class RunControls(Protocol):

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
-from ..background import in_page
+from ..background import POLL_MILLISECONDS, in_page
 from ..data.forecasts import Forecasts
 from ..data.whatif import MAX_TILES, WhatIf
 from ..state import State
 from ..views.whatif.panel import WhatIfPanel
-from .run import POLL_MILLISECONDS
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 
 from ...data.station_errors import BOX_DEGREES, ErrorChange
-from ...markup import Markup
+from ...markup import Markup, signed
 from ...theme import INK, SOFT
 
 _CARD = Markup(
@@ -29,14 +29,10 @@ def errors_html(errors: ErrorChange, day: dt.date) -> Markup:
         verdict = "Too few stations to tell which is nearer"
     interval = ""
     if known:
-        ends = f"{_signed(errors.low)} to {_signed(errors.high)}"
+        ends = f"{signed(errors.low, 2)} to {signed(errors.high, 2)}"
         interval = f", 95 % interval {ends} from {errors.boxes} redrawn boxes of {BOX_DEGREES:g}°"
     numbers = (
-        f"|error of A| − |error of B| = {_signed(errors.mean)} µg/m³ on average over {count:,} stations on {day.day} "
+        f"|error of A| − |error of B| = {signed(errors.mean, 2)} µg/m³ on average over {count:,} stations on {day.day} "
         f"{day:%b %Y}{interval}. A is nearer at {nearer_a:,}, B at {nearer_b:,}."
     )
     return _CARD.format(verdict=verdict, numbers=numbers, warning="One day says nothing of other days.")
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")

@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 
 from cranpm._progress import duration
 
-from ...background import in_page
+from ...background import POLL_MILLISECONDS, in_page
 from ...data.forecasts import Forecasts
 from ...data.trust import CAVEAT, effects_of, paragraphs, table_of, verdict
 from ...markup import Html, Markup, join, table, without_paths
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from cranpm.explain.place_test import PlaceTest
 
 QUESTION = "How far can I trust this picture?"
-
-POLL_MILLISECONDS = 350
 
 _PLOT_WIDTH = 200
 

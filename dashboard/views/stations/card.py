@@ -30,7 +30,7 @@ from ...data.station_card import (
     make_card,
 )
 from ...data.store import Store
-from ...markup import Html, Markup, join, table, without_paths
+from ...markup import Html, Markup, join, signed, table, without_paths
 from ...state import LEADS
 from ...theme import INK, SOFT
 
@@ -224,7 +224,7 @@ def _score_table(caption: str, scores: Sequence[Score]) -> Markup:
         (
             COMPARED[one.method],
             one.days,
-            _signed(one.bias),
+            signed(one.bias, 1),
             interval_text(one.rmse),
             _number(one.correlation, 2),
         )
@@ -327,7 +327,3 @@ def _finite(value: float | None) -> bool:
 
 def _number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if _finite(value) else "–"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−") if _finite(value) else "–"
