@@ -86,15 +86,15 @@ def test_another_checkpoint_has_a_run_of_its_own_that_is_left_with_b(checkpoints
     ours, theirs = runs["demo", day], runs["second", day]
     ours.finish_tiles(9)
     page.run.poll()
-    assert "has not started" in page.compare_panel.text.object
+    assert "has not started" in page.controls.compare.text.object
     theirs.finish_tiles(2)
     page.compare.run.poll()
-    assert "<b>2 of 9</b> tiles" in page.compare_panel.progress.object
+    assert "<b>2 of 9</b> tiles" in page.controls.compare.progress.object
     assert f"_T1_{theirs.id}/2/" in other_address(page)
     assert "second" in page.map._other.data["b"][0] and "demo" in page.map._other.data["a"][0]
     page.state.compare = ""
     assert theirs.state == "cancelled" and ours.watchers
-    assert page.compare_panel.progress.object.count("tiles") == 0
+    assert page.controls.compare.progress.object.count("tiles") == 0
 
 
 def test_another_lead_of_one_run_needs_no_second_run(checkpoints: None, runs: dict[Any, Any]):
@@ -110,11 +110,11 @@ def test_another_lead_of_one_run_needs_no_second_run(checkpoints: None, runs: di
 
 def test_b_follows_the_days_of_a_unless_it_has_its_own(machine: Path, runs: dict[Any, Any]):
     page = explorer(layer="today", compare="swipe", against="persistence")
-    page.days.step(-1)
+    page.controls.days.step(-1)
     assert "_persistence_2022-01-11_" in other_address(page)
     page.state.against_day = page.state.init_time.replace(day=10)
-    page.days.step(-1)
-    page.days.step(1)
+    page.controls.days.step(-1)
+    page.controls.days.step(1)
     assert "_persistence_2022-01-10_" in other_address(page)
 
 
@@ -123,13 +123,13 @@ def test_maps_on_different_scales_are_not_laid_side_by_side(
     checkpoints: None, runs: dict[Any, Any], mode: str
 ):
     page = explorer(layer="today", checkpoint="demo", compare=mode, against="change")
-    assert "each has a scale of its own" in page.compare_panel.text.object
+    assert "each has a scale of its own" in page.controls.compare.text.object
     assert other_address(page).startswith("data:")
 
 
 def test_a_b_that_cannot_be_shown_says_why(machine: Path, runs: dict[Any, Any]):
     page = explorer(layer="today", compare="difference", against="target", lead_time=3)
-    assert "B: No target yet" in page.compare_panel.text.object
+    assert "B: No target yet" in page.controls.compare.text.object
     assert page.map._picture.data["url"][0].startswith("land/")
 
 

@@ -23,7 +23,7 @@ def test_without_a_checkpoint_the_map_says_so_and_today_still_shows(
 ):
     page = explorer()
     assert runs == []
-    assert "No checkpoint found" in page.model.text.object
+    assert "No checkpoint found" in page.controls.model.text.object
     assert "No forecast has been run" in page.title.object
     page.state.layer = "today"
     assert "_today_2022-01-12_T0/0/" in address_of(page)
@@ -33,33 +33,33 @@ def test_without_a_checkpoint_the_map_says_so_and_today_still_shows(
 def test_opening_starts_the_forecast_and_the_map_fills_in(explorer: Open, checkpoint: str, runs: list[Any]):
     page = explorer()
     (run,) = runs
-    assert "Waiting" in page.model.text.object
+    assert "Waiting" in page.controls.model.text.object
     run.finish_tiles(2)
     page.run.poll()
-    assert "<b>2 of 9</b> tiles · 3 s left · cpu" in page.model.text.object
+    assert "<b>2 of 9</b> tiles · 3 s left · cpu" in page.controls.model.text.object
     assert f"_T1_{run.id}/2/" in address_of(page)
     run.finish_tiles(9)
     page.run.poll()
     assert "/1000009/" in address_of(page)
-    assert not page.model.cancel.visible
-    assert "9 tiles" in page.model.text.object
+    assert not page.controls.model.cancel.visible
+    assert "9 tiles" in page.controls.model.text.object
 
 
 def test_cancel_reaches_the_run(explorer: Open, checkpoint: str, runs: list[Any]):
     page = explorer()
-    assert page.model.cancel.visible
+    assert page.controls.model.cancel.visible
     page.run.cancel()
     assert runs[0].state == "cancelled"
-    assert "Cancelled after 0 of 9 tiles" in page.model.text.object
-    assert page.model.run.visible
+    assert "Cancelled after 0 of 9 tiles" in page.controls.model.text.object
+    assert page.controls.model.run.visible
 
 
 def test_a_failed_run_says_why_without_folders(explorer: Open, checkpoint: str, runs: list[Any]):
     page = explorer()
     runs[0].become("failed", message="Weights at /home/someone/secret/model.safetensors are damaged.")
     page.run.poll()
-    assert "are damaged" in page.model.text.object
-    assert "/home" not in page.model.text.object
+    assert "are damaged" in page.controls.model.text.object
+    assert "/home" not in page.controls.model.text.object
 
 
 def test_layer_lead_and_scale_change_the_picture_and_the_legend(

@@ -44,32 +44,32 @@ def test_picking_a_place_opens_its_series_and_its_attention(
     page = explorer()
     runs[0].finish_tiles(9)
     page.run.poll()
-    assert page.inspector is None  # built only when wanted
-    page._picked(*scene.MILAN)
+    assert page.drawer.inspector is None  # built only when wanted
+    page.where.pick(*scene.MILAN)
     assert page.page.contextbar_open
-    assert "Milan" in page.inspector.text.object
-    assert "10.0" in page.inspector.text.object
-    overlay = page.inspector.series.object
+    assert "Milan" in page.drawer.inspector.text.object
+    assert "10.0" in page.drawer.inspector.text.object
+    overlay = page.drawer.inspector.series.object
     hv.renderer("bokeh").get_plot(overlay)  # draws
-    assert "&lt;img" in page.inspector.text.object
-    assert "<img" not in page.inspector.text.object
+    assert "&lt;img" in page.drawer.inspector.text.object
+    assert "<img" not in page.drawer.inspector.text.object
     assert len(page.map.overlay.cells.data["left"]) == 0  # nothing is drawn before somebody asks
-    page.inspector.tabs.active = 1
+    page.drawer.inspector.tabs.active = 1
     numbers = {"attention": 49, "wind_bias": 49, "elevation_bias": 32 * 32, "height_damping": 0}
     for what, cells in numbers.items():
-        page.inspector.attention.what.value = what
+        page.drawer.inspector.attention.what.value = what
         assert page.state.overlay == what
         assert len(page.map.overlay.cells.data["left"]) == cells  # the fake run has no height damping
         assert ("cranpm-overlay-legend" in page.legend.object) is bool(cells)
     assert len(page.map.overlay.arrows.data["xs"]) == 49
     page.state.marks = []
     assert len(page.map.overlay.arrows.data["xs"]) == 0
-    page.inspector.attention.on.value = False
+    page.drawer.inspector.attention.on.value = False
     assert page.state.overlay == ""
-    page.inspector.attention.on.value = True
-    page.inspector.attention.what.value = "attention"
-    assert "not source apportionment" in page.inspector.attention.text.object
-    page._key_pressed("Escape")
+    page.drawer.inspector.attention.on.value = True
+    page.drawer.inspector.attention.what.value = "attention"
+    assert "not source apportionment" in page.drawer.inspector.attention.text.object
+    page.where.key_pressed("Escape")
     assert not page.page.contextbar_open
     assert len(page.map.overlay.cells.data["left"]) == 0
     assert "overlay-legend" not in page.legend.object
@@ -87,15 +87,15 @@ def test_a_click_on_a_station_opens_its_card(
     view._tapped(SimpleNamespace(x=x + 8_000, y=y))  # 8 pixels beside its middle
     assert page.state.station == "TB000"
     assert page.state.place == scene.MILAN
-    card = page.inspector.station
-    assert page.inspector.tabs.active == 2
+    card = page.drawer.inspector.station
+    assert page.drawer.inspector.tabs.active == 2
     assert "&lt;img src=x" in card.head.object
     assert "<img" not in card.head.object
     assert "all days held (n = 3)" in card.scores.object
     hv.renderer("bokeh").get_plot(card.series.object)
     view._tapped(SimpleNamespace(x=x + 30_000, y=y + 30_000))
     assert page.state.station == ""
-    page._key_pressed("Escape")
+    page.where.key_pressed("Escape")
     assert page.state.place is None
 
 
@@ -108,7 +108,7 @@ def test_a_link_to_a_station_that_is_not_there_says_so(machine: Path, runs: list
 
 def test_a_place_outside_the_domain_is_not_picked(explorer: Open, machine: Path, runs: list[Any]):
     page = explorer(layer="today")
-    page._picked(10.0, 0.0)
+    page.where.pick(10.0, 0.0)
     assert page.state.place is None
 
 
@@ -116,7 +116,7 @@ def test_keys_step_days_and_leads(explorer: Open, machine: Path, runs: list[Any]
     page = explorer(layer="today")
     assert page.state.init_time == dt.date(2022, 1, 12)  # the last day with a target of T+1
     for name in ("ArrowLeft", "3", "ArrowRight", "ArrowRight", "ArrowRight", "x"):
-        page._key_pressed(name)
+        page.where.key_pressed(name)
     assert page.state.init_time == dt.date(2022, 1, 13)  # stops at the end
     assert page.state.lead_time == 3
 
@@ -126,14 +126,14 @@ def test_a_region_moves_the_map_and_a_move_lets_it_go(explorer: Open, machine: P
     page.state.region = "po_valley"
     serial = page.map._view.data["serial"][0]
     assert serial >= 1
-    page._map_moved((8.0, 44.5, 12.0, 46.0))
+    page.where.moved((8.0, 44.5, 12.0, 46.0))
     assert page.state.region == "moved"
     assert page.map._view.data["serial"][0] == serial  # letting go does not move the map
 
 
 def test_the_link_follows_the_view(explorer: Open, machine: Path, runs: list[Any]):
     page = explorer(layer="today")
-    page._map_moved((7.0, 44.0, 12.0, 46.0))
+    page.where.moved((7.0, 44.0, 12.0, 46.0))
     back, notices = State.from_query(
         dict(part.split("=") for part in page.state.to_query().replace("%2C", ",").split("&"))
     )
@@ -144,30 +144,30 @@ def test_the_link_follows_the_view(explorer: Open, machine: Path, runs: list[Any
 
 def test_a_drawn_box_opens_its_statistics(explorer: Open, machine: Path, runs: list[Any]):
     page = explorer(layer="today")
-    page.regions.draw.value = True
+    page.controls.regions.draw.value = True
     assert page.box.drawing
     corners = {"x0": 900_000.0, "x1": 1_100_000.0, "y0": 5_600_000.0, "y1": 5_800_000.0}
     drawn = SimpleNamespace(geometry={"type": "rect", **corners}, final=True)
     page.box._drawn(drawn)
     assert not page.box.drawing
-    assert not page.regions.draw.value
+    assert not page.controls.regions.draw.value
     assert page.state.numbers
     west, south, east, north = page.state.box
     # x = R lon: 900 km is 8.085 degrees; y 5600 km is 44.87 N
     assert (west, east) == (pytest.approx(8.085, abs=1e-3), pytest.approx(9.881, abs=1e-3))
     assert (south, north) == (pytest.approx(44.87, abs=0.01), pytest.approx(46.13, abs=0.01))
     assert page.page.contextbar_open
-    assert "Drawn box" in page.area.head.object
-    assert "n = 2" in page.area.texts[0].object
-    page.area.tabs.active = 1
-    assert "Against the target: n = " in page.area.texts[1].object
-    page.area.tabs.active = 2
-    assert "Po Valley" in page.area.texts[2].object
-    page._picked(45.2, 9.5)  # a place comes first, the numbers come back when it is closed
-    assert page.drawer[0] is page.inspector.root
-    page._key_pressed("Escape")
-    assert page.drawer[0] is page.area.root
+    assert "Drawn box" in page.drawer.area.head.object
+    assert "n = 2" in page.drawer.area.texts[0].object
+    page.drawer.area.tabs.active = 1
+    assert "Against the target: n = " in page.drawer.area.texts[1].object
+    page.drawer.area.tabs.active = 2
+    assert "Po Valley" in page.drawer.area.texts[2].object
+    page.where.pick(45.2, 9.5)  # a place comes first, the numbers come back when it is closed
+    assert page.drawer.root[0] is page.drawer.inspector.root
+    page.where.key_pressed("Escape")
+    assert page.drawer.root[0] is page.drawer.area.root
     page.state.box = None
-    assert "In view" in page.area.head.object
+    assert "In view" in page.drawer.area.head.object
     page.state.numbers = False
     assert not page.page.contextbar_open

@@ -19,7 +19,7 @@ Open = Callable[..., Explorer]
 def whatif(page: Explorer, **values: float) -> None:
     """As a person sets switches and lets sliders go."""
     for name, value in values.items():
-        control = page.whatif_panel.controls[name]
+        control = page.controls.whatif.controls[name]
         if isinstance(value, bool):
             control.value = value
         else:
@@ -33,13 +33,13 @@ def test_a_what_if_waits_for_the_forecast_then_shows_the_difference(
     whatif(page, wind_turn=90.0, hide_cams=True)
     assert page.state.layer == "whatif"
     assert len(runs) == 1  # the forecast itself
-    assert "forecast comes first" in page.whatif_panel.text.object
+    assert "forecast comes first" in page.controls.whatif.text.object
     runs[0].finish_tiles(9)
     page.run.poll()
     changed = runs[1]
     assert changed.question["interventions"] == (("wind_turn", 90.0), ("hide_cams", 1.0))
     assert changed.question["leads"] == (1,)
-    assert changed.question["tiles"] == page._tiles_in_view()
+    assert changed.question["tiles"] == page.where.tiles()
     assert "Forecast T+1" in page.title.object  # what was there stays until there is something new
     changed.finish_tiles(9)
     for values in changed.values.values():
@@ -78,13 +78,13 @@ def test_undo_and_reset_lead_back(explorer: Open, checkpoint: str, runs: list[An
     assert [run.question["interventions"] for run in runs[1:]] == [
         (("wind_scale", 0.5),), (("wind_scale", 0.5), ("terrain_flatten", 1.0)),
     ]  # fmt: skip
-    page.whatif_panel._undo()
+    page.controls.whatif._undo()
     assert page.state.whatif == (("wind_scale", 0.5),)
-    assert page.whatif_panel.controls["terrain_flatten"].value == 0
+    assert page.controls.whatif.controls["terrain_flatten"].value == 0
     assert runs[2].state == "cancelled"  # nobody asks for it any more
-    page.whatif_panel._reset()
+    page.controls.whatif._reset()
     assert (page.state.whatif, page.state.layer) == ((), "forecast")
-    page.whatif_panel._undo()
+    page.controls.whatif._undo()
     assert page.state.layer == "whatif"
 
 
@@ -92,7 +92,7 @@ def test_a_what_if_is_in_the_link(explorer: Open, checkpoint: str, runs: list[An
     page = explorer(layer="whatif", whatif=(("bridge_off", 1.0),))
     runs[0].finish_tiles(9)
     page.run.poll()
-    assert page.whatif_panel.controls["bridge_off"].value is True
+    assert page.controls.whatif.controls["bridge_off"].value is True
     assert runs[1].question["interventions"] == (("bridge_off", 1.0),)
     assert "whatif=bridge_off:1" in page.state.to_query()
 
@@ -102,6 +102,6 @@ def test_switches_are_those_of_the_network(explorer: Open, machine: Path, checkp
     (folder / "config.json").write_text(
         '{"model": {"transport": false, "wind_bias": true, "fusion": "film"}}'
     )
-    controls = explorer().whatif_panel.controls
+    controls = explorer().controls.whatif.controls
     shown = {name for name in ("transport", "wind_bias", "bridge_off", "hide_cams") if controls[name].visible}
     assert shown == {"wind_bias", "hide_cams"}

@@ -31,15 +31,18 @@ def test_every_caption_does_what_it_says() -> None:
     for caption in CAPTIONS:
         page.guide.captions.press(caption["name"])
         if caption["name"] == "place":
-            assert page.state.place is not None and page.inspector is not None
-            assert page.inspector.tabs._names[page.inspector.tabs.active] == "Time series"
+            assert page.state.place is not None and page.drawer.inspector is not None
+            assert page.drawer.inspector.tabs._names[page.drawer.inspector.tabs.active] == "Time series"
             here = page.state.place
         if caption["name"] == "why":
-            assert page.state.place == here and page.inspector is not None
-            assert page.inspector.tabs._names[page.inspector.tabs.active] == "Where does this place look?"
+            assert page.state.place == here and page.drawer.inspector is not None
+            assert (
+                page.drawer.inspector.tabs._names[page.drawer.inspector.tabs.active]
+                == "Where does this place look?"
+            )
         if caption["name"] == "whatif":
-            assert page.whatif_panel.card.active == [0] and page.page.sidebar_open
-    assert page.area is not None and TABS[page.area.tabs.active] == "Scores"
+            assert page.controls.whatif.card.active == [0] and page.page.sidebar_open
+    assert page.drawer.area is not None and TABS[page.drawer.area.tabs.active] == "Scores"
     assert (page.state.place, page.state.numbers) == (None, True)
 
 
