@@ -89,6 +89,8 @@ class AutoloadHandler(AutoloadJsHandler):
 
 @lru_cache(maxsize=1)
 def _first_of_all() -> str:
-    """What stands before all else in a page: the script watches the connection that later ones make."""
-    style, script = ((STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "connection.js"))
-    return f"\n<style>{style}</style>\n<script>{script}</script>"
+    """What stands before all else in a page: scripts that watch the connection and the parts that later ones make."""
+    style, *scripts = (
+        (STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "connection.js", "mounting.js")
+    )
+    return "".join([f"\n<style>{style}</style>", *(f"\n<script>{script}</script>" for script in scripts)])
