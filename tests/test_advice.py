@@ -126,7 +126,7 @@ OTHERS_OPTIONS = {
     "--allow-websocket-origin": "panel serve", "--use-xheaders": "panel serve", "--basic-auth": "panel serve",
     "--cookie-secret": "panel serve", "--oauth-provider": "panel serve",
     "--force-reinstall": "pip", "--no-deps": "pip", "--always": "git", "--dirty": "git",
-    "--small": "scripts/gpu_session.py",
+    "--small": "scripts/gpu_session.py", "--nthreads": "dask worker",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ ALLOWED = {
     "cranpm/evaluation/scoring.py: score": "the front door: settings by keyword, as one types them",
     "cranpm/evaluation/assess.py: assess": "the front door's `score`, with its tables",
     "cranpm/evaluation/final.py: evaluate_protocol": "`cranpm evaluate`, with its options",
+    "cranpm/forecasting/many_days.py: forecast_days": "`cranpm forecast --start`, with its options",
     "cranpm/evaluation/development.py: evaluate_dataset": "`cranpm evaluate`, with its options",
 }
 """Functions with more, and why. Commands (`cranpm/cli`) have one parameter an option and are not counted."""

@@ -214,6 +214,13 @@ Simulate = Annotated[
     list[str] | None,
     typer.Option("--simulate", help="START:DAYS to simulate into --world; may be given again."),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Address of a Dask scheduler, tcp://HOST:8786; default: processes of this machine."),
+]
+DayWorkers = Annotated[
+    int, typer.Option("--workers", min=1, max=256, help="Processes of this machine; they share its cores.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run wrote there.")]
 Device = Annotated[
     str,

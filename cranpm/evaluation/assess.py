@@ -28,32 +28,6 @@ ONE_DAY = np.timedelta64(1, "D")
 ALL_LAND = "all land"
 
 
-def score_days(
-    source: DaySource, first: np.datetime64 | None = None, last: np.datetime64 | None = None
-) -> list[np.datetime64]:
-    """Init days between two dates that a forecast can start from: they and the day before are held.
-
-    Raises
-    ------
-    LookupError
-        If there is none.
-    """
-    held = set(source.days.tolist())
-    chosen = [
-        day
-        for day in source.days
-        if (first is None or day >= first)
-        and (last is None or day <= last)
-        and (day - ONE_DAY).astype(object) in held
-    ]
-    if not chosen:
-        raise LookupError(
-            f"No init day with the day before it between {first} and {last}; the data hold {source.days[0]} to "
-            f"{source.days[-1]}. Choose other dates, or prepare more days."
-        )
-    return chosen
-
-
 def checkpoint_forecaster(
     checkpoint: Checkpoint, source: DaySource, leads: Sequence[int], device: torch.device | str = "cpu"
 ) -> Method:

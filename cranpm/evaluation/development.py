@@ -15,12 +15,12 @@ from pathlib import Path
 
 from cranpm._progress import StageProgress
 from cranpm.data.datasets import DataLike, open_dataset
-from cranpm.data.store.source import DatasetSource, init_times
+from cranpm.data.store.source import DatasetSource, init_times, startable_between
 from cranpm.domain import LEAD_DAYS, Splits
 from cranpm.domain.days import Day, as_day
 from cranpm.domain.resampling import consecutive_runs, subsample_evenly
 from cranpm.evaluation.admission import ProtocolError, refuse_unfit
-from cranpm.evaluation.assess import ONE_DAY, score_days
+from cranpm.evaluation.assess import ONE_DAY
 from cranpm.evaluation.beside_rivals import (
     Evaluation,
     EvaluationData,
@@ -86,7 +86,7 @@ def evaluate_dataset(
     dataset = open_dataset(data)
     source = DatasetSource(dataset)
     first, last = (None if day is None else as_day(day) for day in (start, end))
-    chosen = subsample_evenly(score_days(source, first, last), days)
+    chosen = subsample_evenly(startable_between(source.days, first, last), days)
     what = f"dataset {dataset.name!r}"
     if len(chosen) < MIN_DAYS:
         raise ProtocolError(

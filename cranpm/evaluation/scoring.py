@@ -13,14 +13,13 @@ from cranpm._progress import Clock, Progress, reporting
 from cranpm.baselines.cams import EuropeanEnsemble
 from cranpm.baselines.registry import PERSISTENCE, Setting, all_rivals, days_read_by_fits
 from cranpm.data.datasets import DataLike, open_dataset
-from cranpm.data.store.source import DatasetSource, init_times
+from cranpm.data.store.source import DatasetSource, init_times, startable_between
 from cranpm.domain import LEAD_DAYS, Splits
 from cranpm.domain.days import Day, as_day
 from cranpm.domain.resampling import consecutive_runs, subsample_evenly
 from cranpm.evaluation.assess import (
     assess,
     checkpoint_forecaster,
-    score_days,
 )
 from cranpm.evaluation.scores import Scores
 from cranpm.forecasting.engine import check_leads, choose_device
@@ -107,7 +106,7 @@ def score(
     loaded = load_checkpoint(checkpoint, device=chosen)
     source = DatasetSource(dataset)
     first, last = (None if day is None else as_day(day) for day in (start, end))
-    init_days = subsample_evenly(score_days(source, first, last), days)
+    init_days = subsample_evenly(startable_between(source.days, first, last), days)
     training = init_times(source, "train", Splits(), wanted)
     fit_on = consecutive_runs(training, fit_days, wanted)
     ensemble = (

@@ -16,15 +16,9 @@ from cranpm.data.input_ranges import UNUSUAL, UnusualInput
 from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS
 from cranpm.domain.days import Day, as_day
-from cranpm.forecasting.day import load_day
-from cranpm.forecasting.engine import DEFAULT_MEMORY, RunObserver, check_leads, choose_device, run_forecast
-from cranpm.forecasting.output import (
-    ForecastOrigin,
-    check_target,
-    forecast_dataset,
-    unusual_attribute,
-    write_forecast,
-)
+from cranpm.forecasting.engine import DEFAULT_MEMORY, RunObserver, check_budget, check_leads, choose_device
+from cranpm.forecasting.one_day import Forecaster
+from cranpm.forecasting.output import ForecastOrigin, check_target, write_forecast
 from cranpm.forecasting.precision import Precision
 from cranpm.memory import keep_freed_memory, peak_memory
 from cranpm.model import CranPM, get_preset
@@ -108,33 +102,24 @@ def forecast(
         torch.manual_seed(0)
         network = CranPM(get_preset(preset)).to(chosen).eval()
         name, content = f"{preset}, random weights", "none"
-    day = load_day(source, init, loaded.require_statistics(), chosen)
-    with reporting(progress, f"Forecast from {init}", unit="tile") as report:
-        result = run_forecast(
-            network,
-            day,
-            chosen_leads,
-            memory_budget=memory_budget,
-            precision=precision,
-            observer=RunObserver(progress=lambda p: report(p.done_tiles, p.total_tiles, p.seconds_left)),
-        )
-    return forecast_dataset(
-        result.fields,
-        init_time=init,
-        grid=source.domain.fine,
+    check_budget(network.config, memory_budget)  # before the day is read
+    forecaster = Forecaster(
+        network=network,
+        statistics=loaded.require_statistics(),
+        source=source,
         origin=ForecastOrigin(
             source=source.name, simulated=source.simulated, checkpoint=name, checkpoint_hash=content
         ),
-        negative=result.negative,
-        attributes={
-            "seconds": round(result.seconds, 2),
-            "device": result.device,
-            "precision": result.precision,
-            "tiles": result.num_tiles,
-            "tiles_without_land": result.skipped_tiles,
-            **unusual_attribute(day.unusual),
-        },
+        leads=chosen_leads,
+        device=chosen,
+        precision=precision,
+        memory_budget=memory_budget,
     )
+    day = forecaster.read(init)
+    with reporting(progress, f"Forecast from {init}", unit="tile") as report:
+        observer = RunObserver(progress=lambda p: report(p.done_tiles, p.total_tiles, p.seconds_left))
+        maps = forecaster.forecast(day, observer)
+    return forecaster.label(day, maps)
 
 
 def forecast_to_file(out: Path, *, overwrite: bool = False, **request: Any) -> list[str]:

@@ -137,6 +137,22 @@ def bytes_per_tile(config: ModelConfig, tile_size: int = 512) -> int:
     return attention + decoder
 
 
+def check_budget(config: ModelConfig, memory_budget: int, tile_size: int = 512) -> None:
+    """Refuse a memory budget [bytes] that does not hold a single tile of a network.
+
+    Raises
+    ------
+    ValueError
+        With what one tile takes.
+    """
+    needed = bytes_per_tile(config, tile_size)
+    if memory_budget < needed:
+        raise ValueError(
+            f"The memory budget of {memory_budget / 2**30:.2g} GB holds no tile of this network, which takes about "
+            f"{needed / 2**30:.2g} GB besides the maps; give --memory (memory_budget) at least that."
+        )
+
+
 @torch.inference_mode()
 def run_forecast(
     network: CranPM,
@@ -184,18 +200,20 @@ def run_forecast(
     NonFiniteForecastError
         If the network gives values that are not finite in float32.
     ValueError
-        For a lead time the network does not know, a tile outside the plan, or an unknown precision.
+        For a lead time the network does not know, a tile outside the plan, an unknown precision, or a memory budget
+        that holds no tile.
     torch.OutOfMemoryError
         If the device cannot hold a single tile; batches are halved before.
     """
     plan = tiles.plan or plan_tiles(day.domain.fine.shape)
+    check_budget(network.config, memory_budget, plan.tile_size)
     run = _Run(
         network=network,
         day=day,
         leads=check_leads(leads),
         plan=plan,
         tiles=_choose_tiles(plan, day, tiles),
-        batch_size=max(1, memory_budget // bytes_per_tile(network.config, plan.tile_size)),
+        batch_size=memory_budget // bytes_per_tile(network.config, plan.tile_size),
         observer=observer,
         recorder=recorder,
     )

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dask
 import h5py
 import numpy as np
 import xarray as xr
@@ -237,8 +238,10 @@ def write_forecast(dataset: xr.Dataset, path: Path | str, *, overwrite: bool = F
                 dataset.to_zarr(partial, encoding=encoding, mode="w", zarr_format=3, consolidated=True)
         else:
             encoding["pm2p5"] |= {"chunksizes": (1, 512, 512), "zlib": True, "complevel": 1, "shuffle": True}
-            # in memory first: HDF5 crashes the process when the disk is full as it closes a file
-            content = dataset.to_netcdf(None, encoding=encoding, engine="h5netcdf")
+            # in memory first: HDF5 crashes the process when the disk is full as it closes a file; within a Dask worker
+            # or beside a client xarray would ask the scheduler for a lock on that memory
+            with dask.config.set(scheduler="threads"):
+                content = dataset.to_netcdf(None, encoding=encoding, engine="h5netcdf")
             partial.write_bytes(content)
     return path
 

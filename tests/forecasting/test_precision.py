@@ -118,3 +118,14 @@ def test_a_device_that_holds_no_tile_says_so(drawn, day):
         warnings.simplefilter("error")
         with pytest.raises(torch.OutOfMemoryError, match="not one"):
             run_forecast(network, day, (1,))
+
+
+def test_a_budget_that_holds_no_tile_is_refused_with_what_one_takes(drawn, day):
+    one = engine.bytes_per_tile(drawn.config)
+    with pytest.raises(
+        ValueError, match=r"budget of 0\.0098 GB holds no tile .* takes about 0\.094 GB .* --memory"
+    ):
+        run_forecast(drawn, day, (1,), memory_budget=10 * 2**20)
+    assert one / 2**30 == pytest.approx(0.094, abs=0.001)
+    just_enough = engine.TileSelection(only=[0])
+    assert run_forecast(drawn, day, (1,), tiles=just_enough, memory_budget=one).num_tiles == 1

@@ -92,6 +92,33 @@ def startable(days: np.ndarray, split: str, splits: Splits, leads: Sequence[int]
     return result
 
 
+def startable_between(
+    days: np.ndarray, first: np.datetime64 | None = None, last: np.datetime64 | None = None
+) -> list[np.datetime64]:
+    """Of days that are held, (n,) datetime64[D], those between two dates that a forecast can start from.
+
+    Raises
+    ------
+    LookupError
+        If there is none: each needs the day before it as well.
+    """
+    held = set(days.tolist())
+    chosen = [
+        day
+        for day in days
+        if (first is None or day >= first)
+        and (last is None or day <= last)
+        and (day - np.timedelta64(1, "D")).astype(object) in held
+    ]
+    if not chosen:
+        span = f"{days[0]} to {days[-1]}" if len(days) else "none"
+        raise LookupError(
+            f"No init day with the day before it between {first} and {last}; the data hold {span}. "
+            "Choose other dates, or prepare more days."
+        )
+    return chosen
+
+
 def source_statistics(source: DaySource, days: Sequence[np.datetime64]) -> Statistics:
     """Channel statistics over the given (training) days, and the fine product's mean over some of them.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -126,7 +126,11 @@ def make_request(
 
 
 def _dataset_hash(root: str) -> str:
-    meta = json.loads((Path(root) / "dataset.json").read_text(encoding="utf-8"))
+    return dataset_identity(json.loads((Path(root) / "dataset.json").read_text(encoding="utf-8")))
+
+
+def dataset_identity(meta: Mapping[str, Any]) -> str:
+    """What tells the content of a dataset from that of others, from its ``dataset.json``."""
     return f"{meta.get('name')}-{meta.get('version')}-{meta.get('hash')}"
 
 

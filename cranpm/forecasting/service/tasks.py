@@ -31,7 +31,7 @@ from cranpm.forecasting.service.run_folder import RunFolder, RunStatus
 from cranpm.memory import keep_freed_memory, peak_memory
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 
-_ONE_AT_A_TIME = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()
 """One model per device at work: two jobs at once would only share the same cores, and a network that one of them has
 switched for its own question."""
 
@@ -41,7 +41,14 @@ class RefusedError(ValueError):
 
 
 @lru_cache(maxsize=2)
-def _checkpoint(folder: str, content_hash: str, device: str) -> Checkpoint:
+def loaded_checkpoint(folder: str, content_hash: str, device: str) -> Checkpoint:
+    """A checkpoint on a device, kept for the next job.
+
+    Raises
+    ------
+    ValueError
+        If its content is not the one that was asked for.
+    """
     checkpoint = load_checkpoint(Path(folder), device=device)
     if checkpoint.hash != content_hash:
         raise ValueError(
@@ -63,7 +70,7 @@ def _day(
     """The inputs of the last day: what-ifs of one forecast follow each other, and reading takes as long as a tile."""
     dataset = _dataset(root, dataset_hash)
     dataset.refresh()
-    statistics = _checkpoint(folder, checkpoint_hash, device).require_statistics()
+    statistics = loaded_checkpoint(folder, checkpoint_hash, device).require_statistics()
     return load_day(DatasetSource(dataset), init, statistics, device)
 
 
@@ -76,7 +83,7 @@ def forecast_into_folder(path: str, request_values: dict[str, Any]) -> str:
 def in_turn(path: str, work: Callable[[RunFolder], None]) -> str:
     """Work into a job's folder, one job at a time, and return its final state; failures end up there, not lost."""
     folder = RunFolder(Path(path))
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         status = folder.written_status()
         if status.finished:  # asked twice, for instance by a scheduler that lost the answer
             return status.state
@@ -109,7 +116,7 @@ def stop_if_cancelled(folder: RunFolder) -> None:
 
 def inputs_of(folder: RunFolder, request: RunRequest, device: str) -> tuple[Checkpoint, ForecastDay]:
     """Checkpoint and day of a request, on a device and changed as it asks; may be kept from the job before."""
-    checkpoint = _checkpoint(request.checkpoint, request.checkpoint_hash, device)
+    checkpoint = loaded_checkpoint(request.checkpoint, request.checkpoint_hash, device)
     stop_if_cancelled(folder)
     day = _day(
         request.dataset, request.dataset_hash, request.checkpoint, request.checkpoint_hash, request.init_time, device
@@ -201,5 +208,5 @@ def attention_of_run(
 def warm_up(checkpoint: str, content_hash: str, device: str = "auto") -> str:
     """Load a checkpoint ahead of the first forecast; returns the device's name."""
     chosen = choose_device(device)
-    _checkpoint(checkpoint, content_hash, str(chosen))
+    loaded_checkpoint(checkpoint, content_hash, str(chosen))
     return str(chosen)

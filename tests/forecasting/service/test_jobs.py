@@ -133,7 +133,7 @@ def held(service, tmp_path):
     def hold(place):
         from cranpm.forecasting.service import tasks
 
-        with tasks._ONE_AT_A_TIME:
+        with tasks.ONE_AT_A_TIME:
             (place / "holds").touch()
             while not (place / "go").exists():
                 time.sleep(0.01)
