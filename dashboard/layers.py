@@ -85,6 +85,11 @@ _WHATIF = _layer(
     scale="whatif",
 )  # fmt: skip
 
+WHATIF_BESIDE = _layer(
+    "whatif_forecast", "What if", "The forecast with the changes of the what-if", "What if", "valid", needs_run=True
+)  # fmt: skip
+"""What the network forecasts with the changes: only B shows it, so that A, B and B minus A are of one kind."""
+
 
 def _input(field: str, title: str, group: str, scale: str, *, of_day: bool = True) -> list[Layer]:
     if not of_day:
@@ -150,8 +155,8 @@ MAIN: tuple[str, ...] = tuple(layer.key for layer in _MAIN)
 """Those that have a button of their own."""
 
 
-COMPARABLE: tuple[str, ...] = tuple(layer.key for layer in (*_MAIN, *_RIVALS))
-"""Those that may stand beside the layer on the map."""
+BESIDE: dict[str, Layer] = {layer.key: layer for layer in (*_MAIN, *_RIVALS, WHATIF_BESIDE)}
+"""Those that may stand beside the layer on the map, by key."""
 
 DIFFERENCE = _layer("difference", "Difference", "B minus A", "Compare", "valid", scale="change")
 """What two maps differ by. It is no layer that a link may name: the two maps are."""
@@ -159,4 +164,4 @@ DIFFERENCE = _layer("difference", "Difference", "B minus A", "Compare", "valid",
 
 def layer_of(key: str) -> Layer:
     """A layer by its key."""
-    return LAYERS[key]
+    return LAYERS.get(key) or BESIDE[key]

@@ -18,7 +18,7 @@ import param
 from cranpm.domain.regions import REGIONS
 
 from .changes import read_steps, write_steps
-from .layers import COMPARABLE, LAYERS, Layer, layer_of
+from .layers import BESIDE, LAYERS, WHATIF_BESIDE, Layer, layer_of
 
 SCALES: dict[str, str] = {"continuous": "Continuous", "eaqi": "EAQI classes"}
 STATION_TYPES: tuple[str, ...] = ("background", "traffic", "industrial")
@@ -60,7 +60,9 @@ class State(param.Parameterized):
         default=None, allow_None=True, doc="Day on which the forecast starts (UTC)"
     )
     lead_time: param.Selector[int] = param.Selector(default=1, objects=list(LEADS), doc="Days ahead")
-    layer: param.Selector[str] = param.Selector(default="forecast", objects=list(LAYERS))
+    layer: param.Selector[str] = param.Selector(
+        default="forecast", objects=[*LAYERS, WHATIF_BESIDE.key], doc="Links name those of `LAYERS`"
+    )
     whatif = param.ClassSelector(class_=tuple, default=(), doc="Changes of a what-if: (name, number) pairs")
     scale: param.Selector[str] = param.Selector(default="continuous", objects=list(SCALES))
     region: param.Selector[str] = param.Selector(
@@ -103,7 +105,7 @@ class State(param.Parameterized):
     )
     numbers = param.Boolean(default=False, doc="Whether statistics of the area are shown")
     compare: Any = param.Selector(default="", objects=list(COMPARISONS), doc="How B is shown beside A")
-    against: Any = param.Selector(default="", objects=["", *COMPARABLE], doc="Layer of B; empty for A's own")
+    against: Any = param.Selector(default="", objects=["", *BESIDE], doc="Layer of B; empty for A's own")
     against_lead = param.Integer(default=0, bounds=(0, max(LEADS)), doc="Days ahead of B; 0 for A's own")
     against_day: Any = param.CalendarDate(
         default=None, allow_None=True, doc="Init day of B; None for A's own"
@@ -116,15 +118,34 @@ class State(param.Parameterized):
 
     @property
     def other(self) -> dict[str, Any]:
-        """What B shows, as parameters of a state: A's own but for what is said of B."""
+        """What B shows, as parameters of a state: A's own but for what is said of B.
+
+        A what-if is asked of A's forecast, so as B it has A's day, lead time and checkpoint.
+        """
+        own = self.against == WHATIF_BESIDE.key
         return {
             "dataset": self.dataset,
             "layer": self.against or self.layer,
-            "lead_time": self.against_lead or self.lead_time,
-            "init_time": self.against_day or self.init_time,
-            "checkpoint": self.against_checkpoint or self.checkpoint,
+            "whatif": self.whatif,
+            "lead_time": (not own and self.against_lead) or self.lead_time,
+            "init_time": (not own and self.against_day) or self.init_time,
+            "checkpoint": (not own and self.against_checkpoint) or self.checkpoint,
             "scale": self.scale,
         }
+
+    @property
+    def asks_whatif(self) -> bool:
+        """Whether A, or B beside it, shows the answer of the what-if."""
+        return self.layer == "whatif" or (bool(self.compare) and self.against == WHATIF_BESIDE.key)
+
+    @property
+    def needs_own_run(self) -> bool:
+        """Whether A, or B beside it, is made of the forecast of A's day and checkpoint."""
+        if self.shown_layer.needs_run:
+            return True
+        other = self.other
+        own = (other["init_time"], other["checkpoint"]) == (self.init_time, self.checkpoint)
+        return bool(self.compare) and own and layer_of(other["layer"]).needs_run
 
     @property
     def valid_time(self) -> Any:
@@ -288,7 +309,7 @@ _CODECS: dict[str, _Codec] = {
     "dataset": (str, _name),
     "init_time": _DAY,
     "lead_time": (str, int),
-    "layer": (str, str),
+    "layer": (str, lambda text: text if text in LAYERS else _refuse()),
     "whatif": (write_steps, read_steps),
     "scale": (str, str),
     "region": (str, str),

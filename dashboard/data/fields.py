@@ -19,7 +19,7 @@ from cranpm.domain.tiling import plan_tiles
 from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.plot.pyramid import Pyramid
 
-from ..layers import Layer, layer_of
+from ..layers import WHATIF_BESIDE, Layer, layer_of
 from ..settings import whole_number
 from .differences import DifferenceKey, difference_of
 from .layer_fields import FieldUnavailableError, raw_map, refuse_missing, values_of
@@ -27,11 +27,11 @@ from .layer_fields import FieldUnavailableError, raw_map, refuse_missing, values
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
 
-    from .whatif import WhatIf
+    from .whatif import ChangedForecast, WhatIf
 
 MAX_ANNOUNCED = 2000
 
-_Source: TypeAlias = "Run | WhatIf | None"
+_Source: TypeAlias = "Run | WhatIf | ChangedForecast | None"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class FieldKey:
 class Arriving:
     """The tiles of a run that a field has taken in; made before the field reads, a tile is at worst read twice."""
 
-    def __init__(self, run: Run | WhatIf) -> None:
+    def __init__(self, run: Run | WhatIf | ChangedForecast) -> None:
         self._run = run
         self._seen = len(run.status.done_list)
 
@@ -134,7 +134,7 @@ class FieldCache:
         )
         self._fields: OrderedDict[str, Field] = OrderedDict()
 
-    def announce(self, key: FieldKey, run: Run | WhatIf | None = None) -> str:
+    def announce(self, key: FieldKey, run: _Source = None) -> str:
         """Make a field known to the tile route; returns its id.
 
         Raises
@@ -212,7 +212,7 @@ class FieldCache:
             while len(self._fields) > 1 and self.nbytes > self.cache_bytes:
                 self._fields.popitem(last=False)
 
-    def _check(self, key: FieldKey, run: Run | WhatIf | None) -> None:
+    def _check(self, key: FieldKey, run: _Source) -> None:
         refuse_missing(key.layer, key.init_time, key.lead_time, self._days(key.dataset))
         if not layer_of(key.layer).needs_run:
             return
@@ -247,7 +247,7 @@ class FieldCache:
             raise ArrayFileError(
                 f"The forecast's map has shape {forecast.shape}, the dataset's grid {grid.shape}."
             )
-        if key.layer in ("forecast", "whatif"):
+        if key.layer in ("forecast", "whatif", WHATIF_BESIDE.key):
             return Field(key, Pyramid(forecast.read, grid), held_bytes=0, arriving=arriving)
         packed = raw_map(dataset, key.init_time if key.layer == "change" else valid)
         reference = Pyramid.of_packed(packed, grid, num_levels=0)

@@ -25,7 +25,7 @@ from cranpm.domain.resampling import consecutive_runs
 from cranpm.domain.splits import Splits
 from cranpm.plot.pyramid import Pyramid
 
-from ..layers import FINE, layer_of
+from ..layers import FINE, WHATIF_BESIDE, layer_of
 from ..state import LEADS
 
 FIT_DAYS = 24
@@ -52,7 +52,7 @@ def needed_days(layer: str, init: dt.date, lead: int) -> tuple[dt.date, ...]:
     before, valid = init - dt.timedelta(days=1), init + dt.timedelta(days=lead)
     if layer in ("target", "error"):
         return (valid,)
-    if layer in ("forecast", "whatif"):
+    if layer in ("forecast", "whatif", WHATIF_BESIDE.key):
         return ()
     return {"t-1": (before,), "change": (before, init)}.get(layer_of(layer).input_day, (init,))
 

@@ -28,7 +28,7 @@ from .store import Store
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
 
-    from .whatif import WhatIf
+    from .whatif import ChangedForecast, WhatIf
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def question_of(
     )
 
 
-def _of_run(run: Run | None) -> tuple[str, int, str]:
+def _of_run(run: Run | ChangedForecast | None) -> tuple[str, int, str]:
     return ("", 0, "") if run is None else (run.id, run.version, run.state)
 
 

@@ -10,7 +10,7 @@ from cranpm.data.errors import StoreError
 from cranpm.plot.channel_scales import find_scale
 from cranpm.plot.style import ColourScale, scale_for
 
-from ..layers import DIFFERENCE, Layer
+from ..layers import DIFFERENCE, WHATIF_BESIDE, Layer
 from ..state import State
 from .fields import FieldKey, FieldUnavailableError
 from .station_errors import ErrorChange, error_change
@@ -19,12 +19,13 @@ from .store import Store
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
 
-    from .whatif import WhatIf
+    from .whatif import ChangedForecast, WhatIf
 
 log = logging.getLogger(__name__)
 
 CIRCLES = "Circles: |error of A| − |error of B| at stations; above zero, B is nearer to what they saw."
 
+COMES_LATER = "The forecast comes first, then what is changed; “What if?” says how far it is."
 NOTHING_CHANGED = "Nothing is changed yet: choose something under “What if?”."
 
 
@@ -45,7 +46,7 @@ class ShownField:
     version: str = ""
     note: str = ""
     key: FieldKey | None = None
-    run: Run | WhatIf | None = None
+    run: Run | WhatIf | ChangedForecast | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -53,13 +54,11 @@ class ShownField:
         return self.key is not None and (self.run is None or self.run.state == "done")
 
 
-def show_field(store: Store, state: State, run: Run | WhatIf | None) -> ShownField:
+def show_field(store: Store, state: State, run: Run | WhatIf | ChangedForecast | None) -> ShownField:
     """The field of a state, read into memory; or why there is none."""
     layer = state.shown_layer
-    if layer.key == "whatif" and run is None:
-        return ShownField(
-            note="The forecast comes first, then what is changed." if state.whatif else NOTHING_CHANGED
-        )
+    if layer.key in ("whatif", WHATIF_BESIDE.key) and run is None:
+        return ShownField(note=COMES_LATER if state.whatif else NOTHING_CHANGED)
     run = run if layer.needs_run else None
     key = FieldKey(
         dataset=state.dataset,
@@ -78,7 +77,7 @@ def show_field(store: Store, state: State, run: Run | WhatIf | None) -> ShownFie
     return ShownField(field_id=field_id, version=version, key=key, run=run)
 
 
-def _version(run: Run | WhatIf | None) -> str:
+def _version(run: Run | WhatIf | ChangedForecast | None) -> str:
     return "0" if run is None else str(run.version)
 
 
@@ -87,7 +86,7 @@ class Other:
     """What B asks for: a state that does not change meanwhile, and the run that answers it."""
 
     state: State
-    run: Run | None
+    run: Run | ChangedForecast | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +99,7 @@ class Comparison:
 
     mode: str
     state: State
-    run: Run | None
+    run: Run | ChangedForecast | None
     scale: ColourScale
     field: ShownField
     errors: ErrorChange | None = None

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cranpm.domain.tiling import plan_tiles
+from cranpm.plot.pyramid import Reader
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
@@ -33,20 +34,28 @@ def network_parts(checkpoint: Path) -> dict[str, bool]:
         return {}
 
 
-class DifferenceMap:
-    """What-if minus forecast [ug m-3], read window by window; NaN where tiles are still missing."""
+class WholeTiles:
+    """Values of a what-if, read window by window; NaN where tiles are still missing.
 
-    def __init__(self, changed: Any, base: Any, pending: Callable[[], set[int]]) -> None:
-        if changed.shape != base.shape:
-            raise ValueError(f"Maps of {changed.shape} and {base.shape} cells cannot be compared.")
-        self.shape = base.shape
-        self._changed, self._base, self._pending = changed, base, pending
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the map.
+    read : callable
+        Gives the values of a window, (rows, cols) float32.
+    pending : callable
+        Gives the numbers of the tiles that are missing.
+    """
+
+    def __init__(self, shape: tuple[int, ...], read: Reader, pending: Callable[[], set[int]]) -> None:
+        self.shape = shape[0], shape[1]
+        self._read, self._pending = read, pending
         self._tiles = plan_tiles(self.shape).tiles
 
     def read(self, rows: slice, cols: slice) -> np.ndarray:
         """Values of a window, (rows, cols) float32."""
         missing = self._pending()  # before the values: what arrives meanwhile is only hidden a little longer
-        values = self._changed.read(rows, cols) - self._base.read(rows, cols)
+        values = self._read(rows, cols)
         top, bottom, _ = rows.indices(self.shape[0])
         left, right, _ = cols.indices(self.shape[1])
         for index in missing:
@@ -57,15 +66,15 @@ class DifferenceMap:
         return values
 
 
-class WhatIf:
-    """Two runs that a field is made of like one.
+class ChangedForecast:
+    """What is forecast with changes, where its tiles are whole; a field is made of it like of a run.
 
     Parameters
     ----------
     changed : Run
         With interventions; of all tiles or of some.
     base : Run
-        The forecast, done.
+        The forecast without, done: its tiles are those that there can be.
     """
 
     def __init__(self, changed: Run, base: Run) -> None:
@@ -96,6 +105,20 @@ class WhatIf:
         """Tiles of the forecast that the what-if does not have (yet)."""
         return self._supported - set(self.changed.status.done_list)
 
-    def map(self, lead: int) -> DifferenceMap:
-        """The difference at one lead time."""
-        return DifferenceMap(self.changed.map(lead), self.base.map(lead), self.pending)
+    def map(self, lead: int) -> WholeTiles:
+        """The forecast with changes at one lead time [ug m-3]."""
+        changed = self.changed.map(lead)
+        return WholeTiles(changed.shape, changed.read, self.pending)
+
+
+class WhatIf(ChangedForecast):
+    """What changes: the forecast with changes minus the one without."""
+
+    def map(self, lead: int) -> WholeTiles:
+        """The difference at one lead time [ug m-3]."""
+        changed, base = self.changed.map(lead), self.base.map(lead)
+        if changed.shape != base.shape:
+            raise ValueError(f"Maps of {changed.shape} and {base.shape} cells cannot be compared.")
+        return WholeTiles(
+            base.shape, lambda rows, cols: changed.read(rows, cols) - base.read(rows, cols), self.pending
+        )

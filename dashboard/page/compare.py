@@ -9,6 +9,8 @@ from uuid import uuid4
 from ..data.forecasts import Forecasts
 from ..data.shown import Other
 from ..data.store import Store
+from ..data.whatif import ChangedForecast, WhatIf
+from ..layers import WHATIF_BESIDE
 from ..state import State
 from ..views.compare.panel import ComparePanel
 from .run import PageRun
@@ -29,6 +31,8 @@ class PageCompare:
         Shows how far B's run is.
     base : callable
         Gives A's run, or None.
+    whatif : callable
+        Gives the answer of the what-if, or None.
     first_tiles : callable
         Numbers of the tiles in view, to be forecast first.
     on_change : callable
@@ -42,10 +46,11 @@ class PageCompare:
         panel: ComparePanel,
         *,
         base: Callable[[], Run | None],
+        whatif: Callable[[], WhatIf | None],
         first_tiles: Callable[[], list[int]],
         on_change: Callable[[], None],
     ) -> None:
-        self._state, self._base = state, base
+        self._state, self._base, self._whatif = state, base, whatif
         self._asked = State(dataset=state.dataset, layer="today")
         # watched under a name of its own: to leave B's run is not to leave A's
         self.run = PageRun(
@@ -70,8 +75,13 @@ class PageCompare:
         """What B shows; None where nothing is compared."""
         if not self._state.compare:
             return None
-        run = self._base() if self._is_answered_by_a else self.run.current
-        return Other(state=State(**self._state.other), run=run)
+        state = State(**self._state.other)
+        if state.layer == WHATIF_BESIDE.key:
+            found = self._whatif()
+            return Other(
+                state=state, run=None if found is None else ChangedForecast(found.changed, found.base)
+            )
+        return Other(state=state, run=self._base() if self._is_answered_by_a else self.run.current)
 
     @property
     def _is_answered_by_a(self) -> bool:

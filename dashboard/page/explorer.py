@@ -173,14 +173,13 @@ class Explorer:
             on_change=self._ask_picture,
         )  # fmt: skip
         self.compare = PageCompare(
-            state, self.store, self.controls.compare, base=lambda: self.run.current, first_tiles=tiles,
-            on_change=self._ask_picture,
+            state, self.store, self.controls.compare, base=lambda: self.run.current,
+            whatif=lambda: self.whatif.answer, first_tiles=tiles, on_change=self._ask_picture,
         )  # fmt: skip
 
     def _watch(self) -> None:
         watch = self.state.param.watch
         watch(lambda *_: self.run.question_changed(), ["init_time", "checkpoint"])
-        watch(lambda *_: self.run.layer_changed(), ["layer"])
         watch(lambda *_: self._question_changed(), ["lead_time", "whatif"])
         compared = ["compare", "against", "against_lead", "against_day", "against_checkpoint"]
         watch(lambda *_: self._other_changed(), [*compared, "init_time", "checkpoint", "layer"])
@@ -200,7 +199,7 @@ class Explorer:
     def _other_changed(self) -> None:
         """What is asked of the second map may have changed."""
         self.compare.update()
-        self._ask_picture()
+        self.run.layer_changed()  # B may need A's forecast, too
 
     def _area_changed(self) -> None:
         self.box.show(self.state.box)

@@ -96,7 +96,7 @@ class PageRun:
 
     def layer_changed(self) -> None:
         """The first layer of a question that needs a forecast starts it; never twice, so a cancelled run stays so."""
-        needed = self.current is None and self._state.shown_layer.needs_run and self._state.checkpoint
+        needed = self.current is None and self._state.needs_own_run and self._state.checkpoint
         if needed and self._open and not self._asked_itself:
             self._asked_itself = True
             self.ask()

@@ -73,7 +73,7 @@ class PageWhatIf:
 
     def update(self) -> None:
         """Another question, another forecast, or the forecast has ended: ask for the tiles in view if need be."""
-        if self._state.layer != "whatif" or not self._state.whatif:
+        if not self._state.asks_whatif or not self._state.whatif:
             if self.current is not None and not self.current.status.finished:
                 self._drop()
                 self._asked = ()
@@ -131,9 +131,7 @@ class PageWhatIf:
     def _started(
         self, question: tuple[Any, ...], base: Run, run: Run | None, error: BaseException | None
     ) -> None:
-        if (
-            question != self._asked or self._state.layer != "whatif"
-        ):  # somebody has asked something else meanwhile
+        if question != self._asked or not self._state.asks_whatif:  # something else is asked by now
             if run is not None:
                 self._forecasts.leave(run)
             self.update()

@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 from cranpm.baselines.persistence import USUAL_BLUR
 
 from ..data.layer_fields import FIT_DAYS
-from ..layers import FINE
+from ..layers import FINE, WHATIF_BESIDE
 from ..markup import Html, Markup, join
 from ..state import State
 from ..theme import DIALOG_SX
@@ -32,7 +32,7 @@ def python_snippet(state: State, precision: str = "") -> str:
             f'checkpoint="{state.checkpoint}", data=data{exact})',
             f"field = maps.pm2p5.sel(lead={state.lead_time})",
         ]
-        if layer.key == "whatif":
+        if layer.key in ("whatif", WHATIF_BESIDE.key):
             return "\n".join(_whatif_lines(state))
         if layer.key != "forecast":
             day = state.init_time if layer.key == "change" else state.valid_time
@@ -47,6 +47,8 @@ def python_snippet(state: State, precision: str = "") -> str:
 
 
 def _whatif_lines(state: State) -> list[str]:
+    lead, difference = state.lead_time, state.layer == "whatif"
+    before = f'before = run_forecast(checkpoint.network, day, [{lead}], precision="auto")'
     lines = [
         "import cranpm",
         "from cranpm.forecasting.day import load_day",
@@ -58,12 +60,12 @@ def _whatif_lines(state: State) -> list[str]:
         f"steps = {list(state.whatif)}",
         "statistics = checkpoint.require_statistics()",
         f'day = load_day(data, "{state.init_time}", statistics)',
-        f'before = run_forecast(checkpoint.network, day, [{state.lead_time}], precision="auto")',
+        *([before] if difference else []),
         "with switched(checkpoint.network, steps) as network:",
         "    changed = intervene(day, steps, statistics)",
-        f'    after = run_forecast(network, changed, [{state.lead_time}], precision="auto")',
+        f'    after = run_forecast(network, changed, [{lead}], precision="auto")',
         f'field = data.pm2p5("{state.init_time}")',
-        f"field[:] = after.fields[{state.lead_time}] - before.fields[{state.lead_time}]",
+        f"field[:] = after.fields[{lead}]" + (f" - before.fields[{lead}]" if difference else ""),
     ]
     return lines + _place_lines(state)
 

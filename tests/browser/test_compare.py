@@ -33,9 +33,7 @@ def cells(tab: Page) -> dict[str, dict[str, Any]]:
 
 
 def wait_for_other(tab: Page, page_tests: ModuleType, part: str) -> None:
-    tab.wait_for_function(
-        f"(part) => (({page_tests._FIND})('.cranpm-furniture')?.dataset.otherComplete || '').includes(part)", arg=part
-    )  # fmt: skip
+    page_tests.wait_for_other(tab, part)
     tab.wait_for_timeout(300)
 
 

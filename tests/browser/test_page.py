@@ -56,6 +56,15 @@ def wait_for_picture(tab: Page, part: str, seconds: float = 60.0) -> str:
     )  # type: ignore[attr-defined]
 
 
+def wait_for_other(tab: Page, part: str, seconds: float = 60.0) -> None:
+    """Wait until a second map whose address holds ``part`` is complete."""
+    tab.wait_for_function(
+        f"(part) => (({_FIND})('.cranpm-furniture')?.dataset.otherComplete || '').includes(part)",
+        arg=part,
+        timeout=1000 * seconds,
+    )
+
+
 def wait_for_text(tab: Page, text: str, seconds: float = 60.0) -> None:
     tab.get_by_text(text).first.wait_for(state="visible", timeout=1000 * seconds)
 

@@ -144,6 +144,7 @@ def test_valid_time_is_init_plus_lead():
         ("against", "whatif"),
         ("against", "difference"),
         ("layer", "difference"),
+        ("layer", "whatif_forecast"),
         ("against_lead", "4"),
         ("against_lead", "-1"),
         ("against_day", "yesterday"),

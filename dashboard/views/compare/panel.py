@@ -10,7 +10,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from ...data.pictures import Picture
-from ...layers import COMPARABLE, LAYERS
+from ...data.whatif import ChangedForecast
+from ...layers import BESIDE, WHATIF_BESIDE, layer_of
 from ...markup import Html, Markup, without_paths
 from ...state import COMPARISONS, LEADS, State
 from ...theme import SOFT
@@ -20,6 +21,10 @@ from .errors import errors_html
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
+
+_TILES = (
+    "B is there for {} of {} tiles; for others, press “What is in view” or “Whole domain” under “What if?”."
+)
 
 SAME = "same"
 """Stands in the lists for what B has of A."""
@@ -41,7 +46,9 @@ class ComparePanel:
     def __init__(self, state: State, checkpoints: Sequence[str], days: Sequence[dt.date]) -> None:
         self._state, self._days = state, set(days)
         self.mode = choice(state.param.compare, {title: key for key, title in COMPARISONS.items()})
-        self.layer = self._select("against", "Layer of B", {LAYERS[key].title: key for key in COMPARABLE})
+        self.layer = self._select(
+            "against", "Layer of B", {layer.title: key for key, layer in BESIDE.items()}
+        )
         self.checkpoint = self._select(
             "against_checkpoint", "Checkpoint of B", {name: name for name in checkpoints}
         )
@@ -65,7 +72,8 @@ class ComparePanel:
         )
         self._settle()
         state.param.watch(self._mode_changed, "compare")
-        state.param.watch(lambda _event: self._settle(), ["against", "layer"])
+        state.param.watch(lambda _event: self._against_changed(), "against")
+        state.param.watch(lambda _event: self._settle(), "layer")
 
     def _select(self, name: str, label: str, options: dict[str, str]) -> pmui.Select:
         """A list bound to a parameter as its link writes it; without a value it is A's."""
@@ -103,16 +111,25 @@ class ComparePanel:
     def _settle(self) -> None:
         """Hide what would change nothing."""
         state = self._state
-        shown = LAYERS[state.against or state.layer]
+        shown = layer_of(state.against or state.layer)
+        of_a = shown is WHATIF_BESIDE  # it is asked of A's forecast
         self._parts.visible = bool(state.compare)
-        self.checkpoint.visible = shown.needs_run and len(self.checkpoint.options) > 2
-        self._lead_part.visible = shown.day == "valid"
+        self.checkpoint.visible = shown.needs_run and len(self.checkpoint.options) > 2 and not of_a
+        self.day.visible = not of_a
+        self._lead_part.visible = shown.day == "valid" and not of_a
 
     def _mode_changed(self, event: Any) -> None:
         """The first B is one that differs: two equal maps would show nothing."""
         state = self._state
         if event.new and not event.old and not self._differs:
             state.against = self._first_choice()
+        self._settle()
+
+    def _against_changed(self) -> None:
+        """A what-if stands beside the forecast that it changes, not beside the difference of both."""
+        state = self._state
+        if state.against == WHATIF_BESIDE.key and state.layer == "whatif":
+            state.layer = "forecast"
         self._settle()
 
     @property
@@ -122,6 +139,8 @@ class ComparePanel:
 
     def _first_choice(self) -> str:
         layer = self._state.shown_layer
+        if layer.key == "whatif":
+            return WHATIF_BESIDE.key
         if layer.key in ("change", "error"):
             return "error" if layer.key == "change" else "change"
         if not layer.is_concentration:
@@ -173,4 +192,13 @@ class ComparePanel:
             words = "A is left of the handle, B right of it. Drag it, or press the arrow keys on it."
             if picture.stations is not None and picture.state.shown_time != comparison.state.shown_time:
                 words += " Circles are of A’s day."
+        if not comparison.field.note and isinstance(comparison.run, ChangedForecast):
+            words += _tiles_there(comparison.run)
         self.text.object = _TEXT.format(words)
+
+
+def _tiles_there(changed: ChangedForecast) -> str:
+    """Of how many tiles B is made; nothing once it is made of all."""
+    missing = len(changed.pending())
+    there = len(changed.base.status.done_list) - missing
+    return f" {_TILES.format(there, there + missing)}" if missing else ""

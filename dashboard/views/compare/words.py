@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+from ...changes import describe
 from ...data.pictures import Picture
+from ...layers import WHATIF_BESIDE
 from ...markup import Markup, join
 from ...state import State
 
@@ -33,6 +35,8 @@ def side(state: State) -> str:
         parts.append(f"init {_day(state.init_time)}")
     if state.shown_layer.needs_run and state.checkpoint:
         parts.append(state.checkpoint)
+    if state.layer == WHATIF_BESIDE.key and state.whatif:
+        parts.append(describe(state.whatif))
     return " · ".join(parts)
 
 

@@ -62,7 +62,7 @@ class WhatIfPanel:
         )  # fmt: skip
         self.card = pmui.Accordion(
             ("Switches and sliders", self._parts),
-            active=[0] if state.layer == "whatif" else [],
+            active=[0] if state.asks_whatif else [],
             disable_gutters=True,
             elevation=0,
             title_variant="body2",
@@ -116,13 +116,20 @@ class WhatIfPanel:
         if steps == self._state.whatif:
             return
         self._before.append(self._state.whatif)
-        self._state.param.update(whatif=steps, layer="whatif" if steps else "forecast")
+        self._show_steps(steps)
 
     def _undo(self) -> None:
         if self._before:
             steps = self._before.pop()
-            self._state.param.update(whatif=steps, layer="whatif" if steps else "forecast")
+            self._show_steps(steps)
             self.undo.disabled = not self._before
+
+    def _show_steps(self, steps: Steps) -> None:
+        """The map shows the difference, unless the answer stands beside it as B already."""
+        state = self._state
+        as_b = state.asks_whatif and state.layer != "whatif"
+        layer = state.layer if as_b else "whatif" if steps else "forecast"
+        state.param.update(whatif=steps, layer=layer)
 
     def _reset(self) -> None:
         self._go(())

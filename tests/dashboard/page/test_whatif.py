@@ -97,6 +97,87 @@ def test_a_what_if_is_in_the_link(explorer: Open, checkpoint: str, runs: list[An
     assert "whatif=bridge_off:1" in page.state.to_query()
 
 
+def beside(page: Explorer) -> str:
+    return page.map._other.data["url"][0]
+
+
+def test_as_b_the_what_if_is_a_forecast_where_its_tiles_are_whole(
+    explorer: Open, checkpoint: str, runs: list[Any], scene: ModuleType
+):
+    page = explorer(layer="forecast", compare="swipe", against="whatif_forecast")
+    (base,) = runs
+    base.finish_tiles(9)
+    page.run.poll()
+    assert "Nothing is changed yet: choose something" in page.controls.compare.text.object
+    assert beside(page).startswith("data:")
+    whatif(page, hide_cams=True)
+    assert page.state.layer == "forecast", "A stays what it is"
+    assert "The forecast comes first" in page.controls.compare.text.object
+    changed = runs[1]
+    changed.finish_tiles(2)
+    for values in changed.values.values():
+        values += 2.5
+    page.whatif.poll()
+    assert f"_whatif_forecast_2022-01-12_T1_{changed.id}.{base.id}/2/" in beside(page)
+    assert "B is there for 2 of 9 tiles" in page.controls.compare.text.object
+    assert page.map._other.data["b"] == ["What if T+1"]
+    assert "· random · CAMS hidden" in page.title.object
+    fields = page.store.fields
+    there, missing = (47.5, 8.0), (44.0, 17.0)
+    field = fields.field(page.shown.comparison.field.field_id)
+    assert describe_cell(field, *there)["value"] == 12.5
+    assert describe_cell(field, *missing)["value"] is None
+
+    page.state.compare = "difference"
+    field = fields.field(page.shown.comparison.field.field_id)
+    assert describe_cell(field, *there)["value"] == 2.5
+    assert describe_cell(field, *missing)["value"] is None
+    assert "B is there for 2 of 9 tiles" in page.controls.compare.text.object
+    link = page.state.to_query()
+    assert "against=whatif_forecast" in link and "whatif=hide_cams:1" in link and "layer=forecast" in link
+    page.state.compare = ""
+    assert changed.state == "cancelled", "nobody looks at it any more"
+
+
+def test_a_what_if_on_the_map_becomes_b_beside_the_forecast(explorer: Open, checkpoint: str, runs: list[Any]):
+    page = explorer(layer="whatif", whatif=(("bridge_off", 1.0),))
+    runs[0].finish_tiles(9)
+    page.run.poll()
+    runs[1].finish_tiles(9)
+    page.whatif.poll()
+    page.state.compare = "swipe"
+    assert (page.state.layer, page.state.against) == ("forecast", "whatif_forecast")
+    assert f"_forecast_2022-01-12_T1_{runs[0].id}/" in page.map._picture.data["url"][0]
+    assert f"_{runs[1].id}.{runs[0].id}/" in beside(page)
+    assert "B is there" not in page.controls.compare.text.object, "it is whole"
+    assert len(runs) == 2 and runs[1].watchers
+
+
+def test_a_what_if_beside_today_starts_the_forecast_that_it_changes(
+    explorer: Open, checkpoint: str, runs: list[Any]
+):
+    page = explorer(layer="today", compare="swipe", against="persistence", whatif=(("hide_cams", 1.0),))
+    assert runs == []
+    page.state.against = "whatif_forecast"
+    runs[0].finish_tiles(9)
+    page.run.poll()
+    runs[1].finish_tiles(9)
+    page.whatif.poll()
+    assert "_whatif_forecast_" in beside(page)
+
+
+def test_b_of_another_lead_is_the_what_ifs_own(explorer: Open, checkpoint: str, runs: list[Any]):
+    """Lead time, day and checkpoint of B are not asked for: a what-if has those of the forecast that it changes."""
+    page = explorer(compare="swipe", against="whatif_forecast", against_lead=3, whatif=(("hide_cams", 1.0),))
+    panel = page.controls.compare
+    assert not (panel.day.visible or panel.checkpoint.visible or panel._lead_part.visible)
+    runs[0].finish_tiles(9)
+    page.run.poll()
+    runs[1].finish_tiles(9)
+    page.whatif.poll()
+    assert "_whatif_forecast_2022-01-12_T1_" in beside(page)
+
+
 def test_switches_are_those_of_the_network(explorer: Open, machine: Path, checkpoint: str, runs: list[Any]):
     folder = machine / "checkpoints" / "random"
     (folder / "config.json").write_text(

@@ -6,7 +6,7 @@ import datetime as dt
 import shlex
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def state(machine: Path, scene: ModuleType, drawn) -> State:
 @pytest.mark.parametrize("layer", ["forecast", "today", "target", "change", "error"])
 def test_the_python_makes_the_array_on_the_map(state: State, layer: str, capsys: pytest.CaptureFixture[str]):
     state.layer = layer
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(python_snippet(state), names)
     assert names["field"].shape == (1392, 1392)  # type: ignore[attr-defined]
     assert np.isfinite(float(capsys.readouterr().out))
@@ -58,6 +58,10 @@ def test_the_python_of_a_what_if_gives_a_difference(state: State, capsys: pytest
     assert np.isfinite(difference)
     assert difference != 0
     assert names["steps"] == [("wind_turn", 90.0), ("coarse_forecast", 0.0)]
+    state.layer = "whatif_forecast"  # as B of a comparison: the forecast with changes itself
+    beside: dict[str, Any] = {}
+    exec(python_snippet(state), beside)
+    np.testing.assert_array_equal(beside["field"].values, names["after"].fields[state.lead_time])
 
 
 NEED_TRAINING_DAYS = ("climatology", "damped")
