@@ -59,6 +59,7 @@ class PageRun:
         self._state, self._forecasts, self._controls = state, forecasts, controls
         self._first_tiles, self._on_change = first_tiles, on_change
         self._open = self._starting = self._asked_itself = self._cancel_at_start = False
+        self._under_way = False
         self._poll: Any = None
         self._document = pn.state.curdoc
         self._lock = threading.Lock()
@@ -90,7 +91,7 @@ class PageRun:
             else None
         )
         self._asked_itself = False
-        self._controls.show(self.current, starting=self._starting)
+        self._show(starting=self._starting)
         self._keep_polling()
         self.layer_changed()
 
@@ -134,7 +135,7 @@ class PageRun:
         if run.status.finished:
             self.poll()
         else:
-            self.current, self._asked_itself = None, True
+            self.current, self._asked_itself, self._under_way = None, True, False
             self._stop_polling()
             self._controls.show_left()
             self._on_change()
@@ -145,7 +146,7 @@ class PageRun:
         if run is not None and run.state == "gone":
             self.question_changed()
             return
-        self._controls.show(run, position=0 if run is None else run.position)
+        self._show()
         self._on_change()
         self._keep_polling()
 
@@ -172,13 +173,19 @@ class PageRun:
         if cancelled:
             self.cancel()
             return
-        self._controls.show(run, position=run.position)
+        self._show()
         self._keep_polling()
         self._on_change()
 
+    def _show(self, *, starting: bool = False) -> None:
+        run = self.current
+        # asked before it is shown: a run that ends in between is looked at once more
+        self._under_way = run is not None and run.state in ("queued", "running")
+        self._controls.show(run, starting=starting, position=0 if run is None else run.position)
+
     def _keep_polling(self) -> None:
         # not before the page is open: what is changed while the browser mounts it can get lost
-        unfinished = self._open and self.current is not None and self.current.state in ("queued", "running")
+        unfinished = self._open and self._under_way
         if unfinished and self._poll is None:
             self._poll = pn.state.add_periodic_callback(self.poll, period=POLL_MILLISECONDS)
         elif not unfinished:

@@ -34,7 +34,7 @@ def test_the_footprint_of_a_place_is_drawn_with_its_legend_and_taken_away(
     page_tests.wait_for_text(tab, "higher ground costs")
     tab.wait_for_function(f"() => ({CELLS})() === 1024", timeout=20_000)
     link = page_tests.wait_for_url(tab, "overlay=elevation_bias")
-    tab.get_by_label("Draw on the map").first.press(" ")  # a forced click on a moving layout may miss
+    tab.get_by_label("Draw on the map").first.click(force=True)
     tab.wait_for_function(f"() => ({CELLS})() === 0", timeout=20_000)
     tab.goto(link)
     page_tests.wait_for_text(tab, "Elevation bias on the logits")

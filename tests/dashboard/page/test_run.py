@@ -185,3 +185,17 @@ def test_forecasts_watch_under_the_name_of_their_page(monkeypatch: pytest.Monkey
     module._THREADS.submit(lambda: None).result()
     of = ("d", "c", MONDAY, (1, 2, 3))
     assert asked == {"of": of, "first": [4], "tiles": None, "interventions": (), "watcher": "ada"}
+
+
+def test_a_run_that_ends_while_it_is_shown_is_looked_at_once_more(service: FakeService):
+    """On a busy machine it is: the page would say "9 of 9 tiles" for ever."""
+    one = page(service, "a")
+    (run,) = service.runs[MONDAY]
+    run.finish_tiles(2)
+    one._on_change = lambda: run.finish_tiles(9)
+    one.poll()
+    assert one.shown[-1] == "running"  # type: ignore[attr-defined]
+    assert one._poll is not None
+    one.poll()
+    assert one.shown[-1] == "done"  # type: ignore[attr-defined]
+    assert one._poll is None
