@@ -37,8 +37,13 @@ OVERLAYS: dict[str, str] = {
 }
 """What the footprint of the picked place may show on the map."""
 
-COMPARISONS: dict[str, str] = {"": "Off", "swipe": "Swipe", "difference": "Difference"}
-"""How a second map B is shown beside the one on the map, A: right of a handle, or as B minus A."""
+COMPARISONS: dict[str, str] = {
+    "": "Off",
+    "swipe": "Swipe",
+    "side": "Side by side",
+    "difference": "Difference",
+}
+"""How a second map B is shown with the one on the map, A: right of a handle, in a half of its own, or as B minus A."""
 
 MARKS: dict[str, str] = {"arrows": "Wind", "path": "Path of the air", "scan": "Scan order"}
 """Drawn over the map with it."""

@@ -281,15 +281,16 @@ class Explorer:
             self.say(" ".join(picture.warnings))
 
     def _show_beside(self, picture: Picture) -> None:
-        """Put B at the other side of the handle, or take it away."""
+        """Put B beside A, or take it away."""
         comparison = picture.comparison
         if comparison is None or comparison.is_difference or not comparison.field.field_id:
             self.map.hide_other()
         else:
             field = comparison.field
             self.map.show_other(
-                field.field_id, field.version, comparison.scale, labels(picture.state, comparison.state)
-            )
+                field.field_id, field.version, comparison.scale, labels(picture.state, comparison.state),
+                halves=comparison.mode == "side",
+            )  # fmt: skip
         self.controls.compare.show_picture(picture)
 
     def _draw_legend(self) -> None:

@@ -15,7 +15,7 @@ from ..markup import Html, Markup
 from ..state import LEADS, SCALES, State
 from ..theme import HEADING, SOFT
 
-_ROW: dict[str, Any] = {
+ROW: dict[str, Any] = {
     "label": "",
     "size": "small",
     "sizing_mode": "stretch_width",
@@ -39,7 +39,7 @@ def heading(text: str) -> Html:
 
 def choice(parameter: Any, options: dict[str, Any], **kwargs: Any) -> pmui.RadioButtonGroup:
     """A row of buttons bound to a parameter, under a heading that names it."""
-    return pmui.RadioButtonGroup.from_param(parameter, description="", options=options, **(_ROW | kwargs))
+    return pmui.RadioButtonGroup.from_param(parameter, description="", options=options, **(ROW | kwargs))
 
 
 class DayControls:
@@ -142,7 +142,7 @@ class LayerControls:
         self._state = state
         self._settling = False
         buttons = {LAYERS[key].title: key for key in MAIN} | {"More": MORE}
-        self.layer = pmui.RadioButtonGroup(options=buttons, description="", **_ROW)
+        self.layer = pmui.RadioButtonGroup(options=buttons, description="", **ROW)
         self.picker = pmui.Select(
             label="Baseline or input",
             groups=_entries(),
@@ -153,7 +153,7 @@ class LayerControls:
             margin=(8, 16, 4, 16),
         )
         self.day = pmui.RadioButtonGroup(
-            options={title: key for key, title in INPUT_DAYS.items()}, description="", **_ROW
+            options={title: key for key, title in INPUT_DAYS.items()}, description="", **ROW
         )
         self.help = Html("", margin=(2, 16, 4, 16), sizing_mode="stretch_width")
         self.scale = choice(state.param.scale, {title: key for key, title in SCALES.items()})

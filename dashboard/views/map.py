@@ -37,7 +37,7 @@ NEAR_PIXELS = 9
 """How near to a station's middle a click must be to mean the station."""
 
 
-MODULES = ("view", "pictures", "lines", "furniture", "readout", "swipe", "keys", "start")
+MODULES = ("view", "pictures", "lines", "furniture", "readout", "split", "swipe", "keys", "start")
 """Files of ``static/map`` that make up the map's script; each defines functions and runs nothing by itself."""
 
 
@@ -100,7 +100,7 @@ class MapView:
         self._dark = dark
         self._shown: tuple[str, str, ColourScale] | None = None
         self._beside: tuple[str, str, ColourScale] | None = None
-        self._labels, self._tag = ("", ""), ""
+        self._labels, self._tag, self._halves = ("", ""), "", False
         self._picture = ColumnDataSource(self._picture_columns())
         self._other = ColumnDataSource(self._other_columns())
         self._handle = ColumnDataSource({"share": [float(swipe)]})
@@ -136,9 +136,17 @@ class MapView:
         self._shown = None
         self._send_picture()
 
-    def show_other(self, field_id: str, version: str, scale: ColourScale, labels: tuple[str, str]) -> None:
-        """Put a second field right of a handle; ``labels`` name the map's own and this one."""
-        self._beside, self._labels = (field_id, version, scale), labels
+    def show_other(
+        self,
+        field_id: str,
+        version: str,
+        scale: ColourScale,
+        labels: tuple[str, str],
+        *,
+        halves: bool = False,
+    ) -> None:
+        """Put a second field right of a handle, or into a half of its own; ``labels`` name both fields."""
+        self._beside, self._labels, self._halves = (field_id, version, scale), labels, halves
         self._send_picture()
 
     def hide_other(self) -> None:
@@ -163,9 +171,11 @@ class MapView:
 
     def _other_columns(self) -> dict[str, Any]:
         if self._beside is None:
-            return {"url": [NO_TILES], "cell": [""], "units": [""], "signed": [False], "a": [""], "b": [""]}
+            columns: dict[str, Any] = {"url": [NO_TILES], "cell": [""], "units": [""], "signed": [False]}
+            return columns | {"a": [""], "b": [""], "mode": [""]}
         a, b = self._labels
-        return self._field_columns(*self._beside) | {"a": [a], "b": [b]}
+        mode = "side" if self._halves else "swipe"
+        return self._field_columns(*self._beside) | {"a": [a], "b": [b], "mode": [mode]}
 
     def _field_columns(self, field_id: str, version: str, scale: ColourScale) -> dict[str, Any]:
         theme = "dark" if self._dark else "light"
@@ -275,10 +285,10 @@ class MapView:
     def _nearest_station(self, x: float, y: float) -> tuple[float, float, str]:
         """Place and id of the station that a click at a Mercator place means; the place itself where it means none."""
         there = self.stations.data
-        box, width = self._viewport.data, self.figure.inner_width
-        if not len(there["x"]) or not width:
+        box, height = self._viewport.data, self.figure.inner_height  # the width may be that of two maps
+        if not len(there["x"]) or not height:
             return x, y, ""
-        reach = NEAR_PIXELS * (float(box["east"][0]) - float(box["west"][0])) / width
+        reach = NEAR_PIXELS * (float(box["north"][0]) - float(box["south"][0])) / height
         away = np.hypot(np.asarray(there["x"]) - x, np.asarray(there["y"]) - y)
         nearest = int(np.argmin(away))
         if not away[nearest] <= reach or not there["id"][nearest]:

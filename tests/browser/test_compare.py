@@ -86,6 +86,90 @@ def test_the_handle_uncovers_one_map_or_the_other_and_the_link_keeps_it(
     assert tab.problems == []  # type: ignore[attr-defined]
 
 
+def quarter_of(tab: Page, page_tests: ModuleType) -> float:
+    """How far each half is painted from where the whole figure would be [px]."""
+    return float(page_tests.furniture(tab, "el => el.clientWidth / 4"))
+
+
+def wait_for_halves(tab: Page, page_tests: ModuleType, *, on: bool) -> None:
+    tab.wait_for_function(
+        f"(on) => (({page_tests._FIND})('.cranpm-furniture')?.dataset.split !== undefined) === on", arg=on
+    )
+
+
+def read_at(tab: Page, page_tests: ModuleType, x: float, y: float) -> str:
+    """What the card says of a point on the screen, once it says the same twice."""
+    tab.mouse.move(x - 3, y)
+    tab.mouse.move(x, y)
+    tab.wait_for_function(f"() => ({page_tests._FIND})('.readout.on')")
+    text, before = page_tests.furniture(tab, page_tests._WRITTEN), ""
+    while text != before:
+        tab.wait_for_timeout(500)
+        text, before = page_tests.furniture(tab, page_tests._WRITTEN), text
+    return text
+
+
+def test_side_by_side_both_halves_show_one_place_move_together_and_are_read_together(
+    tab: Page, dashboard: str, page_tests: ModuleType, screenshot: Callable[[str], None]
+):
+    """Milan is bright in the left half, at 1 km, and dark in the right one, at the 0.25 degrees of CAMS."""
+    query = "layer=today&against=cams&region=po_valley&stations=0&init_time=2022-01-12"
+    tab.goto(f"{dashboard}?{query}&compare=swipe")
+    page_tests.wait_for_picture(tab, "_today_")
+    wait_for_other(tab, page_tests, "_cams_")
+    tab.get_by_role("button", name="Side by side").click()
+    wait_for_halves(tab, page_tests, on=True)
+    expect(handle_of(tab)).to_have_count(0)
+    quarter = quarter_of(tab, page_tests)
+    for _ in range(60):  # tiles of the new view come in
+        x, y = page_tests.place_on_screen(tab, 45.4642, 9.19)
+        left, right = brightness(tab, x - quarter, y), brightness(tab, x + quarter, y)
+        if left > right + 25:
+            break
+        tab.wait_for_timeout(300)
+    assert left > right + 25, (left, right)
+    x, y = (round(part) for part in page_tests.place_on_screen(tab, *PLACE))
+    texts = [read_at(tab, page_tests, x + side * quarter, y) for side in (-1, 1)]
+    assert texts[0] == texts[1] and re.match(r"A\s*[\d.]+ µg/m³[\s\S]*B\s*[\d.]+ µg/m³", texts[0]), texts
+    assert page_tests.furniture(tab, "el => el.querySelector('.twin').classList.contains('on')")
+    screenshot("side_by_side")
+
+    # a wheel in the right half keeps the place under the pointer, and so it does in the left
+    tab.mouse.move(x + quarter, y)
+    tab.mouse.wheel(0, -300)
+    page_tests.wait_for_url(tab, "region=moved", "compare=side")
+    there = page_tests.place_on_screen(tab, *PLACE)
+    assert there == pytest.approx((x, y), abs=4)
+    # a drag in the left half moves both, and may end in the right one
+    tab.mouse.move(x - quarter, y)
+    tab.mouse.down()
+    tab.mouse.move(x - quarter + 300, y, steps=5)
+    tab.mouse.up()
+    assert page_tests.place_on_screen(tab, *PLACE) == pytest.approx((there[0] + 300, there[1]), abs=4)
+    assert tab.problems == []  # type: ignore[attr-defined]
+
+
+def test_a_narrow_window_has_a_handle_and_says_why(tab: Page, dashboard: str, page_tests: ModuleType):
+    tab.set_viewport_size({"width": 860, "height": 760})
+    query = "layer=today&against=cams&region=po_valley&stations=0&init_time=2022-01-12"
+    tab.goto(f"{dashboard}?{query}&compare=side&dark=1")
+    wait_for_other(tab, page_tests, "_cams_")
+    expect(tab.get_by_text("Too narrow for two maps side by side")).to_be_visible()
+    expect(handle_of(tab)).to_be_visible()
+    tab.set_viewport_size({"width": 1280, "height": 760})
+    wait_for_halves(tab, page_tests, on=True)
+    expect(handle_of(tab)).to_have_count(0)
+    expect(tab.get_by_text("Too narrow for two maps side by side")).to_be_hidden()
+    # by keys: the map has the focus, both halves have a cross in their middle, the card reads both
+    tab.get_by_role("application", name="Map of PM2.5").focus()
+    tab.keyboard.press("ArrowUp")
+    tab.wait_for_function(f"() => /A[\\s\\S]*B/.test(({page_tests._FIND})('.readout.on')?.innerText || '')")
+    crosses = page_tests.furniture(
+        tab, "el => [...el.querySelectorAll('.crosshair')].map((one) => one.offsetLeft / el.clientWidth)"
+    )
+    assert crosses == pytest.approx([0.25, 0.75], abs=0.03)
+
+
 def test_the_pointer_reads_both_and_the_difference_is_b_minus_a(
     tab: Page, dashboard: str, page_tests: ModuleType, scene: ModuleType, cells: dict[str, dict[str, Any]]
 ):

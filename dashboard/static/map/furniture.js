@@ -13,7 +13,7 @@ function make_furniture({fig, view, config, context}) {
   host.setAttribute("role", "application")
   host.setAttribute("aria-label", "Map of PM2.5. Arrow keys move it, plus and minus zoom, Enter picks the place in the middle.")
   make_element(host, "style", "", {textContent: config.css})
-  make_element(host, "div", "crosshair")
+  for (const half of ["a", "b"]) make_element(host, "div", `crosshair ${half}`) // the second only where two maps are
 
   const buttons = make_element(host, "div", "buttons")
   for (const [text, label, action] of [

@@ -28,7 +28,7 @@ function make_value_row(card) {
   return {show, hide: () => { row.style.display = "none" }}
 }
 
-function make_readout({fig, view, picture, other, stations, host}) {
+function make_readout({fig, view, split, picture, other, stations, host}) {
   const card = make_element(host, "div", "readout")
   card.setAttribute("role", "status")
   const station = make_element(card, "div", "station")
@@ -93,8 +93,9 @@ function make_readout({fig, view, picture, other, stations, host}) {
 
   function place_card() {
     if (pointer === null) return
-    const beyond = pointer.sx + 16 + card.offsetWidth > view.width()
-    const left = beyond ? pointer.sx - 16 - card.offsetWidth : pointer.sx + 16
+    const sx = split.to_screen(pointer.sx)
+    const beyond = sx + 16 + card.offsetWidth > fig.inner_width
+    const left = beyond ? sx - 16 - card.offsetWidth : sx + 16
     const top = Math.min(Math.max(pointer.sy + 14, 0), view.height() - card.offsetHeight - 6)
     card.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`
   }
@@ -103,16 +104,18 @@ function make_readout({fig, view, picture, other, stations, host}) {
 
   function leave() {
     pointer = null
+    split.point(null)
     hide()
   }
 
   function point_at_centre() {
     const [x, y] = view.centre()
-    pointer = {sx: view.width() / 2, sy: view.height() / 2, x, y}
+    pointer = {sx: fig.inner_width / 2, sy: view.height() / 2, x, y}
+    split.point(pointer)
     read()
   }
 
-  fig.on_event("mousemove", (event) => { pointer = event; place_card(); read() })
+  fig.on_event("mousemove", (event) => { pointer = event; split.point(pointer); place_card(); read() })
   fig.on_event("mouseleave", leave)
   return {read, leave, point_at_centre}
 }

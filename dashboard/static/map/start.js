@@ -1,7 +1,7 @@
 // Puts the parts of the map together, once per map.
 //
 // Arguments: fig, tiles [a, b], others [a, b], stations, place, lines {kind: renderer}, names (data source),
-// picture {url, cell, units}, other (the same of map B, and the names of both), view {west.. [m], serial}, config;
+// picture {url, cell, units}, other (the same of map B, the names of both, and how it is shown), view {west.. [m], serial}, config;
 // to the server: viewport, keys, handle {share}.
 
 function start_map(args, context) {
@@ -9,13 +9,14 @@ function start_map(args, context) {
   const view = make_view({fig, config, place, viewport})
   const furniture = make_furniture({fig, view, config, context})
   const {host} = furniture
-  const readout = make_readout({fig, view, picture, other, stations, host})
+  const split = make_split({fig, view, host, tiles, others, other, config, context})
+  const readout = make_readout({fig, view, split, picture, other, stations, host})
   const on_complete = readout.read
   const marks = {shown: "picture", complete: "complete", milliseconds: "milliseconds"}
   const other_marks = {shown: "otherPicture", complete: "otherComplete", milliseconds: "otherMilliseconds"}
   const pictures = make_pictures({tiles, picture, host, config, marks, on_complete})
   const other_pictures = make_pictures({tiles: others, picture: other, host, config, marks: other_marks, on_complete})
-  const swipe = make_swipe({view, host, tiles, others, other, handle, config, context})
+  const swipe = make_swipe({host, split, tiles, others, other, handle, config, context})
   const detail = make_lines({view, lines, names, stations, config})
   make_keys({view, host, readout, keys})
 
@@ -24,6 +25,7 @@ function start_map(args, context) {
     pictures.tame(context)
     other_pictures.tame(context)
     swipe.tame()
+    split.tame()
   }
   function draw() {
     detail.set_detail()
@@ -42,6 +44,7 @@ function start_map(args, context) {
     const first = known_size[0] === 0
     known_size = size
     attach()
+    split.update()
     if (first) {
       // tile renderers snap to a whole zoom level when they first paint; ours comes after
       const box = asked_box()

@@ -1,9 +1,15 @@
 // A second map B right of a handle, the first one, A, left of it: one figure, whose tile layers are clipped.
 
-function make_swipe({view, host, tiles, others, other, handle, config, context}) {
+function write_side(side, letter, text) {
+  side.replaceChildren()
+  make_element(side, "b", "tag", {textContent: letter})
+  make_element(side, "span", "", {textContent: text})
+}
+
+function make_swipe({host, split, tiles, others, other, handle, config, context}) {
   const STEP = 0.02, LEAP = 0.1
   let share = handle.data.share[0]
-  const is_on = () => other.data.url[0] !== config.no_tiles
+  const is_on = () => other.data.url[0] !== config.no_tiles && !split.is_on()
 
   const bar = make_element(host, "div", "swipe", {tabIndex: 0})
   bar.setAttribute("role", "slider")
@@ -12,12 +18,6 @@ function make_swipe({view, host, tiles, others, other, handle, config, context})
   bar.setAttribute("aria-valuemax", "100")
   const names = {a: make_element(bar, "div", "side a"), b: make_element(bar, "div", "side b")}
   make_element(bar, "div", "grip", {textContent: "⇔"})
-
-  function write_side(side, letter, text) {
-    side.replaceChildren()
-    make_element(side, "b", "tag", {textContent: letter})
-    make_element(side, "span", "", {textContent: text})
-  }
 
   // layers are clipped as Bokeh clips them, but at the handle
   function clip(layer, box_of) {
@@ -99,6 +99,7 @@ function make_swipe({view, host, tiles, others, other, handle, config, context})
   })
 
   other.connect(other.properties.data.change, show)
+  split.on_change(show)
   show()
   return {tame}
 }

@@ -4,13 +4,14 @@
 
 function make_view({fig, config, place, viewport}) {
   const move_listeners = [], settle_listeners = []
-  const width = () => fig.inner_width
+  let share = 1 // of the figure's width that is seen: the middle half where two maps stand side by side
+  const width = () => share * fig.inner_width
   const height = () => fig.inner_height
   const centre = () => [(fig.x_range.start + fig.x_range.end) / 2, (fig.y_range.start + fig.y_range.end) / 2]
   const tell = (listeners) => { for (const listener of listeners) listener() }
 
   function resolution() {
-    return (fig.x_range.end - fig.x_range.start) / Math.max(width(), 1)
+    return (fig.x_range.end - fig.x_range.start) / Math.max(fig.inner_width, 1)
   }
 
   function max_resolution() {
@@ -18,10 +19,13 @@ function make_view({fig, config, place, viewport}) {
     return 1.25 * Math.max((east - west) / width(), (north - south) / height())
   }
 
+  let by_hand = true
   function set_ranges(cx, cy, res) {
-    const w = width() * res / 2, h = height() * res / 2
+    const w = fig.inner_width * res / 2, h = height() * res / 2
+    by_hand = false
     fig.x_range.setv({start: cx - w, end: cx + w})
     fig.y_range.setv({start: cy - h, end: cy + h})
+    by_hand = true
   }
 
   function target_of(box) {
@@ -31,7 +35,9 @@ function make_view({fig, config, place, viewport}) {
   }
 
   let flight = 0
+  let fitted = null // the box that the view was made for, until it is moved by hand
   function go_to(box, animate) {
+    fitted = box
     const [cx1, cy1, r1] = target_of(box)
     cancelAnimationFrame(flight)
     if (!animate || matchMedia("(prefers-reduced-motion: reduce)").matches) {
@@ -61,6 +67,7 @@ function make_view({fig, config, place, viewport}) {
 
   function pan_by(right, up) {
     const [x, y] = centre(), res = resolution()
+    fitted = null
     set_ranges(x + right * 0.15 * width() * res, y + up * 0.15 * height() * res, res)
     settled()
   }
@@ -69,6 +76,7 @@ function make_view({fig, config, place, viewport}) {
   let timer = 0
   let last = null // centre and resolution
   function moved() {
+    if (by_hand) fitted = null
     tell(move_listeners)
     clearTimeout(timer)
     timer = setTimeout(settled, 260)
@@ -84,7 +92,8 @@ function make_view({fig, config, place, viewport}) {
     if (clamped !== res || x !== cx || y !== cy || Math.abs(aspect / res - 1) > 1e-3) set_ranges(x, y, clamped)
     last = [x, y, clamped]
     tell(settle_listeners)
-    const data = {west: [fig.x_range.start], south: [fig.y_range.start], east: [fig.x_range.end], north: [fig.y_range.end]}
+    const seen = width() * clamped / 2
+    const data = {west: [x - seen], south: [fig.y_range.start], east: [x + seen], north: [fig.y_range.end]}
     const old = viewport.data
     if (Math.abs(old.west[0] - data.west[0]) + Math.abs(old.north[0] - data.north[0]) + Math.abs(old.east[0] - data.east[0]) > res) {
       viewport.data = data
@@ -101,12 +110,20 @@ function make_view({fig, config, place, viewport}) {
     settled()
   }
 
+  // another share of the figure is seen: the box that was asked for, or else the same scale and centre
+  function set_share(wanted) {
+    share = wanted
+    if (last === null) return
+    if (fitted !== null) go_to(fitted, false)
+    else keep()
+  }
+
   for (const range of [fig.x_range, fig.y_range]) {
     range.connect(range.properties.start.change, moved)
     range.connect(range.properties.end.change, moved)
   }
   return {
-    width, height, centre, resolution, go_to, zoom_by, pan_by, keep,
+    width, height, centre, resolution, go_to, zoom_by, pan_by, keep, set_share,
     on_move: (listener) => move_listeners.push(listener),
     on_settle: (listener) => settle_listeners.push(listener),
   }

@@ -15,7 +15,7 @@ from ...layers import BESIDE, WHATIF_BESIDE, layer_of
 from ...markup import Html, Markup, without_paths
 from ...state import COMPARISONS, LEADS, State
 from ...theme import SOFT
-from ..controls import choice, heading
+from ..controls import ROW, choice, heading
 from ..model import progress_words
 from .errors import errors_html
 
@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 _TILES = (
     "B is there for {} of {} tiles; for others, press “What is in view” or “Whole domain” under “What if?”."
 )
+
+_BY_LENGTH = {
+    "& .MuiToggleButton-root": ROW["sx"]["& .MuiToggleButton-root"]
+    | {"flex": "1 1 auto", "width": "auto", "whiteSpace": "nowrap"}
+}
+"""Buttons as wide as their words: four of equal width would break the longest."""
+
+_HOW_TO_READ = {
+    "swipe": "A is left of the handle, B right of it. Drag it, or press the arrow keys on it.",
+    "side": "A is in the left half, B in the right one: one view, and the pointer reads both.",
+}
+"""By mode."""
 
 SAME = "same"
 """Stands in the lists for what B has of A."""
@@ -45,7 +57,9 @@ class ComparePanel:
 
     def __init__(self, state: State, checkpoints: Sequence[str], days: Sequence[dt.date]) -> None:
         self._state, self._days = state, set(days)
-        self.mode = choice(state.param.compare, {title: key for key, title in COMPARISONS.items()})
+        self.mode = choice(
+            state.param.compare, {title: key for key, title in COMPARISONS.items()}, sx=_BY_LENGTH
+        )
         self.layer = self._select(
             "against", "Layer of B", {layer.title: key for key, layer in BESIDE.items()}
         )
@@ -189,7 +203,7 @@ class ComparePanel:
         elif comparison.is_difference:
             words = "The map shows B minus A: above zero where B is higher."
         else:
-            words = "A is left of the handle, B right of it. Drag it, or press the arrow keys on it."
+            words = _HOW_TO_READ[comparison.mode]
             if picture.stations is not None and picture.state.shown_time != comparison.state.shown_time:
                 words += " Circles are of A’s day."
         if not comparison.field.note and isinstance(comparison.run, ChangedForecast):

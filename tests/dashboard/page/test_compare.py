@@ -70,6 +70,19 @@ def test_a_swipe_shows_both_and_off_takes_b_away(machine: Path, runs: dict[Any, 
     assert "A beside B" not in page.title.object
 
 
+def test_side_by_side_b_has_a_half_of_its_own(machine: Path, runs: dict[Any, Any]):
+    page = explorer(layer="today", compare="side", against="persistence", init_time=dt.date(2022, 1, 12))
+    assert "_persistence_2022-01-12_T1" in other_address(page)
+    assert page.map._other.data["mode"] == ["side"]
+    assert "A beside B" in page.title.object
+    assert "A is in the left half, B in the right one" in page.controls.compare.text.object
+    assert "Circles are of A’s day" in page.controls.compare.text.object
+    assert "compare=side" in page.state.to_query()
+    page.state.compare = "swipe"
+    assert page.map._other.data["mode"] == ["swipe"]
+    assert "Drag it" in page.controls.compare.text.object
+
+
 def test_the_difference_is_on_the_map_with_a_scale_that_says_which(machine: Path, runs: dict[Any, Any]):
     page = explorer(layer="today", compare="difference", against="target")
     assert "_difference_" in page.map._picture.data["url"][0]
@@ -118,7 +131,7 @@ def test_b_follows_the_days_of_a_unless_it_has_its_own(machine: Path, runs: dict
     assert "_persistence_2022-01-10_" in other_address(page)
 
 
-@pytest.mark.parametrize("mode", ["swipe", "difference"])
+@pytest.mark.parametrize("mode", ["swipe", "side", "difference"])
 def test_maps_on_different_scales_are_not_laid_side_by_side(
     checkpoints: None, runs: dict[Any, Any], mode: str
 ):

@@ -80,7 +80,7 @@ def test_a_click_on_a_station_opens_its_card(
 ):
     page = explorer(layer="today")
     view = page.map
-    view.figure.set_from_json("inner_width", 800)  # as the browser tells it
+    view.figure.set_from_json("inner_height", 400)  # as the browser tells it
     view._viewport.data = {"west": [0.0], "east": [800_000.0], "south": [0.0], "north": [400_000.0]}
     where = view.stations.data["id"].index("TB000")
     x, y = view.stations.data["x"][where], view.stations.data["y"][where]
