@@ -17,6 +17,7 @@ import numpy as np
 from cranpm._files import write_atomically
 from cranpm._progress import Clock, StageProgress
 from cranpm.baselines.cams import CoarseForecasts
+from cranpm.baselines.maps import Method
 from cranpm.baselines.registry import Setting, all_rivals, days_read_by_fits
 from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DaySource
@@ -83,6 +84,21 @@ def score_missing(
     """Fit what is fitted, and score the days that are not kept yet."""
     report = progress or (lambda *_: None)
     folder.mkdir(parents=True, exist_ok=True)
+    methods = make_methods(parts, data, checkpoint, rivals, folder, report)
+    clock = Clock(days_missing(parts, folder), partial(report, "forecasting and scoring"))
+    for part in parts:
+        score_days_of(part, data.datasets[part.name], data.source, methods, folder, clock.tick)
+
+
+def make_methods(
+    parts: Sequence[DaySet],
+    data: EvaluationData,
+    checkpoint: Checkpoint,
+    rivals: Sequence[str | Path],
+    folder: Path,
+    report: StageProgress,
+) -> dict[str, Method]:
+    """Every rival that the data allow, and the checkpoint; what the tables say of them is kept in ``facts.json``."""
     device = next(checkpoint.network.parameters()).device
     stage = partial(report, "fitting rivals on training days")
     setting = Setting(
@@ -99,9 +115,7 @@ def score_missing(
     methods[our_name(checkpoint)] = checkpoint_forecaster(checkpoint, data.source, LEAD_DAYS, device)
     facts = {"left_out": left_out, "notes": list(setting.notes), "source": data.source.name}
     write_atomically(folder / "facts.json", json.dumps(facts))
-    clock = Clock(days_missing(parts, folder), partial(report, "forecasting and scoring"))
-    for part in parts:
-        score_days_of(part, data.datasets[part.name], data.source, methods, folder, clock.tick)
+    return methods
 
 
 def gather(

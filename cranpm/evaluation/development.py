@@ -31,6 +31,7 @@ from cranpm.evaluation.beside_rivals import (
     span_of,
 )
 from cranpm.evaluation.kept_days import DaySet, folder_name
+from cranpm.evaluation.on_workers import ScoringJob, WorkersOf, score_on_workers
 from cranpm.evaluation.protocol import MIN_DAYS
 from cranpm.evaluation.tables import write_tables
 from cranpm.forecasting.engine import choose_device
@@ -53,6 +54,7 @@ def evaluate_dataset(
     fit_days: int = 72,
     rivals: Sequence[str | Path] = (),
     device: str = "auto",
+    workers: WorkersOf | None = None,
     progress: StageProgress | None = None,
 ) -> Evaluation:
     """Score a checkpoint on days of a dataset, simulated or real, beside every rival: the same tables, and no look.
@@ -74,9 +76,13 @@ def evaluate_dataset(
         squares on, as far as the dataset holds them.
     rivals : sequence of path
         Checkpoints of learned rivals, and a file of least-squares coefficients.
+    workers : WorkersOf, optional
+        Who scores the days; by default this process.
 
     Raises
     ------
+    DaysNotScoredError
+        If workers could not score some days; the others are kept.
     ProtocolError
         If the checkpoint or a rival has seen some of the days or is half-trained; if there are fewer than two days.
     LookupError
@@ -107,7 +113,21 @@ def evaluate_dataset(
     ]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     kept = work / "scores" / folder_name(key, loaded, rivals)
-    if days_missing(parts, kept):
+    if not days_missing(parts, kept):
+        pass
+    elif workers is not None and workers.others:
+        job = ScoringJob(
+            dataset=dataset.root if "://" in dataset.root else str(Path(dataset.root).resolve()),
+            checkpoint=str(loaded.folder.resolve()),
+            checkpoint_hash=loaded.hash,
+            rivals=tuple(str(Path(rival).resolve()) for rival in rivals),
+            training_days=tuple(map(str, runs)),
+            part=parts[0],
+            folder=str(kept.resolve()),
+            device=device,
+        )
+        score_on_workers(job, workers, progress)
+    else:
         read_from = EvaluationData(
             datasets={dataset.name: dataset}, forecasts=dataset, source=source, training_days=runs
         )

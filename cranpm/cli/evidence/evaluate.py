@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from cranpm.cli.console import console, plain_errors, stages
-from cranpm.cli.options import Checkpoint, Data, Device, day_option
+from cranpm.cli.options import Checkpoint, Data, DayWorkers, Device, Scheduler, day_option
 
 
 def evaluate(
@@ -46,6 +46,8 @@ def evaluate(
         Path | None, typer.Option(help="Log of looks; default: docs/results/final_looks.csv in a checkout.")
     ] = None,
     device: Device = "auto",
+    scheduler: Scheduler = None,
+    workers: DayWorkers = 1,
     quick: Annotated[
         bool, typer.Option("--quick", help="Four days of a region, to see that all runs: no figure, no look.")
     ] = False,
@@ -60,6 +62,7 @@ def evaluate(
         from cranpm.evaluation.development import evaluate_dataset
         from cranpm.evaluation.final import evaluate_protocol
         from cranpm.evaluation.looks import count_looks, default_log
+        from cranpm.evaluation.on_workers import WorkersOf
         from cranpm.evaluation.protocol import PROTOCOLS, QUICK
         from cranpm.model.checkpoint import load_checkpoint
 
@@ -83,10 +86,13 @@ def evaluate(
                     days=days,
                     rivals=rival or (),
                     device=device,
+                    workers=WorkersOf(scheduler=scheduler, processes=workers),
                     progress=progress,
                 ).files
             _tell(written)
             return
+        if scheduler is not None or workers > 1:
+            raise ValueError("--scheduler and --workers go with --data: days of a protocol are scored here.")
         chosen = QUICK if quick else PROTOCOLS[protocol or "final"]
         work = work or paths.data_dir() / "final"
         top = paths.checkout()
