@@ -155,6 +155,9 @@ MAIN: tuple[str, ...] = tuple(layer.key for layer in _MAIN)
 """Those that have a button of their own."""
 
 
+TILED: tuple[str, ...] = ("forecast", "change", "error")
+"""Those in which the tiles of a forecast may leave a trace."""
+
 BESIDE: dict[str, Layer] = {layer.key: layer for layer in (*_MAIN, *_RIVALS, WHATIF_BESIDE)}
 """Those that may stand beside the layer on the map, by key."""
 

@@ -99,6 +99,7 @@ class State(param.Parameterized):
     )
     station = param.String(default="", doc="Id of the picked station; its place is `place`")
     station_file = param.String(default="", doc="Name of an external station file shown over the map")
+    seams = param.Boolean(default=False, doc="Whether the tiles of the forecast are drawn")
     extent = param.Tuple(
         default=None, length=4, allow_None=True, doc="View (west, south, east, north) [degrees]"
     )
@@ -331,6 +332,7 @@ _CODECS: dict[str, _Codec] = {
     "terrain": (str, str),
     "station": (str, _identifier),
     "station_file": (str, _name),
+    "seams": (lambda on: str(int(on)), _flag),
     "extent": (_write_numbers(3), _numbers(4, _is_box)),
     "box": (_write_numbers(3), _numbers(4, _is_box)),
     "numbers": (lambda on: str(int(on)), _flag),

@@ -29,6 +29,7 @@ from ..views.legend import legend_html
 from ..views.notice import Notice
 from ..views.overlays.overlay import Overlay
 from ..views.overlays.reader import FootprintReader
+from ..views.overlays.seams import TileSeams
 from ..views.share import Share
 from ..views.stations.table import StationTable
 from .compare import PageCompare
@@ -111,6 +112,7 @@ class Explorer:
         state, store = self.state, self.store
         footprints = FootprintReader(store)
         self.overlay = Overlay(state, self.map.overlay, footprints, on_legend=self._draw_legend)
+        self.seams = TileSeams(state, store, self.map.seams, self._document, on_legend=self._draw_legend)
         self.title = Html("", styles=CARD | {"left": "12px", "top": "12px"}, margin=0)
         self.legend = Html("", styles=CARD | {"position": "static", "pointer-events": "auto"}, margin=0)
         self.box = BoxTool(
@@ -270,6 +272,7 @@ class Explorer:
             sides=sides_html(picture),
         )
         self.overlay.show(picture)
+        self.seams.show(picture)
         self._draw_legend()
         self.controls.inputs.show(picture.run)
         self.guide.summary.show(picture, self.where.extent)
@@ -295,7 +298,9 @@ class Explorer:
 
     def _draw_legend(self) -> None:
         if self.shown is not None:
-            self.legend.object = join([legend_html(self.shown.on_map[2]), self.overlay.legend])
+            self.legend.object = join(
+                [legend_html(self.shown.on_map[2]), self.overlay.legend, self.seams.legend]
+            )
 
     def _precision(self) -> str:
         """What the run on the map was computed in; empty where there is none."""

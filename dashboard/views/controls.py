@@ -10,7 +10,7 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.io.callbacks import PeriodicCallback
 
-from ..layers import FINE, INPUT_DAYS, LAYERS, MAIN, Layer
+from ..layers import FINE, INPUT_DAYS, LAYERS, MAIN, TILED, Layer
 from ..markup import Html, Markup
 from ..state import LEADS, SCALES, State
 from ..theme import HEADING, SOFT
@@ -156,10 +156,13 @@ class LayerControls:
             options={title: key for key, title in INPUT_DAYS.items()}, description="", **ROW
         )
         self.help = Html("", margin=(2, 16, 4, 16), sizing_mode="stretch_width")
+        self.seams = pmui.Switch.from_param(
+            state.param.seams, label="Tile seams", description="", size="small", margin=(4, 16, 0, 16)
+        )
         self.scale = choice(state.param.scale, {title: key for key, title in SCALES.items()})
         self.colours = pn.Column(heading("Colours"), self.scale, sizing_mode="stretch_width", margin=0)
         self.root = pn.Column(
-            heading("Layer"), self.layer, self.picker, self.day, self.help, self.colours,
+            heading("Layer"), self.layer, self.picker, self.day, self.help, self.seams, self.colours,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         self._follow()
@@ -181,6 +184,7 @@ class LayerControls:
         self.picker.visible = self.help.visible = more
         self.day.visible = more and bool(layer.input_day)
         self.colours.visible = layer.is_concentration
+        self.seams.visible = layer.key in TILED
         self.help.object = _HELP.format(layer.help) if more else ""
 
     def _choose(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cranpm.domain.eaqi import EAQI_CLASSES
 from cranpm.plot.style import ColourScale
 
@@ -41,6 +43,14 @@ def bar_html(scale: ColourScale, note: str) -> Markup:
         bar=_gradient(scale, open_ends=False),
         note=_NOTE.format(note),
     )
+
+
+def lines_html(name: str, title: str, lines: Iterable[str]) -> Markup:
+    """Lines of text under the legend, for what is drawn over the map without colours of its own."""
+    return Markup(
+        "<div style='{box};margin-top:8px;padding-top:7px;border-top:1px solid var(--mui-palette-divider)' "
+        "class='{name}'><b>{title}</b>{lines}</div>"
+    ).format(box=_BOX, name=name, title=title, lines=join(_NOTE.format(line) for line in lines))
 
 
 _NOTE = Markup(f"<div style='margin-top:5px;max-width:330px;font-size:11px;{SOFT}'>{{}}</div>")

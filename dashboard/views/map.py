@@ -25,6 +25,7 @@ from cranpm.plot.style import ColourScale
 from ..data.outlines import TOWN_ZOOMS
 from .map_layers import NO_TILES, MapLayers
 from .overlays.layers import OverlayLayers
+from .overlays.seams import SeamLayers
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -238,6 +239,11 @@ class MapView:
     def overlay(self) -> OverlayLayers:
         """What is drawn over the field for the picked place."""
         return self._layers.overlay
+
+    @property
+    def seams(self) -> SeamLayers:
+        """What is drawn for the tiles of a forecast."""
+        return self._layers.seams
 
     def set_dark(self, dark: bool) -> None:
         self._dark = dark

@@ -14,6 +14,7 @@ from bokeh.plotting import figure
 from cranpm.plot.mercator import MAX_ZOOM
 
 from .overlays.layers import OverlayLayers
+from .overlays.seams import SeamLayers
 
 THEMES: dict[bool, dict[str, str]] = {
     False: {"coast": "#3a4753", "name": "#17222c", "halo": "#ffffff", "ring": "#1b2733"},
@@ -44,6 +45,7 @@ class MapLayers:
         self.others = [_tile_layer(plot, visible=False), _tile_layer(plot, visible=False)]
         self.lines = {kind: _line_layer(plot, kind) for kind in ("lake", "border", "coast")}
         self.overlay = OverlayLayers(plot)
+        self.seams = SeamLayers(plot)
         self.names = _name_layers(plot)
         self.stations = plot.scatter(
             "x",
@@ -63,6 +65,7 @@ class MapLayers:
     def set_dark(self, dark: bool) -> None:
         theme = THEMES[dark]
         self.overlay.set_dark(dark)
+        self.seams.set_dark(dark)
         for kind in ("coast", "lake"):
             self.lines[kind].glyph.line_color = theme["coast"]
         halo, ink = self.names

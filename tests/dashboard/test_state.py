@@ -47,6 +47,7 @@ def test_a_view_survives_its_link():
         extent=(7.0, 44.0, 13.25, 46.6),
         box=(8.0, 45.0, 9.125, 46.5),
         numbers=True,
+        seams=True,
         compare="difference",
         against="persistence",
         against_lead=2,
