@@ -6,10 +6,13 @@ A coordinate is always ``origin + index * step``: a floating-point ``arange`` at
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from cranpm._json import JsonObject
 
 KM_PER_DEGREE = 111.2
 """Length of a degree of latitude [km]."""
@@ -165,12 +168,12 @@ class Grid:
             west=round(self.west + col_start / self._steps_per_degree, 9),
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Grid:
+    def from_dict(cls, values: JsonObject) -> Grid:
         """Inverse of `to_dict`."""
         return cls(**values)
 
@@ -189,12 +192,12 @@ class Domain:
     coarse: Grid
     coarse_box: Grid
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Domain:
+    def from_dict(cls, values: JsonObject) -> Domain:
         """Inverse of `to_dict`."""
         grids = {key: Grid.from_dict(values[key]) for key in ("fine", "coarse", "coarse_box")}
         return cls(name=values["name"], title=values["title"], **grids)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from cranpm.domain.channels import DAY_CHANNELS
+
+if TYPE_CHECKING:
+    import torch
+
+    from cranpm._json import JsonObject
+
+_Values = TypeVar("_Values", float, np.ndarray, "torch.Tensor")
 
 PM_OFFSET = 15.0
 """Subtracted from PM2.5 before scaling [ug m-3] (Table S4); the mean of nothing."""
@@ -83,7 +90,7 @@ class Statistics:
             raise MissingStatisticsError(f"Statistics of {', '.join(bad)} are not finite or have no spread.")
         return mean, std
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         values = {
             "mean": dict(self.mean),
@@ -94,7 +101,7 @@ class Statistics:
         return values if self.pm2p5_mean is None else {**values, "pm2p5_mean": self.pm2p5_mean}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Statistics:
+    def from_dict(cls, values: JsonObject) -> Statistics:
         """Inverse of `to_dict`."""
         names = ("mean", "std", "period", "source")
         return cls(**{name: values[name] for name in names}, pm2p5_mean=values.get("pm2p5_mean"))
@@ -132,42 +139,42 @@ def denormalise_coarse(fields: np.ndarray, statistics: Statistics) -> np.ndarray
     return result
 
 
-def normalise_pm2p5(pm2p5: Any) -> Any:
+def normalise_pm2p5(pm2p5: _Values) -> _Values:
     """PM2.5 [ug m-3] to network units (arrays or tensors)."""
     return (pm2p5 - PM_OFFSET) / PM_SCALE
 
 
-def denormalise_pm2p5(values: Any) -> Any:
+def denormalise_pm2p5(values: _Values) -> _Values:
     """Inverse of `normalise_pm2p5` [ug m-3]."""
     return values * PM_SCALE + PM_OFFSET
 
 
-def normalise_elevation(elevation: Any) -> Any:
+def normalise_elevation(elevation: _Values) -> _Values:
     """Elevation [m] as an input channel; the biases use metres."""
     return elevation / 1000.0
 
 
-def denormalise_elevation(values: Any) -> Any:
+def denormalise_elevation(values: _Values) -> _Values:
     """Inverse of `normalise_elevation` [m]."""
     return values * 1000.0
 
 
-def normalise_latitude(latitude: Any) -> Any:
+def normalise_latitude(latitude: _Values) -> _Values:
     """Latitude [degrees north] as an input channel, about -1..1 over Europe."""
     return (latitude - 51.0) / 20.0
 
 
-def denormalise_latitude(values: Any) -> Any:
+def denormalise_latitude(values: _Values) -> _Values:
     """Inverse of `normalise_latitude` [degrees]."""
     return values * 20.0 + 51.0
 
 
-def normalise_longitude(longitude: Any) -> Any:
+def normalise_longitude(longitude: _Values) -> _Values:
     """Longitude [degrees east] as an input channel, about -1..1 over Europe."""
     return (longitude - 10.0) / 35.0
 
 
-def denormalise_longitude(values: Any) -> Any:
+def denormalise_longitude(values: _Values) -> _Values:
     """Inverse of `normalise_longitude` [degrees]."""
     return values * 35.0 + 10.0
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, overload
 
 from cranpm.domain.grid import Domain
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +22,13 @@ class Region:
     west: float
     east: float
 
-    def contains(self, lat: Any, lon: Any) -> Any:
+    @overload
+    def contains(self, lat: float, lon: float) -> bool: ...
+
+    @overload
+    def contains(self, lat: np.ndarray, lon: np.ndarray) -> np.ndarray: ...
+
+    def contains(self, lat: float | np.ndarray, lon: float | np.ndarray) -> bool | np.ndarray:
         """Whether places lie in the box, edges included; of arrays, one answer each."""
         return (self.south <= lat) & (lat <= self.north) & (self.west <= lon) & (lon <= self.east)
 

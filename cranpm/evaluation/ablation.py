@@ -13,10 +13,10 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.evaluation.document import Table, fixed, percent, write_documents
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.compare import THREE_SEEDS, ComparisonPlan, compare_ablations
@@ -118,9 +118,7 @@ def run_ablations(
     return written
 
 
-def write_ablation(
-    out: Path, table: str, found: Comparison, recipe: Recipe, about: dict[str, Any]
-) -> list[Path]:
+def write_ablation(out: Path, table: str, found: Comparison, recipe: Recipe, about: JsonObject) -> list[Path]:
     """Write a part of Table 3; the CSV holds one row a variant, seed and day."""
     facts = _about(table, found, recipe, about)
     rows = found.rows()
@@ -153,7 +151,7 @@ def write_ablation(
     )
 
 
-def ablation_page(about: dict[str, Any], found: Comparison, rows: Sequence[dict[str, Any]]) -> Table:
+def ablation_page(about: JsonObject, found: Comparison, rows: Sequence[JsonObject]) -> Table:
     """A part of Table 3 as a table."""
     cells = []
     groups = [group for group in STATION_GROUPS if rows and f"{group}_rmse" in rows[0]]
@@ -201,7 +199,7 @@ STATIONS = {"station": "RMSE at stations (change)", "held_out_station": "at stat
 """Heads of columns."""
 
 
-def _at_stations(row: dict[str, Any], group: str, is_reference: bool) -> str:
+def _at_stations(row: JsonObject, group: str, is_reference: bool) -> str:
     rmse = fixed(row[f"{group}_rmse"])
     if is_reference or rmse == "-":
         return rmse
@@ -209,7 +207,7 @@ def _at_stations(row: dict[str, Any], group: str, is_reference: bool) -> str:
     return f"{rmse} ({change})"
 
 
-def _caption(about: dict[str, Any], found: Comparison) -> str:
+def _caption(about: JsonObject, found: Comparison) -> str:
     over = "seeds and days" if len(found.seeds) > 1 else "days only, as there is one seed"
     simulated = " Simulated: not comparable with scores on real data." if about["simulated"] else ""
     return (
@@ -221,7 +219,7 @@ def _caption(about: dict[str, Any], found: Comparison) -> str:
     )
 
 
-def _about(table: str, found: Comparison, recipe: Recipe, about: dict[str, Any]) -> dict[str, Any]:
+def _about(table: str, found: Comparison, recipe: Recipe, about: JsonObject) -> JsonObject:
     machines = {facts["machine"] for facts in found.trained.values()}
     minutes = sum(
         value or 0.0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.baselines.learned.checkpoint import load_rival
 from cranpm.baselines.least_squares import LeastSquares
 from cranpm.model.checkpoint import Checkpoint
@@ -44,7 +44,7 @@ def refuse_unfit(
     refuse_seen_days(days, what, checkpoint.meta, f"checkpoint {name!r}")
     for path in map(Path, rivals):
         if path.suffix == ".json":
-            meta: Mapping[str, Any] = {"training": LeastSquares.load(path).training}
+            meta: JsonObject = {"training": LeastSquares.load(path).training}
         else:
             rival = load_rival(path)
             meta = rival.meta
@@ -52,7 +52,7 @@ def refuse_unfit(
         refuse_seen_days(days, what, meta, f"rival {str(path)!r}")
 
 
-def refuse_half_trained(meta: Mapping[str, Any], name: str, *, finished: bool | None = None) -> None:
+def refuse_half_trained(meta: JsonObject, name: str, *, finished: bool | None = None) -> None:
     """Refuse what stopped before its steps were done, by what its card says.
 
     Parameters
@@ -81,7 +81,7 @@ def refuse_half_trained(meta: Mapping[str, Any], name: str, *, finished: bool | 
         )
 
 
-def refuse_seen_days(days: Sequence[np.datetime64], what: str, meta: Mapping[str, Any], name: str) -> None:
+def refuse_seen_days(days: Sequence[np.datetime64], what: str, meta: JsonObject, name: str) -> None:
     """Refuse what was trained, or chosen, on some of the days, by what its card says.
 
     Parameters

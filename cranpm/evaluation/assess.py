@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from cranpm.domain.regions import list_regions
 from cranpm.forecasting.day import load_day
 from cranpm.forecasting.engine import run_forecast
 from cranpm.model.checkpoint import Checkpoint
-from cranpm.verification.evaluate import BLOCK_DAYS, Scorecard
+from cranpm.verification.evaluate import BLOCK_DAYS, Scorecard, ScoreRow
 from cranpm.verification.metrics import area_weights
 from cranpm.verification.stations import FLAT_TERRAIN, STEEP_TERRAIN, StationPairs, station_scores
 
@@ -49,7 +48,7 @@ class Assessment:
     pairs: pd.DataFrame | None
     stations: pd.DataFrame | None
 
-    def rows(self, against: str, ours: str | None = None) -> list[dict[str, Any]]:
+    def rows(self, against: str, ours: str | None = None) -> list[ScoreRow]:
         """All scores as plain values: ``reference`` is "product" or "stations", ``where`` the group.
 
         With ``ours``, the rows of other methods tell by how much our RMSE is below theirs: ``less``, with its interval.
@@ -69,7 +68,7 @@ class Assessment:
         return [row for row in found if row["pairs"]]
 
 
-def _less(card: Scorecard, row: Mapping[str, Any], ours: str | None) -> dict[str, float]:
+def _less(card: Scorecard, row: ScoreRow, ours: str | None) -> dict[str, float]:
     if ours is None or row["method"] == ours or not row["pairs"]:
         return {}
     interval = card.skill(ours, row["method"], row["lead"], row["grid"])

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm._progress import Clock, StageProgress
 from cranpm.baselines.cams import CoarseForecasts
 from cranpm.baselines.maps import Method
@@ -26,6 +26,7 @@ from cranpm.evaluation.assess import checkpoint_forecaster
 from cranpm.evaluation.kept_days import DaySet, is_kept, rows_of, score_days_of, write_daily
 from cranpm.model.checkpoint import Checkpoint
 from cranpm.training.report.card import revision
+from cranpm.verification.evaluate import ScoreRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,9 @@ class Evaluation:
     ``results`` holds ``about`` and ``rows``; ``files`` are the tables; ``looks`` the lines that were added to the log.
     """
 
-    results: dict[str, Any]
+    results: JsonObject
     files: list[Path]
-    looks: list[dict[str, Any]]
+    looks: list[JsonObject]
 
 
 def our_name(checkpoint: Checkpoint) -> str:
@@ -50,7 +51,7 @@ def file_stem(checkpoint: Checkpoint) -> str:
     return f"{checkpoint.folder.resolve().name}-{checkpoint.short_hash[:8]}"
 
 
-def span_of(days: Sequence[np.datetime64]) -> dict[str, Any]:
+def span_of(days: Sequence[np.datetime64]) -> dict[str, int | str]:
     """Number of init days, the first and the last."""
     return {"init_days": len(days), "first": str(min(days)), "last": str(max(days))}
 
@@ -120,7 +121,7 @@ def make_methods(
 
 def gather(
     parts: Sequence[DaySet], folder: Path, checkpoint: Checkpoint
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[JsonObject, list[ScoreRow]]:
     """What all tables say of themselves, and the rows, from what is kept of the days."""
     facts = json.loads((folder / "facts.json").read_text())
     rows, seconds = rows_of(parts, folder, our_name(checkpoint))

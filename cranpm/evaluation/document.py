@@ -6,12 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from cranpm._files import write_atomically
-from cranpm._json import finite
+from cranpm._json import JsonObject, finite
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -82,8 +81,8 @@ def write_documents(
     folder: Path,
     stem: str,
     *,
-    about: dict[str, Any],
-    rows: Sequence[dict[str, Any]],
+    about: JsonObject,
+    rows: Sequence[JsonObject],
     markdown: str,
     latex: str,
 ) -> list[Path]:

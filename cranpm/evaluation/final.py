@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from cranpm._json import JsonObject
 from cranpm._progress import StageProgress
 from cranpm.baselines.registry import PERSISTENCE
 from cranpm.domain import LEAD_DAYS
@@ -34,6 +34,7 @@ from cranpm.evaluation.protocol import JoinedDays, Protocol, build_worlds, fit_r
 from cranpm.evaluation.tables import write_tables
 from cranpm.forecasting.engine import choose_device
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
+from cranpm.verification.evaluate import ScoreRow
 
 
 def evaluate_protocol(
@@ -111,10 +112,10 @@ def evaluate_protocol(
 
 
 def _look(
-    about: Mapping[str, Any], protocol: Protocol, set_name: str, rows: list[dict[str, Any]], ours: str
-) -> dict[str, Any]:
+    about: JsonObject, protocol: Protocol, set_name: str, rows: list[ScoreRow], ours: str
+) -> JsonObject:
     """A line of the log."""
-    line: dict[str, Any] = {
+    line: JsonObject = {
         "date": about["date"],
         "revision": about["revision"],
         "checkpoint": about["checkpoint"]["name"],

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cranpm._files import replacing, write_atomically
+from cranpm._json import JsonObject
 from cranpm.baselines.maps import Method
 from cranpm.baselines.registry import PERSISTENCE
 from cranpm.data.store.dataset import Dataset
@@ -27,7 +27,7 @@ from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS
 from cranpm.evaluation.assess import Assessment, assess
 from cranpm.model.checkpoint import Checkpoint
-from cranpm.verification.evaluate import Scorecard
+from cranpm.verification.evaluate import Scorecard, ScoreRow
 
 VERSION = 2
 """Changes whenever what is kept of a day changes; days kept by another version are scored anew."""
@@ -92,7 +92,7 @@ def score_days_of(
 
 
 def _keep(found: Assessment, folder: Path, day: np.datetime64, name: str, seconds: float) -> None:
-    document: dict[str, Any] = {
+    document: JsonObject = {
         "seconds": seconds,
         "cards": {where: card.to_dict() for where, card in found.cards.items()},
     }
@@ -138,14 +138,14 @@ def write_daily(parts: Sequence[DaySet], folder: Path) -> Path:
     return path
 
 
-def rows_of(parts: Sequence[DaySet], folder: Path, ours: str) -> tuple[list[dict[str, Any]], float]:
+def rows_of(parts: Sequence[DaySet], folder: Path, ours: str) -> tuple[list[ScoreRow], float]:
     """Scores of each set, from those of its days, and the seconds that they took."""
-    rows: list[dict[str, Any]] = []
+    rows: list[ScoreRow] = []
     seconds = 0.0
     for set_name in dict.fromkeys(part.set for part in parts):
         cards: dict[str, Scorecard] = {}
         tables: list[pd.DataFrame] = []
-        columns: dict[str, Any] = {"pair_columns": []}
+        columns: JsonObject = {"pair_columns": []}
         for day in (day for part in parts if part.set == set_name for day in part.days):
             document = json.loads((folder / f"{day}.json").read_text())
             seconds += document["seconds"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from cranpm import paths
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.domain import LEAD_DAYS
 
 COLUMNS = (
@@ -77,7 +77,7 @@ def count_looks(path: Path, protocol: str) -> int:
     return sum(look["set"] == first for look in lines)
 
 
-def append_looks(path: Path, looks: Sequence[Mapping[str, Any]]) -> None:
+def append_looks(path: Path, looks: Sequence[JsonObject]) -> None:
     """Add lines at the end of a log; those that are there stay, whatever happens."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):

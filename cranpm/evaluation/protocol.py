@@ -6,16 +6,17 @@ writes every look into a log (`cranpm.evaluation.looks`).
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm._progress import StageProgress
 from cranpm.data.domains import find_domain
 from cranpm.data.store.dataset import Dataset
@@ -125,7 +126,7 @@ class Protocol:
             start + k * ONE_DAY for world in self.worlds for start, days in world.windows for k in range(days)
         ]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """What it is, as plain values."""
         domain = self.domain if isinstance(self.domain, str) else self.domain.name
         sets = {name: [asdict(world) for world in worlds] for name, worlds in self.sets.items()}
@@ -248,7 +249,7 @@ class JoinedDays:
 
     def __init__(self, datasets: Sequence[Dataset]) -> None:
         sources = [DatasetSource(dataset) for dataset in datasets]
-        self._of: dict[Any, tuple[Dataset, DaySource]] = {}
+        self._of: dict[datetime.date, tuple[Dataset, DaySource]] = {}
         for dataset, source in zip(datasets, sources, strict=True):
             self._of |= dict.fromkeys(source.days.tolist(), (dataset, source))
         first = sources[0]

@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from cranpm._files import check_output, write_atomically
-from cranpm._json import finite
+from cranpm._json import JsonObject, finite
 from cranpm.evaluation.assess import ALL_LAND, Assessment
+from cranpm.verification.evaluate import ScoreRow
 from cranpm.verification.report import draw_scores, score_page
 from cranpm.verification.stations import ALL_STATIONS
 
@@ -30,7 +30,7 @@ class Scores:
     """
 
     assessment: Assessment
-    about: dict[str, Any]
+    about: JsonObject
 
     def __repr__(self) -> str:
         about = self.about
@@ -78,7 +78,7 @@ class Scores:
         fine = self.frame[self.frame["grid"] == "1 km"]
         return fine.pivot(index=["reference", "where"], columns=["method", "lead"], values=score)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values for JSON: `about`, and ``rows`` with all scores (four digits; null where there is none)."""
         rounded = [
             {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in self._rows
@@ -100,7 +100,7 @@ class Scores:
         return path
 
     @cached_property
-    def _rows(self) -> list[dict[str, Any]]:
+    def _rows(self) -> list[ScoreRow]:
         return self.assessment.rows(self.about["against"])
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from cranpm._json import JsonObject
 from cranpm.evaluation.assess import ALL_LAND
 from cranpm.evaluation.document import Table, fixed, percent, write_documents
+from cranpm.verification.evaluate import ScoreRow
 from cranpm.verification.stations import ALL_STATIONS, FLAT_TERRAIN, HELD_OUT, IN_LOSS, STEEP_TERRAIN
-
-Row = dict[str, Any]
 
 GRIDS = ("1 km", "25 km")
 
@@ -18,7 +17,7 @@ STATION_GROUPS = (ALL_STATIONS, FLAT_TERRAIN, STEEP_TERRAIN, IN_LOSS, HELD_OUT)
 """Of Table 2."""
 
 
-def write_tables(folder: Path, stem: str, results: dict[str, Any]) -> list[Path]:
+def write_tables(folder: Path, stem: str, results: JsonObject) -> list[Path]:
     """Write ``STEM.csv``, ``.json``, ``.md`` and ``.tex``, each whole or not at all.
 
     Parameters
@@ -36,7 +35,7 @@ def write_tables(folder: Path, stem: str, results: dict[str, Any]) -> list[Path]
     )
 
 
-def markdown(results: dict[str, Any]) -> str:
+def markdown(results: JsonObject) -> str:
     """A page: what was scored on what, and the tables."""
     about = results["about"]
     title = (
@@ -50,7 +49,7 @@ def markdown(results: dict[str, Any]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def all_tables(results: dict[str, Any]) -> Iterator[Table]:
+def all_tables(results: JsonObject) -> Iterator[Table]:
     """Of each set Table 1 on both grids, Table 2 for each lead time, and the land by terrain."""
     about = results["about"]
     for name in dict.fromkeys(row["set"] for row in results["rows"]):
@@ -78,7 +77,7 @@ def all_tables(results: dict[str, Any]) -> Iterator[Table]:
             yield _by_terrain(about, name, terrain)
 
 
-def _table_1(about: dict[str, Any], name: str, grid: str, rows: list[Row]) -> Table:
+def _table_1(about: JsonObject, name: str, grid: str, rows: list[ScoreRow]) -> Table:
     leads = sorted({row["lead"] for row in rows})
     by_area = any(row.get("area_rmse") is not None for row in rows)
     scores = ["RMSE", *(["RMSE by area"] if by_area else []), "SSIM 100 / 20", "ours lower by"]
@@ -99,7 +98,7 @@ def _table_1(about: dict[str, Any], name: str, grid: str, rows: list[Row]) -> Ta
     )
 
 
-def _table_2(about: dict[str, Any], name: str, lead: int, rows: list[Row]) -> Table:
+def _table_2(about: JsonObject, name: str, lead: int, rows: list[ScoreRow]) -> Table:
     ordered = sorted(rows, key=lambda row: STATION_GROUPS.index(row["where"]))
     return Table(
         title=f"Table 2, {name}: stations, T+{lead}",
@@ -122,7 +121,7 @@ def _table_2(about: dict[str, Any], name: str, lead: int, rows: list[Row]) -> Ta
     )
 
 
-def _by_terrain(about: dict[str, Any], name: str, rows: list[Row]) -> Table:
+def _by_terrain(about: JsonObject, name: str, rows: list[ScoreRow]) -> Table:
     return Table(
         title=f"{name}: product by terrain, 1 km",
         caption=_caption(about, name, "land cells"),
@@ -144,7 +143,7 @@ def _by_terrain(about: dict[str, Any], name: str, rows: list[Row]) -> Table:
     )
 
 
-def _facts(about: dict[str, Any]) -> list[str]:
+def _facts(about: JsonObject) -> list[str]:
     checkpoint = about["checkpoint"]
     training = ", ".join(
         text
@@ -175,7 +174,7 @@ def _facts(about: dict[str, Any]) -> list[str]:
     ]
 
 
-def _caption(about: dict[str, Any], name: str, more: str) -> str:
+def _caption(about: JsonObject, name: str, more: str) -> str:
     of = about["sets"][name]
     data = (
         "; ".join(f"{world['world']}, seed {world['seed']}" for world in of["worlds"])
@@ -190,10 +189,10 @@ def _caption(about: dict[str, Any], name: str, more: str) -> str:
     )
 
 
-def _less(row: Row) -> str:
+def _less(row: ScoreRow) -> str:
     return percent(*(row.get(key) for key in ("less", "less_low", "less_high")))
 
 
-def _ssim(row: Row) -> str:
+def _ssim(row: ScoreRow) -> str:
     values: Sequence[float | None] = [row.get("ssim_100"), row.get("ssim_20")]
     return " / ".join(fixed(value, 3) for value in values)

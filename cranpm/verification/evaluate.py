@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.verification.bootstrap import Interval, skill_interval
 from cranpm.verification.structure import DATA_RANGES, known_means, mean_ssim, ssim_fields
 from cranpm.verification.sums import PairSums
@@ -25,6 +26,10 @@ _Score = TypeVar("_Score")
 
 SSIM_EVERY = 4
 """Of a 1-km map every so-many-th row and column is averaged for SSIM."""
+
+ScoreRow = JsonObject
+"""Scores of one method at one lead time; the columns are told by `Scorecard.table` and
+`cranpm.verification.stations.station_scores`."""
 
 Maps = Mapping[int, np.ndarray]
 """Lead time [days] to map (H, W) [ug m-3]."""
@@ -135,7 +140,7 @@ class Scorecard:
         _extend(self.area, later.area)
         _extend(self.ssim, later.ssim)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON: what a day's scores are kept as until all days are there."""
         kept = {name: getattr(self, name).items() for name in ("sums", "area", "ssim")}
         return {
@@ -149,7 +154,7 @@ class Scorecard:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Scorecard:
+    def from_dict(cls, values: JsonObject) -> Scorecard:
         """Inverse of `to_dict`."""
         sums, area = (
             {tuple(key): [PairSums.from_dict(part) for part in parts] for *key, parts in values[name]}
@@ -179,7 +184,7 @@ class Scorecard:
         mine, other = (PairSums.stack(self.sums[name, lead, grid]) for name in (method, reference))
         return skill_interval(mine, other, block_days=self.block_days)
 
-    def table(self, reference: str) -> list[dict[str, Any]]:
+    def table(self, reference: str) -> list[ScoreRow]:
         """One row a method, lead and grid: N, RMSE, MAE, bias, r and skill against ``reference`` with its interval.
 
         Where they were kept, also the SSIM of maps (mean of days; ``ssim_100``, ``ssim_20``), and RMSE and bias with

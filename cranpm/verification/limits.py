@@ -6,9 +6,9 @@ The classes of the European Air Quality Index are those that the maps are colour
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cranpm.domain.eaqi import EAQI_CLASSES, EAQI_NOTE, IndexClass, eaqi_class
 
@@ -89,13 +89,13 @@ class FairmodeConstants:
     n_p: float
     n_np: float
 
-    def uncertainty(self, observed: Any) -> np.ndarray:
+    def uncertainty(self, observed: ArrayLike) -> np.ndarray:
         """Measurement uncertainty of observations [ug m-3]; NaN stays NaN."""
         observed = np.asarray(observed, dtype=float)
         proportional = (1 - self.alpha**2) * observed**2
         return self.relative_uncertainty * np.sqrt(proportional + (self.alpha * self.reference_value) ** 2)
 
-    def indicator(self, squared_error: Any, squared_uncertainty: Any) -> np.ndarray:
+    def indicator(self, squared_error: ArrayLike, squared_uncertainty: ArrayLike) -> np.ndarray:
         """Modelling quality indicator, RMSE / (beta RMS_U), of means over days of a station, or of many stations."""
         return np.sqrt(np.asarray(squared_error, float) / np.asarray(squared_uncertainty, float)) / self.beta
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from cranpm.domain.grid import Grid
 from cranpm.verification.structure import ssim
@@ -36,7 +37,7 @@ __all__ = [
 Dim = Hashable | Sequence[Hashable] | None
 
 
-def _matched(forecast: Any, reference: Any) -> tuple[Any, Any]:
+def _matched(forecast: ArrayLike, reference: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
     """Both as they are, or refused: labelled arrays must have the very same coordinates."""
     if isinstance(forecast, xr.DataArray) and isinstance(reference, xr.DataArray):
         if set(forecast.dims) != set(reference.dims):
@@ -51,7 +52,9 @@ def _matched(forecast: Any, reference: Any) -> tuple[Any, Any]:
     return forecast, reference
 
 
-def _score(name: str, forecast: Any, reference: Any, dim: Dim, weights: Any) -> Any:
+def _score(
+    name: str, forecast: ArrayLike, reference: ArrayLike, dim: Dim, weights: ArrayLike | None
+) -> float | xr.DataArray:
     forecast, reference = _matched(forecast, reference)
     if dim is None:
         return float(getattr(PairSums.of(forecast, reference, weights=weights), name))
@@ -66,14 +69,16 @@ def _score(name: str, forecast: Any, reference: Any, dim: Dim, weights: Any) -> 
     return labelled.isel(dict.fromkeys(dims, 0), drop=True).copy(data=values).rename(name).drop_attrs()
 
 
-def count_pairs(forecast: Any, reference: Any) -> tuple[int, int]:
+def count_pairs(forecast: ArrayLike, reference: ArrayLike) -> tuple[int, int]:
     """Pairs that scores use, and pairs that they skip because a value is missing."""
     forecast, reference = _matched(forecast, reference)
     sums = PairSums.of(forecast, reference)
     return int(sums.count), int(sums.missing)
 
 
-def rmse(forecast: Any, reference: Any, dim: Dim = None, *, weights: Any = None) -> Any:
+def rmse(
+    forecast: ArrayLike, reference: ArrayLike, dim: Dim = None, *, weights: ArrayLike | None = None
+) -> Any:
     """Root mean square error, in the units of the data.
 
     Parameters
@@ -98,32 +103,44 @@ def rmse(forecast: Any, reference: Any, dim: Dim = None, *, weights: Any = None)
     return _score("rmse", forecast, reference, dim, weights)
 
 
-def mae(forecast: Any, reference: Any, dim: Dim = None, *, weights: Any = None) -> Any:
+def mae(
+    forecast: ArrayLike, reference: ArrayLike, dim: Dim = None, *, weights: ArrayLike | None = None
+) -> Any:
     """Mean absolute error; parameters as for :func:`rmse`."""
     return _score("mae", forecast, reference, dim, weights)
 
 
-def bias(forecast: Any, reference: Any, dim: Dim = None, *, weights: Any = None) -> Any:
+def bias(
+    forecast: ArrayLike, reference: ArrayLike, dim: Dim = None, *, weights: ArrayLike | None = None
+) -> Any:
     """Mean of forecast minus reference: positive when the forecast is too high. Parameters as for :func:`rmse`."""
     return _score("bias", forecast, reference, dim, weights)
 
 
-def normalised_mean_bias(forecast: Any, reference: Any, dim: Dim = None, *, weights: Any = None) -> Any:
+def normalised_mean_bias(
+    forecast: ArrayLike, reference: ArrayLike, dim: Dim = None, *, weights: ArrayLike | None = None
+) -> Any:
     """Sum of errors over sum of references; parameters as for :func:`rmse`."""
     return _score("normalised_mean_bias", forecast, reference, dim, weights)
 
 
-def correlation(forecast: Any, reference: Any, dim: Dim = None, *, weights: Any = None) -> Any:
+def correlation(
+    forecast: ArrayLike, reference: ArrayLike, dim: Dim = None, *, weights: ArrayLike | None = None
+) -> Any:
     """Pearson's r; NaN with fewer than two pairs or without spread. Parameters as for :func:`rmse`."""
     return _score("correlation", forecast, reference, dim, weights)
 
 
-def fac2(forecast: Any, reference: Any, dim: Dim = None, *, weights: Any = None) -> Any:
+def fac2(
+    forecast: ArrayLike, reference: ArrayLike, dim: Dim = None, *, weights: ArrayLike | None = None
+) -> Any:
     """Share of forecasts between half and twice the reference; parameters as for :func:`rmse`."""
     return _score("fac2", forecast, reference, dim, weights)
 
 
-def skill(forecast: Any, reference: Any, baseline: Any, *, weights: Any = None) -> float:
+def skill(
+    forecast: ArrayLike, reference: ArrayLike, baseline: ArrayLike, *, weights: ArrayLike | None = None
+) -> float:
     """1 - RMSE / RMSE of a baseline, on the pairs that all three have: 0.04 means 4 % less error, 0 no gain.
 
     Raises
@@ -186,7 +203,7 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
 
 
-def contingency(forecast: Any, reference: Any, threshold: float) -> Contingency:
+def contingency(forecast: ArrayLike, reference: ArrayLike, threshold: float) -> Contingency:
     """Counts of values above a threshold (an event is strictly more than it, as limit values are meant)."""
     forecast, reference = (np.asarray(a, dtype=float) for a in _matched(forecast, reference))
     if forecast.shape != reference.shape:

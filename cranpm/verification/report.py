@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from cranpm._files import write_figure
+from cranpm._json import JsonObject
+from cranpm.verification.evaluate import ScoreRow
 from cranpm.verification.stations import FLAT_TERRAIN, STEEP_TERRAIN
-
-Row = dict[str, Any]
 
 OF_MAPS = (
     ("area_rmse", "RMSE by area"),
@@ -20,7 +19,7 @@ OF_MAPS = (
 """Scores that only whole maps have, and their headings."""
 
 
-def score_page(results: dict[str, Any]) -> str:
+def score_page(results: JsonObject) -> str:
     """Markdown: maps, stations, and both by group."""
     rows, leads = results["rows"], sorted({row["lead"] for row in results["rows"]})
     days = results["init_days"]
@@ -77,7 +76,7 @@ def score_page(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw_scores(results: dict[str, Any], path: Path) -> None:
+def draw_scores(results: JsonObject, path: Path) -> None:
     """Skill with intervals by lead time, against the product and against stations."""
     from matplotlib.figure import Figure
 
@@ -119,11 +118,11 @@ def draw_scores(results: dict[str, Any], path: Path) -> None:
     write_figure(path, figure)
 
 
-def _chosen(rows: Iterable[Row], reference: str, where: str, grid: str) -> list[Row]:
+def _chosen(rows: Iterable[ScoreRow], reference: str, where: str, grid: str) -> list[ScoreRow]:
     return [row for row in rows if (row["reference"], row["where"], row["grid"]) == (reference, where, grid)]
 
 
-def _table(rows: list[Row], leads: list[int]) -> list[str]:
+def _table(rows: list[ScoreRow], leads: list[int]) -> list[str]:
     of_maps = [(key, title) for key, title in OF_MAPS if rows[0].get(key) is not None]
     titles = ["method", "lead", "N", "RMSE", "MAE", "bias", "r", *(title for _, title in of_maps), "skill"]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
@@ -138,7 +137,7 @@ def _table(rows: list[Row], leads: list[int]) -> list[str]:
     return lines
 
 
-def _events(rows: list[Row]) -> list[str]:
+def _events(rows: list[ScoreRow]) -> list[str]:
     thresholds = [key.removeprefix("pod_") for key in rows[0] if key.startswith("pod_")]
     lines = [
         "| method | lead | " + " | ".join(f"> {t}" for t in thresholds) + " | FAIRMODE MQI, 90th percentile |"
@@ -154,7 +153,7 @@ def _events(rows: list[Row]) -> list[str]:
     return lines
 
 
-def _groups(rows: list[Row]) -> list[str]:
+def _groups(rows: list[ScoreRow]) -> list[str]:
     methods = list(dict.fromkeys(row["method"] for row in rows))
     lines = ["| where | N | " + " | ".join(methods) + " |", "|---" * (2 + len(methods)) + "|"]
     for where in dict.fromkeys(row["where"] for row in rows):
@@ -166,7 +165,7 @@ def _groups(rows: list[Row]) -> list[str]:
     return lines
 
 
-def _terrain(rows: list[Row]) -> list[str]:
+def _terrain(rows: list[ScoreRow]) -> list[str]:
     """RMSE, MAE and bias by terrain, of maps and at stations."""
     lines = ["| against | where | method | lead | N | RMSE | MAE | bias |", "|---" * 8 + "|"]
     for row in rows:
@@ -181,7 +180,7 @@ def _number(value: float | None, *, sign: bool = False, digits: int = 2) -> str:
     return "-" if value is None else f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
 
 
-def _skill(row: Row) -> str:
+def _skill(row: ScoreRow) -> str:
     if row["skill"] is None:
         return "-"
     text = f"{100 * row['skill']:+.1f} %"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -74,7 +73,7 @@ def whole_windows(known: np.ndarray, size: int = 256) -> list[tuple[slice, slice
 
 
 def mean_spectra(
-    fields: Mapping[str, Any], *, size: int = 128, spacing: float = 1.0
+    fields: Mapping[str, ArrayLike], *, size: int = 128, spacing: float = 1.0
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Spectra of several maps of one grid, each the mean over the windows in which none of them has a gap.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from cranpm.data.store.tables import COMPLEX_TERRAIN
 from cranpm.domain import REGIONS, Grid
 from cranpm.domain.blocks import held_out
 from cranpm.verification.bootstrap import Interval, skill_interval
-from cranpm.verification.evaluate import SSIM_EVERY, Maps
+from cranpm.verification.evaluate import SSIM_EVERY, Maps, ScoreRow
 from cranpm.verification.fairmode import LEAST_DAYS
 from cranpm.verification.limits import EXCEEDANCE_THRESHOLDS, FAIRMODE_PM25_DAILY
 from cranpm.verification.metrics import contingency
@@ -118,7 +117,7 @@ def station_scores(
     against: str,
     *,
     ours: str | None = None,
-) -> list[dict[str, Any]]:
+) -> list[ScoreRow]:
     """Scores of all stations, and by region, kind of station, terrain and season of the valid day.
 
     Parameters
@@ -181,7 +180,7 @@ def _groups(pairs: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
     return [(name, chosen) for name, chosen in groups if chosen.any()]
 
 
-def _scores(group: pd.DataFrame, method: str, against: str, ours: str | None) -> dict[str, Any]:
+def _scores(group: pd.DataFrame, method: str, against: str, ours: str | None) -> ScoreRow:
     sums = PairSums.of(group[method], group["observed"])
     skill = _skill(group, method, against)
     events = {

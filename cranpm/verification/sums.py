@@ -7,9 +7,11 @@ either value is missing are left out and counted.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from cranpm._json import JsonObject
 
 _BLOCK = 2**21
 """Pairs turned to double precision at a time."""
@@ -36,7 +38,12 @@ class PairSums:
 
     @classmethod
     def of(
-        cls, forecast: Any, reference: Any, *, weights: Any = None, axis: int | tuple[int, ...] | None = None
+        cls,
+        forecast: ArrayLike,
+        reference: ArrayLike,
+        *,
+        weights: ArrayLike | None = None,
+        axis: int | tuple[int, ...] | None = None,
     ) -> PairSums:
         """Sums over the given axes of two arrays of one shape (all axes by default).
 
@@ -151,12 +158,12 @@ class PairSums:
             }
         return cls(**{name: np.asarray(value) for name, value in values.items()})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON; `from_dict` is the inverse, to the last bit."""
         return {x.name: getattr(self, x.name).tolist() for x in fields(self)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> PairSums:
+    def from_dict(cls, values: JsonObject) -> PairSums:
         """Inverse of `to_dict`."""
         return cls(**{x.name: np.asarray(values[x.name]) for x in fields(cls)})
 
