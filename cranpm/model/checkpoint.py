@@ -13,7 +13,7 @@ import json
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +22,7 @@ from safetensors.torch import save as dump_safetensors
 
 from cranpm import registry
 from cranpm._files import ForeignFilesError, replacing
+from cranpm._json import JsonObject
 
 from .config import ModelConfig
 from .network import CranPM
@@ -54,7 +55,7 @@ class CheckpointInfo:
     config: ModelConfig
     statistics: Statistics | None
     """Of the inputs that it was trained on; None where it was saved without."""
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: JsonObject = field(default_factory=dict)
     """Title, data, training period, code version, scores: whatever the saver knew."""
     hash: str = ""
     """sha256 over weights, architecture and statistics: two checkpoints with one hash give one forecast."""
@@ -103,7 +104,7 @@ def save_checkpoint(
     network: CranPM,
     statistics: Statistics | None = None,
     card: str = "",
-    meta: dict[str, Any] | None = None,
+    meta: JsonObject | None = None,
 ) -> CheckpointInfo:
     """Write a checkpoint; the folder appears complete or not at all.
 
@@ -228,8 +229,8 @@ def read_info(folder: str | Path) -> CheckpointInfo:
 
 
 def _document(
-    config: ModelConfig, statistics: Statistics | None, sha256: str, size: int, meta: dict[str, Any]
-) -> dict[str, Any]:
+    config: ModelConfig, statistics: Statistics | None, sha256: str, size: int, meta: JsonObject
+) -> JsonObject:
     model = config.to_dict()
     plain_statistics = None if statistics is None else statistics.to_dict()
     plain_statistics = json.loads(json.dumps(plain_statistics, allow_nan=False))  # as it will be read back
@@ -245,7 +246,7 @@ def _document(
     }
 
 
-def _identity(sha256: str, model: dict[str, Any], statistics: dict[str, Any] | None) -> str:
+def _identity(sha256: str, model: JsonObject, statistics: JsonObject | None) -> str:
     text = json.dumps([sha256, model, statistics], sort_keys=True, separators=(",", ":"))
     return _sha256(text.encode())
 
@@ -282,7 +283,7 @@ def _channel_table() -> list[dict[str, str]]:
     return [{"name": channel.name, "units": channel.units} for channel in (*COARSE_CHANNELS, *LOCAL_CHANNELS)]
 
 
-def _statistics_from(values: dict[str, Any] | None) -> Statistics | None:
+def _statistics_from(values: JsonObject | None) -> Statistics | None:
     if values is None:
         return None
     from cranpm.domain.normalise import Statistics
@@ -290,7 +291,7 @@ def _statistics_from(values: dict[str, Any] | None) -> Statistics | None:
     return Statistics.from_dict(values)
 
 
-def _read_document(folder: Path) -> dict[str, Any]:
+def _read_document(folder: Path) -> JsonObject:
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise CheckpointError(

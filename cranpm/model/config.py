@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+
+from cranpm._json import JsonObject
 
 FRACTIONS = (0.5, 1.0, 1.5)
 """Points of a back trajectory that are looked at, as shares of the lead time: a daily mean smears an arrival."""
@@ -34,7 +35,7 @@ LATER = {"gap_masks": False}
 """Fields that checkpoints of version 0.1 do not name, and what they did: their forecasts stay as they were."""
 
 
-def with_present_names(model: dict[str, Any]) -> dict[str, Any]:
+def with_present_names(model: JsonObject) -> JsonObject:
     """A network's plain values as this version names them.
 
     Examples
@@ -280,12 +281,12 @@ class ModelConfig:
         """Local channels that enter the embedding."""
         return self.local_channels if self.previous_day else self.local_channels - 1
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values for JSON; ``from_dict`` is the inverse."""
         return dataclasses.asdict(self) | {"decoder_channels": list(self.decoder_channels)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
+    def from_dict(cls, values: JsonObject) -> ModelConfig:
         """Rebuild a config from ``to_dict``; an unknown field is refused.
 
         A missing one takes its default, or what version 0.1 did (`LATER`).

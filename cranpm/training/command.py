@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from cranpm._json import JsonObject
 from cranpm._progress import Progress, duration
 from cranpm.data.store.source import init_times, startable
 from cranpm.domain import Domain, get_domain
@@ -193,7 +194,7 @@ class TrainCommand:
         return 0
 
     def _states(self, recipe: Recipe, data: TrainingData) -> TrainStates:
-        identity: dict[str, Any] = {"recipe": recipe.to_dict(), "data": data.fingerprint}
+        identity: JsonObject = {"recipe": recipe.to_dict(), "data": data.fingerprint}
         return TrainStates(self.out / STATE_FOLDER, identity)
 
     def prepare_process(self) -> None:

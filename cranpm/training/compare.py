@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 from cranpm.training.batches.source import TrainingData
 from cranpm.training.batches.station_points import StationPoints, StationReader
 from cranpm.training.batches.validation import ValidationBatches, validation_batches
-from cranpm.training.comparison import Comparison
+from cranpm.training.comparison import Comparison, TrainingFacts
 from cranpm.training.fit.losses import land_mse, station_loss
 from cranpm.training.job import CHECKPOINT_FOLDER, STATE_FOLDER, run_job
 from cranpm.training.recipes.ablations import ablation, same_recipe
@@ -195,7 +194,7 @@ def _train(recipe: Recipe, data: TrainingData, folder: Path, options: TrainerOpt
     return loaded
 
 
-def _facts(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+def _facts(checkpoints: Sequence[Checkpoint]) -> TrainingFacts:
     training = [checkpoint.meta.get("training", {}) for checkpoint in checkpoints]
     return {
         "parameters": sum(p.numel() for p in checkpoints[0].network.parameters()),

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.domain.resampling import bootstrap_indices, central_interval
 from cranpm.training.recipes.ablations import ABLATIONS
 from cranpm.training.report.curve import Curve
 
 DRAWS = 2000
 """Redrawn sets of seeds and days."""
+
+
+class TrainingFacts(TypedDict, total=False):
+    """What the checkpoints of one variant say of their training."""
+
+    parameters: int
+    steps: int | None
+    minutes: list[float | None]
+    """Of each seed."""
+    machine: str
 
 
 @dataclass(kw_only=True)
@@ -33,13 +44,13 @@ class Comparison:
     """Held-out init days."""
     same_as: dict[str, str] = field(default_factory=dict)
     """Of variants that are the same recipe as another one here: which."""
-    trained: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Of each variant ``parameters``, ``steps``, ``minutes`` of each seed, and ``machine``."""
+    trained: dict[str, TrainingFacts] = field(default_factory=dict)
+    """Of each variant."""
     at_stations: dict[str, np.ndarray] = field(default_factory=dict)
     """Of each variant, where the data know stations: sums of squared errors [(ug m-3)^2] and numbers of pairs, shape
     (groups, seeds, days, 2), for stations that a loss may hold and for those held out."""
 
-    def rows(self, reference: str | None = None) -> list[dict[str, Any]]:
+    def rows(self, reference: str | None = None) -> list[JsonObject]:
         """One row a variant, for a table.
 
         Parameters
@@ -101,7 +112,7 @@ def _change(mine: _Sums, other: _Sums, pick_seeds: np.ndarray, pick_days: np.nda
     return {"change_pct": float(change), "low": low, "high": high}
 
 
-def _pooled(total: np.ndarray, count: np.ndarray, axis: tuple[int, ...] | None = None) -> Any:
+def _pooled(total: np.ndarray, count: np.ndarray, axis: tuple[int, ...] | None = None) -> np.ndarray:
     """RMSE of sums; NaN where there is no pair."""
     number = count.sum(axis=axis)
     with np.errstate(invalid="ignore", divide="ignore"):

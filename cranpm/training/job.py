@@ -22,6 +22,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.domain import Statistics
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
@@ -166,7 +167,7 @@ def _learned_weights(payload: dict[str, Any]) -> dict[str, torch.Tensor]:
     }
 
 
-def _facts_of(start: Checkpoint | None) -> dict[str, Any] | None:
+def _facts_of(start: Checkpoint | None) -> JsonObject | None:
     """Of the checkpoint that a run begins with: what it is called, and its statistics."""
     if start is None:
         return None
@@ -176,7 +177,7 @@ def _facts_of(start: Checkpoint | None) -> dict[str, Any] | None:
     return {"started_from": name, "statistics": start.require_statistics().to_dict()}
 
 
-def _what_it_began_with(out: Path) -> dict[str, Any] | None:
+def _what_it_began_with(out: Path) -> JsonObject | None:
     """The same of a run that is resumed."""
     saved = TrainStates(out / STATE_FOLDER, {}).newest()
     if saved is None or saved.document.get("started_from") is None:
@@ -185,8 +186,8 @@ def _what_it_began_with(out: Path) -> dict[str, Any] | None:
 
 
 def _identity(
-    recipe: Recipe, data: TrainingData, options: TrainerOptions, begun: dict[str, Any] | None
-) -> dict[str, Any]:
+    recipe: Recipe, data: TrainingData, options: TrainerOptions, begun: JsonObject | None
+) -> JsonObject:
     return {
         "started_from": None if begun is None else begun["started_from"],
         "recipe": recipe.to_dict(),

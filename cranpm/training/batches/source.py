@@ -10,11 +10,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm._progress import Progress
 from cranpm.data.store.source import DaySource, init_times, source_statistics
 from cranpm.domain import Statistics
@@ -39,9 +39,9 @@ class TrainingData:
 
     source: DaySource
     statistics: Statistics
-    fingerprint: dict[str, Any] = field(default_factory=dict)
+    fingerprint: JsonObject = field(default_factory=dict)
     """What must be the same to go on with a run (JSON values)."""
-    about: dict[str, Any] = field(default_factory=dict)
+    about: JsonObject = field(default_factory=dict)
     """For the checkpoint's card: title, source, simulated, attribution (JSON values)."""
 
 
@@ -146,7 +146,7 @@ def open_world(
     statistics = _world_statistics(source, days, Path(folder))
     check_statistics(statistics, recipe)
     constants = source.constants
-    world: dict[str, Any] = {"version": WORLD_VERSION, "seed": constants.seed, "geography": geography.hash}
+    world: JsonObject = {"version": WORLD_VERSION, "seed": constants.seed, "geography": geography.hash}
     if constants.changes:
         world |= {"name": constants.name, "constants": constants.changes}
     return TrainingData(
@@ -208,7 +208,7 @@ def _world_statistics(source: DaySource, days: Sequence[np.datetime64], folder: 
     return statistics
 
 
-def _days(days: Sequence[np.datetime64]) -> dict[str, Any]:
+def _days(days: Sequence[np.datetime64]) -> JsonObject:
     text = " ".join(str(day) for day in days)
     return {
         "init_days": len(days),

@@ -30,7 +30,7 @@ class StateIO(CheckpointIO):
         self._states, self._saved = states, saved
 
     def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None
+        self, checkpoint: dict[str, Any], path: _PATH, storage_options: object | None = None
     ) -> None:
         if "loops" not in checkpoint:  # bare weights, on their way from a forked process to this one
             torch.save(checkpoint, path)
@@ -105,7 +105,7 @@ class StateSaver(Checkpoint):
         self._before_step = random_state()
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any, **__: Any
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object, **__: object
     ) -> None:
         step, self._before_step = trainer.global_step, None
         asked, late = self._agree(trainer)
@@ -131,7 +131,7 @@ class StateSaver(Checkpoint):
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._random = random_state()
 
-    def on_validation_batch_start(self, trainer: L.Trainer, *_: Any, **__: Any) -> None:
+    def on_validation_batch_start(self, trainer: L.Trainer, *_: object, **__: object) -> None:
         if self._stop.asked and trainer.training is False and self._saved_step >= 0:
             raise TrainingStopped("While validating.")  # this very step was saved before validation began
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from cranpm.model import CranPM
 from cranpm.model.extensions.coarse_forecast import CoarseForecast
@@ -44,7 +46,7 @@ class PretrainState:
             pct_start=0.1,
             cycle_momentum=False,
         )
-        self._parts: dict[str, Any] = {
+        self._parts: dict[str, nn.Module | Optimizer | LRScheduler] = {
             "network": network,
             "head": head,
             "optimiser": self._optimiser,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 import lightning as L
 import torch
@@ -100,7 +99,7 @@ class Bar(Callback):
             )
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any, **__: Any
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object, **__: object
     ) -> None:
         if self._bar is None:
             return

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
 
+from cranpm._json import JsonObject
 from cranpm.domain.splits import Splits
 from cranpm.domain.tiling import TILE_SIZE
 from cranpm.model import ModelConfig, get_preset
@@ -26,7 +26,7 @@ LATER = {"global_days_per_step": 4}
 """Fields that runs of version 0.1 do not name, and what they did."""
 
 
-def with_present_names(recipe: dict[str, Any]) -> dict[str, Any]:
+def with_present_names(recipe: JsonObject) -> JsonObject:
     """A recipe's plain values as this version names them.
 
     Examples
@@ -175,12 +175,12 @@ class Recipe:
         """Whether matrix products of the forward pass run in bfloat16 (autocast)."""
         return self.precision == "bf16-mixed"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+    def from_dict(cls, values: JsonObject) -> Recipe:
         """Inverse of `to_dict`, also after JSON; an unknown field is refused, a missing one takes its default."""
         values = with_present_names(values)
         unknown = sorted(set(values) - {f.name for f in fields(cls)})

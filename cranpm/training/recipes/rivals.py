@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
 
+from cranpm._json import JsonObject
 from cranpm.baselines.learned.kinds import KINDS, RivalConfig, get_rival
 from cranpm.domain import LEAD_DAYS
 from cranpm.domain.splits import Splits
@@ -75,12 +75,12 @@ class RivalRecipe:
         """None: rivals see days as they are."""
         return 0.0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         return asdict(self) | {"rival": self.rival.to_dict()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> RivalRecipe:
+    def from_dict(cls, values: JsonObject) -> RivalRecipe:
         """Inverse of `to_dict`, also after JSON; an unknown field is refused."""
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from cranpm import __version__
+from cranpm._json import JsonObject
 from cranpm.training.recipes.recipes import Recipe
 
 
 def checkpoint_meta(
-    recipe: Recipe, about: dict[str, Any], *, period: str, init_days: int, facts: dict[str, Any]
-) -> dict[str, Any]:
+    recipe: Recipe, about: JsonObject, *, period: str, init_days: int, facts: JsonObject
+) -> JsonObject:
     """JSON values that go into ``config.json``.
 
     Parameters
@@ -47,7 +47,7 @@ def checkpoint_meta(
     }
 
 
-def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
+def write_card(meta: JsonObject, parameters: int, model_name: str) -> str:
     """The card, Markdown."""
     training, recipe = meta["training"], meta["training"]["recipe"]
     simulated = meta.get("simulated", False)
@@ -76,7 +76,7 @@ def write_card(meta: dict[str, Any], parameters: int, model_name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _steps(training: dict[str, Any]) -> str:
+def _steps(training: JsonObject) -> str:
     recipe, skipped = training["recipe"], training["skipped_steps"]
     early = "" if training["steps"] >= recipe["steps"] else " (stopped early)"
     left_out = f", {skipped} steps left out for values that are not finite" if skipped else ""
@@ -86,14 +86,14 @@ def _steps(training: dict[str, Any]) -> str:
     )
 
 
-def _beginning(began: dict[str, Any]) -> str:
+def _beginning(began: JsonObject) -> str:
     line = f"- Began with: {began['title']} (`{began['hash'][:8]}`)"
     if "steps" not in began:
         return line
     return f"{line}, {began['steps']:,} steps in {began['minutes']} minutes on {began['machine']}"
 
 
-def _identity(meta: dict[str, Any]) -> str:
+def _identity(meta: JsonObject) -> str:
     if "world" in meta:
         return f", world {meta['world']['version']}"
     dataset = meta.get("dataset", {})

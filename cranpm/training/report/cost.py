@@ -8,10 +8,10 @@ a plain matrix product.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 
+from cranpm._json import JsonObject
 from cranpm._progress import duration
 from cranpm.domain import Domain
 from cranpm.model import count_flops, describe_parameters
@@ -68,7 +68,7 @@ class TrainingCost:
     read_bytes_per_step: int
     """Inputs and targets of one process, decoded."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         return asdict(self)
 

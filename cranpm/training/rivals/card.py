@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from cranpm import __version__
+from cranpm._json import JsonObject
 from cranpm.training.batches.source import TrainingData, training_days
 from cranpm.training.recipes.rivals import RivalRecipe
 from cranpm.training.report.card import machine, revision
@@ -13,7 +13,7 @@ from cranpm.training.rivals.module import KeepBest
 from cranpm.training.state.state import SavedState
 
 
-def rival_meta(recipe: RivalRecipe, data: TrainingData, saved: SavedState, best: KeepBest) -> dict[str, Any]:
+def rival_meta(recipe: RivalRecipe, data: TrainingData, saved: SavedState, best: KeepBest) -> JsonObject:
     """What ``rival.json`` says of a training, as JSON values: data, period, steps, time, machine, scores."""
     days = training_days(data.source, recipe)
     facts, chosen = saved.document, best.best
@@ -40,7 +40,7 @@ def rival_meta(recipe: RivalRecipe, data: TrainingData, saved: SavedState, best:
     }
 
 
-def rival_card(meta: dict[str, Any], parameters: int) -> str:
+def rival_card(meta: JsonObject, parameters: int) -> str:
     """The card, Markdown."""
     training, recipe, scores = meta["training"], meta["training"]["recipe"], meta["scores"]
     end = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from cranpm._json import JsonObject
 from cranpm._progress import duration
 from cranpm.baselines.learned.blocks import FRAME_CHANNELS, FRAMES, STATIC_CHANNELS, NodeInputs
 from cranpm.domain import Domain
@@ -41,7 +41,7 @@ class StepCost:
         """Steps that so many minutes pay for, at least one."""
         return max(1, int(60 * cpu_minutes / max(self.cpu_seconds, 1e-9)))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         return asdict(self)
 

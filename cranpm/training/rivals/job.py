@@ -16,10 +16,10 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from cranpm import __version__
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.baselines.learned.checkpoint import RivalCheckpoint, save_rival
 from cranpm.baselines.least_squares import LeastSquares, fit_least_squares
 from cranpm.domain.resampling import consecutive_runs
@@ -227,7 +227,7 @@ def _days(recipe: RivalRecipe, data: TrainingData, means: NodeMeans) -> RivalDay
     )
 
 
-def _identity(recipe: RivalRecipe, data: TrainingData) -> dict[str, Any]:
+def _identity(recipe: RivalRecipe, data: TrainingData) -> JsonObject:
     return {
         "rival recipe": recipe.to_dict(),
         "statistics": data.statistics.to_dict(),

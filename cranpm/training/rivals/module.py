@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
@@ -112,7 +111,7 @@ class KeepBest(Callback):
 
     def __init__(self, folder: Path, patience: int, step: int = 0) -> None:
         self._folder, self._patience = folder, patience
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[dict[str, float]] = []
         """Figures of each validation, in order, with their ``step``."""
         path = folder / VALIDATIONS
         if path.is_file():
@@ -123,7 +122,7 @@ class KeepBest(Callback):
                 self.rows = []
 
     @property
-    def best(self) -> dict[str, Any] | None:
+    def best(self) -> dict[str, float] | None:
         """Figures of the best validation; None before the first."""
         return min(self.rows, key=_error) if self.rows else None
 
@@ -155,7 +154,7 @@ class KeepBest(Callback):
             trainer.should_stop = True
 
 
-def _error(row: dict[str, Any]) -> float:
+def _error(row: dict[str, float]) -> float:
     """What validations are compared by; one that is not finite is never the best."""
     value = float(row["rmse"])
     return value if value == value else float("inf")

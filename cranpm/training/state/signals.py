@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
 STOPPED_EXIT_CODE = 75
 """Exit code of a run that was asked to stop and saved its state (EX_TEMPFAIL: try again, here with --resume)."""
@@ -42,7 +41,7 @@ class StopRequest:
         """Whether nothing is half changed just now."""
         self._patience = PATIENCE if patience is None else patience
         self._impatient = False
-        self._before: dict[signal.Signals, Any] = {}
+        self._before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
         self._timer: threading.Timer | None = None
         self._entered = 0
 

@@ -20,6 +20,7 @@ import torch
 
 from cranpm import __version__
 from cranpm._files import remove_partial_files, replacing, write_atomically
+from cranpm._json import JsonObject
 from cranpm.training.recipes.recipes import with_present_names
 
 FORMAT = 1
@@ -37,7 +38,7 @@ class SavedState:
     """One state on disk, verified."""
 
     folder: Path
-    document: dict[str, Any]
+    document: JsonObject
 
     @property
     def step(self) -> int:
@@ -66,11 +67,11 @@ class TrainStates:
         "processes".
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, identity: JsonObject) -> None:
         self.folder = Path(folder)
-        self.identity: dict[str, Any] = json.loads(json.dumps(identity))  # as it will be read back
+        self.identity: JsonObject = json.loads(json.dumps(identity))  # as it will be read back
 
-    def save(self, payload: dict[str, Any], step: int, stage: str = "tiles", **facts: Any) -> SavedState:
+    def save(self, payload: dict[str, Any], step: int, stage: str = "tiles", **facts: object) -> SavedState:
         """Write a state; older ones beyond the last two go once it stands.
 
         Raises
@@ -203,7 +204,7 @@ def _order(stage: str) -> int:
     return {"global": 0, "tiles": 1}[stage]
 
 
-def _verified(folder: Path) -> dict[str, Any]:
+def _verified(folder: Path) -> JsonObject:
     try:
         document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -231,7 +232,7 @@ def _verified(folder: Path) -> dict[str, Any]:
     return document
 
 
-def _seal(document: dict[str, Any]) -> str:
+def _seal(document: JsonObject) -> str:
     """sha256 over everything else in the document."""
     rest = {key: value for key, value in document.items() if key != "seal"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
