@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cranpm import paths
+from cranpm._json import JsonObject
 
 
 class NotFoundError(LookupError):
@@ -24,7 +24,7 @@ class Entry:
 
     name: str
     path: Path = field(repr=False)
-    meta: dict[str, Any] = field(default_factory=dict, repr=False)
+    meta: JsonObject = field(default_factory=dict, repr=False)
     damaged: bool = False
 
     @property

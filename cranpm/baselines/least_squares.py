@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.baselines.maps import LazyMaps, Maps
 from cranpm.baselines.nodes import DayMaps, node_means, to_cells
 from cranpm.baselines.normal_equations import LeastSquaresError, NormalEquations
@@ -55,7 +55,7 @@ class LeastSquares:
     """Fitted coefficients by lead time, and what they were fitted on."""
 
     leads: dict[int, LeadFit]
-    training: dict[str, Any] = field(default_factory=dict)
+    training: JsonObject = field(default_factory=dict)
     """``period`` (first..last day read), ``init_days``, ``source``, ``simulated``."""
 
     def forecast(self, maps: DayMaps, day: np.datetime64) -> Maps:
@@ -77,7 +77,7 @@ class LeastSquares:
 
         return LazyMaps(tuple(self.leads), make)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         leads = {
             str(lead): {
@@ -91,7 +91,7 @@ class LeastSquares:
         return {"kind": KIND, "format": FORMAT, "units": "ug m-3", "leads": leads, "training": self.training}
 
     @classmethod
-    def from_dict(cls, values: Any, name: str = "coefficients") -> LeastSquares:
+    def from_dict(cls, values: object, name: str = "coefficients") -> LeastSquares:
         """Inverse of `to_dict`; ``name`` is told in messages.
 
         Raises
@@ -136,7 +136,7 @@ class LeastSquares:
         return cls.from_dict(values, str(path))
 
 
-def _read_fit(entry: dict[str, Any], name: str) -> LeadFit:
+def _read_fit(entry: JsonObject, name: str) -> LeadFit:
     coefficients = {key: float(value) for key, value in entry["coefficients"].items()}
     if set(coefficients) != set(PREDICTORS):
         differ = ", ".join(sorted(set(coefficients) ^ set(PREDICTORS)))

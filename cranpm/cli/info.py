@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from cranpm import __version__, registry
+from cranpm._json import JsonObject
 from cranpm.cli.console import console
 from cranpm.domain import COARSE_CHANNELS, DOMAINS, LOCAL_CHANNELS, plan_tiles
 
@@ -36,7 +37,7 @@ def info(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.
         _print(facts)
 
 
-def describe() -> dict[str, Any]:
+def describe() -> JsonObject:
     """Version, grids, channels, tile and token counts, parameter counts, data and checkpoints found.
 
     Imports torch to build the presets' shapes on the meta device; takes a few seconds.
@@ -77,7 +78,7 @@ def describe() -> dict[str, Any]:
     }
 
 
-def _print(facts: dict[str, Any]) -> None:
+def _print(facts: JsonObject) -> None:
     """The facts of `describe`, as tables."""
     console.print(f"CRAN-PM Explorer [bold]{facts['version']}[/] on {facts['device']}", highlight=False)
     grids = Table("domain", "fine", "pixels", "coarse", title="Domains")
@@ -104,7 +105,7 @@ def _print(facts: dict[str, Any]) -> None:
         console.print(f"{kind.capitalize()}: {names}", highlight=False)
 
 
-def _describe_domain(name: str) -> dict[str, Any]:
+def _describe_domain(name: str) -> JsonObject:
     domain = DOMAINS[name]
     west, south, east, north = domain.fine.extent
     return {

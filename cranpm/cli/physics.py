@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cranpm._files import write_atomically, write_figure
-from cranpm._json import finite
+from cranpm._json import JsonObject, finite
 from cranpm.cli.console import console, plain_errors, stages
 from cranpm.cli.options import Checkpoint, Data, Device, Leads, Overwrite
 
@@ -74,7 +74,7 @@ def physics(
         loaded = load_checkpoint(checkpoint, device=chosen)
         source, barriers = _open(data, world)
 
-        def keep(results: dict[str, Any]) -> None:
+        def keep(results: JsonObject) -> None:
             if out is not None:
                 plain = finite(results | {"command": _command()})
                 _write(out, plain, markdown(plain))
@@ -113,7 +113,7 @@ def _command() -> str:
     return " ".join(["cranpm", *(f'"{word}"' if " " in word else word for word in sys.argv[1:])])
 
 
-def _write(out: Path, results: dict[str, Any], page: str) -> None:
+def _write(out: Path, results: JsonObject, page: str) -> None:
     from cranpm.explain.pictures import interval_figure
 
     write_atomically(out, json.dumps(results, indent=1) + "\n")
@@ -124,7 +124,7 @@ def _write(out: Path, results: dict[str, Any], page: str) -> None:
     )
 
 
-def print_physics(results: dict[str, Any]) -> None:
+def print_physics(results: JsonObject) -> None:
     """The goals, then the battery, as tables."""
     from rich.table import Table
 

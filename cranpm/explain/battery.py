@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -28,6 +28,35 @@ BASE = "none"
 LAND, NEAR_BARRIERS = "land", "near barriers > 700 m"
 WIND_TURNS = ("wind flip", "wind rotate 90")
 """Interventions that the direction of the change is tested for."""
+
+
+class BatteryRow(TypedDict):
+    """What an intervention does to a region's forecasts of one lead time; what cannot be told is NaN, null in JSON."""
+
+    intervention: str
+    form: str
+    region: str
+    lead: int
+    rmse_change_pct: float | None
+    ci_low: float | None
+    ci_high: float | None
+    rmse: float
+    base_rmse: float
+    forecast_change_rms: float
+    forecast_change_max: float
+    pairs: int
+    days: int
+
+
+class DirectionRow(TypedDict):
+    """Where the change by a turned wind lies at one lead time; what cannot be told is NaN, null in JSON."""
+
+    intervention: str
+    form: str
+    lead: int
+    score: float | None
+    ci_low: float | None
+    ci_high: float | None
 
 
 @dataclass(kw_only=True)
@@ -65,9 +94,9 @@ class Battery:
             return Interval(estimate=estimate, low=np.nan, high=np.nan, level=0.95, days=1, block_days=1)
         return block_bootstrap(statistic, *daily, block_days=block_days(self.days))
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[BatteryRow]:
         """One row an intervention, region and lead."""
-        rows = []
+        rows: list[BatteryRow] = []
         for intervention in self.interventions:
             for (label, region, lead), parts in self.changes.items():
                 if label != intervention.label:
@@ -96,9 +125,9 @@ class Battery:
                 )
         return rows
 
-    def direction_rows(self) -> list[dict[str, Any]]:
+    def direction_rows(self) -> list[DirectionRow]:
         """One row a wind turn, form and lead: positive when the change lies downwind of the new wind."""
-        rows = []
+        rows: list[DirectionRow] = []
         for intervention in self.interventions:
             for lead in self.leads:
                 if (intervention.label, lead) in self.direction:

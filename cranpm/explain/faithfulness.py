@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 
+from cranpm._json import JsonObject
 from cranpm._progress import Clock, Progress
 from cranpm.data.store.source import DaySource
 from cranpm.domain import Statistics, Tile
@@ -311,7 +311,7 @@ _AVERAGED = (
 )
 
 
-def summarise(places: Sequence[PlaceFaith]) -> dict[str, Any]:
+def summarise(places: Sequence[PlaceFaith]) -> JsonObject:
     """Means with intervals over init days, and ratios of the first set's effect to the others'.
 
     Returns
@@ -325,10 +325,10 @@ def summarise(places: Sequence[PlaceFaith]) -> dict[str, Any]:
     return {"places": count, "days": len(days), "hidden": HIDDEN, **parts}
 
 
-def _summary(places: Sequence[PlaceFaith]) -> dict[str, Any]:
+def _summary(places: Sequence[PlaceFaith]) -> JsonObject:
     days = [p.init_time for p in places]
     columns = {name: np.array([getattr(p, name) for p in places]) for name in _AVERAGED}
-    summary: dict[str, Any] = {}
+    summary: JsonObject = {}
     for name, values in columns.items():
         found = bootstrap_by_day(np.mean, values, days=days)
         summary[name] = {"mean": found.estimate, "ci_low": found.low, "ci_high": found.high}

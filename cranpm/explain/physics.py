@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
 
+from cranpm._json import JsonObject
 from cranpm._progress import StageProgress
 from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.store.source import DaySource
@@ -62,8 +62,8 @@ def run_physics(
     days: Sequence[np.datetime64] | None = None,
     device: str = "cpu",
     report: StageProgress | None = None,
-    keep: Callable[[dict[str, Any]], None] | None = None,
-) -> dict[str, Any]:
+    keep: Callable[[JsonObject], None] | None = None,
+) -> JsonObject:
     """Run what the plan asks for.
 
     Parameters
@@ -106,7 +106,7 @@ def run_physics(
     battery = run_battery(
         network, statistics, source, chosen, asked, device=device, progress=partial(report, "interventions")
     )
-    results: dict[str, Any] = {
+    results: JsonObject = {
         "what": "change of forecasts and of RMSE under interventions; reference: the GHAP-like product",
         "source": source.name,
         "simulated": source.simulated,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.domain.grid import KM_PER_DEGREE
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ FORM_WORDS = {
 }
 
 
-def interval_figure(results: dict[str, Any], lead: int = 1) -> Figure:
+def interval_figure(results: JsonObject, lead: int = 1) -> Figure:
     """Change of RMSE under every intervention as points with intervals (a matplotlib figure).
 
     Parameters

@@ -6,11 +6,10 @@ Torch stays in the worker: whoever asks and reads imports this alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.forecasting.service.request import RunRequest
 from cranpm.forecasting.service.run import Run
 from cranpm.forecasting.service.run_folder import RunFolder
@@ -43,12 +42,12 @@ class PlaceRequest:
         """Names the place within its run."""
         return f"faithfulness_T{self.lead}_tile{self.tile}_token{self.token}_v{TEST_VERSION}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PlaceRequest:
+    def from_dict(cls, values: JsonObject) -> PlaceRequest:
         """Inverse of `to_dict`."""
         return cls(**{**values, "forecast": RunRequest.from_dict(values["forecast"])})
 

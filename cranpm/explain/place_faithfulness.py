@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 
+from cranpm._json import JsonObject
 from cranpm._progress import Clock, Progress
 from cranpm.data.samples import LOCAL_PATCH
 from cranpm.domain import plan_tiles
@@ -122,7 +122,7 @@ def _all(sets: Sequence[HiddenSets]) -> list[list[int]]:
     return [sets[0].most, sets[0].nearest, *(drawn.elsewhere for drawn in sets)]
 
 
-def answer_into_folder(path: str, request_values: dict[str, Any]) -> str:
+def answer_into_folder(path: str, request_values: JsonObject) -> str:
     """Test one place of a run in the worker, into a folder; see `cranpm.forecasting.service.tasks.in_turn`."""
     request = PlaceRequest.from_dict(request_values)
     return in_turn(path, lambda folder: _answer(folder, request))

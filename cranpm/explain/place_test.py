@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from cranpm._json import JsonObject
 from cranpm.explain.place_answer import PlaceAnswer, PlaceRequest
 from cranpm.forecasting.service.run import Job
 
@@ -15,7 +15,7 @@ class PlaceTest(Job):
     name = "test"
     request: PlaceRequest
 
-    def task(self) -> tuple[Callable[..., str], tuple[Any, ...]]:
+    def task(self) -> tuple[Callable[..., str], tuple[str, JsonObject]]:
         """All sets of patches, one after the other."""
         from cranpm.explain.place_faithfulness import answer_into_folder
 

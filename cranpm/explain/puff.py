@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -280,9 +280,27 @@ def run_puffs(
     return found
 
 
-def summarise(responses: Sequence[PuffResponse]) -> list[dict[str, Any]]:
+class PuffRow(TypedDict):
+    """How puffs went with one wind at one lead time; what cannot be told is NaN, null in JSON."""
+
+    wind: str
+    lead: int
+    puffs: int
+    days: int
+    cosine: float | None
+    cosine_low: float | None
+    cosine_high: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    mean_displacement_km: float
+    mean_path_km: float
+    mean_peak: float
+
+
+def summarise(responses: Sequence[PuffResponse]) -> list[PuffRow]:
     """Mean cosine and displacement over wind x lead with intervals, one row a wind and lead."""
-    rows = []
+    rows: list[PuffRow] = []
     for under in dict.fromkeys(r.under for r in responses):
         for lead in sorted({r.lead for r in responses}):
             group = [r for r in responses if (r.under, r.lead) == (under, lead)]

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
+
+from cranpm._json import JsonObject
+
+if TYPE_CHECKING:
+    from cranpm.explain.battery import BatteryRow, DirectionRow
+    from cranpm.explain.puff import PuffRow
 
 GOALS = """
 Goals, set before any network was asked, on held-out testbed days: wind flip, both: T+1 RMSE at least 5 % worse; wind
@@ -14,7 +20,17 @@ near barriers, both: 2 %, priors only: the interval excludes 0; CAMS zero: 2 %.
 """.strip()
 
 
-def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
+class Goal(TypedDict):
+    """A goal, the figure that it is read from with its interval, and whether it is met; None where not measured."""
+
+    goal: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    met: bool | None
+
+
+def verdicts(results: JsonObject) -> list[Goal]:
     """Which goals hold, with the figures they are read from; ``met`` is None where something was not measured."""
     rows = results["rows"]
     near = "near barriers > 700 m"
@@ -44,18 +60,19 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _puff_met(puff: dict[str, Any] | None) -> bool | None:
-    if puff is None or puff["cosine_low"] is None or np.isnan(puff["cosine_low"]):
+def _puff_met(puff: PuffRow | None) -> bool | None:
+    cosine, low = (None, None) if puff is None else (puff["cosine"], puff["cosine_low"])
+    if cosine is None or low is None or np.isnan(low):
         return None
-    return bool(puff["cosine"] >= 0.7 and puff["cosine_low"] > 0.5)
+    return bool(cosine >= 0.7 and low > 0.5)
 
 
-def _row(rows: Sequence[dict[str, Any]], name: str, form: str, region: str) -> dict[str, Any] | None:
+def _row(rows: Sequence[BatteryRow], name: str, form: str, region: str) -> BatteryRow | None:
     wanted = (name, form, region, 1)
     return next((r for r in rows if (r["intervention"], r["form"], r["region"], r["lead"]) == wanted), None)
 
 
-def _goal(row: dict[str, Any] | None, text: str, least: float | None) -> dict[str, Any]:
+def _goal(row: BatteryRow | None, text: str, least: float | None) -> Goal:
     if row is None:
         return {"goal": text, "value": None, "ci_low": None, "ci_high": None, "met": None}
     wanted, least = (row["ci_low"], 0.0) if least is None else (row["rmse_change_pct"], least)
@@ -78,7 +95,7 @@ def interval_text(value: float | None, low: float | None, high: float | None, fo
     return f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
-def markdown(results: dict[str, Any]) -> str:
+def markdown(results: JsonObject) -> str:
     """The page beside the JSON."""
     simulated = " on simulated days (testbed, not real data)" if results.get("simulated") else ""
     checkpoint, days, tiles = results["checkpoint"], results["init_days"], results["tiles"]
@@ -116,7 +133,7 @@ def markdown(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"Made with `{results['command']}`.", ""])
 
 
-def _battery_table(rows: Sequence[dict[str, Any]], lead: int) -> list[str]:
+def _battery_table(rows: Sequence[BatteryRow], lead: int) -> list[str]:
     lines = [
         "| intervention | form | region | RMSE | change of RMSE [%] | change of forecast, RMS | largest [ug m-3] |",
         "|---|---|---|---|---|---|---|",
@@ -131,7 +148,7 @@ def _battery_table(rows: Sequence[dict[str, Any]], lead: int) -> list[str]:
     return lines
 
 
-def _direction_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+def _direction_table(rows: Sequence[DirectionRow]) -> list[str]:
     return [
         "Correlation of the forecast's change with today's PM2.5 one way of the *new* wind upwind, minus the",
         "same downwind: positive means that the change lies downwind of the new wind.",
@@ -146,7 +163,7 @@ def _direction_table(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _puff_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+def _puff_table(rows: Sequence[PuffRow]) -> list[str]:
     return [
         "A round puff added to the inputs of day t; displacement of the response's centre against the 10 m wind of",
         "day t. Under a flipped wind displacements are still measured against the true one, where transport asks for",
@@ -164,8 +181,8 @@ def _puff_table(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _faith_lines(summary: dict[str, Any]) -> list[str]:
-    parts: dict[str, Any] = {at: summary[at] for at in ("input", "bridge") if at in summary}
+def _faith_lines(summary: JsonObject) -> list[str]:
+    parts: dict[str, JsonObject] = {at: summary[at] for at in ("input", "bridge") if at in summary}
     parts = parts or {"input": summary}  # results of version 0.1, which hid at the input only
 
     def mean(at: str, name: str) -> str:

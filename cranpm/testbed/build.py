@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cranpm._files import check_output
+from cranpm._json import JsonObject
 from cranpm._progress import Clock, StageProgress
 from cranpm.data.domains import find_domain
 from cranpm.data.errors import StoreError
@@ -129,9 +129,9 @@ def build_testbed(
     return Path(out)
 
 
-def world_identity(geography: Geography, constants: WorldConstants) -> dict[str, Any]:
+def world_identity(geography: Geography, constants: WorldConstants) -> JsonObject:
     """What makes two testbeds the same world; kept in ``dataset.json``."""
-    facts: dict[str, Any] = {
+    facts: JsonObject = {
         "world_version": WORLD_VERSION,
         "seed": constants.seed,
         "geography": geography.hash,

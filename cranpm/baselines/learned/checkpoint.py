@@ -9,7 +9,6 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,6 +16,7 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as dump_safetensors
 
 from cranpm._files import ForeignFilesError, replacing
+from cranpm._json import JsonObject
 from cranpm.baselines.learned.blocks import Rival
 from cranpm.baselines.learned.kinds import RivalConfig
 from cranpm.domain import Statistics
@@ -37,7 +37,7 @@ class RivalCheckpoint:
     statistics: Statistics
     leads: tuple[int, ...]
     """Lead time of each of the network's outputs [days]."""
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: JsonObject = field(default_factory=dict)
     """``training`` with ``period`` and ``steps``, ``scores``, ``source``, ``simulated``, ...: as the trainer knew."""
     hash: str = ""
     """sha256 over weights, architecture and statistics."""
@@ -60,7 +60,7 @@ def save_rival(
     statistics: Statistics,
     leads: tuple[int, ...],
     *,
-    meta: dict[str, Any] | None = None,
+    meta: JsonObject | None = None,
     card: str = "",
 ) -> RivalCheckpoint:
     """Write a checkpoint; the folder appears complete or not at all.
@@ -150,12 +150,12 @@ def load_rival(folder: Path | str, device: torch.device | str = "cpu") -> RivalC
     )
 
 
-def _identity(sha256: str, rival: Any, statistics: Any, leads: Any) -> str:
+def _identity(sha256: str, rival: JsonObject, statistics: JsonObject, leads: list[int]) -> str:
     text = json.dumps([sha256, rival, statistics, leads], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read_document(folder: Path) -> dict[str, Any]:
+def _read_document(folder: Path) -> JsonObject:
     for name in (DOCUMENT, WEIGHTS):
         if not (folder / name).is_file():
             raise CheckpointError(

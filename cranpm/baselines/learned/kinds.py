@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cranpm._json import JsonObject
 from cranpm.baselines.learned import climax, convlstm, earthformer, simvp, topoflow
 from cranpm.baselines.learned.blocks import Rival
 
@@ -62,12 +63,12 @@ class RivalConfig:
         """A network with weights drawn from torch's generator; untrained it is persistence."""
         return KINDS[self.kind].network(self.network)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         return {"kind": self.kind, "size": self.size, "network": dataclasses.asdict(self.network)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> RivalConfig:
+    def from_dict(cls, values: JsonObject) -> RivalConfig:
         """Inverse of `to_dict`.
 
         Raises

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -57,7 +55,7 @@ def draw_stations(geography: Geography, seed: int) -> pd.DataFrame:
 
 def _site(
     geography: Geography, grid: Grid, towns: Towns, k: int, index: int, draw: np.random.Generator
-) -> dict[str, Any] | None:
+) -> dict[str, str | float] | None:
     """One site in or around town ``k``; None if no land is found for it."""
     is_rural = draw.random() < _RURAL
     kind_draw = draw.random()

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
+from cranpm._json import JsonObject
 from cranpm.testbed.simulation.chemistry import ChemistryConfig
 from cranpm.testbed.simulation.weather import WeatherConfig
 
@@ -90,17 +91,17 @@ class WorldConstants:
             )
 
     @property
-    def changes(self) -> dict[str, Any]:
+    def changes(self) -> JsonObject:
         """What differs from world 1 by part, besides name and seed; empty for world 1."""
         parts = ("weather", "chemistry", "downscaling", "instruments")
         return {name: inside for name in parts if (inside := _differences(getattr(self, name)))}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Name, title, seed, and what differs from world 1: plain values for JSON."""
         return {"name": self.name, "title": self.title, "seed": self.seed, **self.changes}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> WorldConstants:
+    def from_dict(cls, values: JsonObject) -> WorldConstants:
         """Inverse of `to_dict`; what is not named is as in world 1.
 
         Raises
@@ -111,10 +112,10 @@ class WorldConstants:
         return _changed(cls(), values, "")
 
 
-def _differences(config: Any) -> dict[str, Any]:
+def _differences(config: Any) -> JsonObject:
     """Values of a part that are not its defaults."""
     usual = type(config)()
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for name in (f.name for f in fields(config)):
         ours = getattr(config, name)
         if is_dataclass(ours):
@@ -125,7 +126,7 @@ def _differences(config: Any) -> dict[str, Any]:
     return found
 
 
-def _names(changes: dict[str, Any], prefix: str = "") -> list[str]:
+def _names(changes: JsonObject, prefix: str = "") -> list[str]:
     return [
         full
         for name, value in changes.items()
@@ -133,7 +134,7 @@ def _names(changes: dict[str, Any], prefix: str = "") -> list[str]:
     ]
 
 
-def _changed(config: _Config, values: Any, where: str) -> _Config:
+def _changed(config: _Config, values: object, where: str) -> _Config:
     """A configuration with some values, of its parts too."""
     if not isinstance(values, dict):
         raise WorldConstantsError(

@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from cranpm import paths
 from cranpm.testbed.simulation.constants import WORLD_1, WorldConstants, WorldConstantsError
@@ -82,7 +81,7 @@ def read_world(path: str | Path) -> WorldConstants:
 
     path = Path(path)
     try:
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values: object = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise WorldConstantsError(f"{path.name} cannot be read as a world: {error}.") from error
     if not isinstance(values, dict) or not NAME.fullmatch(str(values.get("name", ""))):

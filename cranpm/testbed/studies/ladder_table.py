@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Ladder:
     """All scores, and what they were computed on."""
 
     scores: tuple[Score, ...]
-    meta: dict[str, Any]
+    meta: JsonObject
 
     def to_markdown(self) -> str:
         """The page ``testbed_ladder.md``."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm._progress import Progress
 from cranpm.domain import REGIONS, Grid
 from cranpm.testbed.geography.geography import Geography
@@ -50,7 +50,7 @@ class Report:
     """Rows, and what they were computed on."""
 
     rows: tuple[Row, ...]
-    meta: dict[str, Any]
+    meta: JsonObject
 
     def to_markdown(self) -> str:
         """The page ``testbed_report.md``."""
