@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.data.build_day import LEVELS, LONGEST_LEAD, SURFACE, DatasetRecipe
 from cranpm.data.download.receipts import Receipt
 from cranpm.data.errors import DataFileError
@@ -48,7 +49,7 @@ def refuse_other_files(recipe: DatasetRecipe, days: Sequence[np.datetime64]) -> 
         raise DataFileError(f"{len(wrong)} files are not what is needed. {said}{more}")
 
 
-def describe(recipe: DatasetRecipe, receipt: Receipt, days: Iterable[np.datetime64] = ()) -> dict[str, Any]:
+def describe(recipe: DatasetRecipe, receipt: Receipt, days: Iterable[np.datetime64] = ()) -> JsonObject:
     """What one of a recipe's files says of itself, as ``provenance.json`` keeps it; nothing of terrain.
 
     Returns
@@ -67,7 +68,7 @@ def describe(recipe: DatasetRecipe, receipt: Receipt, days: Iterable[np.datetime
     state = receipt.path.stat()
     held = tuple(day for day in days if receipt.covers(day)) if receipt.source == recipe.target else ()
     attrs = _described(read, receipt.path, (state.st_mtime_ns, state.st_size), held)
-    told: dict[str, Any] = {
+    told: JsonObject = {
         "product": attrs["product"],
         "not_stated": [part for part in attrs["not_stated"].split(", ") if part],
     }
@@ -76,13 +77,16 @@ def describe(recipe: DatasetRecipe, receipt: Receipt, days: Iterable[np.datetime
     return told
 
 
-Reader = Callable[[Path, tuple[np.datetime64, ...]], Mapping[str, Any]]
+_Attributes = Mapping[str, Any]
+"""Of an opened file: ``product`` and ``not_stated``; of ERA5 ``preliminary`` and since when, too."""
+
+Reader = Callable[[Path, tuple[np.datetime64, ...]], _Attributes]
 
 
 @lru_cache(maxsize=4096)
 def _described(
     read: Reader, path: Path, stamp: tuple[int, int], days: tuple[np.datetime64, ...]
-) -> Mapping[str, Any]:
+) -> _Attributes:
     return read(path, days)
 
 
@@ -106,18 +110,18 @@ def _reader(recipe: DatasetRecipe, receipt: Receipt) -> Reader | None:
     return None
 
 
-def _weather(path: Path, _: tuple[np.datetime64, ...]) -> Mapping[str, Any]:
+def _weather(path: Path, _: tuple[np.datetime64, ...]) -> _Attributes:
     attrs = [member.attrs for member in open_era5_members(path)]
     left = dict.fromkeys(part for a in attrs for part in a["not_stated"].split(", ") if part)
     return {**joint_attrs(attrs), "product": attrs[0]["product"], "not_stated": ", ".join(left)}
 
 
-def _analysis(path: Path, _: tuple[np.datetime64, ...]) -> Mapping[str, Any]:
+def _analysis(path: Path, _: tuple[np.datetime64, ...]) -> _Attributes:
     return describe_cams(path, product=EUROPE_ANALYSIS, species="pm2p5")
 
 
 def _composition(source: str, is_forecast: bool) -> Reader:
-    def read(path: Path, _: tuple[np.datetime64, ...]) -> Mapping[str, Any]:
+    def read(path: Path, _: tuple[np.datetime64, ...]) -> _Attributes:
         longest = None if is_forecast else LONGEST_LEAD
         return describe_cams(path, product=BY_SOURCE[source], longest_lead=longest)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.store.schema import possible_range
 from cranpm.domain.channels import COARSE_CHANNELS, DAY_CHANNELS
@@ -61,7 +61,7 @@ class UnusualInput:
             f"as far as {self.extreme:.4g}"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values for JSON."""
         return asdict(self)
 

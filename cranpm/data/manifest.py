@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cranpm import paths
 from cranpm._installed import PackageDataError, package_file
+from cranpm._json import JsonObject
 from cranpm.data.errors import DataFileError
 
 Text = Annotated[str, Field(min_length=1)]
@@ -152,7 +153,7 @@ class Source(_Entry):
     grid: GridEntry
     time: Period | Literal["static"]
     doi: dict[str, str] | None = None
-    requests: tuple[dict[str, Any], ...] = ()
+    requests: tuple[JsonObject, ...] = ()
     resources: tuple[Resource, ...] = ()
     split: Literal["day", "month", "year"] | None = None
     size_per_year: str | None = None

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cranpm._json import JsonObject
 from cranpm.data.download.receipts import Receipt, receipts
 from cranpm.data.errors import DataFileError
 from cranpm.data.files.openers import open_archive_member
@@ -213,7 +213,7 @@ def _complexity(stations: pd.DataFrame, root: Path, domain: Domain) -> list[floa
     return [float(values[row, col]) for row, col in places]
 
 
-def _receipts(files: Iterable[Receipt]) -> dict[str, Any]:
+def _receipts(files: Iterable[Receipt]) -> JsonObject:
     """Receipts for ``provenance.json``; of the archive, a file a place and day, one digest for all of them."""
     files = list(files)
     many = [receipt for receipt in files if receipt.source == OPENAQ]

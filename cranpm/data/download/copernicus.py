@@ -14,12 +14,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import requests
 
 from cranpm import extras
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.data.download.download import AccessRefusedError, DownloadError
 from cranpm.data.download.endpoints import endpoint
 
@@ -33,6 +34,8 @@ STORES = {
 
 TRIES = 10
 """Of a request to a busy store."""
+
+_Answer = TypeVar("_Answer")
 
 
 class MissingCredentialsError(AccessRefusedError):
@@ -132,7 +135,7 @@ class DataStore:
                 timeout=60,
             )
 
-    def estimate(self, dataset: str, request: dict[str, Any]) -> RequestCost:
+    def estimate(self, dataset: str, request: JsonObject) -> RequestCost:
         """What the store would charge, asked before anything is submitted."""
         answer = self._ask(dataset, lambda: self._client.estimate_costs(dataset, request))
         cost, limit = (answer.get(key) for key in ("cost", "limit"))
@@ -141,7 +144,7 @@ class DataStore:
             limit=None if limit is None else float(limit),
         )
 
-    def result(self, dataset: str, request: dict[str, Any], ticket: Path) -> Asset:
+    def result(self, dataset: str, request: JsonObject, ticket: Path) -> Asset:
         """Submit a request, or find the one submitted before, and wait for its result.
 
         Parameters
@@ -173,7 +176,7 @@ class DataStore:
         except (OSError, ValueError, KeyError, requests.RequestException):
             return None  # never asked, or the store has forgotten it
 
-    def _ask(self, dataset: str, what: Callable[[], Any]) -> Any:
+    def _ask(self, dataset: str, what: Callable[[], _Answer]) -> _Answer:
         """Call the client; its errors become ours, with the way out in them."""
         processing = extras.load("ecmwf.datastores.processing", "Fetching ERA5 and CAMS")
         try:

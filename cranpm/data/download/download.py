@@ -18,12 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import requests
 import urllib3
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm._lock import Lock, LockHeldError
 from cranpm.data.errors import DataFileError
 
@@ -297,7 +298,7 @@ def _write_note(part: Path, url: str, response: requests.Response, total: int | 
         write_atomically(_note(part), json.dumps(note).encode())
 
 
-def _read_note(part: Path) -> dict[str, Any]:
+def _read_note(part: Path) -> JsonObject:
     try:
         return json.loads(_note(part).read_text())
     except (OSError, ValueError):

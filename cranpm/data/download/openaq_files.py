@@ -12,13 +12,13 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import requests
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.data.download.copernicus import MissingCredentialsError
 from cranpm.data.download.download import AccessRefusedError, DownloadError
 from cranpm.data.download.http import request_with_retries
@@ -73,7 +73,7 @@ def openaq_files(
             )
 
 
-def local_days(place: dict[str, Any], first: np.datetime64, last: np.datetime64) -> np.ndarray:
+def local_days(place: JsonObject, first: np.datetime64, last: np.datetime64) -> np.ndarray:
     """Days of a place's own calendar that touch UTC days, within the period that it has measured.
 
     Examples
@@ -100,12 +100,12 @@ def _local_day(midnight: np.datetime64, zone: ZoneInfo, shift: datetime.timedelt
     return np.datetime64(moment.astimezone(zone).date(), "D")
 
 
-def _measured(place: dict[str, Any], which: str, otherwise: np.datetime64) -> np.datetime64:
+def _measured(place: JsonObject, which: str, otherwise: np.datetime64) -> np.datetime64:
     local = (place.get(which) or {}).get("local")
     return np.datetime64(str(local)[:10], "D") if local else otherwise
 
 
-def openaq_locations(domain: Domain, folder: Path, session: requests.Session) -> list[dict[str, Any]]:
+def openaq_locations(domain: Domain, folder: Path, session: requests.Session) -> list[JsonObject]:
     """The domain's reference monitors of PM2.5; what OpenAQ says about them is kept as ``locations.json``.
 
     Low-cost sensors, which humid air misleads, and instruments that move, which have no place, are left out.
@@ -117,7 +117,7 @@ def openaq_locations(domain: Domain, folder: Path, session: requests.Session) ->
         )
     west, south, east, north = domain.fine.extent
     bounds = ",".join(f"{edge:.4f}" for edge in (west, south, east, north))
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[int, JsonObject] = {}
     page, more = 1, True
     while more:
         query = f"bbox={bounds}&parameters_id={PM25}&limit={PAGE}&page={page}"
@@ -141,7 +141,7 @@ def openaq_locations(domain: Domain, folder: Path, session: requests.Session) ->
     return kept
 
 
-def _places(answer: requests.Response) -> tuple[dict[int, dict[str, Any]], int]:
+def _places(answer: requests.Response) -> tuple[dict[int, JsonObject], int]:
     """Places of one page by id, and how many a full page has."""
     try:
         document = answer.json()

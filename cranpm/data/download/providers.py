@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import requests
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.data.download.download import DownloadError, NotThereError
 from cranpm.data.download.eea_files import eea_files
 from cranpm.data.download.http import request_with_retries
 from cranpm.data.download.openaq_files import openaq_files
 from cranpm.data.download.receipts import RawFile
-from cranpm.data.download.request_templates import monthly_requests
+from cranpm.data.download.request_templates import Period, monthly_requests
 from cranpm.data.manifest import Source
 from cranpm.domain import Domain
 from cranpm.extras import how_to_install
@@ -86,7 +86,7 @@ def _copernicus(
         yield copernicus_file(source, part, period, request, folder)
 
 
-def copernicus_file(source: Source, part: str, period: Any, request: dict[str, Any], folder: Path) -> RawFile:
+def copernicus_file(source: Source, part: str, period: Period, request: JsonObject, folder: Path) -> RawFile:
     """The file that answers one request; its suffix is only a habit, readers go by content."""
     begin, end = (str(day).replace("-", "") for day in period)
     suffix = "zip" if "zip" in str(request.get("data_format")) else "nc"
@@ -104,7 +104,7 @@ def _zenodo(
     source: Source, first: np.datetime64, last: np.datetime64, folder: Path, session: requests.Session
 ) -> Iterator[RawFile]:
     (resource,) = source.resources
-    listings: dict[str, dict[str, Any]] = {}
+    listings: dict[str, JsonObject] = {}
     for month in np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1):
         year, name = str(month)[:4], resource.path.replace("{yyyymm}", str(month).replace("-", ""))
         doi = (source.doi or {}).get(year)
@@ -131,7 +131,7 @@ def _zenodo(
         )
 
 
-def zenodo_listing(record: str, folder: Path, session: requests.Session) -> dict[str, dict[str, Any]]:
+def zenodo_listing(record: str, folder: Path, session: requests.Session) -> dict[str, JsonObject]:
     """File name -> ``checksum`` ("md5:...") and ``size``; kept, since a published record never changes."""
     kept = folder / f".record-{record}.json"
     if kept.is_file():

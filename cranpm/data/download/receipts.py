@@ -16,12 +16,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cranpm import paths
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.data.download.download import file_hash
 from cranpm.data.download.endpoints import is_mock
 from cranpm.data.manifest import Source
@@ -43,7 +43,7 @@ class RawFile:
     url: str | None = None
     hash: str | None = None
     size: int | None = None
-    request: dict[str, Any] = field(default_factory=dict)
+    request: JsonObject = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -64,7 +64,7 @@ class Receipt:
     first: np.datetime64 | None
     last: np.datetime64 | None
     fetched: str
-    request: dict[str, Any]
+    request: JsonObject
     absent: bool = False
     """True for a tile of the sea, which the provider does not have."""
 
@@ -82,7 +82,7 @@ class Receipt:
         """``source/file``, as ``provenance.json`` calls it."""
         return f"{self.source}/{self.path.name}"
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> JsonObject:
         """As it stands in ``provenance.json``."""
         return {
             "url": self.url,
@@ -170,7 +170,7 @@ def days_covered(found: Iterable[Receipt], part: str) -> set[np.datetime64]:
     return days
 
 
-def _parse(path: Path, document: dict[str, Any]) -> Receipt | None:
+def _parse(path: Path, document: JsonObject) -> Receipt | None:
     try:
         first, last = (
             None if document[key] is None else np.datetime64(document[key], "D") for key in ("first", "last")

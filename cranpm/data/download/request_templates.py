@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.data.manifest import ManifestError, Source
 from cranpm.data.readers.products import LEVELS_CHANGE, lowest_model_level
 from cranpm.domain.grid import Grid
@@ -62,7 +62,7 @@ def request_area(grid: Grid, *, step: float) -> list[float]:
     ]
 
 
-def fill_template(template: dict[str, Any], period: Period, grid: Grid, *, step: float) -> dict[str, Any]:
+def fill_template(template: JsonObject, period: Period, grid: Grid, *, step: float) -> JsonObject:
     """One request: the template's placeholders replaced by the period's days and the domain's area.
 
     Raises
@@ -73,7 +73,7 @@ def fill_template(template: dict[str, Any], period: Period, grid: Grid, *, step:
     first, last = period
     days = np.arange(first, last + np.timedelta64(1, "D"))
     month = str(first)[:7]
-    known: dict[str, Any] = {
+    known: JsonObject = {
         "{year}": [month[:4]],
         "{month}": [month[5:]],
         "{days}": [str(day)[8:] for day in days],
@@ -81,7 +81,7 @@ def fill_template(template: dict[str, Any], period: Period, grid: Grid, *, step:
         "{area}": request_area(grid, step=step),
         "{surface level}": [str(lowest_model_level(first))],
     }
-    request: dict[str, Any] = {}
+    request: JsonObject = {}
     for key, value in template.items():
         if key in ("part", "day_after", "each_day"):
             continue
@@ -108,7 +108,7 @@ def _list(text: str, key: str) -> list[str]:
 
 def monthly_requests(
     source: Source, first: np.datetime64, last: np.datetime64, grid: Grid
-) -> Iterator[tuple[str, Period, dict[str, Any]]]:
+) -> Iterator[tuple[str, Period, JsonObject]]:
     """(part, period, request) for everything of a Copernicus source in a period.
 
     A template with ``day_after`` is asked once, for the day after the last: hourly amounts of a day end at its 24:00.
@@ -135,7 +135,7 @@ def halves(period: Period) -> tuple[Period, Period] | None:
     return (first, middle), (middle + np.timedelta64(1, "D"), last)
 
 
-def with_period(request: dict[str, Any], period: Period) -> dict[str, Any]:
+def with_period(request: JsonObject, period: Period) -> JsonObject:
     """The same request for fewer days of its month."""
     first, last = period
     days = [str(day)[8:] for day in np.arange(first, last + np.timedelta64(1, "D"))]

@@ -23,6 +23,9 @@ _KEYS = (
     "shortName", "class", "stream", "type", "expver", "number", "totalNumber", "stepType", "typeOfLevel", "level",
     "startStep", "endStep", "stepUnits", "dataDate", "dataTime", "validityDate", "validityTime", "edition", "centre",
 )  # fmt: skip
+_Keys = dict[str, Any]
+"""Of one message: `_KEYS` (text or whole numbers, None where it has none) and ``hours``."""
+
 MESSAGES = "GRIB_messages"
 """Attribute of an opened dataset: its variables' keys, values that occur, by short name."""
 
@@ -65,7 +68,7 @@ def open_grib(path: Path, *, name: str, keeps: object = None) -> list[xr.Dataset
     ]
 
 
-def _messages(path: Path, name: str, eccodes: Any) -> Iterator[dict[str, Any]]:
+def _messages(path: Path, name: str, eccodes: Any) -> Iterator[_Keys]:
     """The keys of each message; the messages must fill the file without a gap, or some are lost or damaged."""
     expected = 0
     with path.open("rb") as file:
@@ -98,8 +101,8 @@ def _refuse_gap(path: Path, start: int, stop: int, name: str) -> None:
         raise DataFileError(msg)
 
 
-def _keys(handle: int, eccodes: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _keys(handle: int, eccodes: Any) -> _Keys:
+    found: _Keys = {}
     for key in _KEYS:
         try:
             found[key] = eccodes.codes_get(handle, key)
@@ -110,7 +113,7 @@ def _keys(handle: int, eccodes: Any) -> dict[str, Any]:
     return found
 
 
-def _refuse_doubled(messages: list[dict[str, Any]], name: str) -> None:
+def _refuse_doubled(messages: list[_Keys], name: str) -> None:
     identity = (
         "shortName",
         "typeOfLevel",
@@ -132,7 +135,7 @@ def _refuse_doubled(messages: list[dict[str, Any]], name: str) -> None:
         raise DataFileError(msg)
 
 
-def _time(message: dict[str, Any]) -> np.datetime64:
+def _time(message: _Keys) -> np.datetime64:
     stamp = pd.Timestamp(f"{message['validityDate']} {message['validityTime']:04d}")
     return stamp.to_datetime64().astype("datetime64[ns]")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from cranpm._json import JsonObject
 from cranpm.data.mock_providers.files import SHORT_NAMES, TYPICAL, axes, grib_attrs, netcdf, plane, zipped
 from cranpm.domain import Grid
 
@@ -20,7 +21,7 @@ MARGIN = 1.0
 _FILL = np.float32(-999.0)
 
 
-def cams_file(request: dict[str, Any]) -> bytes:
+def cams_file(request: JsonObject) -> bytes:
     """Global forecasts: a zip of ``data_sfc.nc`` or ``data_mlev.nc``, runs and steps apart."""
     first, last = request["date"][0].split("/")
     days = np.arange(first, np.datetime64(last) + 1, dtype="datetime64[D]")
@@ -57,7 +58,7 @@ def cams_file(request: dict[str, Any]) -> bytes:
     return zipped({member: netcdf(xr.Dataset(arrays, coords))})
 
 
-def eac4_file(request: dict[str, Any]) -> bytes:
+def eac4_file(request: JsonObject) -> bytes:
     """The reanalysis: one ``valid_time`` every three hours, 0.75 degrees, no runs."""
     first, last = request["date"][0].split("/")
     days = np.arange(first, np.datetime64(last) + 1, dtype="datetime64[D]")
@@ -78,7 +79,7 @@ def eac4_file(request: dict[str, Any]) -> bytes:
     return zipped({"data_mlev.nc" if level else "data_sfc.nc": netcdf(xr.Dataset(arrays, coords))})
 
 
-def cams_europe_file(request: dict[str, Any], box: Grid) -> bytes:
+def cams_europe_file(request: JsonObject, box: Grid) -> bytes:
     """What the Atmosphere Data Store sends: 0.1-degree cells, longitudes 0..360, times without a calendar.
 
     The first row is missing, as the product's rim may be.
@@ -108,7 +109,7 @@ def cams_europe_file(request: dict[str, Any], box: Grid) -> bytes:
 
 
 def _europe_attrs(
-    kind: str, first: np.datetime64, last: np.datetime64, request: dict[str, Any]
+    kind: str, first: np.datetime64, last: np.datetime64, request: JsonObject
 ) -> dict[str, str]:
     """The product's global attributes; runs (or days) and steps (or hours) as it abbreviates them."""
     days = "-".join(str(day).replace("-", "") for day in dict.fromkeys((first, last)))

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
+from cranpm._json import JsonObject
 from cranpm.data.readers.elevation import land_share
 from cranpm.domain import Grid
 
@@ -69,7 +70,7 @@ def by_level(name: str, levels: np.ndarray) -> np.ndarray:
     return (levels / 850.0) ** 0.05
 
 
-def era5_file(request: dict[str, Any]) -> bytes:
+def era5_file(request: JsonObject) -> bytes:
     """What the Climate Data Store sends: new layout, float32, ``valid_time``, ``expver`` by time."""
     days = [f"{request['year'][0]}-{request['month'][0]}-{day}" for day in request["day"]]
     times = np.array([f"{day}T{hour}" for day in days for hour in request["time"]], dtype="datetime64[s]")
@@ -112,7 +113,7 @@ def era5_file(request: dict[str, Any]) -> bytes:
 
 def grib_attrs(
     name: str, on_levels: bool, *, kind: str = "an", level_type: str = "isobaricInhPa"
-) -> dict[str, Any]:
+) -> JsonObject:
     """What the stores write beside a variable of what its GRIB messages said."""
     amount = name == "tp"
     return {
@@ -241,7 +242,7 @@ def station_table(points: dict[str, tuple[float, float, float]]) -> bytes:
     return zipped({"DataExtract.csv": text.encode("utf-8-sig")})
 
 
-def number_of_fields(request: dict[str, Any]) -> int:
+def number_of_fields(request: JsonObject) -> int:
     """Fields of a request, as the stores count them."""
     number = 1
     for key in ("variable", "pressure_level", "day", "time", "leadtime_hour"):

@@ -5,19 +5,20 @@ from __future__ import annotations
 import datetime
 import gzip
 import re
-from typing import Any
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
+from cranpm._json import JsonObject
+
 FIRST_ID = 1000
 
 
 def places(
     points: dict[str, tuple[float, float, float]], zone: str, first: np.datetime64, last: np.datetime64
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """What the API says of each point; a low-cost sensor and a moving instrument stand at the end."""
     began, ended = (f"{day}T00:00:00{_offset(day, zone)}" for day in (first - 1, last + 2))
     described = [
@@ -39,7 +40,7 @@ def places(
     return [*described, cheap | {"isMonitor": False}, moving | {"isMobile": True, "datetimeFirst": None}]
 
 
-def page(known: list[dict[str, Any]], query: str, most: int) -> dict[str, Any]:
+def page(known: list[JsonObject], query: str, most: int) -> JsonObject:
     """One page of the list, never more than ``most`` places, as the API caps what it is asked for."""
     asked = {name: values[-1] for name, values in parse_qs(query).items()}
     limit, number = min(int(asked.get("limit", 100)), most), int(asked.get("page", 1))
@@ -56,7 +57,7 @@ def page(known: list[dict[str, Any]], query: str, most: int) -> dict[str, Any]:
 
 
 def archive_file(
-    known: list[dict[str, Any]], path: str, first: np.datetime64, last: np.datetime64
+    known: list[JsonObject], path: str, first: np.datetime64, last: np.datetime64
 ) -> bytes | None:
     """The file at a path of the archive, None where the archive has none."""
     named = re.search(r"location-(\d+)-(\d{4})(\d\d)(\d\d)\.csv\.gz$", path)
@@ -69,7 +70,7 @@ def archive_file(
     return archive_day(place, day, first, level=10.0 + place["id"] - FIRST_ID)
 
 
-def archive_day(place: dict[str, Any], day: np.datetime64, since: np.datetime64, level: float) -> bytes:
+def archive_day(place: JsonObject, day: np.datetime64, since: np.datetime64, level: float) -> bytes:
     """A local day of a place, gzipped CSV: hours that end in UTC day number n after ``since`` are ``level + n``."""
     zone = ZoneInfo(place["timezone"])
     begin = datetime.datetime.combine(day.astype(object), datetime.time(), zone).astimezone(datetime.UTC)

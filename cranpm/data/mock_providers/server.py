@@ -18,10 +18,10 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.data.download.endpoints import VARIABLE
 from cranpm.data.manifest import load_manifest
 from cranpm.data.mock_providers import cams as cams
@@ -75,7 +75,7 @@ class MockProviders:
         self.zone, self.roughness, self.most_places = zone, roughness, 1000
         self.log: list[tuple[str, str, dict[str, str]]] = []
         self.faults: dict[str, list[Fault]] = {}
-        self.jobs: dict[str, dict[str, Any]] = {}
+        self.jobs: dict[str, JsonObject] = {}
         self._temporary = tempfile.TemporaryDirectory(prefix="cranpm-mock-") if keep is None else None
         self.folder = Path(self._temporary.name) if self._temporary else Path(str(keep))
         self._before: dict[str, str | None] = {}
@@ -228,7 +228,7 @@ class MockProviders:
         self.jobs[job] = {"looks": 0, "size": len(content), "dataset": dataset}
         return _json(self._look(job, base), 201)
 
-    def _look(self, job: str, base: str) -> dict[str, Any]:
+    def _look(self, job: str, base: str) -> JsonObject:
         self.jobs[job]["looks"] += 1
         status = "successful" if self.jobs[job]["looks"] > self.queue else "accepted"
         links = [{"rel": rel, "href": f"{base}/jobs/{job}"} for rel in ("monitor", "self")]
@@ -286,7 +286,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Nothing on the terminal."""
 
 
@@ -301,5 +301,5 @@ def _ok(content: bytes) -> Answer:
     return 200, {"Content-Type": "application/octet-stream"}, content
 
 
-def _json(value: Any, status: int = 200) -> Answer:
+def _json(value: object, status: int = 200) -> Answer:
     return status, {"Content-Type": "application/json"}, json.dumps(value).encode()

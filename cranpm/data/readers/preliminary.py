@@ -43,7 +43,7 @@ def _is_missing(dataset: xr.Dataset) -> xr.DataArray:
     return field.isel(places, drop=True).isnull()
 
 
-def preliminary_attrs(dataset: xr.Dataset, *, name: str) -> dict[str, Any]:
+def preliminary_attrs(dataset: xr.Dataset, *, name: str) -> dict[str, object]:
     """``preliminary``, and if so ``preliminary_from``: the first hour (``2025-11-04T00``, UTC) of such values."""
     flags = dataset.coords.get(_FLAG)
     if flags is None or not bool(flags.any()):

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -182,7 +181,7 @@ _TEXT_VALUES = {
 }  # fmt: skip
 
 
-def _of_attributes(attrs: Mapping[str, Any]) -> Iterator[Statement]:
+def _of_attributes(attrs: Mapping[str, object]) -> Iterator[Statement]:
     for keys, pattern, aspect in _TEXTS:
         for key in keys:
             text = attrs.get(key)
@@ -202,7 +201,9 @@ def _of_attributes(attrs: Mapping[str, Any]) -> Iterator[Statement]:
     yield from _of_filter(str(attrs.get("history", "")))
 
 
-def _of_descriptions(attrs: Mapping[str, Any], of: str, variable: str | None = None) -> Iterator[Statement]:
+def _of_descriptions(
+    attrs: Mapping[str, object], of: str, variable: str | None = None
+) -> Iterator[Statement]:
     """What attributes say under whichever name: the kind of product in words, keys of GRIB without their prefix."""
     for key, value in attrs.items():
         where = f"{key}{of}: {_short(value)}"
@@ -220,7 +221,7 @@ def _of_runs(match: re.Match[str], where: str) -> Iterator[Statement]:
     yield Statement(aspect="lead", value=f"{match[3]}-{match[4]} h", where=where)
 
 
-def _of_coverage(attrs: Mapping[str, Any]) -> Iterator[Statement]:
+def _of_coverage(attrs: Mapping[str, object]) -> Iterator[Statement]:
     """The day that a file covers, by the attributes of ACDD; of a longer time its first and last day."""
     key = "time_coverage_start"
     ends = [re.match(r"\d{4}-\d{2}-\d{2}", str(attrs.get(k, ""))) for k in (key, "time_coverage_end")]
@@ -247,7 +248,7 @@ def _of_filter(history: str) -> Iterator[Statement]:
 
 
 def _of_variable(
-    name: str, house: str, attrs: Mapping[str, Any], messages: Mapping[str, Mapping[str, list[str]]]
+    name: str, house: str, attrs: Mapping[str, object], messages: Mapping[str, Mapping[str, list[str]]]
 ) -> Iterator[Statement]:
     def said(aspect: str, value: str, where: str) -> Statement:
         return Statement(aspect=aspect, value=value, where=where, variable=house)
@@ -337,7 +338,7 @@ def _of_levels(dataset: xr.Dataset, variable: str, house: str) -> Iterator[State
             yield Statement(aspect="level type", value=kind, where=where, variable=house)
 
 
-def version_of(value: Any) -> str:
+def version_of(value: object) -> str:
     """Experiment version as plain text: "1" final ERA5, "5" preliminary ERA5T; "" if there is none.
 
     Examples
@@ -351,7 +352,7 @@ def version_of(value: Any) -> str:
     return text.strip().lstrip("0")
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, bytes):
         value = value.decode()
@@ -375,6 +376,6 @@ def _listed(values: np.ndarray) -> str:
     )
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = str(value)
     return repr(text if len(text) <= 70 else text[:67] + "...")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import xarray as xr
 
 from cranpm.data.errors import DataFileError, OutsideDomainError
 
+_Values = TypeVar("_Values", float, np.ndarray, xr.DataArray)
+
 GAS_CONSTANT = 287.05
 """Of dry air [J kg-1 K-1]."""
 
 
-def air_density(pressure: Any, temperature: Any) -> Any:
+def air_density(pressure: _Values, temperature: _Values) -> _Values:
     """Density of dry air [kg m-3] from pressure [Pa] and temperature [K].
 
     Examples

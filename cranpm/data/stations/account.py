@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from cranpm._json import JsonObject
 from cranpm.data.errors import DataFileError, NoPM25Error, NotThisProductError, TimeAxisError, UnitsError
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Tally:
         if example and len(self.examples) < _EXAMPLES and example not in self.examples:
             self.examples.append(example)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, for JSON."""
         return {"count": self.count, "examples": self.examples}
 
@@ -109,7 +110,7 @@ class StationAccount:
             said.append(f"Preliminary: {preliminary_in_words(self.preliminary)}.")
         return said
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """As it stands in ``provenance.json``."""
         return {
             "read": self.read,
@@ -123,7 +124,7 @@ class StationAccount:
         }
 
     @classmethod
-    def from_dict(cls, document: dict[str, Any]) -> StationAccount:
+    def from_dict(cls, document: JsonObject) -> StationAccount:
         """From ``provenance.json``; what is not there is empty."""
         left_out = document.get("left_out", {})
         return cls(
@@ -151,7 +152,7 @@ def preliminary_in_words(preliminary: dict[str, int | str]) -> str:
     )
 
 
-def _tallies(document: dict[str, Any]) -> dict[str, Tally]:
+def _tallies(document: JsonObject) -> dict[str, Tally]:
     return {
         why: Tally(count=int(entry["count"]), examples=list(entry["examples"]))
         for why, entry in document.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,13 @@ log = logging.getLogger(__name__)
 MOVED = 0.01
 """Degrees between two entries of one station that are a move and not a rounding (1 km)."""
 
+_Degrees = TypeVar("_Degrees", float, np.ndarray, pd.Series)
+
 _PER_STATION = ("name", "country", "latitude", "longitude", "altitude", "station_type", "area")
 _OTHER_PLACE = "(other place)"
 
 
-def eastward(longitude: pd.Series | np.ndarray | float, start: pd.Series | np.ndarray | float) -> Any:
+def eastward(longitude: _Degrees, start: _Degrees) -> _Degrees:
     """Degrees east of a start, -180 to 180: 179.999 and -179.999 are neighbours.
 
     Examples

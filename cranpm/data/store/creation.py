@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cranpm._files import replacing
+from cranpm._json import JsonObject
 from cranpm.data.errors import StoreError
 from cranpm.data.store.schema import FORMAT, coarse_specs, pm2p5_spec, static_specs
 from cranpm.data.store.zarr_files import chunk_file, create_group, encode
@@ -35,7 +37,7 @@ class DatasetDescription:
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further facts for ``dataset.json``."""
 
-    def document(self, domain: Domain) -> dict[str, Any]:
+    def document(self, domain: Domain) -> JsonObject:
         """Content of ``dataset.json``."""
         return {
             "format": FORMAT,
@@ -73,7 +75,7 @@ def create_dataset(root: Path, domain: Domain, described: DatasetDescription) ->
         raise StoreError(f"Cannot create a dataset at {root}: {error}.") from error
 
 
-def create_stores(root: Path, domain: Domain, attrs: dict[str, Any]) -> None:
+def create_stores(root: Path, domain: Domain, attrs: dict[str, str]) -> None:
     """The stores of daily fields, without any day."""
     fine, box = domain.fine, domain.coarse_box
     places = {"latitude": fine.lat, "longitude": fine.lon}
@@ -88,7 +90,9 @@ def create_stores(root: Path, domain: Domain, attrs: dict[str, Any]) -> None:
     create_group(root / "coarse.zarr", coarse_specs(domain), labels, attrs, with_time=True)
 
 
-def _create_static(path: Path, domain: Domain, values: Mapping[str, Any], attrs: dict[str, Any]) -> None:
+def _create_static(
+    path: Path, domain: Domain, values: Mapping[str, ArrayLike], attrs: dict[str, str]
+) -> None:
     """The store of fields that do not change with time, complete."""
     fine, box = domain.fine, domain.coarse_box
     places = {
@@ -109,7 +113,9 @@ def _create_static(path: Path, domain: Domain, values: Mapping[str, Any], attrs:
         chunk.write_bytes(encode(spec, array.astype(spec.dtype)))
 
 
-def replace_static(target: Path, domain: Domain, values: Mapping[str, Any], attrs: dict[str, Any]) -> None:
+def replace_static(
+    target: Path, domain: Domain, values: Mapping[str, ArrayLike], attrs: dict[str, str]
+) -> None:
     """Write the fields that do not change with time, in place of those that are there."""
     with replacing(target, is_ours=lambda store: (store / "zarr.json").is_file()) as draft:
         _create_static(draft, domain, values, attrs)

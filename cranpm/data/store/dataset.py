@@ -7,10 +7,9 @@ error: a gap never turns into a value, and a loss never turns into a gap.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import numpy as np
@@ -18,6 +17,7 @@ import pandas as pd
 import xarray as xr
 import zarr
 
+from cranpm._json import JsonObject
 from cranpm.data.errors import DayNotInStoreError, StoreError, StoreLockedError
 from cranpm.data.store.encoded_day import EncodedDay, encode_day
 from cranpm.data.store.encoding import decode_pm2p5
@@ -44,6 +44,9 @@ __all__ = [
     "encode_day",
 ]
 
+_Filter = tuple[str, str, pd.Timestamp | list[str]]
+"""Column, comparison and value, as `pandas.read_parquet` takes them."""
+
 _DAMAGED = "The file is damaged or not all of it is there; build or fetch this dataset again."
 
 
@@ -62,7 +65,7 @@ class Dataset:
             msg = f"{root} cannot be reached: {error}. Expected a folder, or an address that fsspec reads."
             raise StoreError(msg) from error
         self._is_local = "://" not in root
-        self.meta: dict[str, Any] = self._read_json("dataset.json")
+        self.meta: JsonObject = self._read_json("dataset.json")
         if self.meta.get("format") != FORMAT:
             msg = (
                 f"{root} has layout {self.meta.get('format')!r}; this program reads {FORMAT}. Build it again."
@@ -83,7 +86,7 @@ class Dataset:
         """
         return cls(str(root))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Callable[[str], Dataset], tuple[str]]:
         return Dataset.open, (self.root,)
 
     def __repr__(self) -> str:
@@ -190,7 +193,7 @@ class Dataset:
         station_id: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Station values, daily means [ug m-3]; of one day or of some stations if asked."""
-        filters: list[tuple[str, str, Any]] = []
+        filters: list[_Filter] = []
         if day is not None:
             filters.append(("time", "==", pd.Timestamp(as_day(day).astype("datetime64[s]"))))
         if station_id is not None:
@@ -274,7 +277,7 @@ class Dataset:
                 raise StoreError(msg)
         return group
 
-    def _zarr_store(self, name: str) -> Any:
+    def _zarr_store(self, name: str) -> zarr.storage.LocalStore | zarr.storage.FsspecStore:
         if self._is_local:
             return zarr.storage.LocalStore(f"{self._path}/{name}", read_only=True)
         return zarr.storage.FsspecStore.from_url(f"{self.root}/{name}", read_only=True)
@@ -289,7 +292,7 @@ class Dataset:
             found = "no such file" if size is None else "an empty file"
             raise StoreError(f"{what} is missing: {found} {file} in {self.root}. {_DAMAGED}")
 
-    def _read_json(self, name: str) -> dict[str, Any]:
+    def _read_json(self, name: str) -> JsonObject:
         try:
             return json.loads(self._files.cat_file(f"{self._path}/{name}"))
         except FileNotFoundError:
@@ -304,7 +307,7 @@ class Dataset:
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise StoreError(f"{name} of {self.root} is not JSON ({error}). {_DAMAGED}") from error
 
-    def _read_parquet(self, name: str, filters: list[tuple[str, str, Any]] | None = None) -> pd.DataFrame:
+    def _read_parquet(self, name: str, filters: list[_Filter] | None = None) -> pd.DataFrame:
         self._require(name, "The table")
         try:
             with self._files.open(f"{self._path}/{name}") as file:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 
 log = logging.getLogger(__name__)
 
 PROVENANCE = "provenance.json"
 
 
-def read_provenance(root: str | Path) -> dict[str, Any]:
+def read_provenance(root: str | Path) -> JsonObject:
     """All entries; empty if the dataset has none, or a file that is no JSON, which is said."""
     path = Path(root) / PROVENANCE
     try:

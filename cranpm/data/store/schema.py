@@ -17,10 +17,10 @@ Real data and the simulated testbed use the very same layout. Days are UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from cranpm._json import JsonObject
 from cranpm.data.errors import SchemaError, check_shape
 from cranpm.data.store.encoding import PM2P5_FILL, PM2P5_SCALE
 from cranpm.data.store.tables import OBSERVATION_COLUMNS, STATION_COLUMNS  # noqa: F401  part of the layout too
@@ -52,7 +52,7 @@ class ArraySpec:
     shards: tuple[int, ...] | None = None
     fill: float | int = 0
     per_day: bool = False
-    attrs: dict[str, Any] = field(default_factory=dict)
+    attrs: JsonObject = field(default_factory=dict)
 
 
 def pm2p5_spec(domain: Domain) -> ArraySpec:
@@ -84,7 +84,7 @@ def pm2p5_spec(domain: Domain) -> ArraySpec:
 def coarse_specs(domain: Domain) -> tuple[ArraySpec, ...]:
     """The daily coarse fields, each one chunk a day."""
 
-    def spec(name: str, dim: str, number: int, long_name: str, **attrs: Any) -> ArraySpec:
+    def spec(name: str, dim: str, number: int, long_name: str, **attrs: object) -> ArraySpec:
         shape = (number, *domain.coarse_box.shape)
         return ArraySpec(
             name=name,
@@ -130,7 +130,7 @@ def coarse_specs(domain: Domain) -> tuple[ArraySpec, ...]:
 def static_specs(domain: Domain) -> tuple[ArraySpec, ...]:
     """Fields that do not change with time, each one file."""
 
-    def fine(name: str, dtype: str, **attrs: Any) -> ArraySpec:
+    def fine(name: str, dtype: str, **attrs: object) -> ArraySpec:
         rows, cols = domain.fine.shape
         shard = (-(-rows // 512) * 512, -(-cols // 512) * 512)
         return ArraySpec(
@@ -144,7 +144,7 @@ def static_specs(domain: Domain) -> tuple[ArraySpec, ...]:
             attrs={"grid_mapping": "crs", **attrs},
         )
 
-    def coarse(name: str, **attrs: Any) -> ArraySpec:
+    def coarse(name: str, **attrs: object) -> ArraySpec:
         shape = domain.coarse_box.shape
         dims = ("coarse_latitude", "coarse_longitude")
         attrs = {"grid_mapping": "crs", **attrs}
@@ -178,7 +178,7 @@ def static_specs(domain: Domain) -> tuple[ArraySpec, ...]:
     )
 
 
-def coordinate_attrs(name: str) -> dict[str, Any]:
+def coordinate_attrs(name: str) -> JsonObject:
     """CF attributes of a coordinate."""
     if name.endswith("latitude"):
         return {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"}
@@ -204,7 +204,7 @@ def coordinate_attrs(name: str) -> dict[str, Any]:
     }[name]
 
 
-CRS_ATTRS: dict[str, Any] = {
+CRS_ATTRS: JsonObject = {
     "grid_mapping_name": "latitude_longitude",
     "semi_major_axis": 6378137.0,
     "inverse_flattening": 298.257223563,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cranpm._files import remove_partial_files, write_atomically
+from cranpm._json import JsonObject
 from cranpm._lock import Lock, LockHeldError
 from cranpm.data.errors import StoreError, StoreLockedError
 from cranpm.data.store.creation import DatasetDescription, create_dataset, replace_static
@@ -33,7 +33,7 @@ class DatasetWriter:
     def __init__(self, root: Path, lock: Lock) -> None:
         self.root = root
         self._lock: Lock | None = lock
-        self.meta: dict[str, Any] = json.loads((root / "dataset.json").read_text())
+        self.meta: JsonObject = json.loads((root / "dataset.json").read_text())
         self.domain = Domain.from_dict(self.meta["domain"])
         self._pm2p5, self._coarse = pm2p5_spec(self.domain), coarse_specs(self.domain)
         self._days: list[np.datetime64] = [

@@ -19,6 +19,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import LocalStore, MemoryStore
 
 from cranpm._files import write_atomically
+from cranpm._json import JsonObject
 from cranpm.data.store.schema import CONVENTIONS, CRS_ATTRS, TIME_CHUNK, ArraySpec, coordinate_attrs
 
 # a checksum after the compressor: a flipped bit anywhere in a chunk is an error, not another value
@@ -29,7 +30,7 @@ def create_group(
     path: Path,
     specs: Sequence[ArraySpec],
     coordinates: dict[str, np.ndarray],
-    attrs: dict[str, Any],
+    attrs: JsonObject,
     *,
     with_time: bool,
 ) -> None:
