@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -32,6 +32,34 @@ from cranpm.model.layers.bias import (
 STRENGTHS = ("wind_beta", "bridge_reach", "local_alpha")
 LOCAL_TENSORS = ("bridge_queries", "height_damping", *STRENGTHS)
 GLOBAL_TENSORS = ("sectors", "order", "global_alpha")
+
+
+class Footprint(TypedDict):
+    """Where one place attended; made by `read_attention`, which says what each part is."""
+
+    attention: np.ndarray
+    """(layers, heads, rows, cols) over the coarse tokens, each summing to one."""
+    wind_bias: np.ndarray
+    """Of the same shape."""
+    valid: np.ndarray | None
+    latitude: np.ndarray
+    longitude: np.ndarray
+    elevation_bias: np.ndarray | None
+    height_damping: np.ndarray | None
+    elevation: np.ndarray
+    tile_latitude: np.ndarray
+    tile_longitude: np.ndarray
+    wind: np.ndarray
+    token_latitude: float
+    token_longitude: float
+    tile: int
+    token: int
+    sectors: np.ndarray | None
+    order: np.ndarray | None
+    beta: np.ndarray
+    reach: np.ndarray | None
+    alpha: float | None
+    path: np.ndarray | None
 
 
 class AttentionNotRecordedError(LookupError):
@@ -154,9 +182,9 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
     Returns
     -------
     dict
-        ``attention`` (layers, heads, rows, cols) over the coarse tokens, each summing to one; ``wind_bias`` of the
-        same shape, as added to the logits; ``valid`` (rows, cols), tokens that may be attended to, or None for all;
-        ``latitude`` (rows,), ``longitude`` (cols,) of the coarse tokens;
+        A `Footprint`: ``attention`` (layers, heads, rows, cols) over the coarse tokens, each summing to one;
+        ``wind_bias`` of the same shape, as added to the logits; ``valid`` (rows, cols), tokens that may be attended to,
+        or None for all; ``latitude`` (rows,), ``longitude`` (cols,) of the coarse tokens;
         ``elevation_bias`` (n, n) of the tile's tokens as keys, ``height_damping`` (n, n) what height leaves of the
         change, mean over each token, 0..1, or None without it; ``elevation`` (n, n) [m]; ``tile_latitude``,
         ``tile_longitude`` (n,) of those tokens; ``wind`` (2,) towards east and north at the token [m s-1];
@@ -206,7 +234,7 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
     if alpha is not None:
         climbs = elevation_bias(tokens[2].reshape(1, -1), alpha, float(day["elevation_scale"]))
         uphill = climbs[0, token].reshape(n, n).numpy()
-    return {
+    footprint: Footprint = {
         "attention": weights[:, :, 0].reshape(layers, heads, rows, cols).numpy(),
         "wind_bias": bias[:, :, 0].reshape(layers, heads, rows, cols).numpy(),
         "valid": day["valid"].reshape(rows, cols).numpy() if "valid" in day else None,
@@ -229,6 +257,7 @@ def read_attention(folder: Path, lead: int, lat: float, lon: float, domain: Doma
         "alpha": None if alpha is None else float(alpha),
         "path": _path(day, lead, lat, lon, domain),
     }
+    return dict(footprint)
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:

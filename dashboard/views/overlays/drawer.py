@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import panel as pn
@@ -21,6 +21,9 @@ from ...theme import SOFT
 from ..controls import heading
 from .reader import FootprintReader, Look
 from .trust import TrustView
+
+if TYPE_CHECKING:
+    from cranpm.forecasting.attention import Footprint
 
 COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 
@@ -143,9 +146,9 @@ class AttentionView:
         self.text.object = _TEXT.format(without_paths(text), whose)
 
 
-def _words(footprint: dict[str, Any], what: str, layer: int, head: int) -> str:
+def _words(footprint: Footprint, what: str, layer: int, head: int) -> str:
     if what == "elevation_bias":
-        if footprint.get(what) is None:
+        if footprint.get("elevation_bias") is None:
             return "This network has no elevation bias."
         alpha = footprint.get("alpha")
         strength = f" Learned strength α = {alpha:.2f}." if alpha is not None else ""
@@ -154,9 +157,10 @@ def _words(footprint: dict[str, Any], what: str, layer: int, head: int) -> str:
             + strength
         )
     if what == "height_damping":
-        if footprint.get(what) is None:
+        damping = footprint.get("height_damping")
+        if damping is None:
             return "This network has no height damping, or the run is older than its record."
-        left = _range(footprint[what])
+        left = _range(damping)
         return (
             f"Share of the predicted change that height above the region leaves, in this tile: {left}. "
             "Summits stand above the air that fills the valleys."
@@ -169,7 +173,7 @@ def _range(values: np.ndarray) -> str:
     return f"{float(np.nanmin(values)):.0%} to {float(np.nanmax(values)):.0%}".replace("%", " %")
 
 
-def _sentence(footprint: dict[str, Any], attention: xr.DataArray | None) -> str:
+def _sentence(footprint: Footprint, attention: xr.DataArray | None) -> str:
     u, v = (float(part) for part in footprint["wind"])
     speed = float(np.hypot(u, v))
     where_from = COMPASS[round(float(np.degrees(np.arctan2(-u, -v))) / 45) % 8]

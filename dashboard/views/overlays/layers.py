@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 from bokeh.models import ColumnDataSource
 
 from ...state import State
 from .shapes import NO_CELLS, NO_DOTS, NO_LINES, Columns, Shown, arrows, cells, path, scan
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure
+
+    from cranpm.forecasting.attention import Footprint
 
 THEMES = {
     False: {"ink": "#17222c", "halo": "#ffffff", "path": "#0b4f9e", "scan": "#7a3a00"},
@@ -18,7 +24,7 @@ THEMES = {
 class OverlayLayers:
     """Layers of a figure; empty until `draw` is called."""
 
-    def __init__(self, plot: Any) -> None:
+    def __init__(self, plot: figure) -> None:
         self.cells = ColumnDataSource(dict(NO_CELLS))
         self.arrows = ColumnDataSource(dict(NO_LINES))
         self.path = ColumnDataSource(dict(NO_LINES))
@@ -48,7 +54,9 @@ class OverlayLayers:
             halo.glyph.line_color, line.glyph.line_color = theme["halo"], theme[name]
         self._points.glyph.fill_color, self._points.glyph.line_color = theme["halo"], theme["path"]
 
-    def draw(self, state: State, footprint: dict[str, Any] | None, wind: Any, shown: Shown | None) -> None:
+    def draw(
+        self, state: State, footprint: Footprint | None, wind: np.ndarray | None, shown: Shown | None
+    ) -> None:
         """Show what the state asks for; nothing without a footprint."""
         on = footprint is not None and bool(state.overlay)
         marks = set(state.marks) if on else set()
@@ -60,7 +68,7 @@ class OverlayLayers:
         else:
             line, dots = path(footprint.get("path") if "path" in marks else None)
             axes = footprint["latitude"], footprint["longitude"]
-            tokens = arrows(wind, *axes) if "arrows" in marks else NO_LINES
+            tokens = arrows(wind, *axes) if "arrows" in marks and wind is not None else NO_LINES
             scanned = scan(footprint) if "scan" in marks else NO_LINES
         _put(self.arrows, tokens)
         _put(self.path, line)

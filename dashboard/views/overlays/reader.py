@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import panel as pn
@@ -15,6 +15,9 @@ from ...data.pictures import Picture
 from ...data.store import Store
 from ...markup import without_paths
 
+if TYPE_CHECKING:
+    from cranpm.forecasting.attention import Footprint
+
 log = logging.getLogger(__name__)
 
 
@@ -22,7 +25,7 @@ log = logging.getLogger(__name__)
 class Look:
     """What is known of a place: its footprint and the day's wind at the coarse nodes, or why there is none."""
 
-    footprint: dict[str, Any] | None = None
+    footprint: Footprint | None = None
     wind: np.ndarray | None = None
     message: str = ""
     picture: Picture | None = None
@@ -34,7 +37,7 @@ class FootprintReader:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._questions = Latest(pn.state.curdoc)
-        self._asked: tuple[Any, ...] = ()
+        self._asked: tuple[object, ...] = ()
         self.look = Look()
         self.listeners: list[Callable[[Look], None]] = []
 
@@ -54,11 +57,11 @@ class FootprintReader:
         self._tell(Look(message="Reading the run's tensors …", picture=picture))
         lat, lon = state.place
 
-        def read() -> tuple[dict[str, Any], np.ndarray]:
+        def read() -> tuple[Footprint, np.ndarray]:
             wind = self._store.dataset(state.dataset).era5(np.datetime64(state.init_time, "D"))[:2]
-            return run.attention(int(state.lead_time), lat, lon), wind
+            return cast("Footprint", run.attention(int(state.lead_time), lat, lon)), wind
 
-        def then(answer: tuple[dict[str, Any], np.ndarray] | None, error: BaseException | None) -> None:
+        def then(answer: tuple[Footprint, np.ndarray] | None, error: BaseException | None) -> None:
             if question != self._asked:  # somebody has clicked elsewhere meanwhile
                 return
             if answer is None:

@@ -5,16 +5,19 @@ Everything comes from the tensors that the run recorded and the day's own wind; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import colorcet
 import numpy as np
 
 from cranpm.plot.mercator import to_mercator
 from cranpm.plot.style import ColourScale
+
+if TYPE_CHECKING:
+    from cranpm.forecasting.attention import Footprint
 
 TOKEN_NODES = 8
 """Nodes along the side of a coarse token."""
@@ -24,7 +27,10 @@ SCAN_TOKENS = 7
 
 SCAN_DIRECTIONS = 16
 
-Columns = dict[str, Any]
+FootprintLayer = Literal["attention", "wind_bias", "elevation_bias", "height_damping"]
+
+Columns = dict[str, np.ndarray | list[Any]]
+"""Of a `ColumnDataSource`: arrays or lists, of one length."""
 
 NO_CELLS: Columns = {"left": [], "right": [], "bottom": [], "top": [], "colour": [], "alpha": []}
 NO_LINES: Columns = {"xs": [], "ys": []}
@@ -41,7 +47,7 @@ class Shown:
     scale: ColourScale
 
 
-def shown_layer(footprint: Mapping[str, Any], what: str, layer: int = -1, head: int = -1) -> Shown | None:
+def shown_layer(footprint: Footprint, what: FootprintLayer, layer: int = -1, head: int = -1) -> Shown | None:
     """What a footprint has of a layer; None where the network has no such part.
 
     Parameters
@@ -91,9 +97,15 @@ def _scale(what: str, values: np.ndarray) -> ColourScale:
 
 
 def _made(
-    name: str, title: str, units: str, low: float, high: float, colours: Any, ticks: tuple[float, ...]
+    name: str,
+    title: str,
+    units: str,
+    low: float,
+    high: float,
+    colours: Sequence[str],
+    ticks: tuple[float, ...],
 ) -> ColourScale:
-    kind: Any = "diverging" if low < 0 < high else "continuous"
+    kind: Literal["diverging", "continuous"] = "diverging" if low < 0 < high else "continuous"
     return ColourScale(
         name=name,
         title=title,
@@ -189,7 +201,7 @@ def path(points: np.ndarray | None) -> tuple[Columns, Columns]:
     return {"xs": [x.tolist()], "ys": [y.tolist()]}, {"x": x[1:], "y": y[1:]}
 
 
-def scan(footprint: Mapping[str, Any]) -> Columns:
+def scan(footprint: Footprint) -> Columns:
     """One line a group through its tokens in the order that they are read, and a head at its end.
 
     Groups of 7 x 7 tokens start in the north-west, row by row; tokens in the padding are left out.

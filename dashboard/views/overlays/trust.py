@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.io.callbacks import PeriodicCallback
 
 from cranpm._progress import duration
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from cranpm.explain.place_test import PlaceTest
 
 QUESTION = "How far can I trust this picture?"
+
+_Question: TypeAlias = tuple[str, int, int, int] | tuple[()]
+"""Run, lead time, tile and token; empty where there is nothing to ask about."""
 
 _PLOT_WIDTH = 200
 
@@ -64,11 +68,11 @@ class TrustView:
         self._lock = threading.Lock()
         self._closed = self._dark = False
         self._look = Look()
-        self._question: tuple[Any, ...] = ()
+        self._question: _Question = ()
         self._test: PlaceTest | None = None
-        self._answers: dict[tuple[Any, ...], PlaceAnswer] = {}
+        self._answers: dict[_Question, PlaceAnswer] = {}
         self._asking = False
-        self._poll: Any = None
+        self._poll: PeriodicCallback | None = None
         self.button = pmui.Button(
             label=QUESTION, icon="fact_check", size="small", variant="outlined", margin=(2, 4, 2, 16)
         )
@@ -139,9 +143,7 @@ class TrustView:
         _, lead, tile, token = question
         self._forecasts.test_place(picture.run, lead=lead, tile=tile, token=token, then=then)
 
-    def _started(
-        self, question: tuple[Any, ...], test: PlaceTest | None, error: BaseException | None
-    ) -> None:
+    def _started(self, question: _Question, test: PlaceTest | None, error: BaseException | None) -> None:
         if question != self._question or not self._asking:  # another place meanwhile, or cancelled
             if test is not None:
                 self._forecasts.leave(test)
@@ -226,8 +228,7 @@ class TrustView:
             self.text.object = said
 
 
-def _question(look: Look) -> tuple[Any, ...]:
-    """Run, lead time, tile and token; empty where there is nothing to ask about."""
+def _question(look: Look) -> _Question:
     footprint, picture = look.footprint, look.picture
     if footprint is None or picture is None or picture.run is None or footprint.get("token") is None:
         return ()
