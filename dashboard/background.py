@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Then = Callable[[Any, BaseException | None], None]
+Then = Callable[[T | None, BaseException | None], None]
 """Gets the result, or the error."""
 
 _THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="pages")
@@ -194,13 +194,13 @@ class Latest:
         _belongs_to_this_loop(document)
         self._lock = threading.Lock()
         self._busy = False
-        self._waiting: tuple[Callable[[], Any], Then] | None = None
+        self._waiting: tuple[Callable[[], Any], Then[Any]] | None = None
 
     @property
     def busy(self) -> bool:
         return self._busy
 
-    def ask(self, work: Callable[[], T], then: Callable[[T | None, BaseException | None], None]) -> None:
+    def ask(self, work: Callable[[], T], then: Then[T]) -> None:
         """Do ``work`` in a thread; ``then(result, None)`` or ``then(None, error)`` is called in the page."""
         if self._document is None:
             then(*_outcome(work))
@@ -212,7 +212,7 @@ class Latest:
             self._busy = True
         _THREADS.submit(self._answer, work, then)
 
-    def _answer(self, work: Callable[[], Any], then: Then) -> None:
+    def _answer(self, work: Callable[[], Any], then: Then[Any]) -> None:
         result, error = _outcome(work)
         in_page(self._document, lambda: then(result, error))
         with self._lock:
@@ -222,7 +222,7 @@ class Latest:
             _THREADS.submit(self._answer, *following)
 
 
-def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+def _outcome(work: Callable[[], T]) -> tuple[T | None, BaseException | None]:
     try:
         return work(), None
     except Exception as error:

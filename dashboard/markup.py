@@ -28,7 +28,7 @@ _PATH = re.compile(
 class Html(pn.pane.HTML):
     """A pane whose ``object`` is text, or HTML where it is a `Markup`."""
 
-    def _transform_object(self, obj: Any) -> dict[str, Any]:
+    def _transform_object(self, obj: object) -> dict[str, Any]:
         return super()._transform_object(str(escape("" if obj is None else obj)))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.viewable import Viewable
 
 from .data.store import get_store
 from .page.explorer import Explorer
@@ -66,7 +66,7 @@ def _build() -> pmui.Page:
     return Explorer(state, store, notices).page
 
 
-def plain_page(*content: Any) -> pmui.Page:
+def plain_page(*content: Viewable) -> pmui.Page:
     """A page without controls."""
     return page_frame(main=list(content), theme_toggle=False)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
@@ -25,6 +25,9 @@ STATION_TYPES: tuple[str, ...] = ("background", "traffic", "industrial")
 STATION_AREAS: tuple[str, ...] = ("urban", "suburban", "rural")
 TERRAINS: dict[str, str] = {"": "Any terrain", "flat": "σz < 50 m", "complex": "σz ≥ 50 m"}
 """By the standard deviation of elevation around a station."""
+
+Query = Mapping[str, str | bytes | Sequence[str | bytes]]
+"""Arguments of a request as Tornado or Panel gives them; of several the last counts."""
 
 LEADS: tuple[int, ...] = (1, 2, 3)
 
@@ -189,7 +192,7 @@ class State(param.Parameterized):
         )
 
     @classmethod
-    def from_query(cls, query: Mapping[str, Any]) -> tuple[State, list[str]]:
+    def from_query(cls, query: Query) -> tuple[State, list[str]]:
         """A state from the arguments of a request.
 
         Parameters

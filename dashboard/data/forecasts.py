@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from cranpm.domain import Grid
 from cranpm.domain.tiling import plan_tiles
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cranpm.forecasting.service.jobs import ForecastService
     from cranpm.forecasting.service.run import Job, Run
     from cranpm.forecasting.service.run_folder import RunCost, RunFolder
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +182,7 @@ class Forecasts:
         job.leave(self._watcher)
 
 
-def _report(done: Future, then: Callable[[Any, BaseException | None], None]) -> None:
+def _report(done: Future[T], then: Callable[[T | None, BaseException | None], None]) -> None:
     error = done.exception()
     if error is not None:
         log.error("Forecast service: %s", error, exc_info=error)

@@ -7,11 +7,11 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ from cranpm.data.store.schema import STATION_COLUMNS
 from cranpm.plot.pyramid import Pyramid
 
 from .fields import FieldCache, FieldUnavailableError
+
+T = TypeVar("T")
 
 _UNKNOWN = np.iinfo(np.int16).min
 """An elevation that is missing, among whole metres."""
@@ -44,8 +46,8 @@ class Store:
         self._lock = threading.RLock()
         self._opened: dict[str, _Opened] = {}
         self.fields = FieldCache(self.dataset, self.days, cache_bytes=cache_bytes)
-        self._ground: dict[tuple[Any, ...], Any] = {}
-        self._building: dict[tuple[Any, ...], threading.Lock] = {}
+        self._ground: dict[tuple[Hashable, ...], Any] = {}
+        self._building: dict[tuple[Hashable, ...], threading.Lock] = {}
 
     # -- datasets ------------------------------------------------------------------------------------------------
 
@@ -194,7 +196,7 @@ class Store:
         """A static field, not kept: a dataset of its own reads it, for xarray keeps what was read through one."""
         return Dataset.open(self.dataset(name).root).static[field].to_numpy()
 
-    def _once(self, key: tuple[Any, ...], build: Callable[[], Any]) -> Any:
+    def _once(self, key: tuple[Hashable, ...], build: Callable[[], T]) -> T:
         """Something that is built once and kept; while it is built, only those who want it wait."""
         with self._lock:
             if key in self._ground:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from tornado.web import RequestHandler
 
@@ -116,7 +115,7 @@ class DownloadHandler(Handler):
         self.set_header("Cache-Control", "no-store")
         self.finish(without_paths(text) + "\n")
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
+    def write_error(self, status_code: int, **kwargs: object) -> None:
         self._refuse(status_code, self._reason)
 
 

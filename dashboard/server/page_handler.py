@@ -65,7 +65,7 @@ class PageHandler(DocHandler):
             super().write(full_page(house().max_pages, retry_seconds(), dark=dark))
             raise Finish from None
 
-    def write(self, chunk: Any) -> None:
+    def write(self, chunk: str | bytes | dict[str, Any]) -> None:
         if isinstance(chunk, str):
             nonce = secrets.token_urlsafe(16)
             self.set_header("Content-Security-Policy", content_policy(nonce))

@@ -12,7 +12,7 @@ import logging
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from tornado.web import HTTPError, RequestHandler
 
@@ -41,6 +41,7 @@ _RENDERERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tiles")
 _READERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="fields")
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 LAND_COLOURS: dict[str, tuple[str, str]] = {"light": ("#dadfe3", "#c4cad0"), "dark": ("#262e37", "#36404a")}
 """Plain land and its hatching."""
@@ -59,13 +60,13 @@ class _Handler(Handler):
         stream = getattr(self.request.connection, "stream", None)
         return stream is None or stream.closed()
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
+    def write_error(self, status_code: int, **kwargs: object) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(f"{status_code} {self._reason}")
 
 
-async def answer(threads: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
+async def answer(threads: ThreadPoolExecutor, work: Callable[[*Ts], T], *args: *Ts) -> T:
     """The result of work in threads; what it cannot find is 404, what it cannot read is 503 and told in the log."""
     try:
         with TURNS.answering():

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -18,10 +17,23 @@ from ..data.fields import FieldUnavailableError
 from ..data.forecasts import find_run
 from ..data.pictures import Picture, make_picture
 from ..data.store import Store
-from ..state import State
+from ..state import Query, State
 
 if TYPE_CHECKING:
     from cranpm.forecasting.service.run import Run
+
+
+class Provenance(TypedDict):
+    """Attributes that must travel with every file; those of a forecast where it shows one."""
+
+    source: str
+    simulated: int
+    dataset: str
+    dataset_hash: str
+    attribution: str
+    checkpoint: NotRequired[str]
+    checkpoint_sha256: NotRequired[str]
+    precision: NotRequired[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +46,7 @@ class View:
     run: Run | None
 
     @classmethod
-    def of_query(cls, store: Store, query: Mapping[str, Any]) -> View:
+    def of_query(cls, store: Store, query: Query) -> View:
         """The view of a link; nothing is forecast for it.
 
         Raises
@@ -88,10 +100,10 @@ class View:
             raise FieldUnavailableError("No cell has its centre in this area.")
         return window
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Provenance:
         """Attributes that must travel with every file: where values come from, and that they are simulated."""
         data, state = self.dataset, self.state
-        said: dict[str, Any] = {
+        said: Provenance = {
             "source": data.source,
             "simulated": int(data.simulated),
             "dataset": data.name,

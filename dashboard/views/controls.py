@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+import param
 from panel.io.callbacks import PeriodicCallback
 
 from ..layers import FINE, INPUT_DAYS, LAYERS, MAIN, TILED, Layer
@@ -37,7 +38,7 @@ def heading(text: str) -> Html:
     return Html(heading_html(text), margin=(11, 16, 1, 16), sizing_mode="stretch_width")
 
 
-def choice(parameter: Any, options: dict[str, Any], **kwargs: Any) -> pmui.RadioButtonGroup:
+def choice(parameter: param.Parameter, options: Mapping[str, object], **kwargs: Any) -> pmui.RadioButtonGroup:
     """A row of buttons bound to a parameter, under a heading that names it."""
     return pmui.RadioButtonGroup.from_param(parameter, description="", options=options, **(ROW | kwargs))
 

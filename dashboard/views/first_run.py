@@ -11,13 +11,13 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 from panel.io.callbacks import PeriodicCallback
 
 from cranpm import paths
+from cranpm._json import JsonObject
 from cranpm._progress import duration
 
 from ..markup import Html, Markup, without_paths
@@ -39,7 +39,7 @@ class TestbedBuild:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self._errors: list[str] = []
-        self.progress: dict[str, Any] = {}
+        self.progress: JsonObject = {}
 
     def start(self) -> None:
         """Start unless it runs already."""

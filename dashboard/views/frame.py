@@ -6,6 +6,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from param.parameterized import Watcher
 
 from ..theme import PAGE_SX, THEME
 
@@ -24,5 +25,5 @@ def page_frame(**parts: Any) -> pmui.Page:
     return page
 
 
-def _busy_followers() -> list[Any]:
+def _busy_followers() -> list[Watcher]:
     return list(pn.state.param.watchers.get("busy", {}).get("value", []))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import panel as pn
 
+from cranpm._json import JsonObject
 from cranpm.data.input_ranges import INPUTS, UNUSUAL, UnusualInput
 
 from ..markup import Html, Markup, join
@@ -67,7 +68,7 @@ def _read(status: RunStatus | None) -> list[Markup]:
     return [_LINE.format(gaps), _ranges(status.unusual_inputs)]
 
 
-def _ranges(entries: tuple[dict[str, Any], ...]) -> Markup:
+def _ranges(entries: tuple[JsonObject, ...]) -> Markup:
     if not entries:
         return _LINE.format(f"All {INPUTS} inputs within {UNUSUAL:g} s.d. of the training period")
     worst = sorted((UnusualInput(**entry) for entry in entries), key=lambda one: -one.share)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cranpm import __version__
+from cranpm._json import JsonObject
 from cranpm.data.manifest import Source, load_manifest
 
 from ...markup import Markup, join, without_paths
@@ -42,13 +42,13 @@ _CARD = Markup(
 class Facts:
     """What is known; ``card`` is None where the checkpoint has none, ``checkpoint`` empty where none is chosen."""
 
-    dataset: Mapping[str, Any]
+    dataset: JsonObject
     sources: tuple[Source, ...]
     checkpoint: str
     card: str | None
 
 
-def read_facts(dataset: Mapping[str, Any], checkpoint: str, folder: Path | None) -> Facts:
+def read_facts(dataset: JsonObject, checkpoint: str, folder: Path | None) -> Facts:
     """Read manifest and model card.
 
     Parameters

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bokeh.events import SelectionGeometry
 from bokeh.models import BoxSelectTool, ColumnDataSource, PanTool
 
 from cranpm.plot.mercator import from_mercator, mercator_extent
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure as Figure
 
 Box = tuple[float, float, float, float]
 
@@ -31,13 +34,20 @@ class BoxTool:
     """
 
     def __init__(
-        self, figure: Any, *, on_box: Callable[[Box], object], on_end: Callable[[], object], dark: bool
+        self, figure: Figure, *, on_box: Callable[[Box], object], on_end: Callable[[], object], dark: bool
     ) -> None:
         self._figure, self._on_box, self._on_end = figure, on_box, on_end
         self._source = ColumnDataSource({name: [] for name in _EDGES})
-        edges = {name: name for name in _EDGES}
         self._quad = figure.quad(
-            **edges, source=self._source, fill_alpha=0.06, line_width=2.2, line_dash="dashed", level="overlay"
+            left="left",
+            right="right",
+            bottom="bottom",
+            top="top",
+            source=self._source,
+            fill_alpha=0.06,
+            line_width=2.2,
+            line_dash="dashed",
+            level="overlay",
         )
         self.set_dark(dark)
         self._move = next(tool for tool in figure.tools if isinstance(tool, PanTool))

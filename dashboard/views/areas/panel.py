@@ -64,7 +64,7 @@ class AreaPanel:
     ) -> None:
         self._store, self._forecasts = store, forecasts
         self._questions = Latest(pn.state.curdoc)
-        self._asked: tuple[Any, ...] = ()
+        self._asked: tuple[object, ...] = ()
         self._picture: Picture | None = None
         self._area: Area | None = None
         self.head = Html("", sizing_mode="stretch_width", margin=(10, 0, 0, 16))
@@ -130,7 +130,7 @@ class AreaPanel:
         self._questions.ask(lambda: work(picture, area, go_on), then)
 
     @staticmethod
-    def _question(picture: Picture, area: Area, tab: int) -> tuple[Any, ...]:
+    def _question(picture: Picture, area: Area, tab: int) -> tuple[object, ...]:
         state, run = picture.state, picture.run
         done = "" if run is None or run.state != "done" else run.id
         day = state.dataset, state.checkpoint, state.init_time, int(state.lead_time), done

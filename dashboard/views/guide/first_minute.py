@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,7 +45,7 @@ class FirstMinute(JSComponent):
     welcome = param.Boolean(default=True)
     asked = param.Integer(default=0, doc="Grows when somebody wants to see them, or to see them gone")
 
-    _esm: ClassVar[Any] = STATIC / "guide.js"
+    _esm: ClassVar[str | PathLike[str]] = STATIC / "guide.js"
     _stylesheets: ClassVar[list[str]] = [(STATIC / "guide.css").read_text(encoding="utf-8")]
 
     def __init__(self, *, on_press: Callable[[str], None], welcome: bool) -> None:

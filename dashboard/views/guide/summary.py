@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import panel as pn
 import param
@@ -28,7 +29,7 @@ class Spoken(JSComponent):
 
     text = param.String(default="")
 
-    _esm: ClassVar[Any] = STATIC / "spoken.js"
+    _esm: ClassVar[str | PathLike[str]] = STATIC / "spoken.js"
 
 
 class ViewSummary:
@@ -42,7 +43,7 @@ class ViewSummary:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._questions = Latest(pn.state.curdoc)
-        self._asked: tuple[Any, ...] = ()
+        self._asked: tuple[object, ...] = ()
         self.root = Spoken(margin=0, width=1, height=1, styles={"position": "absolute"})
 
     def show(self, picture: Picture, view: tuple[float, float, float, float]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+import param
+from panel.viewable import Viewable
 
 from ...state import STATION_AREAS, STATION_TYPES, TERRAINS, State
 from ..controls import choice, heading
@@ -37,7 +38,7 @@ class StationControls:
         self.types = _some_of(state.param.station_types, STATION_TYPES)
         self.areas = _some_of(state.param.station_areas, STATION_AREAS)
         self.terrain = choice(state.param.terrain, {title: key for key, title in TERRAINS.items()})
-        parts: list[Any] = [
+        parts: list[Viewable] = [
             heading("Stations"),
             pn.Row(self.show, pn.layout.HSpacer(), self.table, margin=0, sizing_mode="stretch_width"),
             self.types,
@@ -58,7 +59,7 @@ class StationControls:
         self.root = pn.Column(*parts, sizing_mode="stretch_width", margin=0)
 
 
-def _some_of(parameter: Any, names: Sequence[str]) -> pmui.CheckButtonGroup:
+def _some_of(parameter: param.Parameter, names: Sequence[str]) -> pmui.CheckButtonGroup:
     return pmui.CheckButtonGroup.from_param(
         parameter,
         label="",

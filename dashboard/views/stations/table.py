@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 import panel as pn
 import panel.models.tabulator  # its scripts belong to the page from the start
 import panel_material_ui as pmui
 from bokeh.models.widgets.tables import NumberFormatter
+from param.parameterized import Event
 
 from ...background import Latest
 from ...data.pictures import Picture
@@ -181,7 +181,7 @@ class StationTable:
     def _sorters(self) -> list[dict[str, str]]:
         return [{"field": self.order.value, "dir": "desc" if self.descending.value else "asc"}]
 
-    def _selected(self, event: Any) -> None:
+    def _selected(self, event: Event) -> None:
         if not event.new:
             return
         station = self._shown.iloc[int(event.new[0])]

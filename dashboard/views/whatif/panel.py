@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import panel as pn
 import panel_material_ui as pmui
@@ -46,7 +46,7 @@ class WhatIfPanel:
             value=0, variant="determinate", sizing_mode="stretch_width", margin=(6, 16, 0, 16), visible=False
         )
         self.text = Html("", margin=(4, 16, 2, 16), sizing_mode="stretch_width")
-        groups: dict[str, list[Any]] = {}
+        groups: dict[str, list[pmui.Switch | pmui.FloatSlider]] = {}
         for name, change in CHANGES.items():
             groups.setdefault(change.group, []).append(self.controls[name])
         self._parts = pn.Column(
@@ -171,7 +171,7 @@ def _watched(change: Change) -> str:
     return "value" if change.is_switch else "value_throttled"
 
 
-def _control(change: Change) -> Any:
+def _control(change: Change) -> pmui.Switch | pmui.FloatSlider:
     if change.is_switch:
         return pmui.Switch(label=change.title, value=False, margin=(0, 16, 0, 16), size="small")
     units = f" [{change.units}]" if change.units else ""
