@@ -5,7 +5,7 @@ Everything comes from the tensors that the run recorded and the day's own wind; 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,7 +29,7 @@ SCAN_DIRECTIONS = 16
 
 FootprintLayer = Literal["attention", "wind_bias", "elevation_bias", "height_damping"]
 
-Columns = dict[str, np.ndarray | list[Any]]
+Columns = Mapping[str, np.ndarray | list[Any]]
 """Of a `ColumnDataSource`: arrays or lists, of one length."""
 
 NO_CELLS: Columns = {"left": [], "right": [], "bottom": [], "top": [], "colour": [], "alpha": []}
