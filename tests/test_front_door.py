@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import holoviews as hv
 import numpy as np
 import pytest
 
@@ -45,9 +46,9 @@ def test_importing_takes_a_moment_and_loads_nothing_heavy():
     assert min(float(run.splitlines()[0]) for run in runs) < 0.3
 
 
-def test_about_a_dozen_names_each_with_a_page_in_numpydoc():
+def test_few_names_each_with_a_page_in_numpydoc():
     names = [name for name in cranpm.__all__ if name != "__version__"]
-    assert 10 <= len(names) <= 14
+    assert 10 <= len(names) <= 18
     assert set(names) <= set(dir(cranpm))
     for name in names:
         function = getattr(cranpm, name)
@@ -82,8 +83,8 @@ def test_people_and_tools_see_the_same_names(path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("forcast", r"cranpm has no 'forcast'\. Did you mean 'forecast'\? It has: data_dir, forecast"),
-        ("quux", r"cranpm has no 'quux'\. It has: data_dir, forecast, list_"),
+        ("forcast", r"cranpm has no 'forcast'\. Did you mean 'forecast'\? It has: data_dir, footprint_at"),
+        ("quux", r"cranpm has no 'quux'\. It has: data_dir, footprint_at, forecast, list_"),
     ],
 )
 def test_an_unknown_name_is_told_what_there_is(name, message):
@@ -167,6 +168,22 @@ def test_scores_are_a_table_with_intervals(here):
     assert len(cranpm.plot_scores(table)) == 2  # against the product, and at stations
 
 
+def test_a_forecast_is_interrogated(here):
+    """The views of the dashboard as objects: each step takes what the one before returns."""
+    maps = cranpm.forecast("2022-01-11", region="po_valley")
+    changed = cranpm.forecast("2022-01-11", leads=1, region="po_valley", interventions={"wind_turn": 180})
+    footprint = cranpm.footprint_at("2022-01-11", 45.46, 9.19)
+    today = cranpm.open_dataset().pm2p5("2022-01-11")
+    for picture in (
+        cranpm.plot_map(today, zoomable=True),
+        cranpm.plot_what_if(changed, maps),
+        cranpm.plot_footprint(footprint, over=today),
+        cranpm.plot_series(cranpm.series_at(maps, 45.46, 9.19)),
+    ):
+        assert isinstance(picture, hv.core.Dimensioned)
+        assert hv.render(picture, backend="bokeh") is not None
+
+
 def test_steps_are_told(here):
     told = []
     cranpm.forecast(
@@ -208,6 +225,12 @@ def test_a_bar_is_drawn_when_asked(here, capfd):
         (lambda: cranpm.write_forecast(3, "x.nc"), TypeError, "that cranpm.forecast returns.*got int"),
         (lambda: cranpm.plot_scores(3), TypeError, r"cranpm\.score\(\.\.\.\)\.table\(\); got int"),
         (lambda: cranpm.plot_map(3), TypeError, "draws one DataArray, got int"),
+        (lambda: cranpm.plot_series(3), TypeError, "what cranpm.series_at returns.*got int"),
+        (lambda: cranpm.plot_footprint(3), TypeError, "what cranpm.footprint_at returns; got int"),
+        (lambda: cranpm.plot_what_if(3, 4), TypeError, "that cranpm.forecast returns; the what-if is a int"),
+        (lambda: cranpm.series_at(3, 45, 9), TypeError, "that cranpm.forecast returns.*got int"),
+        (lambda: cranpm.footprint_at("soon", 45, 9), ValueError, "Init day must be YYYY-MM-DD, got 'soon'"),
+        (lambda: cranpm.footprint_at("2022-01-11", 80, 9), ValueError, "80"),
         (lambda: cranpm.forecast("1999-01-11"), StoreError, "Day 1999-01-11 is not in dataset"),
         (lambda: cranpm.score(days=1, against="luck"), ValueError, "against must be one of persistence"),
         (lambda: cranpm.score(days=0), ValueError, "days must be a whole number of days, 1 or more; got 0"),

@@ -52,6 +52,21 @@ HOTSPOT_REGIONS: tuple[str, ...] = ("po_valley", "silesia", "rhine_ruhr")
 """Boxes from which half of the training tiles are drawn (Table S3)."""
 
 
+def named_region(region: str | Region) -> Region:
+    """A box by its name; a box stays.
+
+    Raises
+    ------
+    ValueError
+        Naming the known ones.
+    """
+    if isinstance(region, Region):
+        return region
+    if region not in REGIONS:
+        raise ValueError(f"No region {region!r}; known: {', '.join(REGIONS)}.")
+    return REGIONS[region]
+
+
 def list_regions(domain: Domain | None = None) -> list[Region]:
     """Named boxes; of a domain those that lie inside it.
 

@@ -78,6 +78,23 @@ class TilePlan:
         best_col = _heaviest(self.col_starts, self.col_weights, col)
         return self.tiles[best_row * len(self.col_starts) + best_col]
 
+    def tiles_over(self, rows: slice, cols: slice) -> list[int]:
+        """Numbers of all tiles that hold a cell of a window: its cells are blends of these alone.
+
+        Examples
+        --------
+        >>> plan_tiles((1000, 1000)).tiles_over(slice(500, 510), slice(0, 10))
+        [0, 3]
+        """
+        return [
+            tile.index
+            for tile in self.tiles
+            if tile.rows.start < rows.stop
+            and rows.start < tile.rows.stop
+            and tile.cols.start < cols.stop
+            and cols.start < tile.cols.stop
+        ]
+
 
 def plan_tiles(
     shape: tuple[int, int],

@@ -16,8 +16,10 @@ from cranpm.data.input_ranges import UNUSUAL, UnusualInput
 from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS
 from cranpm.domain.days import Day, as_day
+from cranpm.domain.regions import Region, named_region
 from cranpm.forecasting.engine import DEFAULT_MEMORY, RunObserver, check_budget, check_leads, choose_device
-from cranpm.forecasting.one_day import Forecaster
+from cranpm.forecasting.intervention_names import Steps, list_steps
+from cranpm.forecasting.one_day import Forecaster, window_of
 from cranpm.forecasting.output import ForecastOrigin, check_target, write_forecast
 from cranpm.forecasting.precision import Precision
 from cranpm.memory import keep_freed_memory, peak_memory
@@ -33,6 +35,8 @@ def forecast(
     *,
     checkpoint: str | Path | Checkpoint = "demo",
     data: DataLike | DaySource = None,
+    region: str | Region | None = None,
+    interventions: Steps = (),
     preset: str | None = None,
     device: str = "auto",
     precision: Precision = "auto",
@@ -51,6 +55,12 @@ def forecast(
         A name that `cranpm.list_checkpoints` knows, a folder, or a loaded one.
     data : str, path or Dataset, optional
         As `cranpm.open_dataset` takes it, or any `cranpm.data.DaySource`; by default the testbed.
+    region : str or Region, optional
+        A box such as "po_valley" (see `cranpm.list_regions`): its cells alone are forecast and returned, with the
+        values that they have in the whole map; by default all of the domain.
+    interventions : mapping of str to float, optional
+        What to change, such as ``{"wind_turn": 180}``, ``{"hide_cams": 1}`` or ``{"transport": 0}``; done in order
+        (`cranpm.forecasting.intervention_names` has all). `cranpm.plot_what_if` draws the difference that it makes.
     preset : str, optional
         An untrained network of this preset with random weights instead, to measure cost; the output says so.
     device : str
@@ -68,16 +78,17 @@ def forecast(
     Dataset
         ``pm2p5 (lead, latitude, longitude)`` [ug m-3], NaN where today's map has no value; ``lead`` [days],
         ``forecast_period`` [hours], ``time`` (valid day) and ``forecast_reference_time`` as CF has them. Attributes
-        name the checkpoint, its hash and the source ("testbed (simulated)" for the simulated Europe), and tell as
-        ``unusual_inputs`` (JSON) where inputs lie beyond what the network was trained on.
+        name the checkpoint, its hash and the source ("testbed (simulated)" for the simulated Europe), what was changed
+        (``interventions``), and tell as ``unusual_inputs`` (JSON) where inputs lie beyond what the network was trained
+        on.
 
     Raises
     ------
     NotFoundError
         For a checkpoint or dataset that is not there.
     ValueError, RuntimeError
-        For a day, lead time or device that is not there, and for inputs with too many gaps; before anything is
-        computed.
+        For a day, lead time, region, intervention or device that is not there, and for inputs with too many gaps;
+        before anything is computed.
 
     Examples
     --------
@@ -93,9 +104,11 @@ def forecast(
         init = as_day(init_time)
     except ValueError:
         raise ValueError(f"Init day must be YYYY-MM-DD, got {init_time!r}.") from None
-    chosen_leads = check_leads(leads)
+    chosen_leads, steps = check_leads(leads), list_steps(interventions)
     chosen = choose_device(device)
     source = open_source(data)
+    box = None if region is None else named_region(region)
+    window_of(source.domain.fine, box)  # refuses a region elsewhere
     loaded = load_checkpoint(checkpoint, device=chosen)
     network, name, content = loaded.network, loaded.folder.name, loaded.hash
     if preset is not None:
@@ -114,6 +127,8 @@ def forecast(
         device=chosen,
         precision=precision,
         memory_budget=memory_budget,
+        region=box,
+        interventions=steps,
     )
     day = forecaster.read(init)
     with reporting(progress, f"Forecast from {init}", unit="tile") as report:

@@ -7,8 +7,11 @@ transport and height see, ``wind_turn/channels`` the input channels alone, ``win
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+Steps = Mapping[str, float] | Iterable[tuple[str, float]]
+"""Names and numbers, as a mapping or as pairs."""
 
 FORMS = ("priors", "channels", "both")
 """Which way a changed field reaches the network: through its physical priors, its input channels, or both."""
@@ -103,6 +106,43 @@ def parse_steps(steps: Iterable[tuple[str, float]]) -> tuple[Step, ...]:
     (Step(name='wind_turn', value=180.0, form='priors'), Step(name='hide_cams', value=1.0, form=''))
     """
     return tuple(_parse(str(name), float(value)) for name, value in steps)
+
+
+def list_steps(steps: Steps) -> tuple[tuple[str, float], ...]:
+    """Steps as people give them, checked.
+
+    Raises
+    ------
+    UnknownInterventionError
+        With what is known.
+    TypeError
+        For something that holds no names with numbers.
+
+    Examples
+    --------
+    >>> list_steps({"wind_turn": 180})
+    (('wind_turn', 180.0),)
+    """
+    try:
+        pairs = steps.items() if isinstance(steps, Mapping) else steps
+        found = tuple((str(name), float(value)) for name, value in pairs)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"Interventions are names with numbers, such as {{'wind_turn': 180}}; got {steps!r}."
+        ) from None
+    parse_steps(found)
+    return found
+
+
+def steps_in_words(steps: Iterable[tuple[str, float]]) -> str:
+    """For titles and attributes.
+
+    Examples
+    --------
+    >>> steps_in_words([("wind_turn", 180.0), ("hide_cams", 1.0)])
+    'wind_turn=180, hide_cams=1'
+    """
+    return ", ".join(f"{name}={value:g}" for name, value in steps)
 
 
 def _parse(text: str, value: float) -> Step:

@@ -15,13 +15,14 @@ __all__ = [
     "europe_figure",
     "field_map",
     "field_maps",
-    "footprint_map",
-    "footprint_mesh",
     "intervals",
     "learning_curve",
     "paired_curves",
+    "plot_footprint",
     "plot_map",
     "plot_scores",
+    "plot_series",
+    "plot_what_if",
     "reading_orders",
     "region_map",
     "regions_figure",
@@ -29,15 +30,17 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from cranpm.plot.attention import footprint_map, footprint_mesh
     from cranpm.plot.curves import intervals, learning_curve, paired_curves
     from cranpm.plot.frames import COLOUR_BAR
+    from cranpm.plot.overlays.footprint import plot_footprint
     from cranpm.plot.paper.comparison import comparison_figure
     from cranpm.plot.paper.europe import europe_figure
     from cranpm.plot.paper.year import regions_figure
     from cranpm.plot.region import region_map
     from cranpm.plot.scores import plot_scores
+    from cranpm.plot.series import plot_series
     from cranpm.plot.steps import field_map, field_maps, reading_orders, sector_arrows
+    from cranpm.plot.what_if import plot_what_if
     from cranpm.plot.whole import plot_map
 else:
     __getattr__, __dir__ = lazy_names(
@@ -48,13 +51,14 @@ else:
             "europe_figure": "cranpm.plot.paper.europe",
             "field_map": "cranpm.plot.steps",
             "field_maps": "cranpm.plot.steps",
-            "footprint_map": "cranpm.plot.attention",
-            "footprint_mesh": "cranpm.plot.attention",
             "intervals": "cranpm.plot.curves",
             "learning_curve": "cranpm.plot.curves",
             "paired_curves": "cranpm.plot.curves",
+            "plot_footprint": "cranpm.plot.overlays.footprint",
             "plot_map": "cranpm.plot.whole",
             "plot_scores": "cranpm.plot.scores",
+            "plot_series": "cranpm.plot.series",
+            "plot_what_if": "cranpm.plot.what_if",
             "reading_orders": "cranpm.plot.steps",
             "region_map": "cranpm.plot.region",
             "regions_figure": "cranpm.plot.paper.year",

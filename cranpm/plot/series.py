@@ -80,39 +80,65 @@ def _line(name: str, *, dark: bool) -> dict[str, object]:
     return {"color": series_colour(name, dark=dark), **width_and_dash}
 
 
-def place_series(
-    series: xr.Dataset, *, width: int = 400, height: int = 260, show_legend: bool = True, dark: bool = False
+def plot_series(
+    series: xr.Dataset,
+    *,
+    width: int = 700,
+    height: int = 320,
+    show_legend: bool = True,
+    dark: bool = False,
+    title: str | None = None,
 ) -> hv.Overlay:
-    """PM2.5 of one place over days.
+    """Draw PM2.5 of one place over days: what came, forecasts, a station, and limits.
 
     Parameters
     ----------
     series : Dataset, dim time
-        Any of the variables of :data:`SERIES_STYLE` [ug m-3], NaN where there is no value; scalar coordinate or
+        From `cranpm.series_at`, or any of the variables of `SERIES_STYLE` [ug m-3], NaN where there is no value;
         attribute ``init_time`` marks the day on which the forecast starts.
     width, height : int
         Size [pixels].
     show_legend : bool
-        False where the page has its own legend of :data:`SERIES_STYLE`.
+        False where the page has its own legend of `SERIES_STYLE`.
     dark : bool
         Whether it is drawn on a dark ground.
+    title : str, optional
+        By default the place, its station and where the data come from, as far as the series says.
 
     Returns
     -------
     hv.Overlay
         Curves and points with units in the axis label.
+
+    Raises
+    ------
+    TypeError
+        For something that is no such series.
+
+    Examples
+    --------
+    >>> import cranpm
+    >>> maps = cranpm.forecast("2022-01-11", leads=[1, 2])
+    >>> picture = cranpm.plot_series(cranpm.series_at(maps, 45.46, 9.19))
+    >>> sorted({part.label for part in picture if part.label})
+    ['CAMS-like forecast', 'Forecast', 'Persistence', 'Station', 'Target (GHAP-like)']
     """
+    if not isinstance(series, xr.Dataset) or "time" not in series.dims or not set(SERIES_STYLE) & set(series):
+        raise TypeError(
+            f"plot_series draws what cranpm.series_at returns, or a dataset over time with any of "
+            f"{', '.join(SERIES_STYLE)}; got {type(series).__name__}."
+        )
     pm = hv.Dimension("pm2p5", label="PM2.5", unit="µg/m³")
     day = hv.Dimension("time", label="Day (UTC)")
     parts: list[hv.Element] = []
-    last = series["time"].values[-1]
+    first, last = series["time"].values[[0, -1]]
     for name, value in LIMIT_LINES:
-        line = hv.Curve([(series["time"].values[0], value), (last, value)], day, pm)
+        line = hv.Curve([(first, value), (last, value)], day, pm)
         parts.append(line.opts(color=_LIMIT[dark], line_width=1, line_dash="dashed", alpha=0.65))
-        text = hv.Text(last, value, f"{name} {value:g}")
+        text = hv.Text(first, value, f"{name} {value:g}")  # the forecasts meet at the other end
         parts.append(
             text.opts(
-                text_font_size="8pt", text_align="right", text_baseline="bottom", text_color=_LIMIT[dark]
+                text_font_size="8pt", text_align="left", text_baseline="bottom", text_color=_LIMIT[dark]
             )
         )
     init = series.attrs.get("init_time")
@@ -139,16 +165,26 @@ def place_series(
             ylim=(0, 1.12 * top),
             show_legend=show_legend,
             legend_position="bottom",
-            legend_cols=3,
+            legend_cols=3 if width < 600 else 6,
             toolbar=None,
             show_grid=True,
             fontsize={"legend": 8, "labels": 9, "ticks": 8},
             padding=0.04,
             xlabel="",
             ylabel="PM2.5 [µg/m³]",
-            backend_opts=ground_options(dark=dark),
+            title=_place_title(series) if title is None else title,
+            backend_opts=ground_options(dark=dark) | {"plot.title.text_color": GROUNDS[dark]["ink"]},
         )
     )
+
+
+def _place_title(series: xr.Dataset) -> str:
+    facts = series.attrs
+    place = f"{facts['latitude']:.2f}° N, {facts['longitude']:.2f}° E" if "latitude" in facts else ""
+    station = (
+        f"station {facts['station']} at {facts['station_kilometres']:.1f} km" if "station" in facts else ""
+    )
+    return ", ".join(part for part in (place, station, facts.get("source", "")) if part)
 
 
 REGION_LINES = ("target", "persistence", "cams_forecast", "forecast")

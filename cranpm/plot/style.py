@@ -164,6 +164,18 @@ def scale_for(layer: str, scale: str) -> ColourScale:
     return _DIFFERENCES.get(layer, SCALES["eaqi" if scale == "eaqi" else "continuous"])
 
 
+def round_up(value: float) -> float:
+    """The next number of 1, 2, 2.5, 5 or 10 times a power of ten, for the end of a scale.
+
+    Examples
+    --------
+    >>> round_up(0.31), round_up(2.5), round_up(61.0)
+    (0.5, 2.5, 100.0)
+    """
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9)))
+
+
 GROUNDS: dict[bool, dict[str, str]] = {
     False: {"ground": "#ffffff", "ink": "#17222c", "soft": "#56646f", "rule": "#dde3e8"},
     True: {"ground": "#161e26", "ink": "#e9eff4", "soft": "#9fb0bd", "rule": "#3a4855"},

@@ -6,7 +6,7 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 
-from cranpm.domain.regions import REGIONS, Region
+from cranpm.domain.regions import Region, named_region
 
 from .backend import load_bokeh
 from .frames import as_map, aspect_of, colour_options, frame_size, reduced, value_dimension
@@ -22,12 +22,14 @@ def plot_map(
     *,
     region: str | Region | None = None,
     scale: str | ColourScale | None = None,
+    zoomable: bool = False,
     width: int = 600,
     title: str | None = None,
-) -> hv.Element:
+) -> hv.Element | hv.DynamicMap:
     """Draw a map of PM2.5, or of a change or error of it.
 
     Millions of cells are averaged over blocks to about the pixels of the figure; a gap stays a gap.
+    ``zoomable=True`` keeps all cells at hand: where somebody zooms in, Datashader draws anew, down to single cells.
 
     Parameters
     ----------
@@ -39,6 +41,9 @@ def plot_map(
     scale : str or ColourScale, optional
         "continuous", "eaqi" (classes of the European index) or "change" (diverging); by default "change" where the
         field has negative values, which PM2.5 itself never has.
+    zoomable : bool
+        Draw anew for what is in view, at each zoom. It needs Python behind the picture: JupyterLab or a Panel page. A
+        saved page shows the whole.
     width : int
         Of the map inside its frame [pixels]; the height follows, true in aspect at the middle latitude.
     title : str, optional
@@ -46,7 +51,7 @@ def plot_map(
 
     Returns
     -------
-    hv.Image, or hv.Overlay for a region
+    hv.Image, hv.Overlay for a region, or hv.DynamicMap if zoomable
         With the unit at the colour bar.
 
     Raises
@@ -70,22 +75,38 @@ def plot_map(
         )
     colours = _scale(scale, field)
     title = _title(field) if title is None else title
+    if region is not None and zoomable:
+        raise ValueError(
+            "plot_map zooms in the whole map only: leave out region, or draw the region with zoomable=False."
+        )
     if region is not None:
         from .region import region_map  # with a projection library, which takes seconds to import
 
         return region_map(field, named_region(region), scale=colours, width=width, title=title)
-    drawn = reduced(field, width)
+    drawn = field if zoomable else reduced(field, width)
     latitude, longitude = (drawn[name].to_numpy() for name in ("latitude", "longitude"))
+    size = frame_size(aspect_of(latitude, longitude), width)
     image = hv.Image(
         (longitude, latitude, drawn.to_numpy()),
         [hv.Dimension("longitude", unit="°E"), hv.Dimension("latitude", unit="°N")],
         value_dimension(colours),
     )
+    if zoomable:
+        from holoviews.operation.datashader import rasterize  # with datashader, which takes seconds to import
+
+        # cells are averaged where several share a pixel; one cell over several pixels stays a square
+        pixels = size["frame_width"], size["frame_height"]
+        image = rasterize(
+            image, aggregator="mean", interpolation="nearest", width=pixels[0], height=pixels[1]
+        )
     return image.opts(
-        **frame_size(aspect_of(latitude, longitude), width),
-        **colour_options(colours),
-        tools=["hover"],
-        title=title,
+        hv.opts.Image(
+            **size,
+            **colour_options(colours),
+            tools=["hover"],
+            active_tools=["wheel_zoom"] if zoomable else [],
+            title=title,
+        )
     )
 
 
@@ -97,21 +118,6 @@ def _scale(scale: str | ColourScale | None, field: xr.DataArray) -> ColourScale:
     if scale not in SCALES:
         raise ValueError(f"Scales are {', '.join(SCALES)}; got {scale!r}.")
     return SCALES[scale]
-
-
-def named_region(region: str | Region) -> Region:
-    """A box by its name; a box stays.
-
-    Raises
-    ------
-    ValueError
-        Naming the known ones.
-    """
-    if isinstance(region, Region):
-        return region
-    if region not in REGIONS:
-        raise ValueError(f"No region {region!r}; known: {', '.join(REGIONS)}.")
-    return REGIONS[region]
 
 
 def _title(field: xr.DataArray) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from cranpm.data.errors import DataFileError, StoreError
 from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
+from cranpm.forecasting.place_series import value_between_nodes
 from cranpm.plot.series import METHODS
 from cranpm.verification.bootstrap import Interval, block_bootstrap
 from cranpm.verification.evaluate import BLOCK_DAYS, COARSE_CELLS
@@ -21,7 +22,6 @@ from cranpm.verification.sums import PairSums
 
 from ..state import LEADS
 from .fields import FieldUnavailableError
-from .places import value_between_nodes
 from .store import Store
 
 if TYPE_CHECKING:

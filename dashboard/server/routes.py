@@ -22,11 +22,12 @@ from cranpm.domain.grid import OutsideGridError
 from cranpm.forecasting.array_file import ArrayFileError
 from cranpm.plot.channel_scales import find_scale
 from cranpm.plot.mercator import MAX_ZOOM, from_mercator
+from cranpm.plot.overlays.outlines import DETAILS, KINDS, OutlinesMissingError
 from cranpm.plot.style import SCALES
 from cranpm.plot.tiles import EMPTY_TILE, render_tile
 
 from ..data.fields import Field, FieldUnavailableError
-from ..data.outlines import DETAILS, KINDS, OutlinesMissingError, names_json, outline_json
+from ..data.outlines import names_json, outline_json
 from ..data.store import get_store
 from ..layers import Layer
 from .handler import Handler

@@ -17,12 +17,14 @@ def warm_up() -> threading.Thread:
 
 def _warm() -> None:
     try:
+        from cranpm.plot.overlays.outlines import KINDS
+
         from ..data import outlines
         from ..data.forecasts import service
         from ..data.store import get_store
 
         outlines.town_labels()
-        for kind in outlines.KINDS:
+        for kind in KINDS:
             outlines.outline_json(kind, 0)
         store = get_store()
         for name in list(store.dataset_folders())[:1]:

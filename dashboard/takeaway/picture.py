@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 from cranpm.domain.eaqi import EAQI_CLASSES
 from cranpm.plot.mercator import from_mercator, mercator_extent, to_mercator
+from cranpm.plot.overlays.outlines import OutlinesMissingError, outline
 from cranpm.plot.pyramid import Pyramid
 from cranpm.plot.style import LAND_INDEX, ColourScale
 
-from ..data.outlines import OutlinesMissingError, outline
 from ..data.pictures import Picture
 from .view import View
 

@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 import xarray as xr
 
 from cranpm.domain.eaqi import EAQI_CLASSES, eaqi_class
-from cranpm.plot.series import SERIES_STYLE, place_series, series_colour
+from cranpm.plot.series import SERIES_STYLE, plot_series, series_colour
 
 from ..data.forecasts import Forecasts
 from ..data.pictures import Picture, PlacePicture
@@ -148,7 +148,7 @@ class Inspector:
         if self._drawn is None or dark != self._dark or not _same(drawn, self._drawn):
             self._drawn, self._dark = drawn, dark
             self.text.object = place_html(drawn.place, drawn.today, drawn.forecast)
-            self.series.object = place_series(
+            self.series.object = plot_series(
                 drawn.series, width=WIDTH - 26, height=230, show_legend=False, dark=dark
             )
             self.legend.object = series_legend(drawn.series, dark=dark)

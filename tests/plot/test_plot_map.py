@@ -152,3 +152,31 @@ def test_what_is_no_map_of_pm2p5_is_refused(field, change, message):
 def test_unknown_scales_and_regions_are_refused(field, request_, message):
     with pytest.raises(ValueError, match=message):
         plot_map(field, **request_)
+
+
+def test_a_zoomable_map_is_the_mean_from_afar_and_single_cells_from_near(field):
+    whole = plot_map(field, zoomable=True, width=100)
+    assert isinstance(whole, hv.DynamicMap)
+    far = whole[()]
+    # 800 columns on 100 pixels; Datashader takes the mean of those that a pixel holds
+    assert far.dimension_values("pm2p5", flat=False).shape[1] == 100
+    lat = far.dimension_values("latitude", expanded=False)
+    values = far.dimension_values("pm2p5", flat=False)
+    assert np.isnan(values[:, :49]).all()  # the western half is missing
+    np.testing.assert_allclose(values[:, 55], lat, atol=0.05)  # a pixel is 0.08 degrees high
+    near = plot_map(field, zoomable=True, width=100)
+    near.event(x_range=(10.0, 10.1), y_range=(47.0, 47.1))
+    cells = near[()].dimension_values("pm2p5", flat=False)
+    rows = np.unique(cells[np.isfinite(cells)])
+    # ten rows of cells, whose values are the latitudes of their middles, and the two at the edges
+    assert 9 <= rows.size <= 12
+    np.testing.assert_allclose(np.diff(rows), 0.01, atol=1e-4)
+
+
+def test_a_zoomable_map_has_its_frame_its_colours_and_its_title(field):
+    shown = figure(plot_map(field, zoomable=True, width=200))
+    assert (shown.frame_width, shown.title.text[:5]) == (200, "PM2.5")
+    assert shown.frame_height / 6 == pytest.approx(200 / 8 / np.cos(np.deg2rad(47)), rel=0.02)
+    assert len(shown.right) == 1
+    with pytest.raises(ValueError, match="plot_map zooms in the whole map only"):
+        plot_map(field, zoomable=True, region="po_valley")

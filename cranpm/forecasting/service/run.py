@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from cranpm.forecasting.intervention_names import steps_in_words
 from cranpm.forecasting.service.request import Request, RunRequest
 from cranpm.forecasting.service.run_folder import RunCost, RunFolder, RunStatus
 
@@ -196,5 +197,5 @@ class Run(Job):
 
 def _changes(request: RunRequest) -> dict[str, Any]:
     """Attribute that tells a counterfactual from a forecast; nothing for a forecast."""
-    steps = ", ".join(f"{name}={value:g}" for name, value in request.interventions)
-    return {"interventions": steps} if steps else {}
+    steps = request.interventions
+    return {"interventions": steps_in_words(steps)} if steps else {}

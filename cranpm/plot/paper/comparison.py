@@ -8,13 +8,12 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 
-from cranpm.domain.regions import Region
+from cranpm.domain.regions import Region, named_region
 
 from ..backend import load_bokeh
 from ..frames import as_map
 from ..region import region_map
 from ..style import ColourScale, scale_for
-from ..whole import named_region
 
 load_bokeh()
 

@@ -8,9 +8,11 @@ import holoviews as hv
 import pandas as pd
 import xarray as xr
 
+from cranpm.domain.regions import named_region
+
 from ..backend import load_bokeh
 from ..region import region_map
-from ..whole import named_region, plot_map
+from ..whole import plot_map
 from .colours import method_styles
 
 load_bokeh()

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
-import xarray as xr
 
 from cranpm.domain.grid import KM_PER_DEGREE
-from cranpm.plot.attention import footprint_field
+from cranpm.plot.overlays.shapes import shown_layer
 
 from ...data.forecasts import Forecasts
 from ...data.pictures import Picture
@@ -165,15 +164,15 @@ def _words(footprint: Footprint, what: str, layer: int, head: int) -> str:
             f"Share of the predicted change that height above the region leaves, in this tile: {left}. "
             "Summits stand above the air that fills the valleys."
         )
-    field = footprint_field(footprint, what, layer, head) if what == "attention" else None
-    return _sentence(footprint, field)
+    shown = shown_layer(footprint, "attention", layer, head) if what == "attention" else None
+    return _sentence(footprint, None if shown is None else shown.values)
 
 
 def _range(values: np.ndarray) -> str:
     return f"{float(np.nanmin(values)):.0%} to {float(np.nanmax(values)):.0%}".replace("%", " %")
 
 
-def _sentence(footprint: Footprint, attention: xr.DataArray | None) -> str:
+def _sentence(footprint: Footprint, attention: np.ndarray | None) -> str:
     u, v = (float(part) for part in footprint["wind"])
     speed = float(np.hypot(u, v))
     where_from = COMPASS[round(float(np.degrees(np.arctan2(-u, -v))) / 45) % 8]
@@ -182,7 +181,7 @@ def _sentence(footprint: Footprint, attention: xr.DataArray | None) -> str:
         return (
             f"{wind} Tokens upwind are favoured, tokens downwind are not; added to the logits of every head."
         )
-    ordered = np.sort(attention.to_numpy().ravel())[::-1]
+    ordered = np.sort(attention[np.isfinite(attention)])[::-1]
     half = int(np.searchsorted(np.cumsum(ordered), 0.5 * ordered.sum())) + 1
     valid = footprint.get("valid")
     number = (

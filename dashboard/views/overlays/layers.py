@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from bokeh.models import ColumnDataSource
 
+from cranpm.plot.overlays.shapes import NO_CELLS, NO_DOTS, NO_LINES, Columns, Shown, arrows, cells, path, scan
+
 from ...state import State
-from .shapes import NO_CELLS, NO_DOTS, NO_LINES, Columns, Shown, arrows, cells, path, scan
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure

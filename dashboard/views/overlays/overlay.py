@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cranpm.plot.overlays.shapes import Shown, shown_layer
+
 from ...data.pictures import Picture
 from ...markup import Markup
 from ...state import State
 from ..legend import bar_html
 from .layers import OverlayLayers
 from .reader import FootprintReader
-from .shapes import Shown, shown_layer
 
 NOTES: dict[str, str] = {
     "attention": "What the network read, not where the particles came from.",

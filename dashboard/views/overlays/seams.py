@@ -12,6 +12,7 @@ from bokeh.models import ColumnDataSource
 from cranpm.domain.grid import Grid
 from cranpm.domain.tiling import TilePlan, plan_tiles
 from cranpm.plot.mercator import to_mercator
+from cranpm.plot.overlays.shapes import Columns
 from cranpm.verification.seams import SeamSteps, neighbours, seam_steps
 
 from ...background import Latest
@@ -21,7 +22,6 @@ from ...layers import TILED
 from ...markup import Markup
 from ...state import State
 from ..legend import lines_html
-from .shapes import Columns
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from cranpm.domain.eaqi import EAQI_CLASSES, EAQI_NOTE
 from cranpm.plot.scores import target_diagram
-from cranpm.plot.series import SERIES_STYLE, place_series, series_colour
+from cranpm.plot.series import SERIES_STYLE, plot_series, series_colour
 from cranpm.verification.bootstrap import Interval
 from cranpm.verification.fairmode import LEAST_DAYS, TargetPoint
 
@@ -137,7 +137,7 @@ class StationView:
         self._drawn = drawn
         self.head.object = _TEXT.format(station_head(card, picture.place.place.station_kilometres))
         series = card_series(card, str(state.init_time))
-        self.series.object = place_series(series, width=WIDTH, height=210, show_legend=False, dark=dark)
+        self.series.object = plot_series(series, width=WIDTH, height=210, show_legend=False, dark=dark)
         methods = methods_shown(card, lead)
         self.scores.object = _TEXT.format(
             join([series_key(series, dark=dark), scores_html(card, lead), _unreadable(card)])
@@ -170,7 +170,7 @@ def station_head(card: StationCard, kilometres: float) -> Markup:
 
 
 def card_series(card: StationCard, init_time: str) -> xr.Dataset:
-    """Observed, target and forecasts by valid day, as `cranpm.plot.series.place_series` takes them."""
+    """Observed, target and forecasts by valid day, as `cranpm.plot.series.plot_series` takes them."""
     by_day = card.pairs.groupby("valid")[["observed", "target"]].first()
     leads = {
         f"lead_{lead}": card.pairs[card.pairs["lead"] == lead].set_index("valid")["forecast"]

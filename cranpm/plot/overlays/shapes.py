@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import colorcet
 import numpy as np
 
 from cranpm.plot.mercator import to_mercator
-from cranpm.plot.style import ColourScale
-
-if TYPE_CHECKING:
-    from cranpm.forecasting.attention import Footprint
+from cranpm.plot.style import ColourScale, round_up
 
 TOKEN_NODES = 8
 """Nodes along the side of a coarse token."""
@@ -28,6 +25,9 @@ SCAN_TOKENS = 7
 SCAN_DIRECTIONS = 16
 
 FootprintLayer = Literal["attention", "wind_bias", "elevation_bias", "height_damping"]
+
+Footprint = Mapping[Any, Any]
+"""From `cranpm.footprint_at`, or `cranpm.forecasting.attention.read_attention` with None for what the network lacks."""
 
 Columns = Mapping[str, np.ndarray | list[Any]]
 """Of a `ColumnDataSource`: arrays or lists, of one length."""
@@ -53,16 +53,17 @@ def shown_layer(footprint: Footprint, what: FootprintLayer, layer: int = -1, hea
     Parameters
     ----------
     footprint : mapping
-        From `cranpm.forecasting.attention.read_attention`.
+        From `cranpm.footprint_at` or `cranpm.forecasting.attention.read_attention`.
     what : str
         "attention" [% per token] and "wind_bias" over the coarse tokens; "elevation_bias" and "height_damping" over the
         tokens of the place's tile.
     layer, head : int
         Of the bridge; -1, or one that it does not have, for the mean over them.
     """
-    values = footprint.get(what)
-    if values is None:
+    found = footprint.get(what)
+    if found is None:
         return None
+    values = np.asarray(found)
     if what in ("attention", "wind_bias"):
         axes = footprint["latitude"], footprint["longitude"]
         layers, heads = values.shape[:2]
@@ -70,17 +71,18 @@ def shown_layer(footprint: Footprint, what: FootprintLayer, layer: int = -1, hea
         values = (values[:, head : head + 1] if 0 <= head < heads else values).mean(axis=(0, 1))
         valid = footprint.get("valid")
         if valid is not None:  # what lies beyond the domain, or is missing there, is nothing to look at
-            values = np.where(valid, values, np.nan)
+            values = np.where(np.asarray(valid), values, np.nan)
     else:
         axes = footprint["tile_latitude"], footprint["tile_longitude"]
     values = np.asarray(values, np.float64) * (100 if what == "attention" else 1)
-    return Shown(values=values, latitude=axes[0], longitude=axes[1], scale=_scale(what, values))
+    latitude, longitude = (np.asarray(axis) for axis in axes)
+    return Shown(values=values, latitude=latitude, longitude=longitude, scale=_scale(what, values))
 
 
 def _scale(what: str, values: np.ndarray) -> ColourScale:
     """From the values' own range: attention of one place may lie on two tokens, that of another on two hundred."""
     largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
-    top = _round_up(largest or 1.0)
+    top = round_up(largest or 1.0)
     if what == "attention":
         return _made(
             what, "Share of attention per coarse token", "%", 0.0, top, colorcet.CET_L18, (0, top / 2, top)
@@ -116,12 +118,6 @@ def _made(
         colours=tuple(colours),
         ticks=ticks,
     )
-
-
-def _round_up(value: float) -> float:
-    """The next number of 1, 2, 2.5, 5 or 10 times a power of ten."""
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9)))
 
 
 def cells(shown: Shown, opacity: float) -> Columns:
@@ -209,7 +205,7 @@ def scan(footprint: Footprint) -> Columns:
     order = footprint.get("order")
     if order is None:
         return dict(NO_LINES)
-    latitude, longitude = footprint["latitude"], footprint["longitude"]
+    latitude, longitude = np.asarray(footprint["latitude"]), np.asarray(footprint["longitude"])
     columns = -(-len(longitude) // SCAN_TOKENS)
     xs, ys = [], []
     for group, places in enumerate(np.asarray(order)):
@@ -218,7 +214,7 @@ def scan(footprint: Footprint) -> Columns:
         inside = (rows < len(latitude)) & (cols < len(longitude))
         if inside.sum() < 2:
             continue
-        x, y = to_mercator(np.asarray(latitude)[rows[inside]], np.asarray(longitude)[cols[inside]])
+        x, y = to_mercator(latitude[rows[inside]], longitude[cols[inside]])
         dx, dy = x[-1] - x[-2], y[-1] - y[-2]
         size = 0.25 * _token_width(tuple(np.asarray(longitude, float))) / max(float(np.hypot(dx, dy)), 1.0)
         ends = [_turned(-size * dx, -size * dy, turn) for turn in (0.5, -0.5)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cranpm.dashboard.views.overlays.shapes import arrows, cells, path, scan, shown_layer
 
 from cranpm.plot.mercator import from_mercator
+from cranpm.plot.overlays.shapes import arrows, cells, path, scan, shown_layer
 
 LATITUDE, LONGITUDE = np.array([46.0, 44.0, 42.0]), np.array([6.0, 8.0, 10.0, 12.0])
 
