@@ -84,7 +84,7 @@ class TilePlan:
         Examples
         --------
         >>> plan_tiles((1000, 1000)).tiles_over(slice(500, 510), slice(0, 10))
-        [0, 3]
+        [0, 3, 6]
         """
         return [
             tile.index
