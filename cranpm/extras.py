@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from types import ModuleType
 
 DISTRIBUTION = "cranpm-explorer"
 
@@ -67,7 +67,7 @@ def require(extra: str, purpose: str) -> None:
         raise MissingExtraError(_sentence(purpose, missing, extra))
 
 
-def load(module: str, purpose: str, *, instead: str = "") -> Any:
+def load(module: str, purpose: str, *, instead: str = "") -> ModuleType:
     """Import a module of an extra where it is used.
 
     Parameters

@@ -57,6 +57,7 @@ def forecast(
         only_many = {"--scheduler": scheduler, "--workers": workers > 1, "--format": file_format != "nc"}
         if given := [name for name, value in only_many.items() if value]:
             raise typer.BadParameter(f"{', '.join(given)} goes with --start and --end.")
+        assert init is not None  # as said above
         from cranpm.forecasting.api import forecast_to_file
 
         with plain_errors(), bar("Forecast", unit="tiles") as progress:

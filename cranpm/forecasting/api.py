@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict, Unpack
 
 import torch
 import xarray as xr
@@ -137,7 +137,23 @@ def forecast(
     return forecaster.label(day, maps)
 
 
-def forecast_to_file(out: Path, *, overwrite: bool = False, **request: Any) -> list[str]:
+class ForecastArguments(TypedDict, total=False):
+    """What `forecast` takes."""
+
+    init_time: Required[Day]
+    leads: int | Sequence[int]
+    checkpoint: str | Path | Checkpoint
+    data: DataLike | DaySource
+    preset: str | None
+    device: str
+    precision: Precision
+    memory_budget: int
+    progress: bool | Progress
+
+
+def forecast_to_file(
+    out: Path, *, overwrite: bool = False, **request: Unpack[ForecastArguments]
+) -> list[str]:
     """`forecast`, written to ``out``; returns lines for the person who asked."""
     check_target(out, overwrite=overwrite)
     keep_freed_memory()

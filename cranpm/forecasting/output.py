@@ -67,7 +67,7 @@ def forecast_dataset(
     grid: Grid,
     origin: ForecastOrigin,
     negative: Mapping[int, int] | None = None,
-    attributes: Mapping[str, Any] | None = None,
+    attributes: Mapping[str, object] | None = None,
 ) -> xr.Dataset:
     """Label forecast maps.
 

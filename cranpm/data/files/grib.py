@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def open_grib(path: Path, *, name: str, keeps: object = None) -> list[xr.Dataset
     ]
 
 
-def _messages(path: Path, name: str, eccodes: Any) -> Iterator[_Keys]:
+def _messages(path: Path, name: str, eccodes: ModuleType) -> Iterator[_Keys]:
     """The keys of each message; the messages must fill the file without a gap, or some are lost or damaged."""
     expected = 0
     with path.open("rb") as file:
@@ -101,7 +102,7 @@ def _refuse_gap(path: Path, start: int, stop: int, name: str) -> None:
         raise DataFileError(msg)
 
 
-def _keys(handle: int, eccodes: Any) -> _Keys:
+def _keys(handle: int, eccodes: ModuleType) -> _Keys:
     found: _Keys = {}
     for key in _KEYS:
         try:

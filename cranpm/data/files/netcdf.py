@@ -83,7 +83,7 @@ class _Store(AbstractDataStore):
 
     @staticmethod
     def _variable(
-        path: Path, name: str, key: str, held: Any, is_hdf5: bool, stamp: _Stamp, keeps: object
+        path: Path, name: str, key: str, held: netCDF4.Variable, is_hdf5: bool, stamp: _Stamp, keeps: object
     ) -> xr.Variable:
         attrs = {a: held.getncattr(a) for a in held.ncattrs()}
         dtype = np.dtype(object if held.dtype is str else held.dtype)

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from cranpm._json import JsonObject
 from cranpm.data.errors import DataFileError, NotThisProductError
 from cranpm.data.files.openers import sniff
 from cranpm.data.stations.account import StationAccount
@@ -109,7 +109,7 @@ def _from_json(path: Path) -> pd.DataFrame:
     return pd.DataFrame([_flat(entry) for entry in entries])
 
 
-def _entries(path: Path) -> list[dict[str, Any]]:
+def _entries(path: Path) -> list[JsonObject]:
     """Entries of a document with ``results``, of a list, or of one document a line."""
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     try:
@@ -133,7 +133,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _flat(entry: dict[str, Any]) -> dict[str, Any]:
+def _flat(entry: JsonObject) -> JsonObject:
     """One measurement of the older interface as a row."""
     date, place, period = (entry.get(name) or {} for name in ("date", "coordinates", "averagingPeriod"))
     names = ("locationId", "location", "parameter", "value", "unit", "country", "isMobile", "mobile")

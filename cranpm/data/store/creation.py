@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,7 +33,7 @@ class DatasetDescription:
     """A digest that changes whenever the values would."""
     attribution: str
     """Whom users of the values have to name."""
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: JsonObject = field(default_factory=dict)
     """Further facts for ``dataset.json``."""
 
     def document(self, domain: Domain) -> JsonObject:

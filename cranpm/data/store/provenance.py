@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from cranpm._files import write_atomically
 from cranpm._json import JsonObject
@@ -32,7 +30,7 @@ def read_provenance(root: str | Path) -> JsonObject:
     return found if isinstance(found, dict) else {}
 
 
-def update_provenance(root: str | Path, entries: Mapping[str, Any]) -> None:
+def update_provenance(root: str | Path, entries: JsonObject) -> None:
     """Put entries in, those of the same key anew; all others stay."""
     kept = {**read_provenance(root), **entries}
     write_atomically(Path(root) / PROVENANCE, json.dumps(kept, indent=1, sort_keys=True).encode())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import pandas as pd
 
 from cranpm.data.errors import SchemaError
@@ -17,6 +19,22 @@ STATION_COLUMNS = (
     "area",
     "terrain_complexity",
 )
+
+
+class StationRow(TypedDict):
+    """A row of the station table; words that nobody has told are missing, as is a height."""
+
+    station_id: str
+    name: str
+    country: str | None
+    latitude: float
+    longitude: float
+    altitude: float
+    station_type: str | None
+    area: str | None
+    terrain_complexity: float
+
+
 OBSERVATION_COLUMNS = ("station_id", "time", "pm2p5")
 STATION_TYPES = ("traffic", "background", "industrial")
 AREAS = ("urban", "suburban", "rural")

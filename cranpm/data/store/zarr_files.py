@@ -11,7 +11,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import zarr
@@ -21,6 +21,9 @@ from zarr.storage import LocalStore, MemoryStore
 from cranpm._files import write_atomically
 from cranpm._json import JsonObject
 from cranpm.data.store.schema import CONVENTIONS, CRS_ATTRS, TIME_CHUNK, ArraySpec, coordinate_attrs
+
+if TYPE_CHECKING:
+    from zarr.core.buffer import Buffer
 
 # a checksum after the compressor: a flipped bit anywhere in a chunk is an error, not another value
 _COMPRESSORS = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec())
@@ -87,7 +90,7 @@ def consolidate(path: Path) -> None:
 
 def encode(spec: ArraySpec, values: np.ndarray) -> bytes:
     """The bytes of the one file that holds an array, or one day of it. Runs in any thread."""
-    files: dict[str, Any] = {}
+    files: dict[str, Buffer] = {}
     array = _create_array(zarr.create_group(MemoryStore(files)), spec, days=1)
     array[...] = values[None] if spec.per_day else values
     (key,) = (name for name in files if "/c/" in name)
@@ -118,7 +121,7 @@ def commit_days(path: Path, specs: Sequence[ArraySpec], days: Sequence[np.dateti
 
 
 def _time_chunk(values: np.ndarray) -> bytes:
-    files: dict[str, Any] = {}
+    files: dict[str, Buffer] = {}
     shape = (TIME_CHUNK, *values.shape[1:])
     array = zarr.create_array(MemoryStore(files), shape=shape, chunks=shape, dtype="int64", fill_value=0)
     full = np.zeros(shape, np.int64)
