@@ -113,8 +113,12 @@ class State(param.Parameterized):
         doc="Box drawn on the map (west, south, east, north) [degrees]",
     )
     numbers = param.Boolean(default=False, doc="Whether statistics of the area are shown")
-    compare: Any = param.Selector(default="", objects=list(COMPARISONS), doc="How B is shown beside A")
-    against: Any = param.Selector(default="", objects=["", *BESIDE], doc="Layer of B; empty for A's own")
+    compare: param.Selector[str] = param.Selector(
+        default="", objects=list(COMPARISONS), doc="How B is shown beside A"
+    )
+    against: param.Selector[str] = param.Selector(
+        default="", objects=["", *BESIDE], doc="Layer of B; empty for A's own"
+    )
     against_lead = param.Integer(default=0, bounds=(0, max(LEADS)), doc="Days ahead of B; 0 for A's own")
     against_day: Any = param.CalendarDate(
         default=None, allow_None=True, doc="Init day of B; None for A's own"

@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from .fields import FieldUnavailableError
 from .store import Store
 
 if TYPE_CHECKING:
+    from cranpm.data.store.tables import StationRow
     from cranpm.forecasting.array_file import ArrayFile
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class StationCard:
     for each of `COMPARED` [ug m-3]; NaN where there is none. ``unreadable`` names days that are damaged.
     """
 
-    station: Mapping[str, Any]
+    station: StationRow
     pairs: pd.DataFrame
     surroundings: Surroundings
     unreadable: tuple[str, ...] = field(default=())
@@ -190,7 +191,7 @@ def make_card(
     )
 
 
-def _station(store: Store, dataset_name: str, station_id: str) -> dict[str, Any]:
+def _station(store: Store, dataset_name: str, station_id: str) -> StationRow:
     stations = store.stations(dataset_name)
     found = stations[stations["station_id"] == station_id]
     if found.empty:
@@ -198,13 +199,13 @@ def _station(store: Store, dataset_name: str, station_id: str) -> dict[str, Any]
     station = found.iloc[0].to_dict()
     if not store.dataset(dataset_name).domain.fine.contains(station["latitude"], station["longitude"]):
         raise FieldUnavailableError(f"Station “{station_id}” lies outside the map.")
-    return {str(name): value for name, value in station.items()}
+    return cast("StationRow", {str(name): value for name, value in station.items()})
 
 
 class _Reader:
     """Values of a dataset at one station; what is damaged is NaN and named."""
 
-    def __init__(self, store: Store, dataset_name: str, station: Mapping[str, Any]) -> None:
+    def __init__(self, store: Store, dataset_name: str, station: StationRow) -> None:
         self._store, self._name, self._station = store, dataset_name, station
         self._dataset = store.dataset(dataset_name)
         grid, box = self._dataset.domain.fine, self._dataset.domain.coarse_box

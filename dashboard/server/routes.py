@@ -12,7 +12,7 @@ import logging
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Required, TypedDict, TypeVar, TypeVarTuple
 
 from tornado.web import HTTPError, RequestHandler
 
@@ -152,7 +152,22 @@ class CellHandler(_Handler):
         self.finish(json.dumps(cell))
 
 
-def describe_cell(field: Field, lat: float, lon: float) -> dict[str, Any]:
+class Cell(TypedDict, total=False):
+    """What `describe_cell` says of a place; beyond the map only that, and where it is."""
+
+    inside: Required[bool]
+    row: int
+    col: int
+    lat: Required[float]
+    lon: Required[float]
+    value: float | None
+    text: str
+    elevation: int | None
+    index: str
+    colour: str
+
+
+def describe_cell(field: Field, lat: float, lon: float) -> Cell:
     """Value, place and elevation of the cell under a place; ``value`` is None where there is no data.
 
     ``text`` is the value as it is shown, with a thousandth of its scale's length as its last digit; ``lat`` and ``lon``

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
+from bokeh.document import Document
 from bokeh.models import ColumnDataSource
 
 from cranpm.domain.grid import Grid
@@ -128,7 +129,7 @@ class TileSeams:
         state: State,
         store: Store,
         layers: SeamLayers,
-        document: Any,
+        document: Document | None,
         *,
         on_legend: Callable[[], None],
     ) -> None:

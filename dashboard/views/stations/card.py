@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import panel as pn
 import xarray as xr
@@ -33,6 +33,9 @@ from ...data.store import Store
 from ...markup import Html, Markup, join, signed, table, without_paths
 from ...state import LEADS
 from ...theme import INK, SOFT
+
+if TYPE_CHECKING:
+    from cranpm.data.store.tables import StationRow
 
 log = logging.getLogger(__name__)
 
@@ -272,7 +275,7 @@ def classes_html(card: StationCard, lead: int, method: str) -> Markup:
     return join([table(caption, ("", *(_class_chip(j) for j in used)), rows), _SMALL.format(text)])
 
 
-def surroundings_html(around: Surroundings, station: Mapping[str, Any]) -> Markup:
+def surroundings_html(around: Surroundings, station: StationRow) -> Markup:
     """Cell against its surroundings, station against its cell, and what that means."""
     complexity = float(station["terrain_complexity"])
     higher = around.height_of_station - around.height_of_cell
