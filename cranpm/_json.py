@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 JsonObject = dict[str, Any]
-"""An object of a JSON file: what a ``to_dict`` makes for it, and what `json.load` returns of it."""
+"""An object of a JSON file: what a ``to_dict`` makes for it, and what ``json.load`` returns of it."""
 
 
 def finite(value: Any) -> Any:

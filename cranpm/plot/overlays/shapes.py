@@ -30,7 +30,7 @@ Footprint = Mapping[Any, Any]
 """From `cranpm.footprint_at`, or `cranpm.forecasting.attention.read_attention` with None for what the network lacks."""
 
 Columns = Mapping[str, np.ndarray | list[Any]]
-"""Of a `ColumnDataSource`: arrays or lists, of one length."""
+"""Of a ``ColumnDataSource``: arrays or lists, of one length."""
 
 NO_CELLS: Columns = {"left": [], "right": [], "bottom": [], "top": [], "colour": [], "alpha": []}
 NO_LINES: Columns = {"xs": [], "ys": []}
