@@ -95,7 +95,7 @@ def _boxes(grid: Grid, windows: list[tuple[slice, slice]]) -> Columns:
 
 def seam_lines(tiles: int, steps: SeamSteps | None, units: str) -> list[str]:
     """What the legend says of the tiles of a forecast; without steps, that they are still to come."""
-    drawn = f"{tiles} tiles of 512 × 512 cells; the strips that two share are light, and blended."
+    drawn = f"{tiles} tiles of 512 × 512 cells; the strips that two share are tinted, and blended."
     if steps is None:
         return [drawn, "How large the steps across their edges are is measured when the forecast is done."]
     if not math.isfinite(steps.across):
