@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -44,6 +45,24 @@ def test_importing_takes_a_moment_and_loads_nothing_heavy():
     assert all(run.splitlines()[1] == "[]" for run in runs)
     # 0.3 s is the promise; the best of five, because the machine may be busy with something else
     assert min(float(run.splitlines()[0]) for run in runs) < 0.3
+
+
+def test_the_commands_help_is_there_at_once_and_loads_nothing_heavy():
+    heavy = "torch numpy pandas xarray dask".split()
+    code = f"import sys, cranpm.cli.app; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT) == "[]\n"
+    seconds = []
+    for _ in range(3):
+        before = os.times()
+        subprocess.run(
+            [sys.executable, "-m", "cranpm", "--help"], check=True, stdout=subprocess.DEVNULL, cwd=ROOT
+        )
+        after = os.times()
+        seconds.append(
+            after.children_user + after.children_system - before.children_user - before.children_system
+        )
+    # 0.5 s is the promise; in seconds of a core, which others on the machine lengthen least
+    assert min(seconds) < 0.5
 
 
 def test_few_names_each_with_a_page_in_numpydoc():

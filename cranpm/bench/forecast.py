@@ -45,7 +45,7 @@ STAGES = {
 }
 """What a forecast does, in its order."""
 
-QUICK_TILES = 16
+QUICK_TILES = 8
 _MEMORY = Path("/dev/shm")
 
 

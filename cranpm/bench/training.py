@@ -17,6 +17,10 @@ from cranpm.training.state.options import TrainerOptions
 PRECISION_NAMES = {"bf16-mixed": "bfloat16", "32-true": "float32"}
 
 
+QUICK_TILES = 4
+"""Tiles of the step of a quick run."""
+
+
 def measure_training(
     settings: BenchSettings, ceilings: Ceilings, recipe: Recipe | None = None, *, compare: bool = True
 ) -> list[Figure]:
@@ -27,7 +31,8 @@ def measure_training(
     settings : BenchSettings
     ceilings : Ceilings
     recipe : Recipe, optional
-        Default: the one named like the preset; of a quick run its first day only, and smaller tiles on a small domain.
+        Default: the one named like the preset; of a quick run `QUICK_TILES` of its first day, and smaller tiles on a
+        small domain.
     compare : bool
         Whether the other precision is timed, too.
 
@@ -44,7 +49,7 @@ def measure_training(
             recipe, tile_size=min(recipe.tile_size, settings.tile_size), wide_tile_interval=0, token_steps=0
         )
         if settings.quick:
-            recipe = replace(recipe, days_per_step=1)
+            recipe = replace(recipe, days_per_step=1, tiles_per_day=min(recipe.tiles_per_day, QUICK_TILES))
     kinds = {
         PRECISION_NAMES[precision]: replace(recipe, precision=precision)
         for precision in sorted(PRECISION_NAMES, key=lambda name: name != recipe.precision)

@@ -12,7 +12,6 @@ from rich.table import Table
 from cranpm import __version__, registry
 from cranpm._json import JsonObject
 from cranpm.cli.console import console
-from cranpm.domain import COARSE_CHANNELS, DOMAINS, LOCAL_CHANNELS, plan_tiles
 
 PACKAGES = (
     "torch",
@@ -42,6 +41,7 @@ def describe() -> JsonObject:
 
     Imports torch to build the presets' shapes on the meta device; takes a few seconds.
     """
+    from cranpm.domain import COARSE_CHANNELS, DOMAINS, LOCAL_CHANNELS, plan_tiles
     from cranpm.model import PRESETS
     from cranpm.model.parameters import describe_parameters
 
@@ -106,6 +106,9 @@ def _print(facts: JsonObject) -> None:
 
 
 def _describe_domain(name: str) -> JsonObject:
+    from cranpm.domain import DOMAINS
+
+    domain = DOMAINS[name]
     domain = DOMAINS[name]
     west, south, east, north = domain.fine.extent
     return {

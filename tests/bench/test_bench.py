@@ -180,11 +180,17 @@ def test_a_part_that_breaks_costs_only_itself(monkeypatch):
     assert "FAILED: model: RuntimeError: out of luck" in results.lines()
 
 
-def test_a_quick_run_begins_no_part_when_its_time_is_over(monkeypatch):
-    monkeypatch.setattr(run_module, "QUICK_LIMIT", 0.0)
-    results = run_bench(settings(), ["blend", "verify"])
-    assert [one.part for one in results.figures] == ["blend"]
-    assert "measure it with --only verify" in results.left_out["verify"]
+def test_a_quick_run_begins_no_part_that_would_end_too_late(monkeypatch):
+    """At the pace of ceilings and blend, a million times their work would take days, and none of it no time."""
+    work = run_module.QUICK_WORK | {"training": 1e7, "verify": 0.0}
+    monkeypatch.setattr(run_module, "QUICK_WORK", work)
+    monkeypatch.setattr(run_module, "QUICK_LIMIT", 600.0)
+    results = run_bench(settings(), ["blend", "training", "verify"])
+    assert list(dict.fromkeys(one.part for one in results.figures)) == ["blend", "verify"]
+    assert "measure it with --only training" in results.left_out["training"]
+    seconds = results.about["seconds_of_parts"]
+    assert list(seconds) == ["ceilings", "blend", "verify"]
+    assert sum(seconds.values()) == pytest.approx(results.about["seconds"], abs=1.0)
 
 
 def test_an_unknown_part_is_refused():
