@@ -109,7 +109,6 @@ def _describe_domain(name: str) -> JsonObject:
     from cranpm.domain import DOMAINS
 
     domain = DOMAINS[name]
-    domain = DOMAINS[name]
     west, south, east, north = domain.fine.extent
     return {
         "title": domain.title,
