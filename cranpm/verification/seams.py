@@ -22,7 +22,7 @@ NEAR, FAR = 4, 24
 
 @dataclass(frozen=True, kw_only=True)
 class SeamSteps:
-    """Median |step| from cell to cell [in the map's units], across tile edges and elsewhere near them.
+    """Median absolute step from cell to cell [in the map's units], across tile edges and elsewhere near them.
 
     ``pairs`` counts the pairs of cells across edges. NaN where there are none.
     """
