@@ -1,4 +1,4 @@
-"""A person opens JupyterLab, runs the first notebook and sees the map."""
+"""A person opens JupyterLab, runs the first notebook and sees the map; and zooms in a map of all cells."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import nbformat
 import pytest
 from playwright.sync_api import Page
 
@@ -76,10 +77,66 @@ def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_a_person_runs_the_first_notebook_and_sees_the_map(tab: Page, jupyterlab: str, screenshot):
+    _run_all(tab, jupyterlab, NOTEBOOK, screenshot)
+    tab.locator(".bk-Canvas").first.wait_for(state="attached")
+    tab.wait_for_timeout(1000)
+    screenshot(f"jupyterlab_{NOTEBOOK}")
+    assert tab.locator(".bk-Canvas").count() >= 2  # the whole map, and its change
+    _assert_nothing_foreign(tab)
+
+
+IMAGES = """
+() => (window.Bokeh?.documents ?? []).flatMap((document) => [...document._all_models.values()])
+  .filter((model) => model.type === 'ColumnDataSource' && model.data?.image?.length && model.data.dw?.length)
+  .map((model) => model.data.dw[0])
+"""
+"""Widths of the pictures that Bokeh holds [degrees]."""
+
+VIEW = """
+() => (window.Bokeh?.documents ?? []).flatMap((document) => [...document._all_models.values()])
+  .filter((model) => model.type === 'Figure').map((model) => model.x_range.end - model.x_range.start)[0]
+"""
+"""Width of what is in view [degrees]."""
+
+
+@pytest.mark.timeout(600)
+def test_the_whole_map_is_drawn_anew_where_a_person_zooms_in(
+    tab: Page, jupyterlab: str, tmp_path: Path, screenshot
+):
+    """The picture and the kernel behind it: what is drawn after the wheel comes from Python."""
+    show = "cranpm.plot_map(data.pm2p5(data.days[1]), zoomable=True)"
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(f"import cranpm\n\ndata = cranpm.open_dataset()\n{show}")],
+        metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+    )
+    nbformat.write(notebook, tmp_path / "notebooks" / "zoom.ipynb")
+    _run_all(tab, jupyterlab, "zoom", screenshot)
+    tab.locator(".bk-Canvas").first.wait_for(state="attached")
+    tab.wait_for_function(f"() => ({IMAGES})().length === 1", timeout=120_000)
+    (whole,) = tab.evaluate(IMAGES)
+    assert whole == pytest.approx(14, rel=0.02)  # the Alps: 14 degrees
+    _wait_for_kernel(tab, jupyterlab)  # which answers where people zoom
+    box = tab.locator(".bk-Canvas").first.bounding_box()
+    assert box is not None
+    for _ in range(60):
+        if tab.evaluate(VIEW) < whole / 4:
+            break
+        tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        tab.mouse.wheel(0, -240)
+        tab.wait_for_timeout(300)
+    screenshot("jupyterlab_zooming")
+    assert tab.evaluate(VIEW) < whole / 4  # the browser's part; what follows is Python's
+    tab.wait_for_function(f"() => ({IMAGES})()[0] < {whole / 3}", timeout=240_000)
+    screenshot("jupyterlab_zoomed")
+    _assert_nothing_foreign(tab)
+
+
+def _run_all(tab: Page, address: str, notebook: str, screenshot) -> None:
+    """Open a notebook, run all of it, and wait for its end."""
     tab.set_viewport_size({"width": 1200, "height": 3600})  # cells out of view are not drawn
-    tab.goto(f"{jupyterlab}/lab/tree/notebooks/{NOTEBOOK}.ipynb?reset")
+    tab.goto(f"{address}/lab/tree/notebooks/{notebook}.ipynb?reset")
     tab.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=180_000)
-    _wait_for_kernel(tab, jupyterlab)  # run earlier, JupyterLab would ask which kernel to take
+    _wait_for_kernel(tab, address)  # run earlier, JupyterLab would ask which kernel to take
     tab.get_by_role("menuitem", name="Run", exact=True).click()
     tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     failed = tab.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']")
@@ -90,10 +147,9 @@ def test_a_person_runs_the_first_notebook_and_sees_the_map(tab: Page, jupyterlab
             screenshot("jupyterlab_unfinished")
             pytest.fail("The notebook did not finish; see out/screenshots/jupyterlab_unfinished.png.")
         tab.wait_for_timeout(500)
-    tab.locator(".bk-Canvas").first.wait_for(state="attached")
-    tab.wait_for_timeout(1000)
-    screenshot(f"jupyterlab_{NOTEBOOK}")
-    assert tab.locator(".bk-Canvas").count() >= 2  # the whole map, and its change
+
+
+def _assert_nothing_foreign(tab: Page) -> None:
     # HoloViews draws through Panel, which links its style sheets; pictures stand without them, so no network is needed
     foreign = [p for p in tab.problems if p.startswith("request") and ".css" not in p]  # type: ignore[attr-defined]
     assert foreign == []
