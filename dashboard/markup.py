@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import panel as pn
+from bokeh.document import Document
 from markupsafe import Markup, escape
 
 __all__ = ["Html", "Markup", "join", "latitude", "longitude", "signed", "table", "without_paths"]
@@ -30,6 +31,10 @@ class Html(pn.pane.HTML):
 
     def _transform_object(self, obj: object) -> dict[str, Any]:
         return super()._transform_object(str(escape("" if obj is None else obj)))
+
+    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
+        # in a tab that is not shown a pane is in no document; Panel would point its style sheets at its own site
+        return super()._get_properties(doc or pn.state.curdoc)
 
 
 def join(parts: Iterable[str]) -> Markup:

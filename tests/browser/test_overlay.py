@@ -38,4 +38,10 @@ def test_the_footprint_of_a_place_is_drawn_with_its_legend_and_taken_away(
     tab.wait_for_function(f"() => ({CELLS})() === 0", timeout=20_000)
     tab.goto(link)
     page_tests.wait_for_text(tab, "Elevation bias on the logits")
+    # all that was opened after the page was there is styled anew, from this machine
+    tab.get_by_text("Where does this place look?").first.click()
+    page_tests.wait_for_text(tab, "higher ground costs")
+    tab.get_by_label("Toggle theme").click()
+    page_tests.wait_for_picture(tab, "theme=dark")
+    page_tests.wait_for_url(tab, "dark=1")
     assert tab.problems == []  # type: ignore[attr-defined]
