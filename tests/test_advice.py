@@ -126,6 +126,9 @@ OTHERS_OPTIONS = {
     "--allow-websocket-origin": "panel serve", "--use-xheaders": "panel serve", "--basic-auth": "panel serve",
     "--cookie-secret": "panel serve", "--oauth-provider": "panel serve",
     "--force-reinstall": "pip", "--no-deps": "pip", "--always": "git", "--dirty": "git",
+    "--sides": "scripts/scaling.py", "--rounds": "scripts/scaling.py", "--dollars": "scripts/scaling.py",
+    "--job-name": "sbatch", "--time": "sbatch", "--signal": "sbatch", "--cpus-per-task": "sbatch",
+    "--ntasks-per-node": "sbatch", "--gpus-per-node": "sbatch",
     "--small": "scripts/gpu_session.py", "--nthreads": "dask worker",
 }  # fmt: skip
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +133,39 @@ def test_a_run_leaves_a_checkpoint_a_card_a_curve_and_logs(run):
     assert "<svg" in (out / "learning_curve.svg").read_text()
     assert list(out.glob("csv/version_*/metrics.csv")) and list(out.glob("tensorboard/version_*/events*"))
     assert Recipe.from_dict(json.loads((out / "recipe.json").read_text())).steps == 3
+
+
+def test_two_machines_of_a_queue_train_one_network(dataset, tmp_path):
+    """As ``srun`` starts it: the same command once a task, told apart by SLURM's variables."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "cranpm", "train", "--recipe", "tiny", "--data", dataset, "--out", out]
+    command += [
+        "--workers",
+        0,
+        "--nodes",
+        2,
+        "--devices",
+        1,
+        "--validate-every",
+        2,
+        *(f"--set={s}" for s in TINY),
+    ]
+    tasks = []
+    for rank in ("0", "1"):
+        slurm = {
+            "SLURM_JOB_ID": "4711", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1",
+            "SLURM_NNODES": "2", "SLURM_NODEID": rank, "SLURM_PROCID": rank, "SLURM_LOCALID": "0",
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+        }  # fmt: skip
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        tasks.append(subprocess.Popen(list(map(str, command)), env=os.environ | slurm, **pipes))
+    said = [task.communicate(timeout=600)[0] for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0], said
+    assert "Checkpoint " in said[0] and "Checkpoint " not in said[1]  # one of them writes
+    assert load_checkpoint(out / "checkpoint").meta["training"]["steps"] == 3
 
 
 def test_no_file_of_a_test_day_is_opened_and_validation_days_only_by_validation(run, dataset):
