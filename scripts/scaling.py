@@ -247,7 +247,7 @@ def _measured(found: dict[str, Any]) -> list[str]:
         "",
         f"Carried on to Europe's {europe['tokens']:,} tokens ({europe['tiles']} tiles), one layer of plain attention",
         f"would hold {europe['plain_bytes'] / 1e9:.0f} GB and take {longer:.0f} times as long as tiles. The paper's",
-        "figure of about 300 GB is what the logits of 12 heads take in bfloat16: "
+        "figure of about 300 GB has no derivation; logits of 12 heads in bfloat16 would take "
         f"{europe['logits_bytes_of_12_heads_bfloat16'] / 1e9:.0f} GB.",
         "",
         "**What has changed since:** fused kernels hold no logits, so memory alone no longer forbids attention over",
@@ -294,7 +294,8 @@ def _priced(costs: dict[str, dict[str, float]], dollars: float) -> list[str]:
             for title, key, factor, form in _TABLE
         ),
         "",
-        "Such a year is bound by storage, not by GPUs: few file systems take what the line of GB a second asks for.",
+        "At the goal's pace such a year is bound by storage: the line of GB a second asks for more than most file",
+        "systems give.",
         "What grows faster than the area: every tile attends to every coarse token, so that the bridge's share rises",
         f"to {of[1]['share_of_bridge']:.0%}. A model of the Earth would let a tile see a neighbourhood of the coarse",
         "grid only.",

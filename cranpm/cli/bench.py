@@ -24,7 +24,7 @@ def bench(
         bool,
         typer.Option(
             "--quick",
-            help="Under 45 s: fewer rounds, tiles of a forecast and days, one lead time.",
+            help="Meant for 45 s on two idle cores: fewer rounds, tiles of a forecast and days, one lead time.",
         ),
     ] = False,
     out: Annotated[
