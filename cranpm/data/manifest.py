@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,9 +15,6 @@ from cranpm import paths
 from cranpm._installed import PackageDataError, package_file
 from cranpm._json import JsonObject
 from cranpm.data.errors import DataFileError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 Text = Annotated[str, Field(min_length=1)]
 Hash = Annotated[str, Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
@@ -270,7 +268,7 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
         ) from error
 
 
-def _sentence(raw: Any, error: ErrorDetails) -> str:
+def _sentence(raw: Any, error: Mapping[str, Any]) -> str:
     """``sources.ghap-pm25-d1k.license: Field required`` instead of a list index."""
     where = [str(part) for part in error["loc"]]
     if len(where) > 1 and where[1].isdigit():

@@ -25,10 +25,11 @@ def break_everything() -> None:
     from cranpm.dashboard import pages
     from cranpm.dashboard.data.pictures import UnreadableError
     from cranpm.dashboard.page import explorer
+    from cranpm.dashboard.page.map import PageMap
     from cranpm.dashboard.page.run import PageRun
     from cranpm.dashboard.server import routes
 
-    build, settle, make = pages.build, explorer.Explorer._settle_state, explorer.make_picture
+    build, settle, make = pages.build, explorer.settle_state, explorer.make_picture
 
     class Unservable:
         def servable(self, **_):
@@ -39,9 +40,9 @@ def break_everything() -> None:
         query = (pages.pn.state.session_args or {}).get("region", [b""])[0].decode()
         return Unservable() if query == DOORS["document"] else page
 
-    def settle_or_not(self, notices):
-        settle(self, notices)
-        if self.state.region == DOORS["page"]:
+    def settle_or_not(state, store, notices):
+        settle(state, store, notices)
+        if state.region == DOORS["page"]:
             raise RuntimeError(f"cannot read '{SECRET}'")
 
     def make_or_not(store, state, *others):
@@ -55,14 +56,14 @@ def break_everything() -> None:
         if self._state.region == DOORS["opening"]:
             raise RuntimeError(f"no such file: {SECRET!r}")
 
-    def picked(self, lat, lon):
+    def pick(self, lat, lon):
         raise RuntimeError(f"no such file: {SECRET!r}")
 
     def draw(*_, **__):
         raise RuntimeError(f"cannot draw {SECRET}")
 
-    pages.build, explorer.Explorer._settle_state = build_or_not, settle_or_not
-    explorer.make_picture, explorer.Explorer._picked = make_or_not, picked
+    pages.build, explorer.settle_state = build_or_not, settle_or_not
+    explorer.make_picture, PageMap.pick = make_or_not, pick
     PageRun.open, routes.render_tile = open_or_not, draw
 
 

@@ -19,10 +19,17 @@ from cranpm.forecasting.engine import (
     ForecastCancelledError,
     RunObserver,
     TileSelection,
+    bytes_per_tile,
     choose_device,
     run_forecast,
 )
 from cranpm.forecasting.output import unusual_attribute
+
+
+@pytest.fixture
+def one_tile(untrained) -> int:
+    """A memory budget [bytes] that batches of one tile fill."""
+    return bytes_per_tile(untrained.config)
 
 
 def test_an_untrained_network_forecasts_persistence_bit_for_bit(untrained, day, dataset):
@@ -39,9 +46,11 @@ def test_there_is_a_forecast_exactly_where_today_has_support(drawn, day, dataset
     assert (field[~np.isnan(field)] >= 0).all()
 
 
-def test_neither_batch_size_nor_tile_order_changes_the_map(drawn, day):
+def test_neither_batch_size_nor_tile_order_changes_the_map(drawn, day, one_tile):
     whole = run_forecast(drawn, day, (2,)).fields[2]
-    one_by_one = run_forecast(drawn, day, (2,), memory_budget=1, tiles=TileSelection(first=(5, 3))).fields[2]
+    one_by_one = run_forecast(
+        drawn, day, (2,), memory_budget=one_tile, tiles=TileSelection(first=(5, 3))
+    ).fields[2]
     # float32 sums in another order: values to 100 ug m-3 agree to a few units in the last place
     assert np.nanmax(np.abs(whole - one_by_one)) < 2e-3
 
@@ -69,13 +78,13 @@ def test_what_fills_a_gap_changes_nothing_outside_it(drawn, day, dataset, statis
     assert np.isfinite(before[311, 300:320]).all()
 
 
-def test_tiles_asked_for_first_come_first_and_sea_tiles_never(untrained, day):
+def test_tiles_asked_for_first_come_first_and_sea_tiles_never(untrained, day, one_tile):
     order = []
     run_forecast(
         untrained,
         day,
         (1,),
-        memory_budget=1,
+        memory_budget=one_tile,
         tiles=TileSelection(first=(3,)),
         observer=RunObserver(progress=lambda p: order.extend(t.index for t in p.tiles)),
     )
@@ -84,19 +93,19 @@ def test_tiles_asked_for_first_come_first_and_sea_tiles_never(untrained, day):
     assert sorted(order) == with_land
 
 
-def test_progress_counts_every_tile_and_time_left_ends_at_zero(untrained, day):
+def test_progress_counts_every_tile_and_time_left_ends_at_zero(untrained, day, one_tile):
     seen = []
-    run_forecast(untrained, day, (1,), memory_budget=1, observer=RunObserver(progress=seen.append))
+    run_forecast(untrained, day, (1,), memory_budget=one_tile, observer=RunObserver(progress=seen.append))
     assert [p.done_tiles for p in seen] == list(range(1, seen[-1].total_tiles + 1))
     assert seen[-1].seconds_left == 0
 
 
-def test_output_maps_fill_as_tiles_arrive_and_cancel_keeps_them(drawn, day):
+def test_output_maps_fill_as_tiles_arrive_and_cancel_keeps_them(drawn, day, one_tile):
     out = {1: np.empty(day.domain.fine.shape, dtype=np.float32)}
     calls = iter([False, False, True])
     observer = RunObserver(maps=out, cancelled=lambda: next(calls))
     with pytest.raises(ForecastCancelledError, match="after 2 of"):
-        run_forecast(drawn, day, (1,), memory_budget=1, observer=observer)
+        run_forecast(drawn, day, (1,), memory_budget=one_tile, observer=observer)
     tiles = plan_tiles(day.domain.fine.shape).tiles
     assert np.isfinite(out[1][tiles[0].rows, tiles[0].cols]).any()
     assert np.isnan(out[1][1000:]).all()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cranpm._json import JsonObject
 from cranpm.baselines.learned import climax, convlstm, earthformer, simvp, topoflow
 from cranpm.baselines.learned.blocks import Rival
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +19,7 @@ class Kind:
     title: str
     """As tables name it."""
     network: Callable[[Any], Rival]
-    sizes: Mapping[str, DataclassInstance]
+    sizes: Mapping[str, Any]
     """"paper": the parameters of the CRAN-PM paper's Table 1; "small": trains on two cores; "tiny": for tests."""
 
     @property
