@@ -79,8 +79,10 @@ def test_what_one_day_holds_is_given_back_before_the_next(place, tmp_path, monke
     finally:
         on_workers.disconnect(client)
     assert [outcome.error for outcome in outcomes] == [None] * (DAYS - 1)
-    peaks = [outcome.value for outcome in outcomes]  # one thread at a time: in the order of the days
-    assert max(peaks) - sorted(peaks)[2] < 60e6
+    peaks = sorted(outcome.value for outcome in outcomes)  # one thread at a time: in the order of the days
+    # each of the two threads keeps room of its own, which may come as late as the third day; held, the three days after
+    # the fourth would add 135 MB
+    assert peaks[-1] - peaks[3] < 60e6
 
 
 def test_a_day_that_cannot_be_scored_is_named_and_the_others_are_kept(place, scene, tmp_path):
