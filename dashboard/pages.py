@@ -6,7 +6,6 @@ import logging
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.io.resources import LOCAL_DIST
 from panel.viewable import Viewable
 
 from .data.store import get_store
@@ -27,14 +26,11 @@ def serve() -> None:
 
     What goes wrong ends here: Panel would show the traceback, to this visitor and to all that come after.
     """
-    document = pn.state.curdoc
-    if document is not None:
-        # else Panel takes the style sheets of whatever is styled later from its own site
-        document.template_variables["dist_url"] = LOCAL_DIST
     try:
         build().servable(title=TITLE)
     except Exception as error:
         log.exception("The page could not be rendered")
+        document = pn.state.curdoc
         if document is not None:
             document.clear()
         _problem(error).servable(title=TITLE)

@@ -27,7 +27,8 @@ from cranpm.domain import Tile, plan_tiles
 from cranpm.domain.tiling import TILE_SIZE
 from cranpm.forecasting.day import ForecastDay, load_day
 from cranpm.forecasting.engine import TileSelection, run_forecast
-from cranpm.forecasting.output import ForecastOrigin, forecast_dataset, write_forecast
+from cranpm.forecasting.one_day import origin_of
+from cranpm.forecasting.output import forecast_dataset, write_forecast
 from cranpm.model import CranPM, GlobalInputs, LocalInputs, count_flops
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint
 from cranpm.registry import NotFoundError
@@ -166,12 +167,7 @@ class _Job:
                     maps,
                     init_time=self.init,
                     grid=source.domain.fine,
-                    origin=ForecastOrigin(
-                        source=source.name,
-                        simulated=source.simulated,
-                        checkpoint=self.checkpoint.folder.name,
-                        checkpoint_hash=self.checkpoint.hash,
-                    ),
+                    origin=origin_of(source, self.checkpoint),
                 )
                 stored = write_forecast(labelled, Path(memory) / "map.zarr")
             with line.stage("write"):

@@ -19,3 +19,17 @@ def as_day(day: Day) -> np.datetime64:
     2022-01-10
     """
     return np.datetime64(day, "D")  # type: ignore[call-overload]  # its stubs know each alone, not the union
+
+
+def as_init_day(day: Day) -> np.datetime64:
+    """The day that a forecast starts from, as `as_day` reads it.
+
+    Raises
+    ------
+    ValueError
+        If it is none, saying what was expected.
+    """
+    try:
+        return as_day(day)
+    except ValueError:
+        raise ValueError(f"Init day must be YYYY-MM-DD, got {day!r}.") from None

@@ -24,11 +24,8 @@ from cranpm.forecasting.engine import choose_device
 from cranpm.forecasting.service import tasks
 from cranpm.forecasting.service.cluster import connect, disconnect
 from cranpm.forecasting.service.day_tasks import leaving_a_lost_device
-from cranpm.forecasting.service.each_day import count_workers, each_day
+from cranpm.forecasting.service.each_day import RETRIES, count_workers, each_day
 from cranpm.memory import peak_memory
-
-RETRIES = 2
-"""How often a day goes to another worker of this machine after one that died over it."""
 
 
 class DaysNotScoredError(RuntimeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Required, TypedDict, Unpack
 
@@ -15,12 +16,12 @@ from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.input_ranges import UNUSUAL, UnusualInput
 from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS
-from cranpm.domain.days import Day, as_day
+from cranpm.domain.days import Day, as_init_day
 from cranpm.domain.regions import Region, named_region
 from cranpm.forecasting.engine import DEFAULT_MEMORY, RunObserver, check_budget, check_leads, choose_device
 from cranpm.forecasting.intervention_names import Steps, list_steps
-from cranpm.forecasting.one_day import Forecaster, window_of
-from cranpm.forecasting.output import ForecastOrigin, check_target, write_forecast
+from cranpm.forecasting.one_day import Forecaster, origin_of, window_of
+from cranpm.forecasting.output import check_target, write_forecast
 from cranpm.forecasting.precision import Precision
 from cranpm.memory import keep_freed_memory, peak_memory
 from cranpm.model import CranPM, get_preset
@@ -100,29 +101,24 @@ def forecast(
     >>> str(tomorrow.time.values)[:10], tomorrow.units, tomorrow.source
     ('2022-01-12', 'ug m-3', 'testbed (simulated)')
     """
-    try:
-        init = as_day(init_time)
-    except ValueError:
-        raise ValueError(f"Init day must be YYYY-MM-DD, got {init_time!r}.") from None
+    init = as_init_day(init_time)
     chosen_leads, steps = check_leads(leads), list_steps(interventions)
     chosen = choose_device(device)
     source = open_source(data)
     box = None if region is None else named_region(region)
     window_of(source.domain.fine, box)  # refuses a region elsewhere
     loaded = load_checkpoint(checkpoint, device=chosen)
-    network, name, content = loaded.network, loaded.folder.name, loaded.hash
+    network, origin = loaded.network, origin_of(source, loaded)
     if preset is not None:
         torch.manual_seed(0)
         network = CranPM(get_preset(preset)).to(chosen).eval()
-        name, content = f"{preset}, random weights", "none"
+        origin = replace(origin, checkpoint=f"{preset}, random weights", checkpoint_hash="none")
     check_budget(network.config, memory_budget)  # before the day is read
     forecaster = Forecaster(
         network=network,
         statistics=loaded.require_statistics(),
         source=source,
-        origin=ForecastOrigin(
-            source=source.name, simulated=source.simulated, checkpoint=name, checkpoint_hash=content
-        ),
+        origin=origin,
         leads=chosen_leads,
         device=chosen,
         precision=precision,
@@ -144,6 +140,8 @@ class ForecastArguments(TypedDict, total=False):
     leads: int | Sequence[int]
     checkpoint: str | Path | Checkpoint
     data: DataLike | DaySource
+    region: str | Region | None
+    interventions: Steps
     preset: str | None
     device: str
     precision: Precision

@@ -11,7 +11,7 @@ import xarray as xr
 from cranpm.data.datasets import DataLike, open_source
 from cranpm.data.store.source import DaySource
 from cranpm.domain import plan_tiles
-from cranpm.domain.days import Day, as_day
+from cranpm.domain.days import Day, as_init_day
 from cranpm.forecasting.attention import AttentionNotRecordedError, AttentionRecorder, read_attention
 from cranpm.forecasting.day import ForecastDay, load_day
 from cranpm.forecasting.engine import TileSelection, check_leads, choose_device, run_forecast
@@ -108,10 +108,7 @@ def footprint_at(
     '45.46° N, 9.19° E'
     """
     (lead,), steps = check_leads([lead]), list_steps(interventions)
-    try:
-        init = as_day(init_time)
-    except ValueError:
-        raise ValueError(f"Init day must be YYYY-MM-DD, got {init_time!r}.") from None
+    init = as_init_day(init_time)
     chosen = choose_device(device)
     source = open_source(data)
     plan = plan_tiles(source.domain.fine.shape)

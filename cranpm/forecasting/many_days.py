@@ -28,9 +28,10 @@ from cranpm.forecasting.engine import DEFAULT_MEMORY, check_leads
 from cranpm.forecasting.output import SUFFIXES
 from cranpm.forecasting.precision import Precision
 from cranpm.forecasting.service.cluster import connect, disconnect
-from cranpm.forecasting.service.day_tasks import forecast_day_into_file, look_around
+from cranpm.forecasting.service.day_tasks import forecast_day_into_file, what_is_lacking
 from cranpm.forecasting.service.days_request import DaysRequest
 from cranpm.forecasting.service.each_day import (
+    RETRIES,
     WORKERLESS_SECONDS,
     DayOutcome,
     WorkersGoneError,
@@ -41,9 +42,6 @@ from cranpm.forecasting.service.request import checkpoint_hash, dataset_identity
 
 if TYPE_CHECKING:
     from distributed import Client
-
-RETRIES = 2
-"""How often a day goes to another worker of this machine after one that died over it; Dask's own default is three."""
 
 _NAMED = 12
 """Days that a line names."""
@@ -203,7 +201,7 @@ def forecast_days(
     Path(request.folder).mkdir(parents=True, exist_ok=True)
     with _alone_in(Path(request.folder)):
         missing = _days_to_make(request, days)
-        found.held = [day for day in days if day not in set(missing)]
+        found.held = sorted({*days} - {*missing})
         request.claim()
         if missing:
             client = connect(scheduler, workers=workers, retries=RETRIES)
@@ -310,12 +308,12 @@ def _wait_for_a_worker(client: Client, seconds: float) -> None:
 
 def _refuse_unfit_workers(client: Client, request: DaysRequest) -> None:
     try:
-        found = client.run(look_around, request.to_dict(), __version__)
+        found = client.run(what_is_lacking, request.to_dict(), __version__)
     except ModuleNotFoundError as error:
         raise ValueError(
             f"A worker cannot do the work: {error}. Install this package where it runs."
         ) from error
-    lacking = {worker: facts["lacks"] for worker, facts in found.items() if facts["lacks"]}
+    lacking = {worker: lacks for worker, lacks in found.items() if lacks}
     if lacking:
         worker, lacks = next(iter(lacking.items()))
         raise ValueError(

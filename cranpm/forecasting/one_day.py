@@ -24,6 +24,7 @@ from cranpm.forecasting.intervention_names import steps_in_words
 from cranpm.forecasting.interventions import intervene, switched
 from cranpm.forecasting.output import ForecastOrigin, forecast_dataset, unusual_attribute
 from cranpm.model import CranPM
+from cranpm.model.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,6 +92,16 @@ class Forecaster:
     @property
     def _window(self) -> tuple[slice, slice]:
         return window_of(self.source.domain.fine, self.region)
+
+
+def origin_of(source: DaySource, checkpoint: Checkpoint) -> ForecastOrigin:
+    """What a forecast from this source by this checkpoint is made from and with."""
+    return ForecastOrigin(
+        source=source.name,
+        simulated=source.simulated,
+        checkpoint=checkpoint.folder.name,
+        checkpoint_hash=checkpoint.hash,
+    )
 
 
 def window_of(grid: Grid, region: Region | None) -> tuple[slice, slice]:

@@ -24,8 +24,8 @@ from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain.days import as_day
 from cranpm.forecasting.engine import check_budget, choose_device
-from cranpm.forecasting.one_day import Forecaster
-from cranpm.forecasting.output import ForecastOrigin, check_target, write_forecast
+from cranpm.forecasting.one_day import Forecaster, origin_of
+from cranpm.forecasting.output import check_target, write_forecast
 from cranpm.forecasting.service import tasks
 from cranpm.forecasting.service.days_request import DaysRequest
 from cranpm.forecasting.service.request import dataset_identity
@@ -45,12 +45,11 @@ def forecast_day_into_file(request_values: dict[str, Any], day: str) -> dict[str
     Returns
     -------
     dict
-        ``made`` (bool); of one that was made also ``seconds`` of its tiles, ``peak_memory`` of the process so far
-        [bytes], ``device`` and ``precision``.
+        Of a day that was made ``peak_memory`` of the process so far [bytes] and ``precision``; else nothing.
     """
     request, init = DaysRequest.from_dict(request_values), as_day(day)
     if request.holds(init):
-        return {"made": False}
+        return {}
     keep_freed_memory()
     with _LOADING:
         forecaster = _forecaster(request)
@@ -61,13 +60,7 @@ def forecast_day_into_file(request_values: dict[str, Any], day: str) -> dict[str
     with tasks.ONE_AT_A_TIME, leaving_a_lost_device():
         maps = forecaster.forecast(inputs)
     write_forecast(forecaster.label(inputs, maps), path, overwrite=True)
-    return {
-        "made": True,
-        "seconds": maps.seconds,
-        "peak_memory": peak_memory(),
-        "device": maps.device,
-        "precision": maps.precision,
-    }
+    return {"peak_memory": peak_memory(), "precision": maps.precision}
 
 
 @contextlib.contextmanager
@@ -97,12 +90,7 @@ def _forecaster(request: DaysRequest) -> Forecaster:
         network=checkpoint.network,
         statistics=checkpoint.require_statistics(),
         source=source,
-        origin=ForecastOrigin(
-            source=source.name,
-            simulated=source.simulated,
-            checkpoint=checkpoint.folder.name,
-            checkpoint_hash=checkpoint.hash,
-        ),
+        origin=origin_of(source, checkpoint),
         leads=request.leads,
         device=device,
         precision=request.precision,
@@ -110,15 +98,9 @@ def _forecaster(request: DaysRequest) -> Forecaster:
     )
 
 
-def look_around(request_values: dict[str, Any], version: str) -> dict[str, Any]:
-    """What a worker lacks for a request: ``lacks`` (a sentence; empty if nothing), and its ``threads`` of products."""
-    return {
-        "lacks": _lacking(DaysRequest.from_dict(request_values), version),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _lacking(request: DaysRequest, version: str) -> str:
+def what_is_lacking(request_values: dict[str, Any], version: str) -> str:
+    """What this worker lacks for a request, in words; empty if nothing."""
+    request = DaysRequest.from_dict(request_values)
     if version != __version__:
         return f"has cranpm-explorer {__version__}, expected {version} as here"
     try:

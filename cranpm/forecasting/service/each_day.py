@@ -14,6 +14,9 @@ import numpy as np
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+RETRIES = 2
+"""How often a day goes to another worker of this machine after one that died over it; Dask's own default is three."""
+
 WORKERLESS_SECONDS = 60.0
 """How long days wait for a worker where there is none."""
 
