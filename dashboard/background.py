@@ -14,15 +14,21 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial, wraps
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 from weakref import WeakKeyDictionary, WeakMethod, WeakSet
 
 from bokeh.document import Document
 
+if TYPE_CHECKING:
+    from bokeh.plotting import figure
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+P = ParamSpec("P")
+OnFigureT = TypeVar("OnFigureT", bound="OnFigure")
 
 Then = Callable[[T | None, BaseException | None], None]
 """Gets the result, or the error."""
@@ -46,6 +52,9 @@ _SENT: WeakSet[Document] = WeakSet()
 """Documents that have been on their way once; a browser reports only once that it has mounted one."""
 
 _HELD = threading.Lock()
+
+_NOW = threading.local()
+"""``locked``: the document whose lock is held by what this thread does now; tasks begun meanwhile do not inherit it."""
 
 POLL_MILLISECONDS = 350
 """How often a page looks how far what it waits for has come."""
@@ -92,16 +101,49 @@ def in_page(document: Document | None, action: Callable[[], None]) -> None:
     there, see `failed`.
     """
 
-    def guarded() -> None:
-        try:
-            action()
-        except Exception as error:
-            failed(document, error)
-
     if document is None:
         action()
     else:
-        _next_tick(document, guarded)
+        _next_tick(document, partial(_guarded, document, action))
+
+
+def _guarded(document: Document, action: Callable[[], None]) -> None:
+    """Do something now that the document's lock is held; what goes wrong is told."""
+    _NOW.locked = document
+    try:
+        action()
+    except Exception as error:
+        failed(document, error)
+    finally:
+        _NOW.locked = None
+
+
+class OnFigure(Protocol):
+    """Something that changes what is on a figure of Bokeh."""
+
+    @property
+    def figure(self) -> figure: ...
+
+
+def under_lock(
+    method: Callable[Concatenate[OnFigureT, P], None],
+) -> Callable[Concatenate[OnFigureT, P], None]:
+    """Decorate a method that changes Bokeh's own models: at once under their document's lock, else in turn under it.
+
+    Bokeh refuses changes without that lock. Panel changes its components without it, and calls back without it when a
+    click comes while another change of the page still waits, as happens on a busy machine.
+    """
+
+    @wraps(method)
+    def locked(self: OnFigureT, *args: P.args, **kwargs: P.kwargs) -> None:
+        document = self.figure.document
+        if document is None or getattr(_NOW, "locked", None) is document:
+            method(self, *args, **kwargs)
+        else:
+            # whoever clicked has the page before them: it need not wait for the report that it is mounted
+            _schedule(document, partial(_guarded, document, partial(method, self, *args, **kwargs)))
+
+    return locked
 
 
 def tell_failures(document: Document | None, say: Callable[[str], None]) -> None:

@@ -22,6 +22,7 @@ from bokeh.models import ColumnDataSource, CustomJS
 from cranpm.plot.mercator import from_mercator, mercator_extent, to_mercator
 from cranpm.plot.style import ColourScale
 
+from ..background import under_lock
 from ..data.outlines import TOWN_ZOOMS
 from .map_layers import NO_TILES, MapLayers
 from .overlays.layers import OverlayLayers
@@ -155,6 +156,7 @@ class MapView:
         self._beside = None
         self._send_picture()
 
+    @under_lock
     def _send_picture(self) -> None:
         for source, columns in (
             (self._picture, self._picture_columns()),
@@ -196,11 +198,13 @@ class MapView:
         path = str(self._picture_columns()["url"][0])
         return path.replace("{Z}", "{z}").replace("{X}", "{x}").replace("{Y}", "{y}")
 
+    @under_lock
     def go_to(self, extent: tuple[float, float, float, float]) -> None:
         """Move the view to a box (west, south, east, north) [degrees]."""
         serial = int(self._view.data["serial"][0]) + 1
         self._view.data = _box_columns(mercator_extent(extent), serial=serial)
 
+    @under_lock
     def set_place(self, place: tuple[float, float] | None) -> None:
         if place is None:
             self._place.data = {"x": [], "y": []}
@@ -208,6 +212,7 @@ class MapView:
             x, y = to_mercator(*place)
             self._place.data = {"x": [float(x)], "y": [float(y)]}
 
+    @under_lock
     def set_stations(self, stations: pd.DataFrame | None, scale: ColourScale) -> None:
         """Circles at stations, coloured by ``pm2p5`` on the map's own scale.
 

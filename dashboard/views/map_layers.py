@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from bokeh.models import ColumnDataSource, HoverTool, PanTool, Range1d, WheelZoomTool, WMTSTileSource
-from bokeh.models.renderers import TileRenderer
+from bokeh.models import (
+    ColumnDataSource,
+    HoverTool,
+    MultiLine,
+    PanTool,
+    Range1d,
+    Scatter,
+    Text,
+    WheelZoomTool,
+    WMTSTileSource,
+)
+from bokeh.models.renderers import GlyphRenderer, TileRenderer
 from bokeh.plotting import figure
 
 from cranpm.plot.mercator import MAX_ZOOM
 
+from ..background import under_lock
 from .overlays.layers import OverlayLayers
 from .overlays.seams import SeamLayers
 
@@ -28,6 +39,9 @@ NO_TILES = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAA
 
 class MapLayers:
     """A figure with its layers; lines, names and tiles are filled by the browser.
+
+    Glyphs are added as such: the figure's own methods give each copies for selections, which this map has not, and
+    every page would be the later for them.
 
     Parameters
     ----------
@@ -47,21 +61,24 @@ class MapLayers:
         self.overlay = OverlayLayers(plot)
         self.seams = SeamLayers(plot)
         self.names = _name_layers(plot)
-        self.stations = plot.scatter(
-            "x",
-            "y",
-            source=stations,
-            size={"value": 4},
-            fill_color="colour",
-            line_color="#1b2733",
-            line_width={"value": 0.4},
+        self.stations: GlyphRenderer = plot.add_glyph(
+            stations,
+            Scatter(
+                x="x",
+                y="y",
+                size={"value": 4},
+                fill_color="colour",
+                line_color="#1b2733",
+                line_width={"value": 0.4},
+            ),
         )
-        self.place = plot.scatter(
-            "x", "y", source=place, size=17, fill_alpha=0, line_width=2.2, marker="circle_cross"
+        self.place: GlyphRenderer = plot.add_glyph(
+            place, Scatter(x="x", y="y", size=17, fill_alpha=0, line_width=2.2, marker="circle_cross")
         )
         # the card is readout.js's own, filled as plain text: station names come from files
         plot.add_tools(HoverTool(renderers=[self.stations], tooltips=None))
 
+    @under_lock
     def set_dark(self, dark: bool) -> None:
         theme = THEMES[dark]
         self.overlay.set_dark(dark)
@@ -74,6 +91,7 @@ class MapLayers:
         self.stations.glyph.line_color = theme["ring"]
         self.place.glyph.line_color = theme["ring"]
 
+    @under_lock
     def set_scale(self, name: str) -> None:
         """Draw borders so that they read on a colour scale."""
         self.lines["border"].glyph.line_color = BORDERS.get(name, "#33404c")
@@ -114,17 +132,23 @@ def _line_layer(plot: Any, kind: str) -> Any:
     """An empty layer; the browser fetches the lines once and changes them with the zoom."""
     width = {"coast": 0.9, "border": 0.8, "lake": 0.6}[kind]
     source = ColumnDataSource({"xs": [], "ys": []}, syncable=False)
-    return plot.multi_line("xs", "ys", source=source, line_width=width, line_alpha=0.8)
+    return plot.add_glyph(source, MultiLine(xs="xs", ys="ys", line_width=width, line_alpha=0.8))
 
 
 def _name_layers(plot: Any) -> list[Any]:
     """Names with a halo; Bokeh strokes text over its fill, so the halo is a layer of its own underneath."""
     source = ColumnDataSource({"x": [], "y": [], "name": []}, syncable=False)
-    style = {
-        "text_font": {"value": "Roboto, Helvetica, Arial, sans-serif"},
-        "text_font_size": "11.5px",
-        "text_align": "center",
-        "text_baseline": "middle",
-    }
-    halo = plot.text("x", "y", text="name", source=source, text_outline_width=3.0, **style)
-    return [halo, plot.text("x", "y", text="name", source=source, **style)]
+    return [plot.add_glyph(source, _name_glyph(outline_width=width)) for width in (3.0, 1.0)]
+
+
+def _name_glyph(*, outline_width: float) -> Text:
+    return Text(
+        x="x",
+        y="y",
+        text="name",
+        text_font={"value": "Roboto, Helvetica, Arial, sans-serif"},
+        text_font_size="11.5px",
+        text_align="center",
+        text_baseline="middle",
+        text_outline_width=outline_width,
+    )

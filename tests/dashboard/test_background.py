@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from bokeh.document import Document
 from bokeh.events import DocumentReady
-from cranpm.dashboard.background import Latest, hold, in_page, release
+from cranpm.dashboard.background import Latest, hold, in_page, release, under_lock
 
 
 @pytest.fixture
@@ -115,3 +115,62 @@ def test_a_tab_that_is_closed_on_the_way_is_not_kept(document: Document):
     del kept, document
     gc.collect()
     assert gone() is None
+
+
+class Drawing:
+    """Something on a figure that is in a document."""
+
+    def __init__(self, document: Document | None) -> None:
+        self.figure: Any = SimpleNamespace(document=document)
+        self.seen: list[int] = []
+
+    @under_lock
+    def draw(self, value: int) -> None:
+        self.seen.append(value)
+
+
+def test_a_change_of_bokehs_models_is_made_under_the_lock_and_at_once_where_it_is_held(document: Document):
+    drawing = Drawing(document)
+    drawing.draw(1)
+    assert drawing.seen == []
+    run_callbacks(document)
+    assert drawing.seen == [1]
+
+    def picture() -> None:
+        drawing.draw(2)
+        assert drawing.seen == [1, 2]
+
+    in_page(document, picture)
+    run_callbacks(document)
+    drawing.draw(3)  # the lock is held no more
+    assert drawing.seen == [1, 2]
+    run_callbacks(document)
+    assert drawing.seen == [1, 2, 3]
+    Drawing(None).draw(4)
+
+
+def test_a_click_is_answered_while_the_page_has_not_yet_reported_that_it_is_mounted(document: Document):
+    drawing = Drawing(document)
+    hold(document)
+    drawing.draw(1)
+    run_callbacks(document)
+    assert drawing.seen == [1]
+
+
+def test_what_begins_under_the_lock_and_goes_on_later_does_not_take_it_for_held(document: Document):
+    drawing = Drawing(document)
+
+    async def later() -> None:
+        await asyncio.sleep(0)
+        drawing.draw(1)
+
+    async def server() -> None:
+        tasks: list[asyncio.Task[None]] = []
+        in_page(document, lambda: tasks.append(asyncio.get_running_loop().create_task(later())))
+        run_callbacks(document)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(server())
+    assert drawing.seen == []
+    run_callbacks(document)
+    assert drawing.seen == [1]

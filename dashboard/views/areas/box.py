@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bokeh.events import SelectionGeometry
-from bokeh.models import BoxSelectTool, ColumnDataSource, PanTool
+from bokeh.models import BoxSelectTool, ColumnDataSource, PanTool, Quad
 
 from cranpm.plot.mercator import from_mercator, mercator_extent
+
+from ...background import under_lock
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
@@ -36,19 +38,10 @@ class BoxTool:
     def __init__(
         self, figure: Figure, *, on_box: Callable[[Box], object], on_end: Callable[[], object], dark: bool
     ) -> None:
-        self._figure, self._on_box, self._on_end = figure, on_box, on_end
+        self.figure, self._on_box, self._on_end = figure, on_box, on_end
         self._source = ColumnDataSource({name: [] for name in _EDGES})
-        self._quad = figure.quad(
-            left="left",
-            right="right",
-            bottom="bottom",
-            top="top",
-            source=self._source,
-            fill_alpha=0.06,
-            line_width=2.2,
-            line_dash="dashed",
-            level="overlay",
-        )
+        box = Quad(fill_alpha=0.06, line_width=2.2, line_dash="dashed")
+        self._quad = figure.add_glyph(self._source, box, level="overlay")
         self.set_dark(dark)
         self._move = next(tool for tool in figure.tools if isinstance(tool, PanTool))
         self._select = BoxSelectTool(renderers=[], persistent=False)
@@ -59,17 +52,20 @@ class BoxTool:
     @property
     def drawing(self) -> bool:
         """Whether dragging draws a box."""
-        return self._figure.toolbar.active_drag is self._select
+        return self.figure.toolbar.active_drag is self._select
 
+    @under_lock
     def draw(self, on: bool) -> None:
         """Let dragging draw a box, or move the map."""
-        self._figure.toolbar.active_drag = self._select if on else self._move
+        self.figure.toolbar.active_drag = self._select if on else self._move
 
+    @under_lock
     def show(self, box: Box | None) -> None:
         """Put a box on the map (west, south, east, north) [degrees], or none."""
         edges = [] if box is None else mercator_extent(box)
         self._source.data = {name: [edge] for name, edge in zip(_EDGES, edges)} or {n: [] for n in _EDGES}
 
+    @under_lock
     def set_dark(self, dark: bool) -> None:
         self._quad.glyph.line_color = self._quad.glyph.fill_color = _INK[dark]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, MultiLine, Quad, Scatter
 
 from cranpm.plot.overlays.shapes import NO_CELLS, NO_DOTS, NO_LINES, Columns, Shown, arrows, cells, path, scan
 
+from ...background import under_lock
 from ...state import State
 
 if TYPE_CHECKING:
@@ -26,28 +27,27 @@ class OverlayLayers:
     """Layers of a figure; empty until `draw` is called."""
 
     def __init__(self, plot: figure) -> None:
+        self.figure = plot
         self.cells = ColumnDataSource(dict(NO_CELLS))
         self.arrows = ColumnDataSource(dict(NO_LINES))
         self.path = ColumnDataSource(dict(NO_LINES))
         self.dots = ColumnDataSource(dict(NO_DOTS))
         self.scan = ColumnDataSource(dict(NO_LINES))
-        plot.quad(
-            left="left", right="right", bottom="bottom", top="top", source=self.cells,
-            fill_color="colour", fill_alpha="alpha", line_color=None,
-        )  # fmt: skip
+        plot.add_glyph(self.cells, Quad(fill_color="colour", fill_alpha="alpha", line_color=None))
         # a line over a wider one of the ground's colour reads on every field
         self._lines = {
             name: [
-                plot.multi_line("xs", "ys", source=source, line_width=width + 2.2, line_alpha=0.75),
-                plot.multi_line("xs", "ys", source=source, line_width=width),
+                plot.add_glyph(source, MultiLine(xs="xs", ys="ys", line_width=width + 2.2, line_alpha=0.75)),
+                plot.add_glyph(source, MultiLine(xs="xs", ys="ys", line_width=width)),
             ]
             for name, source, width in (
                 ("scan", self.scan, 1.2), ("ink", self.arrows, 1.3), ("path", self.path, 2.6),
             )
         }  # fmt: skip
-        self._points = plot.scatter("x", "y", source=self.dots, size=6, line_width=1.6)
+        self._points = plot.add_glyph(self.dots, Scatter(x="x", y="y", size=6, line_width=1.6))
         self.set_dark(False)
 
+    @under_lock
     def set_dark(self, dark: bool) -> None:
         """Colours that read on a light or a dark ground."""
         theme = THEMES[dark]
@@ -55,6 +55,7 @@ class OverlayLayers:
             halo.glyph.line_color, line.glyph.line_color = theme["halo"], theme[name]
         self._points.glyph.fill_color, self._points.glyph.line_color = theme["halo"], theme["path"]
 
+    @under_lock
     def draw(
         self, state: State, footprint: Footprint | None, wind: np.ndarray | None, shown: Shown | None
     ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from bokeh.document import Document
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, Quad
 
 from cranpm.domain.grid import Grid
 from cranpm.domain.tiling import TilePlan, plan_tiles
@@ -16,7 +16,7 @@ from cranpm.plot.mercator import to_mercator
 from cranpm.plot.overlays.shapes import Columns
 from cranpm.verification.seams import SeamSteps, neighbours, seam_steps
 
-from ...background import Latest
+from ...background import Latest, under_lock
 from ...data.pictures import Picture
 from ...data.store import Store
 from ...layers import TILED
@@ -36,21 +36,23 @@ class SeamLayers:
     """Layers of a figure: outlines of tiles, and the strips that two tiles share; empty until `draw` is called."""
 
     def __init__(self, plot: Any) -> None:
+        self.figure = plot
         self.tiles, self.strips = ColumnDataSource(dict(_NOTHING)), ColumnDataSource(dict(_NOTHING))
-        edges = {name: name for name in _EDGES}
-        self._strips = plot.quad(**edges, source=self.strips, fill_alpha=0.18, line_color=None)
+        self._strips = plot.add_glyph(self.strips, Quad(fill_alpha=0.18, line_color=None))
         self._outlines = [
-            plot.quad(**edges, source=self.tiles, fill_color=None, line_width=width, line_alpha=alpha)
+            plot.add_glyph(self.tiles, Quad(fill_color=None, line_width=width, line_alpha=alpha))
             for width, alpha in ((3.0, 0.55), (1.0, 0.9))
         ]
         self.set_dark(False)
 
+    @under_lock
     def set_dark(self, dark: bool) -> None:
         """Colours that read on a light or a dark ground."""
         halo, line = self._outlines
         halo.glyph.line_color = self._strips.glyph.fill_color = THEMES[dark]["halo"]
         line.glyph.line_color = THEMES[dark]["line"]
 
+    @under_lock
     def draw(self, tiles: Columns, strips: Columns) -> None:
         """Show boxes [Mercator metres]."""
         for source, columns in ((self.tiles, tiles), (self.strips, strips)):
