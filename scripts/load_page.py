@@ -50,6 +50,9 @@ _MOUNTED = {
 }
 """What a browser says once it shows the page."""
 
+_CONTROLS = "RadioButtonGroup"
+"""Occurs in the message with the controls, and in none before it."""
+
 PATIENCE = 120.0  # seconds for any answer
 
 
@@ -105,18 +108,28 @@ class Visitor:
     address: str
     query: str = QUERY
     seconds: dict[str, float] = field(default_factory=dict)
-    """Since the arrival, until the document, the connection and all tiles of the first map were there."""
+    """Since the arrival, until the document, the first picture's address, all its tiles and the controls were there."""
+    _begun: float = 0.0
     _socket: WebSocketClientConnection | None = None
 
     async def open(self) -> Visitor:
         """Arrive and wait for the first map."""
-        begun = time.monotonic()
+        self._begun = time.monotonic()
         await self.connect()
         self.tiles = await self._first_picture()
-        self.seconds["picture"] = time.monotonic() - begun
+        self.seconds["picture"] = time.monotonic() - self._begun
         await asyncio.gather(*(self.tile(*place) for place in FIRST_TILES))
-        self.seconds["map"] = time.monotonic() - begun
+        self.seconds["map"] = time.monotonic() - self._begun
         return self
+
+    async def open_whole(self) -> Visitor:
+        """Arrive and wait for the first map and the controls beside it."""
+        await self.open()
+        async for text in self._messages():
+            if _CONTROLS in text:
+                self.seconds["controls"] = time.monotonic() - self._begun
+                return self
+        raise RuntimeError("The server closed the connection before there were controls.")
 
     async def connect(self) -> None:
         """Get the document, connect, and ask for its models."""
@@ -249,15 +262,15 @@ async def burst(address: str, arrivals: int, *, quiet_seconds: float = 5.0) -> d
     Returns
     -------
     dict
-        Percentiles [s]: ``quiet`` and ``during`` of the user's tiles, ``document`` and ``map`` of the arrivals;
-        ``refused``, the number of arrivals that were told to come back, and ``failed``, what else happened.
+        Percentiles [s]: ``quiet`` and ``during`` of the user's tiles, ``document``, ``map`` and ``controls`` of the
+        arrivals; ``refused``, the number of arrivals that were told to come back, and ``failed``, what else happened.
     """
     user = await Visitor(address).open()
     async with Worker(user) as quiet:
         await asyncio.sleep(quiet_seconds)
     visitors = [Visitor(address) for _ in range(arrivals)]
     async with Worker(user) as during:
-        came = await asyncio.gather(*(visitor.open() for visitor in visitors), return_exceptions=True)
+        came = await asyncio.gather(*(visitor.open_whole() for visitor in visitors), return_exceptions=True)
     for visitor in (user, *visitors):
         visitor.close()
     failed = [repr(e) for e in came if isinstance(e, BaseException) and not isinstance(e, RefusedError)]
@@ -265,8 +278,10 @@ async def burst(address: str, arrivals: int, *, quiet_seconds: float = 5.0) -> d
         "arrivals": arrivals,
         "quiet": percentiles(quiet.seconds),
         "during": percentiles(during.seconds),
-        "document": percentiles([v.seconds["document"] for v in visitors if "document" in v.seconds]),
-        "map": percentiles([v.seconds["map"] for v in visitors if "map" in v.seconds]),
+        **{
+            name: percentiles([v.seconds[name] for v in visitors if name in v.seconds])
+            for name in ("document", "map", "controls")
+        },
         "refused": sum(isinstance(error, RefusedError) for error in came),
         "failed": failed,
     }
@@ -282,7 +297,7 @@ async def cycle(
 
     async def visit(times: int) -> None:
         for _ in range(times):
-            visitor = await Visitor(server.address).open()
+            visitor = await Visitor(server.address).open_whole()
             visitor.close()
         await asyncio.sleep(settle)  # closed sessions are looked for once a second
 
@@ -303,11 +318,11 @@ SHORT_LIVES = ("--unused-session-lifetime", "1000", "--check-unused-sessions", "
 def _table(rows: list[dict[str, Any]]) -> str:
     lines = [
         "seconds: p50 / p95 / max",
-        f"{'arrivals':>8} {'tile, quiet':>22} {'tile, during':>22} {'map':>22} refused",
+        f"{'arrivals':>8} {'tile, quiet':>22} {'tile, during':>22} {'map':>22} {'controls':>22} refused",
     ]
     for row in rows:
-        cells = [_cell(row[name]) for name in ("quiet", "during", "map")]
-        lines.append(f"{row['arrivals']:>8} {cells[0]:>22} {cells[1]:>22} {cells[2]:>22} {row['refused']:>7}")
+        cells = "".join(f" {_cell(row[name]):>22}" for name in ("quiet", "during", "map", "controls"))
+        lines.append(f"{row['arrivals']:>8}{cells} {row['refused']:>7}")
     return "\n".join(lines) + "\n"
 
 

@@ -18,12 +18,13 @@ from ..data.forecasts import Forecasts
 from ..data.pictures import Picture, UnreadableError, make_picture, question_of
 from ..data.store import Store
 from ..markup import Html, join, without_paths
+from ..server.turns import after_arrivals
 from ..state import State
 from ..theme import CARD, CORNER, SIDEBAR_WIDTH, STAGE, STAGE_CSS
 from ..views.about.dialog import About
 from ..views.areas.box import BoxTool
 from ..views.compare.words import labels, sides_html
-from ..views.frame import page_frame
+from ..views.frame import on_phone, page_frame
 from ..views.header import BRAND, badge, title_html
 from ..views.legend import legend_html
 from ..views.notice import Notice
@@ -49,6 +50,9 @@ DRAWER_WIDTH = 430
 
 class Explorer:
     """The map page of one browser tab.
+
+    The browser gets the map first and the controls after it: they are most of what a page takes to make, and while many
+    arrive at once nobody waits for the controls of others.
 
     Parameters
     ----------
@@ -79,6 +83,7 @@ class Explorer:
         self.run.question_changed()
         pn.state.onload(self.run.open)
         pn.state.onload(self.compare.open)
+        pn.state.onload(lambda: after_arrivals(self._document, self._add_controls))
         if self._document is not None:
             self._document.on_session_destroyed(lambda _context: self.close())
 
@@ -136,23 +141,22 @@ class Explorer:
             state, store, view=lambda: self.where.extent, pick=self.where.pick, whatif=self.controls.whatif,
             tabs=self.drawer.tabs, show_controls=lambda: self.page.param.update(sidebar_open=True),
         )  # fmt: skip
+        self._dialogs = pn.Column(margin=0)
         self.stage = pn.Column(
             self.map.root, self.title, pn.Column(self.guide.captions, self.legend, margin=0, styles=CORNER),
-            self.notice.root, self.share.dialog, self.station_table.dialog, self.about.dialog,
-            self.guide.summary.root,
+            self.notice.root, self._dialogs, self.guide.summary.root,
             sizing_mode="stretch_both", margin=0, styles=STAGE, stylesheets=[STAGE_CSS],
         )  # fmt: skip
 
     def _build_frame(self) -> None:
-        """Header, controls and drawer round the stage."""
-        header = pn.Row(
-            Html(BRAND, margin=(8, 8), sizing_mode="stretch_width"),
-            self.guide.button, self.about.button, self.share.button,
-            sizing_mode="stretch_width", margin=0,
-        )  # fmt: skip
+        """Header, controls and drawer round the stage; empty, see `_add_controls`."""
+        self._buttons = pn.Row(margin=0)
+        self._column = pn.Column(sizing_mode="stretch_width", margin=0)
+        brand = Html(BRAND, margin=(8, 8), sizing_mode="stretch_width")
         self.page = page_frame(
-            header=[header],
-            sidebar=self.controls.column,
+            header=[pn.Row(brand, self._buttons, sizing_mode="stretch_width", margin=0)],
+            sidebar=[self._column],
+            sidebar_open=not on_phone(pn.state.headers),
             sidebar_width=SIDEBAR_WIDTH,
             sidebar_resizable=False,
             main=[self.stage],
@@ -163,6 +167,12 @@ class Explorer:
             contextbar_width=DRAWER_WIDTH,
             dark_theme=self.state.dark,
         )
+
+    def _add_controls(self) -> None:
+        """Put the controls beside the map, which the browser shows by now."""
+        self._column[:] = self.controls.column
+        self._buttons[:] = [self.guide.button, self.about.button, self.share.button]
+        self._dialogs[:] = [self.share.dialog, self.station_table.dialog, self.about.dialog]
 
     def _begin_runs(self) -> None:
         """The forecasts behind the map: A's, its what-if, and B's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import panel as pn
@@ -23,6 +24,18 @@ def page_frame(**parts: Any) -> pmui.Page:
         if watcher not in followers:
             pn.state.param.unwatch(watcher)
     return page
+
+
+def on_phone(headers: Mapping[str, str | list[str]]) -> bool:
+    """Whether a browser says that it is a phone's, where the column of controls would cover the map.
+
+    Parameters
+    ----------
+    headers : mapping of str to str, or to a list of it
+        Of its request. Chromium sends ``Sec-CH-UA-Mobile``; every browser of a phone has "Mobi" in its ``User-Agent``.
+    """
+    told = {name.lower(): "".join(value) for name, value in headers.items()}
+    return told.get("sec-ch-ua-mobile") == "?1" or "Mobi" in told.get("user-agent", "")
 
 
 def _busy_followers() -> list[Watcher]:

@@ -56,6 +56,6 @@ def test_a_click_that_comes_before_the_report_that_the_page_is_ready_is_answered
     tab.add_init_script(NEVER_READY)
     tab.goto(f"{dashboard}?layer=today&region=po_valley&stations=1&init_time=2022-01-11")
     tab.wait_for_function(page_tests.MAP_IS_THERE)
-    tab.get_by_role("button", name="Link and code").click()
-    page_tests.wait_for_text(tab, "Take this view with you", 15)
+    tab.get_by_label("Toggle theme").click()
+    page_tests.wait_for_picture(tab, "theme=dark")
     assert tab.problems == []  # type: ignore[attr-defined]

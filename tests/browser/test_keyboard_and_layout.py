@@ -75,6 +75,26 @@ def test_the_map_keeps_its_room_beside_an_open_drawer(
     assert tab.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
+def test_on_a_phone_the_map_is_what_one_arrives_at_and_the_controls_are_a_press_away(
+    tab: Page, dashboard: str, page_tests: ModuleType, screenshot: Callable[[str], None]
+) -> None:
+    tab.set_viewport_size({"width": 412, "height": 840})
+    tab.set_extra_http_headers(
+        {"User-Agent": "Mozilla/5.0 (Linux; Android 14) Chrome/140.0.0.0 Mobile Safari/537.36"}
+    )
+    tab.goto(f"{dashboard}?layer=today")
+    page_tests.wait_for_picture(tab, "_today_")
+    tab.wait_for_timeout(500)
+    screenshot("phone")
+    assert page_tests.furniture(tab, "el => el.clientWidth") >= 400
+    covering = "() => document.elementFromPoint(200, 420).closest('.MuiDrawer-root') !== null"
+    assert not tab.evaluate(covering)
+    assert tab.evaluate("() => document.documentElement.scrollWidth") <= 412
+    tab.get_by_label("Open drawer").click()
+    tab.get_by_role("button", name="Today", exact=True).click()
+    screenshot("phone-controls")
+
+
 def test_without_a_drawer_the_map_ends_where_a_narrow_window_does(
     tab: Page, dashboard: str, page_tests: ModuleType
 ) -> None:

@@ -105,7 +105,7 @@ def test_pages_that_are_opened_and_closed_leave_nothing_behind(load: ModuleType,
     async def stay(server: Any, count: int) -> float:
         before, visitors = server.megabytes, [load.Visitor(server.address) for _ in range(count)]
         for visitor in visitors:
-            await visitor.open()
+            await visitor.open_whole()
         taken = server.megabytes - before
         for visitor in visitors:
             visitor.close()
@@ -113,7 +113,9 @@ def test_pages_that_are_opened_and_closed_leave_nothing_behind(load: ModuleType,
         return float(taken / count)
 
     async def both(server: Any) -> tuple[float, list[tuple[int, float]]]:
-        first = await load.Visitor(server.address).open()  # pays for imports and for what all pages share
+        first = await load.Visitor(
+            server.address
+        ).open_whole()  # pays for imports and for what all pages share
         found = await stay(server, 8), await load.cycle(server, 16, warm=4, settle=4.0)
         first.close()
         return found

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from bokeh.document import Document
 from cranpm.dashboard import settings
+from cranpm.dashboard.server import turns as turns_module
 from cranpm.dashboard.server.full_page import full_page
-from cranpm.dashboard.server.turns import FullError, House, Turns
+from cranpm.dashboard.server.turns import FullError, House, Turns, after_arrivals
 
 
 def test_pages_are_made_one_after_the_other_in_the_order_they_came():
@@ -45,6 +47,70 @@ def test_a_page_waits_for_tiles_but_not_for_ever(seconds: float, page_waits: boo
         return waited
 
     assert asyncio.run(crowd()) is page_waits
+
+
+def test_what_can_wait_is_done_when_nobody_waits_for_a_map():
+    seen: list[str] = []
+
+    async def page(turns: Turns, name: str) -> None:
+        async with turns.turn():
+            await asyncio.sleep(0.01)
+            seen.append(name)
+
+    async def controls(turns: Turns, name: str) -> None:
+        async with turns.later_turn():
+            seen.append(f"controls of {name}")
+
+    async def crowd() -> None:
+        turns = Turns()
+        first = asyncio.create_task(page(turns, "a"))
+        await asyncio.sleep(0)
+        await asyncio.gather(first, controls(turns, "a"), page(turns, "b"), page(turns, "c"))
+
+    asyncio.run(crowd())
+    assert seen == ["a", "b", "c", "controls of a"]
+
+
+def test_what_can_wait_is_done_in_the_end_though_others_never_cease_to_come(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(turns_module, "LONGEST_DELAY", 0.2)
+
+    async def crowd() -> bool:
+        turns, done = Turns(), asyncio.Event()
+
+        async def page() -> None:
+            while not done.is_set():
+                async with turns.turn():
+                    await asyncio.sleep(0.01)
+
+        async def controls() -> None:
+            async with turns.later_turn():
+                done.set()
+
+        await asyncio.wait_for(asyncio.gather(page(), page(), controls()), 10)
+        return done.is_set()
+
+    assert asyncio.run(crowd())
+
+
+def test_a_step_of_a_page_that_went_away_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(turns_module, "LONGEST_STEP", 0.1)
+    monkeypatch.setattr(turns_module, "in_page", lambda document, step: None if document is gone else step())
+    gone, here, done = Document(), Document(), []
+
+    async def crowd() -> None:
+        after_arrivals(gone, lambda: done.append("gone"))
+        after_arrivals(here, lambda: done.append("here"))
+        while not done:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(crowd())
+    assert done == ["here"]
+
+
+def test_without_a_document_a_step_is_done_at_once():
+    done: list[str] = []
+    after_arrivals(None, lambda: done.append("done"))
+    assert done == ["done"]
 
 
 class Session:
