@@ -38,13 +38,28 @@ def peak_memory() -> int:
 
         return int(psutil.Process().memory_info().peak_wset)
     with contextlib.suppress(OSError):
-        # Linux: what getrusage tells there includes what the parent held when it started this process
-        status = Path("/proc/self/status").read_text()
-        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+        # what getrusage tells on Linux includes what the parent held when it started this process
+        return _status_of_linux("VmHWM")
     import resource  # not on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak  # macOS tells bytes, Linux kilobytes
+
+
+def held_memory() -> int:
+    """The memory that this process holds now [bytes]; on systems other than Linux without psutil, its peak."""
+    with contextlib.suppress(OSError):
+        return _status_of_linux("VmRSS")
+    try:
+        import psutil
+    except ModuleNotFoundError:
+        return peak_memory()
+    return int(psutil.Process().memory_info().rss)
+
+
+def _status_of_linux(name: str) -> int:
+    """A size in /proc/self/status, proc(5) [bytes]."""
+    return 1024 * int(Path("/proc/self/status").read_text().partition(f"{name}:")[2].split()[0])
 
 
 def keep_freed_memory() -> bool:

@@ -125,11 +125,15 @@ class Visitor:
     async def open_whole(self) -> Visitor:
         """Arrive and wait for the first map and the controls beside it."""
         await self.open()
-        async for text in self._messages():
-            if _CONTROLS in text:
-                self.seconds["controls"] = time.monotonic() - self._begun
-                return self
-        raise RuntimeError("The server closed the connection before there were controls.")
+        if (
+            "controls" not in self.seconds
+        ):  # where nobody else arrives, they may come before the first picture
+            async for _text in self._messages():
+                if "controls" in self.seconds:
+                    break
+            else:
+                raise RuntimeError("The server closed the connection before there were controls.")
+        return self
 
     async def connect(self) -> None:
         """Get the document, connect, and ask for its models."""
@@ -178,6 +182,8 @@ class Visitor:
     async def _messages(self) -> AsyncIterator[str]:
         while (heard := await self._hear()) is not None:
             if isinstance(heard, str):
+                if _CONTROLS in heard:
+                    self.seconds.setdefault("controls", time.monotonic() - self._begun)
                 yield heard
 
     async def tile(self, z: int, x: int, y: int) -> float:

@@ -18,8 +18,9 @@ from cranpm.data.store.source import DaySource
 from cranpm.domain import LEAD_DAYS
 from cranpm.domain.days import Day, as_init_day
 from cranpm.domain.regions import Region, named_region
-from cranpm.forecasting.engine import DEFAULT_MEMORY, RunObserver, check_budget, check_leads, choose_device
+from cranpm.forecasting.engine import RunObserver, check_leads, choose_device
 from cranpm.forecasting.intervention_names import Steps, list_steps
+from cranpm.forecasting.memory_needs import DEFAULT_MEMORY, check_budget
 from cranpm.forecasting.one_day import Forecaster, origin_of, window_of
 from cranpm.forecasting.output import check_target, write_forecast
 from cranpm.forecasting.precision import Precision
@@ -162,12 +163,14 @@ def forecast_to_file(
     init = labelled["forecast_reference_time"].values.astype("datetime64[D]")
     days = ", ".join(map(str, labelled["lead"].values.tolist()))
     simulated = " (simulated)" if facts["simulated"] else ""
-    peak = peak_memory() / 2**30
+    memory = f"peak memory {peak_memory() / 2**30:.2f} GB"
+    if "expected_memory_bytes" in facts:
+        memory += f" ({facts['expected_memory_bytes'] / 2**30:.2f} GB expected)"
     return [
         f"{out}: PM2.5 on {rows} x {cols} cells, init {init}, lead {days} d{simulated}",
         f"{facts['tiles']} tiles x {labelled.sizes['lead']} leads in {facts['seconds']:.1f} s on "
         f"{facts['device']} in {facts['precision']} ({facts['tiles_without_land']} tiles without land skipped), "
-        f"peak memory {peak:.1f} GB",
+        + memory,
         *_unusual_lines(facts.get("unusual_inputs", "[]")),
     ]
 

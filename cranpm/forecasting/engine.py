@@ -15,11 +15,9 @@ from cranpm.domain import LEAD_DAYS, Tile, TilePlan, plan_tiles
 from cranpm.forecasting.attention import GLOBAL_TENSORS, AttentionRecorder
 from cranpm.forecasting.blend import ResidualMap
 from cranpm.forecasting.day import ForecastDay
+from cranpm.forecasting.memory_needs import DEFAULT_MEMORY, bytes_per_tile, check_budget, expected_peak
 from cranpm.forecasting.precision import choose_precision
-from cranpm.model import CranPM, GlobalContext, ModelConfig, Trace
-
-DEFAULT_MEMORY = 2 << 30
-"""Memory that batched tiles may use besides the maps [bytes]."""
+from cranpm.model import CranPM, GlobalContext, Trace
 
 
 class ForecastCancelledError(RuntimeError):
@@ -92,6 +90,8 @@ class ForecastMaps:
     seconds: float = 0.0
     device: str = "cpu"
     precision: str = "float32"
+    expected_memory: int | None = None
+    """What this process was expected, before the first tile, to hold at most [bytes]; None on other devices."""
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -123,34 +123,6 @@ def check_leads(leads: int | Sequence[int]) -> tuple[int, ...]:
         known = ", ".join(map(str, LEAD_DAYS))
         raise ValueError(f"Lead times must be among {known} days, got {asked}.")
     return tuple(sorted({int(lead) for lead in asked}))
-
-
-def bytes_per_tile(config: ModelConfig, tile_size: int = 512) -> int:
-    """Rough peak of activations of one more tile in a batch [bytes]: attention logits and widest decoder maps."""
-    tokens = (tile_size // 16) ** 2
-    attention = 3 * tokens * max(tokens, 735) * config.local_heads * 4
-    decoder = (
-        6
-        * max((tile_size // 2**k) ** 2 * width for k, width in enumerate(reversed(config.decoder_channels)))
-        * 4
-    )
-    return attention + decoder
-
-
-def check_budget(config: ModelConfig, memory_budget: int, tile_size: int = 512) -> None:
-    """Refuse a memory budget [bytes] that does not hold a single tile of a network.
-
-    Raises
-    ------
-    ValueError
-        With what one tile takes.
-    """
-    needed = bytes_per_tile(config, tile_size)
-    if memory_budget < needed:
-        raise ValueError(
-            f"The memory budget of {memory_budget / 2**30:.2g} GB holds no tile of this network, which takes about "
-            f"{needed / 2**30:.2g} GB besides the maps; give --memory (memory_budget) at least that."
-        )
 
 
 @torch.inference_mode()
@@ -242,6 +214,16 @@ class _Run:
 
     def maps(self, dtype: torch.dtype) -> ForecastMaps:
         device, out = self.day.device, self.observer.maps
+        expected = None
+        if device.type == "cpu":
+            expected = expected_peak(
+                self.network.config,
+                self.plan.shape,
+                self.leads,
+                batch=min(_batch_limit(device), self.batch_size),
+                tile_size=self.plan.tile_size,
+                itemsize=dtype.itemsize,
+            )
         maps = {
             lead: ResidualMap(self.day.pm2p5, self.plan, None if out is None else out[lead])
             for lead in self.leads
@@ -258,6 +240,7 @@ class _Run:
             seconds=clock.seconds,
             device=str(device),
             precision=str(dtype).removeprefix("torch."),
+            expected_memory=expected,
         )
 
     def _blend_all(self, maps: dict[int, ResidualMap], clock: Clock) -> None:

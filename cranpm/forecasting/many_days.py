@@ -24,7 +24,8 @@ from cranpm.data.datasets import DataLike, open_dataset
 from cranpm.data.store.source import startable_between
 from cranpm.domain import LEAD_DAYS
 from cranpm.domain.days import Day, as_day
-from cranpm.forecasting.engine import DEFAULT_MEMORY, check_leads
+from cranpm.forecasting.engine import check_leads
+from cranpm.forecasting.memory_needs import DEFAULT_MEMORY
 from cranpm.forecasting.output import SUFFIXES
 from cranpm.forecasting.precision import Precision
 from cranpm.forecasting.service.cluster import connect, disconnect

@@ -13,7 +13,6 @@ from cranpm.domain import Grid, Statistics, plan_tiles
 from cranpm.domain.regions import Region
 from cranpm.forecasting.day import ForecastDay, load_day
 from cranpm.forecasting.engine import (
-    DEFAULT_MEMORY,
     UNOBSERVED,
     ForecastMaps,
     RunObserver,
@@ -22,6 +21,7 @@ from cranpm.forecasting.engine import (
 )
 from cranpm.forecasting.intervention_names import steps_in_words
 from cranpm.forecasting.interventions import intervene, switched
+from cranpm.forecasting.memory_needs import DEFAULT_MEMORY
 from cranpm.forecasting.output import ForecastOrigin, forecast_dataset, unusual_attribute
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import Checkpoint
@@ -85,6 +85,7 @@ class Forecaster:
                 "precision": maps.precision,
                 "tiles": maps.num_tiles,
                 "tiles_without_land": maps.skipped_tiles,
+                **({} if maps.expected_memory is None else {"expected_memory_bytes": maps.expected_memory}),
                 **unusual_attribute(day.unusual),
             },
         )
