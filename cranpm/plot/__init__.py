@@ -12,9 +12,11 @@ extras.require("dashboard", "Drawing with cranpm.plot")
 __all__ = [
     "COLOUR_BAR",
     "comparison_figure",
+    "density_figure",
     "europe_figure",
     "field_map",
     "field_maps",
+    "forecast_figure",
     "intervals",
     "learning_curve",
     "paired_curves",
@@ -26,7 +28,9 @@ __all__ = [
     "reading_orders",
     "region_map",
     "regions_figure",
+    "scatter_figure",
     "sector_arrows",
+    "transfer_figure",
 ]
 
 if TYPE_CHECKING:
@@ -35,6 +39,9 @@ if TYPE_CHECKING:
     from cranpm.plot.overlays.footprint import plot_footprint
     from cranpm.plot.paper.comparison import comparison_figure
     from cranpm.plot.paper.europe import europe_figure
+    from cranpm.plot.paper.forecast import forecast_figure
+    from cranpm.plot.paper.scatter import density_figure, scatter_figure
+    from cranpm.plot.paper.transfer import transfer_figure
     from cranpm.plot.paper.year import regions_figure
     from cranpm.plot.region import region_map
     from cranpm.plot.scores import plot_scores
@@ -48,9 +55,11 @@ else:
         {
             "COLOUR_BAR": "cranpm.plot.frames",
             "comparison_figure": "cranpm.plot.paper.comparison",
+            "density_figure": "cranpm.plot.paper.scatter",
             "europe_figure": "cranpm.plot.paper.europe",
             "field_map": "cranpm.plot.steps",
             "field_maps": "cranpm.plot.steps",
+            "forecast_figure": "cranpm.plot.paper.forecast",
             "intervals": "cranpm.plot.curves",
             "learning_curve": "cranpm.plot.curves",
             "paired_curves": "cranpm.plot.curves",
@@ -62,6 +71,8 @@ else:
             "reading_orders": "cranpm.plot.steps",
             "region_map": "cranpm.plot.region",
             "regions_figure": "cranpm.plot.paper.year",
+            "scatter_figure": "cranpm.plot.paper.scatter",
             "sector_arrows": "cranpm.plot.steps",
+            "transfer_figure": "cranpm.plot.paper.transfer",
         },
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cartopy
 import cartopy.crs as ccrs
 import cartopy.feature as cfeature
@@ -12,6 +14,7 @@ import shapely
 import xarray as xr
 
 from cranpm._installed import PackageDataError, package_folder
+from cranpm.domain.grid import EUROPE
 from cranpm.domain.regions import Region
 
 from .backend import load_bokeh
@@ -19,6 +22,24 @@ from .frames import as_map, colour_options, frame_size, reduced, value_dimension
 from .style import INK, ColourScale, scale_for
 
 load_bokeh()
+
+WIDE = 20.0
+"""Degrees of longitude above which outlines at a fifth of the detail are as good, and a fifth of the size."""
+
+
+def projection_of(region: Region) -> ccrs.Projection:
+    """Lambert's equal-area projection that a region is drawn on.
+
+    Parameters
+    ----------
+    region : Region
+        With its middle in the European domain, the projection of EPSG:3035, so that all regions there share one;
+        elsewhere one about the middle of the box.
+    """
+    longitude, latitude = (region.west + region.east) / 2, (region.south + region.north) / 2
+    if EUROPE.fine.contains(latitude, longitude):
+        longitude, latitude = 10.0, 52.0
+    return ccrs.LambertAzimuthalEqualArea(central_longitude=longitude, central_latitude=latitude)
 
 
 def use_offline_outlines() -> bool:
@@ -39,8 +60,10 @@ def region_map(
     projection: ccrs.Projection | None = None,
     width: int = 600,
     title: str = "",
+    marks: Sequence[hv.Element] = (),
+    colour_bar: bool = True,
 ) -> hv.Overlay:
-    """A region of a field with coast and borders, on Lambert's equal-area projection of Europe.
+    """A region of a field with coast and borders, on Lambert's equal-area projection.
 
     Parameters
     ----------
@@ -51,11 +74,15 @@ def region_map(
     scale : ColourScale, optional
         Colours; the continuous scale of the dashboard by default.
     projection : cartopy projection, optional
-        ETRS89-LAEA (EPSG:3035) by default.
+        By default that of `projection_of`: ETRS89-LAEA (EPSG:3035) in Europe.
     width : int
         Of the map inside its frame [pixels].
     title : str
         Above the map; say there when the data are simulated.
+    marks : sequence of hv.Element
+        Drawn above it, with coordinates on the projection.
+    colour_bar : bool
+        Whether the map has one; of several with the same colours, one tells enough.
 
     Returns
     -------
@@ -69,20 +96,23 @@ def region_map(
     """
     field = as_map(field, "region_map")
     scale = scale or scale_for("today", "continuous")
-    projection = projection or ccrs.LambertAzimuthalEqualArea(central_longitude=10.0, central_latitude=52.0)
+    projection = projection or projection_of(region)
     west, south, east, north = _limits(region, projection)
     size = frame_size((north - south) / (east - west), width)
     x = west + (np.arange(size["frame_width"]) + 0.5) * (east - west) / size["frame_width"]
     y = south + (np.arange(size["frame_height"]) + 0.5) * (north - south) / size["frame_height"]
     values = _on_pixels(field, region, x, y, projection)
     image = gv.Image((x, y, values), ["x", "y"], value_dimension(scale), crs=projection)
-    parts = [image.opts(projection=projection, tools=["hover"], **colour_options(scale))]
+    colours = colour_options(scale) | ({} if colour_bar else {"colorbar": False})
+    parts = [image.opts(projection=projection, tools=["hover"], **colours)]
     if use_offline_outlines():
         there = _degrees(projection, np.linspace(west, east, 50), np.linspace(south, north, 50))
+        detail = "10m" if region.east - region.west < WIDE else "50m"
         for outline, alpha in ((cfeature.COASTLINE, 1.0), (cfeature.BORDERS, 0.6)):
-            lines = gv.Path(_lines_within(outline, there, projection), ["x", "y"], crs=projection)
+            found = _lines_within(outline.with_scale(detail), there, projection)
+            lines = gv.Path(found, ["x", "y"], crs=projection)
             parts.append(lines.opts(projection=projection, color=INK, line_width=0.8, alpha=alpha))
-    return hv.Overlay(parts).opts(
+    return hv.Overlay([*parts, *marks]).opts(
         hv.opts.Overlay(
             **size,
             title=title,
@@ -129,10 +159,10 @@ def _lines_within(
 ) -> list[np.ndarray]:
     """Lines of an outline where a picture is, (points, 2) each, on its projection.
 
-    The whole world's lines at this detail would make a picture of some ten megabytes.
+    The whole world's lines would make a picture of some ten megabytes.
     """
     (west, south), (east, north) = there.min(axis=(0, 1)), there.max(axis=(0, 1))
-    found = outline.with_scale("10m").intersecting_geometries((west, east, south, north))
+    found = outline.intersecting_geometries((west, east, south, north))
     parts = shapely.get_parts([shapely.clip_by_rect(each, west, south, east, north) for each in found])
     degrees = [shapely.get_coordinates(part) for part in parts if not part.is_empty]
     return [projection.transform_points(ccrs.PlateCarree(), *line.T)[:, :2] for line in degrees]

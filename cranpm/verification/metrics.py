@@ -37,7 +37,7 @@ __all__ = [
 Dim = Hashable | Sequence[Hashable] | None
 
 
-def _matched(forecast: ArrayLike, reference: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+def matched(forecast: ArrayLike, reference: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
     """Both as they are, or refused: labelled arrays must have the very same coordinates."""
     if isinstance(forecast, xr.DataArray) and isinstance(reference, xr.DataArray):
         if set(forecast.dims) != set(reference.dims):
@@ -55,7 +55,7 @@ def _matched(forecast: ArrayLike, reference: ArrayLike) -> tuple[ArrayLike, Arra
 def _score(
     name: str, forecast: ArrayLike, reference: ArrayLike, dim: Dim, weights: ArrayLike | None
 ) -> float | xr.DataArray:
-    forecast, reference = _matched(forecast, reference)
+    forecast, reference = matched(forecast, reference)
     if dim is None:
         return float(getattr(PairSums.of(forecast, reference, weights=weights), name))
     labelled = next((a for a in (forecast, reference) if isinstance(a, xr.DataArray)), None)
@@ -71,7 +71,7 @@ def _score(
 
 def count_pairs(forecast: ArrayLike, reference: ArrayLike) -> tuple[int, int]:
     """Pairs that scores use, and pairs that they skip because a value is missing."""
-    forecast, reference = _matched(forecast, reference)
+    forecast, reference = matched(forecast, reference)
     sums = PairSums.of(forecast, reference)
     return int(sums.count), int(sums.missing)
 
@@ -148,8 +148,8 @@ def skill(
     ValueError
         If the three do not match.
     """
-    forecast, reference = _matched(forecast, reference)
-    baseline, _ = _matched(baseline, reference)
+    forecast, reference = matched(forecast, reference)
+    baseline, _ = matched(baseline, reference)
     if isinstance(baseline, xr.DataArray) and isinstance(forecast, xr.DataArray):
         baseline = baseline.transpose(*forecast.dims)
     baseline, ours = np.asarray(baseline, dtype=float), np.asarray(forecast, dtype=float)
@@ -205,7 +205,7 @@ def _ratio(part: int, whole: int) -> float:
 
 def contingency(forecast: ArrayLike, reference: ArrayLike, threshold: float) -> Contingency:
     """Counts of values above a threshold (an event is strictly more than it, as limit values are meant)."""
-    forecast, reference = (np.asarray(a, dtype=float) for a in _matched(forecast, reference))
+    forecast, reference = (np.asarray(a, dtype=float) for a in matched(forecast, reference))
     if forecast.shape != reference.shape:
         raise ValueError(
             f"Forecast and reference must have one shape, got {forecast.shape} and {reference.shape}."

@@ -222,14 +222,29 @@ class PairSums:
         return self._mean(self.absolute)
 
     @property
-    def correlation(self) -> np.ndarray:
-        """Pearson's r; NaN with fewer than two pairs or without spread."""
+    def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Covariance, variance of the forecasts and of the references, and what is rounding error of these."""
         cov = self._mean(self.fr) - self.forecast_mean * self.reference_mean
         var_f = self._mean(self.ff) - self.forecast_mean**2
         var_r = self._mean(self.rr) - self.reference_mean**2
-        floor = 1e-12 * np.maximum(
-            self._mean(self.ff), self._mean(self.rr)
-        )  # rounding error of the differences
+        return cov, var_f, var_r, 1e-12 * np.maximum(self._mean(self.ff), self._mean(self.rr))
+
+    @property
+    def slope(self) -> np.ndarray:
+        """Of the least-squares line of forecast on reference; NaN with fewer than two pairs or equal references."""
+        cov, _, var_r, floor = self._moments
+        usable = (self.count > 1) & (var_r > floor)
+        return np.where(usable, cov / np.where(usable, var_r, 1.0), np.nan)
+
+    @property
+    def intercept(self) -> np.ndarray:
+        """Where that line is at a reference of 0, in the units of the data."""
+        return np.asarray(self.forecast_mean - self.slope * self.reference_mean)
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """Pearson's r; NaN with fewer than two pairs or without spread."""
+        cov, var_f, var_r, floor = self._moments
         usable = (self.count > 1) & (var_f > floor) & (var_r > floor)
         spread = np.sqrt(np.where(usable, var_f * var_r, 1.0))
         return np.where(usable, np.clip(cov / spread, -1, 1), np.nan)

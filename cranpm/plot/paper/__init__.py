@@ -1,1 +1,1 @@
-"""The figures of the paper that compare methods, drawn from what an evaluation keeps."""
+"""The figures of the paper, drawn from forecasts and from what an evaluation keeps."""

@@ -14,6 +14,7 @@ from ..backend import load_bokeh
 from ..region import region_map
 from ..whole import plot_map
 from .colours import method_styles
+from .panels import arranged
 
 load_bokeh()
 
@@ -73,7 +74,7 @@ def europe_figure(
         error_by_lead(scores, grid, ours=ours, methods=methods, title=f"{letter} {grid}, {data}".rstrip(", "))
         for letter, grid in (("(c)", GRIDS[0]), ("(d)", GRIDS[1]))
     ]
-    return hv.Layout(pictures).cols(2).opts(shared_axes=False)
+    return arranged(pictures, 2)
 
 
 def error_by_lead(

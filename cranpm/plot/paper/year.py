@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..backend import load_bokeh
 from .colours import TARGET, method_styles
+from .panels import arranged
 
 load_bokeh()
 
@@ -71,15 +72,14 @@ def regions_figure(
     if missing:
         raise ValueError(f"The table lacks {missing[0]!r}; it holds {', '.join(known)}.")
     own = rows[rows["method"] == ours].assign(time=lambda part: pd.to_datetime(part["valid_day"]))
-    top = 1.1 * float(own[["mean", "target_mean"]].to_numpy().max())
+    top = 1.35 * float(own[["mean", "target_mean"]].to_numpy().max())  # room for the legend
     pictures: list[hv.Element] = [
         _series(own[own["where"] == name].sort_values("time"), name, ours, lead, data, top, width)
         for name in there
     ]
-    pictures.append(
-        error_bars(regional_rmse(rows, wanted), ours=ours, width=2 * width, title=f"RMSE, T+{lead}")
-    )
-    return hv.Layout(pictures).cols(2).opts(shared_axes=False)
+    pictures += [hv.Empty()] * (len(pictures) % 2)  # bars begin a row
+    bars = error_bars(regional_rmse(rows, wanted), ours=ours, width=2 * width, title=f"RMSE, T+{lead}")
+    return arranged([*pictures, bars], 2, {len(pictures): (1, 2)})
 
 
 def regional_rmse(daily: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
@@ -133,7 +133,9 @@ def _series(
             ylim=(0, top),
             title=f"{region}, T+{lead}, {len(rows)} days, {data}".rstrip(", "),
             show_grid=True,
-            legend_position="top_right",
+            legend_position="top_left",
+            legend_cols=2,
+            legend_opts={"padding": 2, "spacing": 12, "margin": 4, "background_fill_alpha": 0.7},
             fontsize={"legend": 7, "title": 9},
             padding=0.04,
         )

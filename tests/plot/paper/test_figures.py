@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from cranpm.domain import REGIONS
+from cranpm.domain import REGIONS, Region
 from cranpm.plot.paper.colours import OURS, method_styles
 from cranpm.plot.paper.comparison import FIVE, comparison_figure
 from cranpm.plot.paper.europe import error_by_lead, europe_figure
@@ -176,9 +176,11 @@ def test_figure_5_has_a_row_a_method_and_the_error_below():
     assert len(panels) == 5 * 2 and layout._max_cols == 2
     names = [title(panel) for panel in panels[::2]]
     assert names == [
-        "target, Po Valley, simulated",
-        *("CAMS, RMSE 4.00", "ClimaX, RMSE 2.00", f"{MINE}, RMSE 1.00", f"error of {MINE}"),
+        "Po Valley\ntarget, simulated",
+        *("CAMS\nRMSE 4.00", "ClimaX\nRMSE 2.00", f"{MINE}\nRMSE 1.00", f"error of {MINE}"),
     ]
+    bars = [images(panel)[0].opts.get().kwargs["colorbar"] for panel in panels]
+    assert bars == 5 * [False, True]
     for column in range(2):
         drawn = [images(panel)[0].dimension_values("pm2p5", flat=False) for panel in panels[column::2]]
         for values, off in zip(drawn[1:4], (4, -2, 1), strict=True):
@@ -196,7 +198,18 @@ def test_rmse_of_a_panel_leaves_gaps_out():
     box = REGIONS["po_valley"]
     inside = LAT[(box.south <= LAT) & (box.north >= LAT) & ~((LAT > 45) & (LAT < 45.5))]
     expected = np.sqrt(np.mean(np.where((inside > 46) & (inside < 48), 2.0, 1.0) ** 2))
-    assert title(list(layout)[1]) == f"{MINE}, RMSE {expected:.2f}"
+    assert title(list(layout)[1]) == f"{MINE}\nRMSE {expected:.2f}"
+
+
+def test_figure_6_tells_how_alike_variants_are_in_a_box_of_ones_own():
+    box = Region(name="own", title="Own", south=45.0, north=50.0, west=0.0, east=8.0)
+    fields = {"target": field(0), "A": field(9), "C": field(3), "D": field(0)}
+    layout = comparison_figure(fields, ours="D", regions=(box,), ssim_range=20.0, width=60)
+    # without contrast between neighbours only levels tell maps apart: (2 m n + c) / (m m + n n + c), c = 0.2 ** 2
+    alike = [round(float(title(panel).rpartition(" ")[2]), 2) for panel in list(layout)[1:4]]
+    m = 47.5
+    assert alike == [round((2 * m * (m + d) + 0.04) / (m**2 + (m + d) ** 2 + 0.04), 2) for d in (9, 3, 0)]
+    assert title(list(layout)[3]) == "D\nRMSE 0.00, SSIM 1.00" and title(list(layout)[4]) == "error of D"
 
 
 @pytest.mark.parametrize(
@@ -212,6 +225,12 @@ def test_fields_that_cannot_be_compared_are_refused(change, message):
     change(fields)
     with pytest.raises(ValueError, match=message):
         comparison_figure(fields, ours=MINE)
+
+
+def test_a_region_outside_the_fields_is_refused():
+    there = Region(name="delhi", title="Delhi", south=27.0, north=29.0, west=76.0, east=78.0)
+    with pytest.raises(ValueError, match="Region 'Delhi' has no cell in this field, which covers"):
+        comparison_figure({"target": field(0), MINE: field(1)}, ours=MINE, regions=("paris", there))
     assert len(FIVE) == 5 and set(FIVE) <= set(REGIONS)
 
 
