@@ -125,7 +125,7 @@ def gather(
     """What all tables say of themselves, and the rows, from what is kept of the days."""
     facts = json.loads((folder / "facts.json").read_text())
     rows, seconds = rows_of(parts, folder, our_name(checkpoint))
-    write_daily(parts, folder)
+    write_daily(parts, folder, folder / "daily.csv")
     training = checkpoint.meta.get("training") or {}
     about = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

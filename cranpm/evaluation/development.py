@@ -4,6 +4,7 @@
 
     WORK/scores/KEY/              scores of each init day (`cranpm.evaluation.kept_days`)
     OUT/development-DATASET-CHECKPOINT-HASH.csv .json .md .tex
+    OUT/development-DATASET-CHECKPOINT-HASH-daily.csv      of each day, for figures
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from cranpm.evaluation.beside_rivals import (
     score_missing,
     span_of,
 )
-from cranpm.evaluation.kept_days import DaySet, folder_name
+from cranpm.evaluation.kept_days import DaySet, folder_name, write_daily
 from cranpm.evaluation.on_workers import ScoringJob, WorkersOf, score_on_workers
 from cranpm.evaluation.protocol import MIN_DAYS
 from cranpm.evaluation.tables import write_tables
@@ -145,5 +146,7 @@ def evaluate_dataset(
         "looks": None,
     }
     results = {"about": about, "rows": rows}
-    files = write_tables(out, f"{DEVELOPMENT}-{dataset.name}-{file_stem(loaded)}", results)
+    stem = f"{DEVELOPMENT}-{dataset.name}-{file_stem(loaded)}"
+    tables = write_tables(out, stem, results)
+    files = [write_daily(parts, kept, out / f"{stem}-daily.csv"), *tables]
     return Evaluation(results=results, files=files, looks=[])

@@ -105,8 +105,8 @@ def _keep(found: Assessment, folder: Path, day: np.datetime64, name: str, second
     write_atomically(folder / f"{day}.json", json.dumps(document))
 
 
-def write_daily(parts: Sequence[DaySet], folder: Path) -> Path:
-    """Write ``daily.csv``: means and errors of maps by day, place, lead and method, what series are drawn of.
+def write_daily(parts: Sequence[DaySet], folder: Path, path: Path) -> Path:
+    """Write a CSV of means and errors of maps by day, place, lead and method, what series are drawn of.
 
     Columns are ``set``, ``where``, ``init_day``, ``valid_day``, ``lead``, ``method``, ``mean`` and ``target_mean``
     [ug m-3], ``squared`` (mean squared error, (ug m-3)^2) and ``cells``, on the 1-km grid.
@@ -133,7 +133,6 @@ def write_daily(parts: Sequence[DaySet], folder: Path) -> Path:
                             "cells": int(sums.count),
                         }
                     )
-    path = folder / "daily.csv"
     write_atomically(path, pd.DataFrame(rows).to_csv(index=False))
     return path
 

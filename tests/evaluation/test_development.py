@@ -99,6 +99,19 @@ def test_the_tables_are_those_of_final_days_and_say_that_these_are_not(found):
     assert document["dataset"] == "own" and document["simulated"] is True and document["looks"] is None
 
 
+def test_means_and_errors_of_each_day_stand_beside_the_tables(found):
+    """They pool to the table's own figures."""
+    (path,) = [path for path in found.files if path.name.endswith("-daily.csv")]
+    daily = pd.read_csv(path)
+    assert set(daily["init_day"]) == {"2022-01-11", "2022-01-12"}
+    whole = daily[(daily["where"] == "all land") & (daily["lead"] == 1) & (daily["method"] == "persistence")]
+    rmse = np.sqrt((whole["squared"] * whole["cells"]).sum() / whole["cells"].sum())
+    table = pd.DataFrame(found.results["rows"])
+    chosen = (table["where"] == "all land") & (table["lead"] == 1) & (table["grid"] == "1 km")
+    (row,) = table[chosen & (table["method"] == "persistence")].to_dict("records")
+    assert rmse == pytest.approx(row["rmse"], abs=1e-4) and whole["cells"].sum() == row["pairs"]
+
+
 def test_a_figure_of_table_1_is_that_of_the_maps(place, found):
     """Persistence against the product, by hand."""
     data = Dataset.open(place / "own")
@@ -169,4 +182,4 @@ def test_the_command_writes_where_it_is_told(place, found, tmp_path):
     arguments += ["--start", "2022-01-11", "--end", "2022-01-12"]
     result = CliRunner().invoke(app, [*arguments, "--work", str(place / "work"), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".json", ".md", ".tex"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".csv", ".json", ".md", ".tex"]

@@ -31,6 +31,7 @@ def comparison_figure(
     regions: Sequence[str | Region] = FIVE,
     data: str = "",
     ssim_range: float | None = None,
+    across: bool = False,
     width: int = 220,
 ) -> hv.Layout:
     """One row a method or variant, one column a region, and the error of ours below (Figs. 5 and 6 of the paper).
@@ -48,6 +49,8 @@ def comparison_figure(
         What the data are called, for the first title; say there that they are simulated.
     ssim_range : float, optional
         Data range of SSIM [ug m-3], such as 100 or 20; by default titles tell RMSE alone.
+    across : bool
+        One column a method and one row a region instead, as the paper prints them.
     width : int
         Of each map [pixels].
 
@@ -55,7 +58,7 @@ def comparison_figure(
     -------
     hv.Layout
         All concentrations with the same colours; a title names the method, the region, and its RMSE against the target
-        in the box. The last map of each row has the colour bar.
+        in the box. The last map of each row has the colour bar; with ``across`` the last concentration has one, too.
 
     Raises
     ------
@@ -78,21 +81,26 @@ def comparison_figure(
             (field, concentration, [f"{name}\n{_scores(field, target, box, ssim_range)}" for box in boxes])
             for name, field in maps.items()
         ),
-        (maps[ours] - target, change, [f"{ERROR} of {ours}"] * len(boxes)),
+        (maps[ours] - target, change, [f"{ERROR} of {ours}\nforecast minus target"] * len(boxes)),
     ]
-    pictures = [
-        region_map(
-            field,
-            box,
-            scale=scale,
-            width=width,
-            title=f"{box.title}\n{title}" if field is target else title,
-            colour_bar=box is boxes[-1],
-        ).opts(hv.opts.Overlay(fontsize={"title": 8, "clabel": 7}))
-        for field, scale, titles in rows
-        for box, title in zip(boxes, titles, strict=True)
+    last = len(rows) - 2  # of the concentrations
+    grid = [
+        [
+            region_map(
+                field,
+                box,
+                scale=scale,
+                width=width,
+                title=f"{box.title}\n{title}" if field is target else title,
+                colour_bar=number >= last if across else box is boxes[-1],
+            ).opts(hv.opts.Overlay(fontsize={"title": 8, "clabel": 7}))
+            for box, title in zip(boxes, titles, strict=True)
+        ]
+        for number, (field, scale, titles) in enumerate(rows)
     ]
-    return arranged(pictures, len(boxes))
+    if across:
+        grid = [list(column) for column in zip(*grid, strict=True)]
+    return arranged([picture for row in grid for picture in row], len(grid[0]))
 
 
 def _scores(field: xr.DataArray, target: xr.DataArray, box: Region, ssim_range: float | None) -> str:

@@ -90,24 +90,32 @@ def _ends(centres: np.ndarray) -> tuple[float, float]:
 
 
 def outlines(boxes: Sequence[Region], labels: Sequence[str], projection: ccrs.Projection) -> list[hv.Element]:
-    """Boxes with a word at their north-western corner, on a projection, where their edges are curves."""
+    """Boxes on a projection, where their edges are curves, with a word at their side that is towards its middle."""
     lines = [projection.transform_points(ccrs.PlateCarree(), *_edge(box))[:, :2] for box in boxes]
-    corners = np.array([line[0] for line in lines])
-    words = pd.DataFrame({"x": corners[:, 0], "y": corners[:, 1], "label": list(labels)})
-    return [
+    drawn: list[hv.Element] = [
         gv.Path(lines, ["x", "y"], crs=projection).opts(
             projection=projection, color=BOX_COLOUR, line_width=1.8
-        ),
-        gv.Labels(words, ["x", "y"], "label", crs=projection).opts(
-            projection=projection,
-            text_color=BOX_COLOUR,
-            text_font_size="10pt",
-            text_font_style="bold",
-            text_align="left",
-            text_baseline="bottom",
-            backend_opts=_PAPER,
-        ),
+        )
     ]
+    for side, edge in (("left", np.max), ("right", np.min)):
+        words = [
+            (edge(line[:, 0]), line[:, 1].mean(), f" {label} ")
+            for line, label in zip(lines, labels, strict=True)
+            if (line[:, 0].mean() < 0) == (side == "left")
+        ]
+        if words:
+            drawn.append(
+                gv.Labels(words, ["x", "y"], "label", crs=projection).opts(
+                    projection=projection,
+                    text_color=BOX_COLOUR,
+                    text_font_size="9pt",
+                    text_font_style="bold",
+                    text_align=side,
+                    text_baseline="middle",
+                    backend_opts=_PAPER,
+                )
+            )
+    return drawn
 
 
 def _edge(box: Region) -> tuple[np.ndarray, np.ndarray]:

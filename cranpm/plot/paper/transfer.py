@@ -26,9 +26,9 @@ def transfer_figure(
     *,
     boxes: Sequence[str | Region] = (),
     data: str = "",
-    width: int = 380,
+    width: int = 300,
 ) -> hv.Layout:
-    """Product, forecast and error of one day, with boxes named (Figs. S2 and S3 of the paper).
+    """Product, forecast and error of one day, with boxes named (Fig. S2 and Fig. S3 of the paper).
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def transfer_figure(
     Returns
     -------
     hv.Layout
-        On an equal-area projection about the map, with coast and borders. Both concentrations have the same colours,
-        which end at their 99.5th percentile; RMSE over all cells is in the title of the forecast, that of each box
-        beside its name in the map of errors.
+        On an equal-area projection about the map, with coast and borders. Both concentrations have the same colours and
+        one colour bar, which ends at their 99.5th percentile; RMSE over all cells is in the title of the forecast, that
+        of each box beside its name in the map of errors.
 
     Raises
     ------
@@ -67,15 +67,24 @@ def transfer_figure(
     change = replace(scale_for("error", "continuous"), low=-reach, high=reach)
     projection = projection_of(whole)
 
-    def panel(field: xr.DataArray, scale: ColourScale, title: str, labels: Sequence[str]) -> hv.Overlay:
+    def panel(
+        field: xr.DataArray, scale: ColourScale, title: str, labels: Sequence[str], colour_bar: bool = True
+    ) -> hv.Overlay:
         marks = outlines(chosen, labels, projection) if chosen else []
         drawn = region_map(
-            field, whole, scale=scale, projection=projection, width=width, title=title, marks=marks
+            field,
+            whole,
+            scale=scale,
+            projection=projection,
+            width=width,
+            title=title,
+            marks=marks,
+            colour_bar=colour_bar,
         )
         return drawn.opts(hv.opts.Overlay(fontsize={"title": 10}))
 
     pictures = [
-        panel(target, concentration, ", ".join(part for part in ("(a) product", data) if part), names),
+        panel(target, concentration, ", ".join(part for part in ("(a) product", data) if part), names, False),
         panel(forecast, concentration, f"(b) forecast, RMSE {errors[0]:.2f} {concentration.units}", names),
         panel(
             error, change, f"(c) error, with RMSE of boxes [{change.units}]" if chosen else "(c) error", told

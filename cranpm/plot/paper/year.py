@@ -36,8 +36,8 @@ def regions_figure(
     Parameters
     ----------
     daily : DataFrame
-        Scores by day as ``cranpm evaluate`` keeps them (``daily.csv``): ``where``, ``valid_day``, ``lead``, ``method``,
-        ``mean``, ``target_mean`` [ug m-3], ``squared`` [(ug m-3)^2] and ``cells``.
+        Scores by day as ``cranpm evaluate`` writes them (``...-daily.csv``): ``where``, ``valid_day``, ``lead``,
+        ``method``, ``mean``, ``target_mean`` [ug m-3], ``squared`` [(ug m-3)^2] and ``cells``.
     ours : str
         Our method; its means are drawn beside the product's.
     lead : int

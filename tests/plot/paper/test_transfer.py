@@ -53,10 +53,24 @@ def test_three_maps_with_rmse_of_all_and_of_each_box(target, forecast):
         f"(b) forecast, RMSE {rmse:.2f} µg/m³",
         "(c) error, with RMSE of boxes [µg/m³]",
     ]
-    words = [list(of_kind(part, hv.Labels)[0].dimension_values("label")) for part in parts]
+    words = [
+        [str(word).strip() for label in of_kind(part, hv.Labels) for word in label.dimension_values("label")]
+        for part in parts
+    ]
     assert words == [["Delhi NCR", "Bihar"]] * 2 + [["Delhi NCR 20.00", "Bihar 2.00"]]
     drawn = [of_kind(part, hv.Image)[0].dimension_values("pm2p5", flat=False) for part in parts]
     assert [(np.nanmin(values), np.nanmax(values)) for values in drawn] == [(80, 80), (60, 78), (-20, -2)]
+
+
+def test_a_name_stands_at_the_side_of_its_box_that_is_towards_the_middle(target, forecast):
+    """So that none runs out of the frame."""
+    picture = next(iter(transfer_figure(target, forecast, boxes=[DELHI, BIHAR], width=120)))
+    western, eastern = of_kind(picture, hv.Labels)
+    west, east = picture.opts.get().kwargs["xlim"]
+    for label, align in ((western, "left"), (eastern, "right")):
+        assert label.opts.get().kwargs["text_align"] == align
+        assert west < float(label.dimension_values("x")[0]) < east
+    assert float(western.dimension_values("x")[0]) < 0 < float(eastern.dimension_values("x")[0])
 
 
 def test_colours_reach_as_far_as_the_values_and_are_those_of_both_maps(target, forecast):
