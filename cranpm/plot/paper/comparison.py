@@ -14,7 +14,7 @@ from cranpm.verification.structure import ssim
 from ..backend import load_bokeh
 from ..region import region_map
 from ..style import scale_for
-from .panels import arranged, boxes_in, cells_of, on_one_grid
+from .panels import arranged, boxes_in, cells_of, on_one_day, on_one_grid
 
 load_bokeh()
 
@@ -63,11 +63,13 @@ def comparison_figure(
     Raises
     ------
     ValueError
-        If there is no target or no field of ours, the grids differ, or a region lies outside them.
+        If there is no target or no field of ours, the grids differ, ours is of another day than the target, or a region
+        lies outside them.
     """
     for name in (TARGET, ours):
         if name not in fields:
             raise ValueError(f"No field {name!r} to draw; got {', '.join(fields)}.")
+    on_one_day(fields[TARGET], fields[ours], ours)  # a rival may be the map of another day: persistence is
     first = {TARGET: fields[TARGET]}
     maps = on_one_grid(
         first | {name: field for name, field in fields.items() if name != TARGET}, "comparison_figure"

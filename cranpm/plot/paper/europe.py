@@ -14,7 +14,7 @@ from ..backend import load_bokeh
 from ..region import region_map
 from ..whole import plot_map
 from .colours import method_styles
-from .panels import arranged
+from .panels import arranged, on_one_day
 
 load_bokeh()
 
@@ -59,8 +59,10 @@ def europe_figure(
     Raises
     ------
     ValueError
-        If the table lacks a method, holds several sets, or none of the product's scores.
+        If the forecast is valid on another day than the product's, or the table lacks a method, holds several sets, or
+        none of the product's scores.
     """
+    on_one_day(target, forecast)
     box = named_region(region)
     pictures: list[hv.Element] = [
         plot_map(field, scale="continuous", width=width, title=f"{letter} {name}, {data}".rstrip(", "))

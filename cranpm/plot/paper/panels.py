@@ -16,6 +16,7 @@ from cranpm.domain.regions import Region, named_region
 
 from ..frames import as_map
 from ..style import round_up
+from ..whole import PM2P5_UNITS
 
 BOX_COLOUR = "#c8102e"
 """Of boxes on a map, as in the paper."""
@@ -40,8 +41,12 @@ def on_one_grid(fields: Mapping[str, xr.DataArray], what: str) -> dict[str, xr.D
     Raises
     ------
     ValueError
-        Naming the field that has other cells.
+        Naming the field that has other cells, or that is no PM2.5 in ug m-3.
     """
+    for name, field in fields.items():
+        units = getattr(field, "attrs", {}).get("units", PM2P5_UNITS[0])
+        if units not in PM2P5_UNITS:
+            raise ValueError(f"{what} draws PM2.5 in ug m-3; {name!r} is in {units!r}, convert it first.")
     maps = {name: as_map(field, what) for name, field in fields.items()}
     (first, target), *others = maps.items()
     for name, field in others:
@@ -52,6 +57,23 @@ def on_one_grid(fields: Mapping[str, xr.DataArray], what: str) -> dict[str, xr.D
                 f"{name!r} has other cells ({field.shape}) than the {first} ({target.shape}); interpolate it first."
             )
     return maps
+
+
+def on_one_day(target: xr.DataArray, forecast: xr.DataArray, name: str = "forecast") -> None:
+    """Refuse a forecast that is valid on another day than the target, where both say of which they are.
+
+    Raises
+    ------
+    ValueError
+        Naming both days.
+    """
+    if "time" in target.coords and "time" in forecast.coords:
+        days = [field["time"].to_numpy().astype("datetime64[D]") for field in (target, forecast)]
+        if days[0].shape != days[1].shape or (days[0] != days[1]).any():
+            raise ValueError(
+                f"The target is of {days[0]}, the {name} valid on {days[1]}; give the target of the valid day, such as "
+                "data.pm2p5(forecast.time.values)."
+            )
 
 
 def boxes_in(field: xr.DataArray, boxes: Iterable[str | Region]) -> list[Region]:

@@ -12,7 +12,7 @@ from cranpm.verification.density import PairDensity
 from ..backend import load_bokeh
 from ..frames import COLOUR_BAR
 from ..style import INK, UNITS
-from .panels import round_end
+from .panels import on_one_day, round_end
 
 load_bokeh()
 
@@ -51,8 +51,9 @@ def scatter_figure(
     Raises
     ------
     ValueError
-        If the two lie on other cells, or there is no pair.
+        If the two lie on other cells or days, or there is no pair.
     """
+    on_one_day(target, forecast)
     if top is None:
         values = np.asarray(target).ravel()
         known = values[:: max(1, values.size // 10**6)]  # a million tell a quantile well enough

@@ -15,7 +15,7 @@ from cranpm.verification.metrics import rmse
 from ..backend import load_bokeh
 from ..region import projection_of, region_map
 from ..style import ColourScale, scale_for
-from .panels import arranged, boxes_in, cells_of, extent_of, on_one_grid, outlines, round_end
+from .panels import arranged, boxes_in, cells_of, extent_of, on_one_day, on_one_grid, outlines, round_end
 
 load_bokeh()
 
@@ -51,8 +51,9 @@ def transfer_figure(
     Raises
     ------
     ValueError
-        If the grids differ, the maps or a box share no known cell, or a box lies outside them.
+        If grids or days differ, the maps or a box share no known cell, or a box lies outside them.
     """
+    on_one_day(target, forecast)
     maps = on_one_grid({"target": target, "forecast": forecast}, "transfer_figure")
     target, forecast = maps["target"], maps["forecast"]
     chosen = boxes_in(target, boxes)

@@ -24,6 +24,10 @@ def field(value):
     return xr.DataArray(values, {"latitude": LAT, "longitude": LON}, attrs={"units": "ug m-3"})
 
 
+def of_day(each, day):
+    return each.assign_coords(time=np.datetime64(f"2022-01-{day:02d}", "ns"))
+
+
 def images(element):
     return [part for part in element if isinstance(part, hv.Image)]
 
@@ -237,6 +241,14 @@ def test_figure_6_tells_how_alike_variants_are_in_a_box_of_ones_own():
         (lambda f: f.pop("target"), "No field 'target' to draw"),
         (lambda f: f.pop(MINE), f"No field '{MINE}' to draw"),
         (lambda f: f.update(CAMS=f["CAMS"][::5, ::5]), "'CAMS' has other cells"),
+        (
+            lambda f: f.update(CAMS=f["CAMS"].assign_attrs(units="kg m-3")),
+            "'CAMS' is in 'kg m-3', convert it first",
+        ),
+        (
+            lambda f: f.update({"target": of_day(f["target"], 10), MINE: of_day(f[MINE], 11)}),
+            f"The target is of 2022-01-10, the {MINE} valid on 2022-01-11; give the target of the valid day",
+        ),
     ],
 )
 def test_fields_that_cannot_be_compared_are_refused(change, message):
@@ -244,6 +256,17 @@ def test_fields_that_cannot_be_compared_are_refused(change, message):
     change(fields)
     with pytest.raises(ValueError, match=message):
         comparison_figure(fields, ours=MINE)
+
+
+def test_persistence_is_the_map_of_another_day():
+    fields = {"target": of_day(field(0), 11), "persistence": of_day(field(2), 10), MINE: of_day(field(1), 11)}
+    layout = comparison_figure(fields, ours=MINE, regions=("paris",), width=60)
+    assert title(list(layout)[1]) == "persistence\nRMSE 2.00"
+
+
+def test_figure_3_of_two_days_is_refused(scores):
+    with pytest.raises(ValueError, match="target is of 2022-01-10, the forecast valid on 2022-01-11"):
+        europe_figure(of_day(field(0), 10), of_day(field(1), 11), scores, ours=MINE)
 
 
 def test_a_region_outside_the_fields_is_refused():

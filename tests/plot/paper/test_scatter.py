@@ -90,6 +90,11 @@ def test_twenty_million_cells_take_seconds():
         ),
         (xr.DataArray([1.0, 2.0]), xr.DataArray([1.0, 2.0, 3.0]), "lie on different coordinates"),
         (
+            xr.DataArray([1.0, 2.0], {"time": np.datetime64("2022-01-11")}, ["cell"]),
+            xr.DataArray([1.0, 2.0], {"time": np.datetime64("2022-01-10")}, ["cell"]),
+            "target is of 2022-01-10, the forecast valid on 2022-01-11",
+        ),
+        (
             xr.DataArray([1.0, 2.0], {"latitude": [1, 2]}, ["latitude"]),
             xr.DataArray([1.0, 2.0], {"latitude": [1, 3]}, ["latitude"]),
             "lie on different coordinates .* Bring both to one grid",

@@ -27,7 +27,7 @@ def inside(box):
 
 @pytest.fixture
 def target():
-    return field(80.0)
+    return field(80.0).assign_coords(time=np.datetime64("2022-03-17", "ns"))
 
 
 @pytest.fixture
@@ -114,6 +114,12 @@ def test_gaps_are_blank_and_are_not_scored(target, forecast):
             lambda f: f,
             ["po_valley"],
             "Region 'Po Valley' has no cell in this field, which covers 20 to 30 °N, 75 to 90",
+        ),
+        (lambda f: f.assign_attrs(units="ppb"), [DELHI], "'forecast' is in 'ppb', convert it first"),
+        (
+            lambda f: f.assign_coords(time=np.datetime64("2022-03-18", "ns")),
+            [DELHI],
+            "target is of 2022-03-17, the forecast valid on 2022-03-18",
         ),
         (lambda f: f.where(~inside(DELHI)), [DELHI], "share no known cell in Delhi NCR"),
         (lambda f: f.where(False), [], "share no known cell in the whole map"),
