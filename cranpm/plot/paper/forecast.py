@@ -96,7 +96,7 @@ def forecast_figure(
     rows = -(-len(boxes) // 2)
     pictures: list[hv.Element] = [picture.opts(hv.opts.Overlay(fontsize={"title": 10}))]
     close = [
-        _close(field, box, stations, scale, f"({letter}) {box.title}", round(0.44 * width))
+        _close(field, box, stations, scale, f"({letter}) {box.title}", width // 2)
         for box, stations, letter in zip(boxes, inside, letters, strict=True)
     ]
     for number in range(rows):
@@ -145,7 +145,7 @@ def _close(
         title=f"{name}\n{_scores(stations)}",
         marks=[_circles(stations, scale, projection)],
         colour_bar=False,
-    ).opts(hv.opts.Overlay(fontsize={"title": 9}))
+    ).opts(hv.opts.Overlay(fontsize={"title": 8}))
 
 
 def _scores(stations: pd.DataFrame) -> str:
