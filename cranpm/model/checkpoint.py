@@ -172,8 +172,14 @@ def load_checkpoint(
     document = _read_document(info.folder)
     weights = info.folder / WEIGHTS
     refuse_pickle(weights)
-    with torch.device("meta"):  # shapes without memory
-        network = CranPM(info.config)
+    try:
+        with torch.device("meta"):  # shapes without memory
+            network = CranPM(info.config)
+    except RuntimeError as error:  # sizes beyond what torch can count
+        raise CheckpointError(
+            f"{info.folder / CONFIG}: no network can be built from this architecture ({str(error).splitlines()[0]}). "
+            "Copy or download the checkpoint again."
+        ) from error
     check_header(
         weights,
         expected_bytes=document["weights"]["bytes"],

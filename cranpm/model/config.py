@@ -170,6 +170,9 @@ class ModelConfig:
     """Which Swin blocks of the global branch see the scan order: the "unshifted" ones, or "all"."""
 
     def __post_init__(self) -> None:
+        for field, largest in _LARGEST.items():
+            if not 0 <= getattr(self, field) <= largest:
+                raise ValueError(f"ModelConfig.{field} is {getattr(self, field)}; expected 0 to {largest}.")
         for field, known in _CHOICES.items():
             value = getattr(self, field)
             if value not in known:
@@ -303,6 +306,13 @@ class ModelConfig:
             values["decoder_channels"] = tuple(int(c) for c in values["decoder_channels"])
         return cls(**values)
 
+
+_LARGEST: dict[str, int] = {
+    **dict.fromkeys(("global_depth", "local_depth", "bridge_depth"), 200),
+    **dict.fromkeys(("global_window", "local_window"), 256),
+}
+"""Sizes whose parts are built one by one, or whose tables grow with their fourth power: a file that names millions
+would keep the machine busy for hours before its weights are found not to fit."""
 
 _CHOICES = {
     "scan": SCANS,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import subprocess
+import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from cranpm.domain.channels import DAY_CHANNELS
 from cranpm.domain.normalise import Statistics
 from cranpm.model.checkpoint import (
     CheckpointError,
+    _identity,
     load_checkpoint,
     read_info,
     replace_card,
@@ -238,6 +241,29 @@ def test_a_pickled_file_is_refused_by_its_content(folder, build, save):
     save(build().state_dict(), path)
     with pytest.raises(CheckpointError, match="is a pickled file, which could run code"):
         load_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("global_depth", 10**6), ("local_depth", 10**6), ("bridge_depth", 10**6), ("global_window", 10**6),
+     ("local_window", 10**6), ("global_width", 10**9), ("coarse_channels", 10**8), ("num_leads", 10**9)],
+)  # fmt: skip
+def test_an_architecture_of_millions_with_a_hash_that_fits_is_refused_at_once(folder, name, value):
+    """Its parts are not made one by one before the weights are found not to fit."""
+
+    def enlarge(document: dict[str, Any]) -> None:
+        document["model"][name] = value
+        parts = document["weights"]["sha256"], document["model"], document["statistics"]
+        document["hash"] = _identity(*parts)
+
+    edit_config(folder, enlarge)
+    (folder / "SHA256SUMS").unlink()
+    begun = time.process_time()
+    with pytest.raises(
+        CheckpointError, match=rf"{name} is {value}|come from different networks|no network can be built"
+    ):
+        load_checkpoint(folder)
+    assert time.process_time() - begun < 5
 
 
 def test_changed_statistics_are_noticed(folder):
