@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from cranpm.bench.timing import Form, Spread, time_in_turns
-from cranpm.forecasting.precision import bfloat16_is_native
+from cranpm.forecasting.resources.precision import bfloat16_is_native
 from cranpm.model import ModelConfig
 from cranpm.training.state.throughput import synchronize
 

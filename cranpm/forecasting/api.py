@@ -20,10 +20,10 @@ from cranpm.domain.days import Day, as_init_day
 from cranpm.domain.regions import Region, named_region
 from cranpm.forecasting.engine import RunObserver, check_leads, choose_device
 from cranpm.forecasting.intervention_names import Steps, list_steps
-from cranpm.forecasting.memory_needs import DEFAULT_MEMORY, check_budget
 from cranpm.forecasting.one_day import Forecaster, origin_of, window_of
 from cranpm.forecasting.output import check_target, write_forecast
-from cranpm.forecasting.precision import Precision
+from cranpm.forecasting.resources.memory import DEFAULT_MEMORY, check_budget
+from cranpm.forecasting.resources.precision import Precision
 from cranpm.memory import keep_freed_memory, peak_memory
 from cranpm.model import CranPM, get_preset
 from cranpm.model.checkpoint import Checkpoint, load_checkpoint

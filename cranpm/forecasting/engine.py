@@ -15,8 +15,8 @@ from cranpm.domain import LEAD_DAYS, Tile, TilePlan, plan_tiles
 from cranpm.forecasting.attention import GLOBAL_TENSORS, AttentionRecorder
 from cranpm.forecasting.blend import ResidualMap
 from cranpm.forecasting.day import ForecastDay
-from cranpm.forecasting.memory_needs import DEFAULT_MEMORY, bytes_per_tile, check_budget, expected_peak
-from cranpm.forecasting.precision import choose_precision
+from cranpm.forecasting.resources.memory import DEFAULT_MEMORY, bytes_per_tile, check_budget, expected_peak
+from cranpm.forecasting.resources.precision import choose_precision
 from cranpm.model import CranPM, GlobalContext, Trace
 
 

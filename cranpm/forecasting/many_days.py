@@ -25,9 +25,9 @@ from cranpm.data.store.source import startable_between
 from cranpm.domain import LEAD_DAYS
 from cranpm.domain.days import Day, as_day
 from cranpm.forecasting.engine import check_leads
-from cranpm.forecasting.memory_needs import DEFAULT_MEMORY
 from cranpm.forecasting.output import SUFFIXES
-from cranpm.forecasting.precision import Precision
+from cranpm.forecasting.resources.memory import DEFAULT_MEMORY
+from cranpm.forecasting.resources.precision import Precision
 from cranpm.forecasting.service.cluster import connect, disconnect
 from cranpm.forecasting.service.day_tasks import forecast_day_into_file, what_is_lacking
 from cranpm.forecasting.service.days_request import DaysRequest

@@ -21,8 +21,8 @@ from cranpm.forecasting.engine import (
 )
 from cranpm.forecasting.intervention_names import steps_in_words
 from cranpm.forecasting.interventions import intervene, switched
-from cranpm.forecasting.memory_needs import DEFAULT_MEMORY
 from cranpm.forecasting.output import ForecastOrigin, forecast_dataset, unusual_attribute
+from cranpm.forecasting.resources.memory import DEFAULT_MEMORY
 from cranpm.model import CranPM
 from cranpm.model.checkpoint import Checkpoint
 

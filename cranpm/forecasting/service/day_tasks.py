@@ -24,9 +24,9 @@ from cranpm.data.store.dataset import Dataset
 from cranpm.data.store.source import DatasetSource
 from cranpm.domain.days import as_day
 from cranpm.forecasting.engine import choose_device
-from cranpm.forecasting.memory_needs import check_budget
 from cranpm.forecasting.one_day import Forecaster, origin_of
 from cranpm.forecasting.output import check_target, write_forecast
+from cranpm.forecasting.resources.memory import check_budget
 from cranpm.forecasting.service import tasks
 from cranpm.forecasting.service.days_request import DaysRequest
 from cranpm.forecasting.service.request import dataset_identity

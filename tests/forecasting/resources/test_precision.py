@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from cranpm.forecasting import engine, precision
+from cranpm.forecasting import engine
 from cranpm.forecasting.engine import NonFiniteForecastError, run_forecast
-from cranpm.forecasting.precision import bfloat16_is_native, choose_precision
+from cranpm.forecasting.resources import precision
+from cranpm.forecasting.resources.precision import bfloat16_is_native, choose_precision
 
 CPU = torch.device("cpu")
 

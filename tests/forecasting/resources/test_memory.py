@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cranpm.domain import EUROPE
-from cranpm.forecasting.memory_needs import bytes_per_tile, check_budget, expected_peak
+from cranpm.forecasting.resources.memory import bytes_per_tile, check_budget, expected_peak
 from cranpm.memory import held_memory
 from cranpm.model.presets import get_preset
 

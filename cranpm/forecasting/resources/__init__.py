@@ -1,0 +1,1 @@
+"""What a forecast is computed with: the precision of its products, and its memory."""
