@@ -135,7 +135,7 @@ def forecast(
 
 
 class ForecastArguments(TypedDict, total=False):
-    """What `forecast` takes."""
+    """What `cranpm.forecast` takes."""
 
     init_time: Required[Day]
     leads: int | Sequence[int]
@@ -153,7 +153,7 @@ class ForecastArguments(TypedDict, total=False):
 def forecast_to_file(
     out: Path, *, overwrite: bool = False, **request: Unpack[ForecastArguments]
 ) -> list[str]:
-    """`forecast`, written to ``out``; returns lines for the person who asked."""
+    """`cranpm.forecast`, written to ``out``; returns lines for the person who asked."""
     check_target(out, overwrite=overwrite)
     keep_freed_memory()
     labelled = forecast(**request)

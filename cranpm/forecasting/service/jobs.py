@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 KEPT_RUNS = 8
 """Finished runs kept on disk besides those that are watched; a European run with its tensors takes about 0.7 GB."""
 
-J = TypeVar("J", bound=Job)
+_J = TypeVar("_J", bound=Job)
 
 CALLER = "caller"
 """Watches a job that was submitted without a watcher: it ends when it is done, or is cancelled."""
@@ -71,14 +71,14 @@ class ForecastService:
         request : RunRequest
             As `cranpm.forecasting.service.request.make_request` makes it.
         watcher : str
-            For whom it is made; see `Run.leave`.
+            For whom it is made; see ``Run.leave``.
         """
         run = self._queue(Run, request, self.root, watcher, expected_cost(self.root, request))
         self._make_room()
         self._start_next()
         return run
 
-    def look_into(self, run: Run, request: Request, kind: type[J], *, watcher: str = CALLER) -> J:
+    def look_into(self, run: Run, request: Request, kind: type[_J], *, watcher: str = CALLER) -> _J:
         """Queue work on a run that is done, or return the job that already answers it (waiting, running or done).
 
         Parameters
@@ -195,8 +195,8 @@ class ForecastService:
     # -- the line ------------------------------------------------------------------------------------------------
 
     def _queue(
-        self, kind: type[J], request: Request, root: Path, watcher: str, expected: RunCost | None = None
-    ) -> J:
+        self, kind: type[_J], request: Request, root: Path, watcher: str, expected: RunCost | None = None
+    ) -> _J:
         with self._lock:
             job = self._find(request, kind, root)
             if job is None:
@@ -206,7 +206,7 @@ class ForecastService:
             job.watchers.add(watcher)
         return job
 
-    def _find(self, request: Request, kind: type[J], root: Path) -> J | None:
+    def _find(self, request: Request, kind: type[_J], root: Path) -> _J | None:
         under_way = None
         for folder in RunFolder.of_request(root, request):
             state = folder.status().state
@@ -220,7 +220,7 @@ class ForecastService:
                 under_way = under_way or self._keep(job or kind(self, request, folder))
         return under_way
 
-    def _keep(self, job: J) -> J:
+    def _keep(self, job: _J) -> _J:
         """Also one that another process made, or this one before it was started again."""
         self._jobs[job.id] = job
         return job
