@@ -129,6 +129,8 @@ OTHERS_OPTIONS = {
     "--sides": "scripts/scaling.py", "--rounds": "scripts/scaling.py", "--dollars": "scripts/scaling.py",
     "--job-name": "sbatch", "--time": "sbatch", "--signal": "sbatch", "--cpus-per-task": "sbatch",
     "--ntasks-per-node": "sbatch", "--gpus-per-node": "sbatch",
+    "--arrivals": "scripts/load_page.py", "--cycles": "scripts/load_page.py",
+    "--count": "scripts/load_sessions.py", "--minutes": "scripts/load_sessions.py", "--ticks": "scripts/bench_page.py",
     "--small": "scripts/gpu_session.py", "--nthreads": "dask worker",
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -45,10 +46,12 @@ def dask(*arguments):
 
 def end(*processes):
     for process in processes:
-        for one in (
-            [*psutil.Process(process.pid).children(recursive=True), process] if process.poll() is None else []
-        ):
-            one.kill()
+        below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        # a nanny that outlives its worker by a moment starts another, which nobody would end
+        process.kill()
+        for one in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
         process.wait(30)
         process.stderr.close()
 

@@ -11,23 +11,36 @@ from pathlib import Path
 import pytest
 
 from cranpm.domain import EUROPE
+from cranpm.forecasting.resources import memory
 from cranpm.forecasting.resources.memory import bytes_per_tile, check_budget, expected_peak
-from cranpm.memory import held_memory
 from cranpm.model.presets import get_preset
+
+HELD = 500 * 2**20
+"""Of a process whose day has been read [bytes]."""
 
 
 @pytest.mark.parametrize("preset", ["tiny", "small", "paper"])
-def test_maps_count_by_lead_and_tiles_by_the_size_of_their_numbers(preset: str):
+def test_maps_count_by_lead_and_tiles_by_the_size_of_their_numbers(
+    monkeypatch: pytest.MonkeyPatch, preset: str
+):
+    monkeypatch.setattr(memory, "held_memory", lambda: HELD)
+    monkeypatch.setattr(memory, "peak_memory", lambda: HELD)
     config, shape = get_preset(preset), EUROPE.fine.shape
-    held, tile = held_memory(), bytes_per_tile(config)
-    one = expected_peak(config, shape, [1])
-    slack = 32 * 2**20  # of this process, meanwhile
-    assert one - held == pytest.approx(12 * shape[0] * shape[1] + tile, abs=slack)
-    assert expected_peak(config, shape, [1, 2, 3]) - one == pytest.approx(24 * shape[0] * shape[1], abs=slack)
-    assert one - expected_peak(config, shape, [1], itemsize=2) == pytest.approx(tile / 2, abs=slack)
-    check_budget(config, tile)
+    cells, tile = shape[0] * shape[1], bytes_per_tile(config)
+    assert expected_peak(config, shape, [1]) == HELD + 12 * cells + tile
+    assert expected_peak(config, shape, [1, 2, 3], batch=2) == HELD + 36 * cells + 2 * tile
+    assert expected_peak(config, shape, [1], itemsize=2) == HELD + 12 * cells + tile // 2
+    monkeypatch.setattr(
+        memory, "peak_memory", lambda: 2**40
+    )  # reading the day took more than anything after it
+    assert expected_peak(config, shape, [1]) == 2**40
+
+
+def test_a_budget_holds_at_least_one_tile():
+    config = get_preset("tiny")
+    check_budget(config, bytes_per_tile(config))
     with pytest.raises(ValueError, match="holds no tile"):
-        check_budget(config, tile - 1)
+        check_budget(config, bytes_per_tile(config) - 1)
 
 
 def test_a_forecast_takes_what_was_expected(small_machine: dict[str, str], tmp_path: Path):
