@@ -23,6 +23,7 @@ def init_day(tab: Page) -> str:
 
 
 def test_every_button_has_a_name(today: Page) -> None:
+    today.get_by_role("button", name="Play days").wait_for()  # controls come after the map
     buttons = today.get_by_role("button")
     names = [
         buttons.nth(k).evaluate("el => el.getAttribute('aria-label') || el.textContent")
