@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,9 +125,8 @@ class Visitor:
     async def open_whole(self) -> Visitor:
         """Arrive and wait for the first map and the controls beside it."""
         await self.open()
-        if (
-            "controls" not in self.seconds
-        ):  # where nobody else arrives, they may come before the first picture
+        # where nobody else arrives, controls may come before the first picture
+        if "controls" not in self.seconds:
             async for _text in self._messages():
                 if "controls" in self.seconds:
                     break
@@ -220,6 +219,38 @@ async def fetch(address: str) -> bytes:
             raise RefusedError(address) from None
         raise
     return answer.body
+
+
+def model_of(document: str, fits: Callable[[dict[str, Any]], bool]) -> str:
+    """Id of the one model in a document's message whose attributes fit."""
+    found: list[str] = []
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            attributes = node.get("attributes")
+            if isinstance(attributes, dict) and "id" in node and fits(attributes):
+                found.append(node["id"])
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(json.loads(document))
+    (model,) = found
+    return model
+
+
+def is_map(attributes: dict[str, Any]) -> bool:
+    """Whether a model's attributes are those of the map's figure."""
+    return "cranpm-map" in attributes.get("tags", ())
+
+
+def click_on(figure: str, x: float, y: float) -> dict[str, Any]:
+    """What a browser says of a click on a figure, at a place in its own units."""
+    values = {"model": {"id": figure}, "sx": 1, "sy": 1, "x": x, "y": y}
+    tap = {"type": "event", "name": "tap", "values": {"type": "map", "entries": [*values.items()]}}
+    return {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": tap}
 
 
 class Worker:
@@ -327,13 +358,24 @@ def _table(rows: list[dict[str, Any]]) -> str:
         f"{'arrivals':>8} {'tile, quiet':>22} {'tile, during':>22} {'map':>22} {'controls':>22} refused",
     ]
     for row in rows:
-        cells = "".join(f" {_cell(row[name]):>22}" for name in ("quiet", "during", "map", "controls"))
+        cells = "".join(f" {cell(row[name]):>22}" for name in ("quiet", "during", "map", "controls"))
         lines.append(f"{row['arrivals']:>8}{cells} {row['refused']:>7}")
     return "\n".join(lines) + "\n"
 
 
-def _cell(found: dict[str, float]) -> str:
+def cell(found: dict[str, float]) -> str:
+    """Percentiles in words, or a dash where nothing was measured."""
     return " / ".join(f"{found[name]:.2f}" for name in ("p50", "p95", "max")) if found["count"] else "-"
+
+
+def conclude(found: Any, problems: list[str], log: str, out: Path | None) -> int:
+    """Write the figures, if asked to, and what went wrong, tracebacks of the server included; the exit status."""
+    if "Traceback" in log:
+        problems = [*problems, "the server's log holds a traceback:\n" + log[-3000:]]
+    if out:
+        out.write_text(json.dumps(found, indent=2))
+    sys.stdout.writelines(f"FAILED: {problem}\n" for problem in problems)
+    return 1 if problems else 0
 
 
 def main() -> int:
@@ -369,12 +411,7 @@ def main() -> int:
                 f"growth {growth:+.1f} MiB in {options.cycles} cycles; allowed {options.limit:g}\n"
             )
             problems = [f"grew by {growth:.1f} MiB"] if growth > options.limit else []
-        if "Traceback" in log.read_text():
-            problems.append("the server's log holds a traceback:\n" + log.read_text()[-3000:])
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=2))
-    sys.stdout.writelines(f"FAILED: {problem}\n" for problem in problems)
-    return 1 if problems else 0
+        return conclude(found, problems, log.read_text(), options.out)
 
 
 if __name__ == "__main__":

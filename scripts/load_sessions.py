@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import re
 import sys
@@ -22,10 +21,10 @@ from typing import Any
 
 from cranpm.dashboard.data.store import get_store
 from cranpm.dashboard.views.first_run import COMMAND
-from load_page import PATIENCE, Visitor, percentiles, serve
+from load_page import PATIENCE, Visitor, cell, click_on, conclude, is_map, model_of, percentiles, serve
 
 from cranpm.paths import data_dir
-from cranpm.plot.mercator import from_mercator, to_mercator
+from cranpm.plot.mercator import from_mercator, tile_of, to_mercator
 
 ZOOMS, STEPS, CLICKS = 10, 3, 1
 LOST = 30.0  # seconds after which an answer does not come any more
@@ -95,7 +94,7 @@ class Person(Visitor):
         """Look closer somewhere: nine tiles, none of which this person had before."""
         lat, lon = self.chance.choice(PLACES)
         z = self.chance.randint(5, 9)
-        x, y = _tile_at(lat + self.chance.uniform(-1, 1), lon + self.chance.uniform(-1, 1), z)
+        x, y = tile_of(lat + self.chance.uniform(-1, 1), lon + self.chance.uniform(-1, 1), z)
         begun = time.monotonic()
         await asyncio.gather(*(self.tile(z, x + i, y + j) for i in (-1, 0, 1) for j in (-1, 0, 1)))
         self.took["zoom"].append(time.monotonic() - begun)
@@ -119,15 +118,12 @@ class Person(Visitor):
         x, y = to_mercator(lat + self.chance.uniform(-0.3, 0.3), lon + self.chance.uniform(-0.3, 0.3))
         there = ",".join(f"{float(value):.4f}" for value in from_mercator(x, y))
         self._places.add(there)
-        figure = self._model(lambda attributes: "cranpm-map" in attributes.get("tags", ()))
-        values = {"model": {"id": figure}, "sx": 1, "sy": 1, "x": float(x), "y": float(y)}
-        tap = {"type": "event", "name": "tap", "values": {"type": "map", "entries": [*values.items()]}}
-        event = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": tap}
+        event = click_on(self._model(is_map), float(x), float(y))
         await self._do("click", event, lambda text: there in _PLACE.findall(text), f"the click at {there}")
 
     async def _tell_size(self) -> None:
         """Tell the server how large the map is, as a browser does that has drawn it."""
-        figure = {"id": self._model(lambda attributes: "cranpm-map" in attributes.get("tags", ()))}
+        figure = {"id": self._model(is_map)}
         size = [
             {"kind": "ModelChanged", "model": figure, "attr": f"inner_{side}", "new": pixels}
             for side, pixels in (("width", 970), ("height", 660))
@@ -158,35 +154,13 @@ class Person(Visitor):
         return self._serial
 
     def _model(self, fits: Callable[[dict[str, Any]], bool]) -> str:
-        """Id of the one model of the document with such attributes."""
-        found: list[str] = []
-
-        def walk(node: Any) -> None:
-            if isinstance(node, dict):
-                attributes = node.get("attributes")
-                if isinstance(attributes, dict) and "id" in node and fits(attributes):
-                    found.append(node["id"])
-                for value in node.values():
-                    walk(value)
-            elif isinstance(node, list):
-                for value in node:
-                    walk(value)
-
-        walk(json.loads(self._document))
-        (model,) = found
-        return model
+        return model_of(self._document, fits)
 
 
 def _columns(attributes: dict[str, Any]) -> set[str]:
     data = attributes.get("data")
     entries = data.get("entries", []) if isinstance(data, dict) else []
     return {name for name, _values in entries}
-
-
-def _tile_at(lat: float, lon: float, z: int) -> tuple[int, int]:
-    edge = 20037508.342789244  # half the width of the Mercator square [m]
-    x, y = (float(value) for value in to_mercator(lat, lon))
-    return int((x + edge) / (2 * edge) * 2**z), int((edge - y) / (2 * edge) * 2**z)
 
 
 async def visit(address: str, days: list[str], count: int, minutes: float) -> dict[str, Any]:
@@ -230,16 +204,10 @@ def main() -> int:
         with serve(log) as server:
             found = asyncio.run(visit(server.address, days, options.count, options.minutes))
         problems = [f"{kind}: {what}" for kind in ("failed", "lost", "crossed") for what in found[kind]]
-        if "Traceback" in log.read_text():
-            problems.append("the server's log holds a traceback:\n" + log.read_text()[-3000:])
-    for name in ("arrival", "zoom", "day", "click"):
-        times = found[name]
-        words = " / ".join(f"{times[each]:.2f}" for each in ("p50", "p95", "max")) if times["count"] else "-"
-        sys.stdout.write(f"{name:>8} {times['count']:>5} times, p50 / p95 / max [s]: {words}\n")
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=2))
-    sys.stdout.writelines(f"FAILED: {problem}\n" for problem in problems)
-    return 1 if problems else 0
+        for name in ("arrival", "zoom", "day", "click"):
+            times = found[name]
+            sys.stdout.write(f"{name:>8} {times['count']:>5} times, p50 / p95 / max [s]: {cell(times)}\n")
+        return conclude(found, problems, log.read_text(), options.out)
 
 
 if __name__ == "__main__":

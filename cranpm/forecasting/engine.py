@@ -212,6 +212,11 @@ class _Run:
     observer: RunObserver
     recorder: AttentionRecorder | None
 
+    @property
+    def batch(self) -> int:
+        """Tiles at a time, until the device holds no more of them."""
+        return min(_batch_limit(self.day.device), self.batch_size)
+
     def maps(self, dtype: torch.dtype) -> ForecastMaps:
         device, out = self.day.device, self.observer.maps
         expected = None
@@ -220,7 +225,7 @@ class _Run:
                 self.network.config,
                 self.plan.shape,
                 self.leads,
-                batch=min(_batch_limit(device), self.batch_size),
+                batch=self.batch,
                 tile_size=self.plan.tile_size,
                 itemsize=dtype.itemsize,
             )
@@ -245,7 +250,7 @@ class _Run:
 
     def _blend_all(self, maps: dict[int, ResidualMap], clock: Clock) -> None:
         device, seen = self.day.device, self.observer.sees_tiles
-        batch = min(_batch_limit(device), self.batch_size)
+        batch = self.batch
         finite = torch.ones((), dtype=torch.bool, device=device)
         context = _encode(self.network, self.day, self.recorder)
         while clock.done < len(self.tiles):

@@ -69,6 +69,32 @@ def as_map(field: xr.DataArray, what: str) -> xr.DataArray:
     return field.transpose("latitude", "longitude").sortby("latitude").astype(np.float32)
 
 
+def values_at(field: xr.DataArray, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """The value of the cell that each place lies in, float32; NaN at places outside the field.
+
+    Parameters
+    ----------
+    field : DataArray, dims (latitude, longitude)
+        Evenly spaced; coordinates are centres of cells.
+    latitude, longitude : ndarray
+        Of the places [degrees], both of one shape.
+
+    Examples
+    --------
+    >>> field = xr.DataArray([[1.0, 2.0]], {"latitude": [0.0], "longitude": [0.0, 1.0]}, ("latitude", "longitude"))
+    >>> field = xr.concat([field, field.assign_coords(latitude=[1.0]) + 2], "latitude")
+    >>> values_at(field, np.array([0.4, 0.6, 5.0]), np.array([0.9, 0.1, 0.0])).tolist()
+    [2.0, 3.0, nan]
+    """
+    index, inside = [], np.ones(np.shape(latitude), bool)
+    for name, places in (("latitude", latitude), ("longitude", longitude)):
+        axis = field[name].to_numpy()
+        cell = np.floor((places - axis[0]) / (axis[1] - axis[0]) + 0.5).astype(int)
+        inside &= (cell >= 0) & (cell < len(axis))
+        index.append(np.clip(cell, 0, len(axis) - 1))
+    return np.where(inside, field.to_numpy()[index[0], index[1]], np.nan).astype(np.float32)
+
+
 def reduced(field: xr.DataArray, pixels: int) -> xr.DataArray:
     """Means of square blocks, so that a map has hardly more columns than pixels; NaN only where a block holds nothing.
 

@@ -18,7 +18,7 @@ from cranpm.domain.grid import EUROPE
 from cranpm.domain.regions import Region
 
 from .backend import load_bokeh
-from .frames import as_map, colour_options, frame_size, reduced, value_dimension
+from .frames import as_map, colour_options, frame_size, reduced, value_dimension, values_at
 from .style import INK, ColourScale, scale_for
 
 load_bokeh()
@@ -139,14 +139,7 @@ def _on_pixels(
     box = field.sel(cut)
     if min(box.shape) < 2 or not region.contains(*np.meshgrid(box["latitude"], box["longitude"])).any():
         raise ValueError(f"Region {region.title!r} has no cell in this field.")
-    box = reduced(box, len(x))
-    index, inside = [], np.ones(longitude.shape, bool)
-    for name, places in (("latitude", latitude), ("longitude", longitude)):
-        axis = box[name].to_numpy()
-        nearest = np.floor((places - axis[0]) / (axis[1] - axis[0]) + 0.5).astype(int)
-        inside &= (nearest >= 0) & (nearest < len(axis))
-        index.append(np.clip(nearest, 0, len(axis) - 1))
-    return np.where(inside, box.to_numpy()[index[0], index[1]], np.nan).astype(np.float32)
+    return values_at(reduced(box, len(x)), latitude, longitude)
 
 
 def _degrees(projection: ccrs.Projection, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 
@@ -37,9 +36,5 @@ def _warm() -> None:
         if checkpoints and store.dataset_folders():
             service().warm(checkpoints.get("demo", next(iter(checkpoints.values()))))
         log.info("Read ahead, up to %s", inspector.__name__)
-        # Modules, classes and caches live as long as the process. The collector need not go through them again and
-        # again while pages are made, which took a fifth of their time.
-        gc.collect()
-        gc.freeze()
     except Exception as error:  # the page meets the same error and says it to the user
         log.warning("Reading ahead stopped: %s", error)

@@ -15,7 +15,7 @@ from cranpm.domain.regions import Region
 from cranpm.verification.metrics import bias, rmse
 
 from ..backend import load_bokeh
-from ..frames import as_map, colour_options
+from ..frames import as_map, colour_options, values_at
 from ..region import projection_of, region_map
 from ..style import INK, ColourScale, scale_for
 from .panels import arranged, boxes_in, extent_of, known_points, outlines
@@ -124,13 +124,8 @@ def _known(observations: pd.DataFrame, field: xr.DataArray) -> pd.DataFrame:
                 f"select one day, such as data.observations('{day}')."
             )
     known = observations[np.isfinite(observations["pm2p5"].to_numpy(np.float64))]
-    index, inside = [], np.ones(len(known), bool)
-    for name in ("latitude", "longitude"):
-        axis = field[name].to_numpy()
-        cell = np.round((known[name].to_numpy(np.float64) - axis[0]) / (axis[1] - axis[0])).astype(int)
-        inside &= (cell >= 0) & (cell < len(axis))
-        index.append(np.clip(cell, 0, len(axis) - 1))
-    return known.assign(forecast=np.where(inside, field.to_numpy()[index[0], index[1]], np.nan))
+    places = (known[name].to_numpy(np.float64) for name in ("latitude", "longitude"))
+    return known.assign(forecast=values_at(field, *places))
 
 
 def _close(

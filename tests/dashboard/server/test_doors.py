@@ -7,7 +7,6 @@ browsers do; all that it answers is searched.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import urllib.error
 import urllib.request
@@ -97,25 +96,6 @@ class Listener:
                     return self.heard[-1]
 
 
-def model_of(document: str, tag: str) -> str:
-    """Id of the model that carries a tag."""
-    found: list[str] = []
-
-    def walk(node: Any) -> None:
-        if isinstance(node, dict):
-            if tag in (node.get("attributes") or {}).get("tags", ()):
-                found.append(node["id"])
-            for value in node.values():
-                walk(value)
-        elif isinstance(node, list):
-            for value in node:
-                walk(value)
-
-    walk(json.loads(document))
-    (model,) = found
-    return model
-
-
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -172,10 +152,8 @@ def test_an_error_in_a_page(faulty: Any, load: ModuleType, doors, tell, door: st
         tab = Listener(load, faulty.address, f"layer=today&stations=0&region={doors[door]}")
         await tab.open()
         if door == "click":
-            figure = model_of(next(text for text in tab.heard if '"doc"' in text), "cranpm-map")
-            values = {"model": {"id": figure}, "sx": 1, "sy": 1, "x": 1e6, "y": 5.7e6}
-            tap = {"type": "event", "name": "tap", "values": {"type": "map", "entries": [*values.items()]}}
-            event = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": tap}
+            document = next(text for text in tab.heard if '"doc"' in text)
+            event = load.click_on(load.model_of(document, load.is_map), 1e6, 5.7e6)
             await tab.say("PATCH-DOC", {"events": [event]})
         if not any(sentence in text for text in tab.heard):
             await tab.until(sentence)
